@@ -1,0 +1,239 @@
+"""Pure: the claims of the patch message, the arithmetic on them, and what a run says of each.
+
+The rules, with the tolerances of [verdict] in bench.toml. A claim of a speed-up of c is judged by the interval of the
+measured speed-up:
+  reproduced              the interval overlaps c*reach .. c/reach
+  stronger                the interval lies wholly above c/reach
+  weaker                  a gain (the interval lies above 1), but it ends below c*reach
+  no difference resolved  the interval holds 1, or the gain is below the floor
+  contradicted            the interval lies below 1
+A claim of equality is reproduced when the whole interval lies within the band around 1, contradicted when it lies
+wholly outside, and otherwise no difference is resolved. Emulated time, a printed time of another machine and a
+kernel that stands for a whole library are not comparable; what is not there was not measured, and why.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from rseqbench import table
+from rseqbench.config import VerdictRules
+from rseqbench.model import BASELINE, Estimate, Machine, Skip, Verdict, VerdictWord
+from rseqbench.table import Key, Row
+
+Kind = Literal["speedup", "equal", "time", "size", "percent"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One number of the patch message; claims.toml says what each field means."""
+
+    id: str
+    text: str
+    kind: Kind
+    stated: float
+    arch: str = ""
+    slow: str = ""
+    fast: str = ""
+    today: tuple[str, str] | None = None
+    net: bool = False
+    vdso: bool = False
+    whole: str = ""
+    needs: str = ""
+    unit: str = "x"
+
+    @property
+    def pair(self) -> tuple[Key, Key]:
+        """The keys of the slow and the fast benchmark."""
+        return (self.arch, self.slow, 1), (self.arch, self.fast, 1)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """A claim recomputed from the patch's own table: `value` within `low`..`high`, what its printed digits allow."""
+
+    formula: str
+    value: float
+    low: float
+    high: float
+    agrees: bool
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim, what its own table gives, what was measured, and the verdict."""
+
+    claim: Claim
+    arithmetic: Arithmetic | None
+    measured: Estimate | None
+    today: Estimate | None
+    verdict: Verdict
+
+
+@cache
+def written() -> tuple[Claim, ...]:
+    """Return the claims that the message's text makes, in the order of the text."""
+    raw = tomllib.loads(Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))
+    return tuple(Claim(**{**c, "today": tuple(c["today"]) if "today" in c else None}) for c in raw["claim"])
+
+
+def all_claims(patch: pd.DataFrame) -> list[Claim]:
+    """Return every number of the message: the written claims, then each time of its tables (`patch`, the stored run)."""
+    times = [
+        Claim(id=f"{row.benchmark}@{row.arch}", text=f"{row.value:.1f} ns", kind="time", stated=row.value, arch=row.arch,
+              slow=row.benchmark, unit="ns")
+        for row in patch[["benchmark", "arch", "value"]].itertuples()
+    ]  # fmt: skip
+    return [*written(), *times]
+
+
+def pairs() -> list[tuple[str, str, str]]:
+    """Return the (arch, slow, fast) of all speed-ups that the message claims or that a user would ask for today."""
+    found: dict[tuple[str, str, str], None] = {}
+    for claim in written():
+        if claim.kind in ("speedup", "equal"):
+            found[claim.arch, claim.slow, claim.fast] = None
+            if claim.today:
+                found[claim.arch, *claim.today] = None
+    return list(found)
+
+
+def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
+    """Recompute a claim from the patch's table; None for a number that is not computed from others.
+
+    Every printed value stands for an interval of half its last digit to both sides, and so does the stated one.
+    """
+    if claim.kind not in ("speedup", "equal"):
+        return None
+    value_of = {str(r.benchmark): float(r.value) for r in patch[patch["arch"] == claim.arch].itertuples()}  # type: ignore[arg-type]
+    top, bottom = value_of[claim.slow], value_of[claim.fast]
+    base = value_of[BASELINE] if claim.net else 0.0
+    half, base_half = 0.05, 0.05 if claim.net else 0.0
+    value = (top - base) / (bottom - base)
+    # Quotients are monotonic in each value, so the extremes lie at the ends (for net: the baseline's ends are shared).
+    corners = [
+        (top + t - base - s) / (bottom + b - base - s)
+        for t in (-half, half)
+        for b in (-half, half)
+        for s in (-base_half, base_half)
+    ]
+    digit = 0.05 if claim.stated % 1 else 0.5
+    agrees = min(corners) - digit <= claim.stated <= max(corners) + digit
+    formula = f"({top:g} - {base:g}) / ({bottom:g} - {base:g})" if claim.net else f"{top:g} / {bottom:g}"
+    return Arithmetic(formula, value, min(corners), max(corners), agrees)
+
+
+def judge(
+    frame: pd.DataFrame,
+    label: str,
+    machine: Machine,
+    patch: pd.DataFrame,
+    rules: VerdictRules,
+    skips: Sequence[Skip] = (),
+) -> list[Judged]:
+    """Judge every claim of the message by run `label` on `machine`; `skips` explain what the run lacks."""
+    reasons = {skip.benchmark: skip.reason for skip in skips}
+    rows = {row.key: row for row in table.summarise(frame[frame["label"] == label], rules.confidence)}
+    return [_judge_one(claim, frame, label, machine, patch, rules, reasons, rows) for claim in all_claims(patch)]
+
+
+def _judge_one(
+    claim: Claim,
+    frame: pd.DataFrame,
+    label: str,
+    machine: Machine,
+    patch: pd.DataFrame,
+    rules: VerdictRules,
+    reasons: dict[str, str],
+    rows: dict[Key, Row],
+) -> Judged:
+    own = arithmetic(claim, patch)
+    why = _not_measured(claim, machine, rows, reasons)
+    if why:
+        return Judged(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, why))
+    if claim.kind == "time":
+        measured = rows[claim.arch, claim.slow, 1]
+        reason = f"another machine's time; here {measured.gross.value:.3g} {measured.unit}/op"
+        return Judged(claim, own, measured.gross, None, Verdict(VerdictWord.NOT_COMPARABLE, reason))
+    ratio = table.speedup(frame, label, *claim.pair, rules.confidence, claim.net)
+    today = None
+    if claim.today:
+        keys = [(claim.arch, benchmark, 1) for benchmark in claim.today]
+        today = table.speedup(frame, label, keys[0], keys[1], rules.confidence, claim.net)
+    if ratio is None:
+        verdict = Verdict(VerdictWord.UNRESOLVED, "no round in which both exceed the baseline, so nothing to divide")
+    else:
+        verdict = _ratio_verdict(claim, ratio, machine, rules)
+    return Judged(claim, own, ratio, today, verdict)
+
+
+def _not_measured(claim: Claim, machine: Machine, rows: dict[Key, Row], reasons: dict[str, str]) -> str:
+    """Return why a claim was not measured, or an empty string when it was."""
+    if claim.needs:
+        return f"needs {claim.needs}"
+    if claim.arch != machine.arch:
+        return f"an {claim.arch} claim; this machine is {machine.arch}"
+    wanted = [name for name in (claim.slow, claim.fast, BASELINE if claim.net else "") if name]
+    for name in wanted:
+        if (claim.arch, name, 1) not in rows:
+            return f"{name}: {reasons.get(name, 'not selected in this run')}"
+    return ""
+
+
+def _ratio_verdict(claim: Claim, ratio: Estimate, machine: Machine, rules: VerdictRules) -> Verdict:
+    if machine.timing == "emulated":
+        return Verdict(VerdictWord.NOT_COMPARABLE, f"{_direction(ratio)}, {ratio.value:.3g}x in instructions, not time")
+    if claim.whole:
+        reason = f"{_direction(ratio)}, but the kernel is the bare operation; the patch timed {claim.whole}"
+        return Verdict(VerdictWord.NOT_COMPARABLE, reason)
+    verdict = equality(ratio, rules) if claim.kind == "equal" else speedup(claim.stated, ratio, rules)
+    if claim.vdso and machine.facts.get("vdso_getcpu") == "rdpid":
+        note = "the vDSO here runs RDPID, the patch's ran LSL"
+        return dataclasses.replace(verdict, reason=f"{verdict.reason}; {note}")
+    return verdict
+
+
+def _direction(ratio: Estimate) -> str:
+    if ratio.low is not None and ratio.low > 1:
+        return "same direction"
+    if ratio.high is not None and ratio.high < 1:
+        return "opposite direction"
+    return "direction not resolved"
+
+
+def speedup(stated: float, ratio: Estimate, rules: VerdictRules) -> Verdict:
+    """Judge a measured speed-up against a stated one, by the rules at the top of this file."""
+    if ratio.low is None or ratio.high is None:
+        return Verdict(VerdictWord.UNRESOLVED, f"too few rounds for an interval ({ratio.n})")
+    weakest, strongest = stated * rules.reach, stated / rules.reach
+    if ratio.high < 1:
+        return Verdict(VerdictWord.CONTRADICTED, "the interval lies below 1: slower, not faster")
+    if ratio.low <= 1:
+        return Verdict(VerdictWord.UNRESOLVED, "the interval holds 1")
+    if ratio.value < 1 + rules.floor:
+        return Verdict(VerdictWord.UNRESOLVED, f"a gain below the floor of {rules.floor:.1%}")
+    if ratio.low > strongest:
+        return Verdict(VerdictWord.STRONGER, f"the interval lies above {strongest:.3g} = {stated:g}/{rules.reach:g}")
+    if ratio.high < weakest:
+        return Verdict(VerdictWord.WEAKER, f"a gain, but the interval ends below {weakest:.3g} = {stated:g}*{rules.reach:g}")
+    return Verdict(VerdictWord.REPRODUCED, f"the interval reaches {weakest:.3g} .. {strongest:.3g}")
+
+
+def equality(ratio: Estimate, rules: VerdictRules) -> Verdict:
+    """Judge a measured ratio against a claim that two methods cost the same."""
+    if ratio.low is None or ratio.high is None:
+        return Verdict(VerdictWord.UNRESOLVED, f"too few rounds for an interval ({ratio.n})")
+    low, high = 1 / (1 + rules.equal_band), 1 + rules.equal_band
+    if low <= ratio.low and ratio.high <= high:
+        return Verdict(VerdictWord.REPRODUCED, f"the interval lies within {low:.3g} .. {high:.3g}")
+    if ratio.high < low or ratio.low > high:
+        return Verdict(VerdictWord.CONTRADICTED, f"the interval lies outside {low:.3g} .. {high:.3g}")
+    return Verdict(VerdictWord.UNRESOLVED, f"the interval crosses the edge of {low:.3g} .. {high:.3g}")

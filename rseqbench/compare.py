@@ -1,0 +1,140 @@
+"""Pure: two runs' tables in, one comparison a benchmark out, and the speed-ups inside each run beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from rseqbench import stats, table
+from rseqbench.config import VerdictRules
+from rseqbench.model import Estimate, Skip
+from rseqbench.table import Key, Row
+
+FASTER = "faster"
+SLOWER = "slower"
+UNRESOLVED = "no difference resolved"
+NOT_COMPARABLE = "not comparable"
+MISSING = "not measured"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One benchmark in two runs. `ratio` is b/a: above 1 means that b takes longer.
+
+    `p` is the Mann-Whitney probability of equality, adjusted by Holm for all rows that are compared.
+    """
+
+    arch: str
+    benchmark: str
+    threads: int
+    a: Row | None
+    b: Row | None
+    ratio: Estimate | None
+    p: float | None
+    word: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Speedup:
+    """How many times faster `fast` is than `slow`, inside each of two runs; None where a run lacks one of them."""
+
+    arch: str
+    slow: str
+    fast: str
+    a: Estimate | None
+    b: Estimate | None
+
+
+def compare(
+    frame: pd.DataFrame, a: str, b: str, rules: VerdictRules, skips: Sequence[tuple[str, Skip]] = ()
+) -> list[Comparison]:
+    """Compare run `b` with run `a`: one row for every benchmark that either of them has or skipped.
+
+    `skips` are the cases that a run (named first) could not measure; their reasons are carried into the rows.
+    """
+    rows = {label: _by_key(frame, label, rules.confidence) for label in (a, b)}
+    reasons = {(label, skip.benchmark, skip.threads): skip.reason for label, skip in skips}
+    keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key[1], key[2], key[0]))
+    compared = [_one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons) for key in keys]
+    tested = [row for row in compared if row.p is not None]
+    adjusted = iter(stats.holm([row.p for row in tested if row.p is not None]))
+    return [row if row.p is None else _judge(replace(row, p=next(adjusted)), rules) for row in compared]
+
+
+def _by_key(frame: pd.DataFrame, label: str, confidence: float) -> dict[Key, Row]:
+    return {row.key: row for row in table.summarise(frame[frame["label"] == label], confidence)}
+
+
+def _one(
+    frame: pd.DataFrame,
+    left: tuple[str, Row | None],
+    right: tuple[str, Row | None],
+    key: Key,
+    rules: VerdictRules,
+    reasons: dict[tuple[str, str, int], str],
+) -> Comparison:
+    (a, row_a), (b, row_b) = left, right
+    row = Comparison(*key, row_a, row_b, None, None, MISSING, "")
+    if row_a is None or row_b is None:
+        absent = a if row_a is None else b
+        why = reasons.get((absent, key[1], key[2]), f"not in {absent} for {key[0]}")
+        return replace(row, reason=f"{absent}: {why}" if (absent, key[1], key[2]) in reasons else why)
+    if row_a.unit != row_b.unit:
+        return replace(row, word=NOT_COMPARABLE, reason=f"{row_a.unit} against {row_b.unit}")
+    published = [r.label for r in (row_a, row_b) if r.timing == "published"]
+    if published:
+        ratio = _against_constant(row_a.gross, row_b.gross)
+        reason = f"{published[0]}: another machine, one printed value without spread"
+        return replace(row, ratio=ratio, word=NOT_COMPARABLE, reason=reason)
+    ratio, p = stats.independent_ratio(
+        table.series(frame, b, key).to_numpy(), table.series(frame, a, key).to_numpy(), rules.confidence
+    )
+    return replace(row, ratio=ratio, p=p, word=UNRESOLVED)
+
+
+def _against_constant(a: Estimate, b: Estimate) -> Estimate:
+    """Return b/a where one of them is a single printed value: the interval is the other one's."""
+    if b.has_interval and b.low is not None and b.high is not None:
+        return Estimate(b.value / a.value, b.low / a.value, b.high / a.value, b.n, b.coverage)
+    if a.has_interval and a.low is not None and a.high is not None:
+        return Estimate(b.value / a.value, b.value / a.high, b.value / a.low, a.n, a.coverage)
+    return Estimate(b.value / a.value, None, None, 1, 0.0)
+
+
+def _judge(row: Comparison, rules: VerdictRules) -> Comparison:
+    ratio = row.ratio
+    if ratio is None or row.p is None:
+        return row
+    if row.a is not None and row.b is not None and row.a.timing != row.b.timing:
+        return replace(row, word=NOT_COMPARABLE, reason=f"{row.a.timing} against {row.b.timing} time")
+    if not ratio.has_interval:
+        return replace(row, reason=f"too few rounds for an interval ({ratio.n})")
+    if not stats.beyond_floor(ratio, rules.floor):
+        return replace(row, reason="interval holds 1" if not _excludes_one(ratio) else f"below the floor of {rules.floor:.1%}")
+    if row.p > 1 - rules.confidence:
+        return replace(row, reason="not beyond chance among all rows compared (Holm)")
+    return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
+
+
+def _excludes_one(ratio: Estimate) -> bool:
+    return ratio.low is not None and ratio.high is not None and (ratio.low > 1 or ratio.high < 1)
+
+
+def speedups(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[tuple[str, str, str]], confidence: float) -> list[Speedup]:
+    """Return the quotient of each (arch, slow, fast) of `pairs` inside each run, where at least one run has it."""
+    found = []
+    for arch, slow, fast in pairs:
+        keys: tuple[Key, Key] = (arch, slow, 1), (arch, fast, 1)
+        both = [table.speedup(frame, label, *keys, confidence) for label in (a, b)]
+        if any(estimate is not None for estimate in both):
+            found.append(Speedup(arch, slow, fast, both[0], both[1]))
+    return found
+
+
+def worst_slowdown(rows: Sequence[Comparison]) -> Comparison | None:
+    """Return the row in which b is slower by most, differences only, or None when nothing is slower."""
+    slower = [row for row in rows if row.word == SLOWER and row.ratio is not None]
+    return max(slower, key=lambda row: row.ratio.value if row.ratio else 0.0, default=None)

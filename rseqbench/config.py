@@ -1,0 +1,222 @@
+"""bench.toml and command-line options -> a frozen Config. Every error names the file, the key and what was expected."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from rseqbench import paths
+from rseqbench.errors import ConfigError, UsageError
+
+T = TypeVar("T")
+
+
+def _limited(low: float, high: float) -> Any:
+    return field(metadata={"low": low, "high": high})
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Folders, relative to the current one."""
+
+    results: str
+    reports: str
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What one run measures, where and how; the options of `rseqbench run` carry the same names."""
+
+    arch: str
+    target: str
+    engine: str
+    preset: str
+    benchmarks: list[str]
+    threads: list[int] = _limited(1, 4096)
+    cpus: str
+    registration: str
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How long a run takes."""
+
+    rounds: int = _limited(1, 10_000)
+    values: int = _limited(1, 10_000)
+    value_ms: float = _limited(0.001, 10_000)
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """How hard a kernel is stressed before it may be timed."""
+
+    threads_per_cpu: int = _limited(1, 256)
+    operations: int = _limited(1, 1_000_000_000)
+    delayed_operations: int = _limited(1, 1_000_000_000)
+    timeout_s: float = _limited(1, 86_400)
+
+
+@dataclass(frozen=True)
+class VerdictRules:
+    """The tolerances of every judgement; see claims.py for the rules themselves."""
+
+    confidence: float = _limited(0.5, 0.9999)
+    reach: float = _limited(0.1, 1)
+    equal_band: float = _limited(0, 1)
+    floor: float = _limited(0, 1)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of bench.toml."""
+
+    source: Path
+    paths: Paths
+    run: RunOptions
+    presets: Mapping[str, Preset]
+    check: CheckOptions
+    verdict: VerdictRules
+    configurations: Mapping[str, Mapping[str, Any]]
+
+    def options(self, configuration: str | None, given: Mapping[str, Any]) -> RunOptions:
+        """Return [run], overlaid with the named configuration, overlaid with the options that were `given`.
+
+        Raises UsageError when there is no such configuration or preset.
+        """
+        named: Mapping[str, Any] = {}
+        if configuration is not None:
+            named = self.configurations.get(configuration, {})
+            if configuration not in self.configurations:
+                raise unknown("configuration", configuration, self.configurations, f"in {self.source}")
+        options = dataclasses.replace(self.run, **{**named, **given})
+        if options.preset not in self.presets:
+            raise unknown("preset", options.preset, self.presets, f"in {self.source}")
+        return options
+
+
+def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
+    """Build the error for a name that is not there, with the nearest names that are."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else f"there is: {', '.join(names) or 'none'}"
+    return UsageError(f"unknown {what} {name!r}" + (f" {where}" if where else ""), hint)
+
+
+def load(path: Path | None = None) -> Config:
+    """Read the built-in bench.toml and lay the user's over it: `path`, else ./bench.toml if there is one.
+
+    Raises ConfigError naming file and key when something is not as expected.
+    """
+    default = paths.default_config()
+    base = _read(default)
+    chosen = path or Path("bench.toml")
+    if path is None and not chosen.exists():
+        return _build(default, base)
+    _build(default, base)  # the built-in one is sound, so what fails below is the user's
+    return _build(chosen, _overlay(base, _read(chosen)))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}", "give a readable file with --config-file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+
+
+def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _overlay(old, value) if both and isinstance(old, dict) else value
+    return merged
+
+
+def _build(source: Path, raw: dict[str, Any]) -> Config:
+    sections = {"paths", "run", "presets", "check", "verdict", "configurations"}
+    _refuse_unknown(source, "", raw, sections)
+    presets = _table(source, "presets", raw)
+    configurations = _table(source, "configurations", raw)
+    run_keys = {f.name for f in dataclasses.fields(RunOptions)}
+    checked = {}
+    for name, entry in configurations.items():
+        where = f"configurations.{name}"
+        table = _table(source, where, {where: entry})
+        _refuse_unknown(source, f"{where}.", table, run_keys)
+        merged = _typed(RunOptions, source, where, {**_table(source, "run", raw), **table})
+        checked[name] = {key: getattr(merged, key) for key in table}
+    return Config(
+        source=source,
+        paths=_typed(Paths, source, "paths", _table(source, "paths", raw)),
+        run=_typed(RunOptions, source, "run", _table(source, "run", raw)),
+        presets={
+            name: _typed(Preset, source, f"presets.{name}", _table(source, f"presets.{name}", {f"presets.{name}": e}))
+            for name, e in presets.items()
+        },
+        check=_typed(CheckOptions, source, "check", _table(source, "check", raw)),
+        verdict=_typed(VerdictRules, source, "verdict", _table(source, "verdict", raw)),
+        configurations=checked,
+    )
+
+
+def _table(source: Path, key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+    value = raw.get(key, {})
+    if not isinstance(value, dict):
+        raise ConfigError(f"{source}: {key}: expected a table, found {value!r}", f"write [{key}]")
+    return value
+
+
+def _refuse_unknown(source: Path, prefix: str, raw: Mapping[str, Any], known: set[str]) -> None:
+    for key in raw:
+        if key not in known:
+            error = unknown("key", f"{key}", known)
+            raise ConfigError(f"{source}: unknown key {prefix + key!r}", error.hint)
+
+
+def _typed(cls: type[T], source: Path, where: str, raw: Mapping[str, Any]) -> T:
+    """Build the dataclass `cls` from a TOML table, checking presence, type and bounds of every field."""
+    hints = get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    _refuse_unknown(source, f"{where}.", raw, set(fields))
+    values = {}
+    for name, spec in fields.items():
+        if name not in raw:
+            raise ConfigError(f"{source}: {where}.{name}: missing", f"expected {_expected(hints[name], spec)}")
+        value = raw[name]
+        if hints[name] is float and type(value) is int:
+            value = float(value)
+        if not _fits(value, hints[name]) or not _within(value, spec):
+            raise ConfigError(f"{source}: {where}.{name}: expected {_expected(hints[name], spec)}, found {value!r}")
+        values[name] = value
+    return cls(**values)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    if get_origin(hint) is list:
+        return isinstance(value, list) and bool(value) and all(_fits(item, get_args(hint)[0]) for item in value)
+    if isinstance(hint, UnionType):
+        return any(_fits(value, option) for option in get_args(hint))
+    return type(value) is hint
+
+
+def _within(value: Any, spec: dataclasses.Field[Any]) -> bool:
+    if "low" not in spec.metadata:
+        return True
+    items = value if isinstance(value, list) else [value]
+    return all(spec.metadata["low"] <= item <= spec.metadata["high"] for item in items)
+
+
+def _expected(hint: Any, spec: dataclasses.Field[Any]) -> str:
+    words = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
+    text = f"a list of {words[get_args(hint)[0]][2:]}s" if get_origin(hint) is list else words.get(hint, str(hint))
+    if "low" in spec.metadata:
+        text += f" from {spec.metadata['low']:g} to {spec.metadata['high']:g}"
+    return text

@@ -1,0 +1,44 @@
+"""The errors a user can meet. Each is one line: what was wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class RseqbenchError(Exception):
+    """Base of all errors that are shown as one line; `exit_code` is the process's."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        """Take what went wrong and where (`message`), and what to do about it (`hint`)."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+class UsageError(RseqbenchError):
+    """The command line asks for something that is not there or makes no sense: exit code 2."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """bench.toml is malformed: names the file, the key and what was expected."""
+
+
+class ResultsError(UsageError):
+    """A stored run is missing, damaged, foreign, in the way or cannot be written."""
+
+
+class BuildError(UsageError):
+    """The kernels cannot be compiled: no compiler, missing headers, or the compiler's own words."""
+
+
+class TargetError(RseqbenchError):
+    """The target failed while it worked: a worker died, timed out or answered garbage."""
+
+
+class CheckError(RseqbenchError):
+    """A kernel's exactness check failed, so it must not be timed."""

@@ -1,0 +1,162 @@
+"""The frozen dataclasses that every room shares. No behaviour beyond what the words themselves mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+Fact = str | int | float | bool
+Timing = Literal["hardware", "virtual", "emulated", "published"]
+
+
+class Registration(StrEnum):
+    """Who registered the rseq area of a process: a property it has from its start."""
+
+    GLIBC = "glibc"
+    SELF = "self"
+    NONE = "none"
+
+
+BASELINE = "cpu_id/baseline"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One thing that can be timed, as the compiled kernels describe it.
+
+    `unavailable` is the reason why it cannot run on this target, or empty.
+    `checked` says whether it changes shared state and so must be proved exact under stress.
+    """
+
+    name: str
+    doc: str
+    needs_rseq: bool = False
+    needs_no_rseq: bool = False
+    threads: bool = False
+    sequence: bool = False
+    unavailable: str = ""
+
+    @property
+    def group(self) -> str:
+        """The use case of the patch it belongs to."""
+        return self.name.partition("/")[0]
+
+    @property
+    def method(self) -> str:
+        """The way it is done."""
+        return self.name.partition("/")[2]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A benchmark with its parameters: what one worker process measures in one round."""
+
+    benchmark: str
+    threads: int = 1
+    registration: Registration = Registration.NONE
+
+    @property
+    def id(self) -> str:
+        """The name under which pyperf stores it; unique within a run on one machine."""
+        return self.benchmark if self.threads == 1 else f"{self.benchmark}/threads={self.threads}"
+
+
+@dataclass(frozen=True)
+class Skip:
+    """A case that cannot run here, and why."""
+
+    benchmark: str
+    threads: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one exactness check: `ops` operations by `threads` threads, `aborts` of them restarted."""
+
+    benchmark: str
+    passed: bool
+    threads: int
+    ops: int
+    aborts: int
+    exercised: bool
+    message: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """One word or two for a table."""
+        if not self.passed:
+            return "FAILED"
+        return "exact" if self.exercised else "exact, not exercised"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One machine that a run's numbers come from; a run has one, the patch's own table has two."""
+
+    arch: str
+    target: str
+    timing: Timing
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval: `n` rounds went in, `coverage` is what the interval promises.
+
+    Without enough rounds there is no interval: `low` and `high` are then None and `coverage` 0.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    coverage: float
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether enough rounds were there for an interval."""
+        return self.low is not None and self.high is not None
+
+    def inverse(self) -> Estimate:
+        """Return the estimate of 1/x, for a ratio read the other way round."""
+        low = None if self.high is None else 1 / self.high
+        high = None if self.low is None else 1 / self.low
+        return Estimate(1 / self.value, low, high, self.n, self.coverage)
+
+
+class VerdictWord(StrEnum):
+    """What can be said of a claim; the words are fixed, the rules stand in claims.py."""
+
+    REPRODUCED = "reproduced"
+    STRONGER = "stronger"
+    WEAKER = "weaker"
+    UNRESOLVED = "no difference resolved"
+    CONTRADICTED = "contradicted"
+    NOT_COMPARABLE = "not comparable"
+    NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word and its reason in one line."""
+
+    word: VerdictWord
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does, decided before it starts and stored with it, so that it can be taken up again."""
+
+    cases: tuple[Case, ...]
+    skips: tuple[Skip, ...]
+    rounds: int
+    values: int
+    value_ms: float
+    seed: int
+    engine: str
+    preset: str
+    cpus: tuple[int, ...]

@@ -1,0 +1,34 @@
+"""Where the files that are not Python live: in the checkout, or inside the installed package."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+_SHIPPED = _PACKAGE / "data"  # filled when a wheel is built, absent in a checkout
+
+
+def _shipped(name: str) -> Path:
+    return _SHIPPED / name if _SHIPPED.is_dir() else _PACKAGE.parent / name
+
+
+def kernels() -> Path:
+    """The folder with the C sources of all benchmarks."""
+    return Path(os.environ.get("RSEQBENCH_KERNELS") or _shipped("kernels"))
+
+
+def default_config() -> Path:
+    """The bench.toml with every key and its default."""
+    return _shipped("bench.toml")
+
+
+def builtin_results() -> Path:
+    """The folder of the runs that come with rseqbench: the patch's own table."""
+    return _shipped("results")
+
+
+def cache() -> Path:
+    """The folder for compiled kernels: $XDG_CACHE_HOME/rseqbench, else ~/.cache/rseqbench."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "rseqbench"

@@ -1,0 +1,279 @@
+"""results/<label>/: save, load, resolve a name. A run on disk is complete or visibly unfinished, never half.
+
+A finished run is a folder with pyperf.json (a plain pyperf suite with every raw value), run.json (the header below)
+and table.csv (for people and git diff). An unfinished one is `.unfinished-<label>/`: the header and one pyperf suite
+a round; it becomes the run by one rename.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import errno
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyperf
+
+from rseqbench import __version__, paths
+from rseqbench.config import unknown
+from rseqbench.errors import ResultsError
+from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
+
+SCHEMA = 1
+PATCH = "patch-2018"  # the label of the table in the patch message
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
+_UNFINISHED = ".unfinished-"
+
+
+@dataclass(frozen=True)
+class Header:
+    """run.json: everything about a run that is not a timed value."""
+
+    label: str
+    created: str
+    command: str
+    plan: Plan
+    machines: tuple[Machine, ...]
+    checks: tuple[Check, ...] = ()
+    docs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    finished: str = ""
+    version: str = __version__
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Return the text of run.json."""
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: Path) -> Header:
+        """Parse run.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
+        try:
+            raw = json.loads(text)
+            schema = raw["schema"]
+            if type(schema) is int and schema > SCHEMA:
+                raise ResultsError(f"{where}: written in schema {schema}, this rseqbench reads {SCHEMA}", "update it")
+            plan = raw["plan"]
+            plan["cases"] = tuple(Case(c["benchmark"], c["threads"], Registration(c["registration"])) for c in plan["cases"])
+            plan["skips"] = tuple(Skip(**s) for s in plan["skips"])
+            plan["cpus"] = tuple(plan["cpus"])
+            raw["plan"] = Plan(**plan)
+            raw["machines"] = tuple(Machine(**m) for m in raw["machines"])
+            raw["checks"] = tuple(Check(**c) for c in raw["checks"])
+            raw["notes"] = tuple(raw["notes"])
+            return cls(**raw)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ResultsError(f"{where}: damaged, or not written by rseqbench ({error!r})") from error
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its header and its raw values."""
+
+    folder: Path
+    header: Header
+    suite: pyperf.BenchmarkSuite
+
+    @property
+    def label(self) -> str:
+        """The run's name."""
+        return self.header.label
+
+
+def check_label(label: str) -> str:
+    """Return `label` if it can name a run, else raise ResultsError: nobody's label leaves the results folder."""
+    if _LABEL.fullmatch(label):
+        return label
+    shown = repr(label if len(label) <= 40 else label[:37] + "...")
+    raise ResultsError(f"bad label {shown}", "use 1 to 100 letters, digits and . _ + @ -, starting with a letter or digit")
+
+
+class Store:
+    """The results folder, with the built-in runs behind it."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder; it need not exist."""
+        self.root = root
+
+    def labels(self) -> list[str]:
+        """Return the labels of all finished runs, built-in ones included, sorted."""
+        found = set()
+        for root in (self.root, paths.builtin_results()):
+            if root.is_dir():
+                found |= {entry.name for entry in root.iterdir() if (entry / "run.json").is_file()}
+        return sorted(name for name in found if not name.startswith("."))
+
+    def exists(self, label: str) -> bool:
+        """Whether a finished run, ours or built in, has this label."""
+        return self._find(label) is not None
+
+    def load(self, label: str) -> Run:
+        """Load a finished run. Raises ResultsError if there is none, or it is unfinished, damaged or foreign."""
+        check_label(label)
+        folder = self._find(label)
+        if folder is None:
+            unfinished = self.root / f"{_UNFINISHED}{label}"
+            if unfinished.is_dir():
+                raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
+            error = unknown("run", label, self.labels(), f"in {self.root}")
+            raise ResultsError(error.message, error.hint)
+        header = Header.from_json(_read(folder / "run.json"), folder / "run.json")
+        return Run(folder, header, _load_suite(folder / "pyperf.json"))
+
+    def latest(self) -> str:
+        """Return the label of the run finished last. Raises ResultsError when there is none."""
+        mine = [e for e in self.root.iterdir() if self._is_run(e)] if self.root.is_dir() else []
+        if not mine:
+            raise ResultsError(f"no runs in {self.root}", "rseqbench run")
+        return max(mine, key=lambda entry: (entry / "run.json").stat().st_mtime).name
+
+    def begin(self, header: Header, force: bool) -> Unfinished:
+        """Open a new run, and prove that it can be written before anything is measured.
+
+        Raises ResultsError when the label is taken (unless `force`) or the folder cannot be written.
+        """
+        label = check_label(header.label)
+        if label == PATCH:
+            raise ResultsError(f"{label!r} is the patch's own table", "give another --label")
+        if self.exists(label) and not force:
+            raise ResultsError(f"there is a run {label!r} already", "give another --label, or --force to replace it")
+        folder = self.root / f"{_UNFINISHED}{label}"
+        if folder.exists():
+            if not force:
+                raise ResultsError(
+                    f"there is an unfinished run {label!r}", f"rseqbench run --resume {label}, or --force to drop it"
+                )
+            shutil.rmtree(folder)
+        try:
+            (folder / "rounds").mkdir(parents=True)
+            _write(folder / "run.json", header.to_json())
+        except OSError as error:
+            raise ResultsError(f"cannot write {folder}: {error.strerror}", "check the results folder") from error
+        return Unfinished(self.root, folder, header)
+
+    def resume(self, label: str) -> Unfinished:
+        """Take up an unfinished run. Raises ResultsError when there is none of that label."""
+        folder = self.root / f"{_UNFINISHED}{check_label(label)}"
+        if not folder.is_dir():
+            why = "is finished" if self.exists(label) else f"is not in {self.root}"
+            raise ResultsError(f"no unfinished run {label!r} to resume: it {why}")
+        path = folder / "run.json"
+        return Unfinished(self.root, folder, Header.from_json(_read(path), path))
+
+    def _find(self, label: str) -> Path | None:
+        for root in (self.root, paths.builtin_results()):
+            if self._is_run(root / label):
+                return root / label
+        return None
+
+    @staticmethod
+    def _is_run(folder: Path) -> bool:
+        return folder.is_dir() and not folder.name.startswith(".")
+
+
+class Unfinished:
+    """A run while it is measured: every finished round is on disk."""
+
+    def __init__(self, root: Path, folder: Path, header: Header) -> None:
+        """Take the results folder, the run's folder in it, and its header."""
+        self._root = root
+        self.folder = folder
+        self.header = header
+
+    def rounds(self) -> list[int]:
+        """Return the numbers of the rounds that are on disk, sorted."""
+        return sorted(int(path.stem) for path in (self.folder / "rounds").glob("*.json"))
+
+    def save_round(self, number: int, suite: pyperf.BenchmarkSuite) -> None:
+        """Store one round's raw values."""
+        path = self.folder / "rounds" / f"{number:05}.json"
+        with _disk(path):
+            suite.dump(str(path) + ".part", replace=True)
+            os.replace(str(path) + ".part", path)
+
+    def update(self, header: Header) -> None:
+        """Replace the header, for what became known while measuring."""
+        self.header = header
+        with _disk(self.folder):
+            _write(self.folder / "run.json", header.to_json())
+
+    def suite(self) -> pyperf.BenchmarkSuite:
+        """Return all rounds that are on disk as one pyperf suite, rounds in order."""
+        runs: dict[str, list[pyperf.Run]] = {}
+        for number in self.rounds():
+            for benchmark in _load_suite(self.folder / "rounds" / f"{number:05}.json"):
+                runs.setdefault(benchmark.get_name(), []).extend(benchmark.get_runs())
+        return pyperf.BenchmarkSuite([pyperf.Benchmark(runs[name]) for name in sorted(runs)])
+
+    def finish(self, header: Header, table_csv: Callable[[Run], str]) -> Run:
+        """Make this the finished run of its label, replacing one that is there, by one rename; return it."""
+        suite = self.suite()
+        run = Run(self._root / header.label, header, suite)
+        staged = self.folder / "finished"
+        with _disk(staged):
+            shutil.rmtree(staged, ignore_errors=True)
+            staged.mkdir()
+            suite.dump(str(staged / "pyperf.json"))
+            _write(staged / "run.json", header.to_json())
+            _write(staged / "table.csv", table_csv(run))
+            _exchange(staged, run.folder)
+            shutil.rmtree(self.folder)
+        return run
+
+
+class _disk:
+    """Turn an OSError below it into a one-line error: a full or read-only disk is not a defect."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise ResultsError(f"cannot write {self._path}: {error.strerror or error}") from error
+
+
+def _exchange(new: Path, old: Path) -> None:
+    """Put folder `new` at `old`; where `old` exists the two change places in one step (renameat2(2))."""
+    if not old.exists():
+        os.rename(new, old)
+        return
+    at_fdcwd, rename_exchange = -100, 2
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(at_fdcwd, os.fsencode(new), at_fdcwd, os.fsencode(old), rename_exchange) == 0:
+        return
+    code = ctypes.get_errno()
+    if code not in (errno.EINVAL, errno.ENOSYS):
+        raise OSError(code, os.strerror(code))
+    aside = new.with_name("replaced")  # a filesystem without exchange: two renames, nothing deleted in between
+    os.rename(old, aside)
+    os.rename(new, old)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise ResultsError(f"{path}: {why}", "the run folder is damaged, or not a run of rseqbench") from error
+
+
+def _load_suite(path: Path) -> pyperf.BenchmarkSuite:
+    try:
+        return pyperf.BenchmarkSuite.load(str(path))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ResultsError(f"{path}: not a readable pyperf file ({error})", "the run folder is damaged") from error

@@ -1,0 +1,144 @@
+"""Pure statistics: numbers in, estimates and intervals out. Nothing here knows what was measured.
+
+The unit of observation is the round. Intervals are distribution-free: they hold for skewed, heavy-tailed and
+bimodal rounds alike, which is what a shared machine yields (docs/method.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rseqbench.model import Estimate
+
+Floats = NDArray[np.float64]
+
+
+def round_value(values: Sequence[float]) -> float:
+    """Reduce the values that one process measured in one round to the round's value.
+
+    This is the one place that decides what a value is: the median, because a preemption inside one value then moves
+    nothing (mean, minimum and quantiles were compared on a loaded machine; docs/method.md).
+    Raises ValueError where there is no value.
+    """
+    if not values:
+        raise ValueError("a round without values has no value")
+    return float(np.median(np.asarray(values, dtype=np.float64)))
+
+
+@lru_cache(maxsize=256)
+def sign_rank(n: int, confidence: float) -> tuple[int, float] | None:
+    """Return (k, coverage) so that [x(k), x(n+1-k)] of n sorted values covers the median, or None if n is too small.
+
+    k is the largest rank whose exact binomial coverage 1 - 2 P(B(n, 1/2) <= k-1) is still at least `confidence`
+    (Conover, Practical Nonparametric Statistics, confidence interval for a quantile). 95% needs n >= 6.
+    """
+    best: tuple[int, float] | None = None
+    tail = 0.0
+    for k in range(1, n // 2 + 1):
+        tail += math.comb(n, k - 1) / 2**n
+        coverage = 1 - 2 * tail
+        if coverage < confidence:
+            break
+        best = (k, coverage)
+    return best
+
+
+def median(values: Sequence[float] | Floats, confidence: float = 0.95) -> Estimate:
+    """Estimate the median of `values` (one a round) with its order-statistic (sign) interval.
+
+    Raises ValueError on an empty input. With too few values the estimate has no interval.
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    n = len(ordered)
+    if n == 0:
+        raise ValueError("no rounds, so no median")
+    middle = float(np.median(ordered))
+    rank = sign_rank(n, confidence)
+    if rank is None:
+        return Estimate(middle, None, None, n, 0.0)
+    k, coverage = rank
+    return Estimate(middle, float(ordered[k - 1]), float(ordered[n - k]), n, coverage)
+
+
+def paired_ratio(top: Sequence[float] | Floats, bottom: Sequence[float] | Floats, confidence: float = 0.95) -> Estimate:
+    """Estimate top/bottom from values of the same rounds: the median over rounds of the ratio inside a round.
+
+    The two must be of equal length, in the same order of rounds. The median of an even number of ratios is taken on
+    the logarithm, so that the ratio and its inverse are each other's reciprocal.
+    """
+    over = np.asarray(top, dtype=np.float64)
+    under = np.asarray(bottom, dtype=np.float64)
+    if over.shape != under.shape:
+        raise ValueError(f"{over.size} rounds against {under.size}: ratios are taken inside a round")
+    return _exp(median(np.log(over / under), confidence))
+
+
+@lru_cache(maxsize=256)
+def _rank_sum_tail(n: int, m: int) -> Floats:
+    """Return P(U <= u) for u = 0 .. n*m of the Mann-Whitney statistic under equality, by the exact recursion."""
+    ways = np.zeros(n * m + 1)
+    ways[0] = 1.0
+    # The distribution of U is the product over i=1..n of (1 - q^(m+i)) / (1 - q^i), expanded one factor at a time.
+    for i in range(1, n + 1):
+        step = m + i
+        if step <= n * m:
+            ways[step:] = ways[step:] - ways[:-step].copy()
+        for u in range(i, n * m + 1):
+            ways[u] += ways[u - i]
+    tail: Floats = np.cumsum(ways) / math.comb(n + m, n)
+    return tail
+
+
+def independent_ratio(
+    top: Sequence[float] | Floats, bottom: Sequence[float] | Floats, confidence: float = 0.95
+) -> tuple[Estimate, float]:
+    """Estimate top/bottom of two runs whose rounds have nothing to do with each other; return it and its p-value.
+
+    The Hodges-Lehmann shift of the logarithms with the exact Mann-Whitney interval (Hollander, Wolfe and Chicken,
+    Nonparametric Statistical Methods, section 4.3); p is the two-sided exact Mann-Whitney probability of equality.
+    """
+    over = np.log(np.asarray(top, dtype=np.float64))
+    under = np.log(np.asarray(bottom, dtype=np.float64))
+    n, m = len(over), len(under)
+    if n == 0 or m == 0:
+        raise ValueError("no rounds, so no ratio")
+    shifts = np.sort((over[:, None] - under[None, :]).ravel())
+    shift = float(np.median(shifts))
+    tail = _rank_sum_tail(n, m)
+    below = float(np.sum(shifts < 0) + 0.5 * np.sum(shifts == 0))
+    p = min(1.0, 2 * float(tail[math.floor(min(below, n * m - below))]))
+    half = (1 - confidence) / 2
+    k = int(np.searchsorted(tail, half, side="right"))  # the number of u with P(U <= u) <= half
+    if k == 0:
+        return _exp(Estimate(shift, None, None, min(n, m), 0.0)), p
+    coverage = 1 - 2 * float(tail[k - 1])
+    return _exp(Estimate(shift, float(shifts[k - 1]), float(shifts[n * m - k]), min(n, m), coverage)), p
+
+
+def _exp(estimate: Estimate) -> Estimate:
+    low = None if estimate.low is None else math.exp(estimate.low)
+    high = None if estimate.high is None else math.exp(estimate.high)
+    return Estimate(math.exp(estimate.value), low, high, estimate.n, estimate.coverage)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p-values adjusted for being looked at together, in the same order (Holm 1979)."""
+    order = np.argsort(np.asarray(p_values, dtype=np.float64), kind="stable")
+    adjusted = [0.0] * len(p_values)
+    running = 0.0
+    for position, index in enumerate(order):
+        running = max(running, min(1.0, (len(p_values) - position) * p_values[int(index)]))
+        adjusted[int(index)] = running
+    return adjusted
+
+
+def beyond_floor(ratio: Estimate, floor: float) -> bool:
+    """Whether a ratio is a difference: its interval excludes 1 and its value is more than `floor` away from it."""
+    if ratio.low is None or ratio.high is None:
+        return False
+    return (ratio.low > 1 or ratio.high < 1) and abs(math.log(ratio.value)) >= math.log1p(floor)

@@ -1,0 +1,162 @@
+"""Runs -> one tidy DataFrame, a row per benchmark and round. The columns are declared here and checked at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from rseqbench import stats
+from rseqbench.errors import ResultsError
+from rseqbench.model import BASELINE, Estimate
+from rseqbench.results import Run
+
+COLUMNS: dict[str, str] = {
+    "label": "str",  # the run
+    "arch": "str",  # x86_64, arm32, arm64
+    "timing": "str",  # hardware, virtual, emulated, published
+    "benchmark": "str",  # group/method
+    "threads": "int64",
+    "registration": "str",  # glibc, self, none: what the process really had
+    "engine": "str",
+    "unit": "str",  # ns or instructions, per operation
+    "round": "int64",
+    "value": "float64",  # per operation, loop included, in `unit`
+    "values": "int64",  # raw values behind it
+    "loops": "int64",
+    "aborts": "int64",  # rseq aborts while it was timed
+}
+
+_NS_PER_SECOND = 1e9
+Key = tuple[str, str, int]  # arch, benchmark, threads
+
+
+@dataclass(frozen=True)
+class Row:
+    """One benchmark of a run, summarised over its rounds: per operation, with the loop and net of the baseline."""
+
+    label: str
+    arch: str
+    benchmark: str
+    threads: int
+    registration: str
+    engine: str
+    unit: str
+    timing: str
+    gross: Estimate
+    net: Estimate | None
+    aborts: int
+    operations: int
+
+    @property
+    def key(self) -> Key:
+        """What makes rows of different runs comparable."""
+        return self.arch, self.benchmark, self.threads
+
+
+def build(runs: Iterable[Run]) -> pd.DataFrame:
+    """Return the tidy table of all rounds of all runs; see COLUMNS. Raises ResultsError on a foreign suite."""
+    records = [record for run in runs for record in _records(run)]
+    frame = pd.DataFrame.from_records(records, columns=list(COLUMNS))
+    return frame.astype(COLUMNS)
+
+
+def _records(run: Run) -> Iterable[dict[str, Any]]:
+    timing = {machine.arch: machine.timing for machine in run.header.machines}
+    for benchmark in run.suite:
+        scale, unit = (_NS_PER_SECOND, "ns") if benchmark.get_unit() == "second" else (1.0, "instructions")
+        for raw in benchmark.get_runs():
+            if not raw.values:
+                continue
+            meta = raw.get_metadata()
+            try:
+                yield {
+                    "label": run.label,
+                    "arch": meta["arch"],
+                    "timing": timing[meta["arch"]],
+                    "benchmark": meta["benchmark"],
+                    "threads": meta["threads"],
+                    "registration": meta["registration"],
+                    "engine": meta["engine"],
+                    "unit": unit,
+                    "round": meta["round"],
+                    "value": stats.round_value(raw.values) * scale,
+                    "values": len(raw.values),
+                    "loops": raw.get_loops(),
+                    "aborts": meta["aborts"],
+                }
+            except KeyError as error:
+                raise ResultsError(f"{run.folder}: pyperf.json lacks {error} for {benchmark.get_name()!r}") from error
+
+
+def series(frame: pd.DataFrame, label: str, key: Key) -> pd.Series[float]:
+    """Return the values of one benchmark of one run, indexed by round; empty when it was not measured."""
+    arch, benchmark, threads = key
+    rows = frame[
+        (frame["label"] == label)
+        & (frame["arch"] == arch)
+        & (frame["benchmark"] == benchmark)
+        & (frame["threads"] == threads)
+    ]
+    found: pd.Series[float] = rows.set_index("round")["value"].sort_index()
+    return found
+
+
+def pair(frame: pd.DataFrame, label: str, one: Key, other: Key) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the values of two benchmarks of one run for the rounds that have both, in the order of rounds."""
+    joined = pd.concat([series(frame, label, one), series(frame, label, other)], axis=1, join="inner").sort_index()
+    return joined.iloc[:, 0].to_list(), joined.iloc[:, 1].to_list()
+
+
+def speedup(frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float, net: bool = False) -> Estimate | None:
+    """Estimate how many times faster `fast` is than `slow` in one run, or None when a round with both is not there.
+
+    With `net`, the baseline of the same round is subtracted from both first; None where that leaves nothing to divide
+    by in any round.
+    """
+    if not net:
+        top, bottom = pair(frame, label, slow, fast)
+        return stats.paired_ratio(top, bottom, confidence) if top else None
+    base = (slow[0], BASELINE, 1)
+    tables = [series(frame, label, key) for key in (slow, fast, base)]
+    joined = pd.concat(tables, axis=1, join="inner").to_numpy()
+    if not len(joined):
+        return None
+    top_net, bottom_net = joined[:, 0] - joined[:, 2], joined[:, 1] - joined[:, 2]
+    if (top_net <= 0).any() or (bottom_net <= 0).any():
+        return None
+    return stats.paired_ratio(top_net, bottom_net, confidence)
+
+
+def summarise(frame: pd.DataFrame, confidence: float) -> list[Row]:
+    """Return one Row per run, machine, benchmark and thread count, in the order of the names."""
+    rows = []
+    for (label, arch, benchmark, threads), part in frame.groupby(["label", "arch", "benchmark", "threads"], sort=True):
+        key = (str(arch), str(benchmark), int(threads))
+        first = part.iloc[0]
+        rows.append(
+            Row(
+                label=str(label),
+                arch=str(arch),
+                benchmark=str(benchmark),
+                threads=int(threads),
+                registration=str(first["registration"]),
+                engine=str(first["engine"]),
+                unit=str(first["unit"]),
+                timing=str(first["timing"]),
+                gross=stats.median(part["value"].to_numpy(), confidence),
+                net=_net(frame, str(label), key, confidence),
+                aborts=int(part["aborts"].sum()),
+                operations=int((part["loops"] * part["values"]).sum()),
+            )
+        )
+    return rows
+
+
+def _net(frame: pd.DataFrame, label: str, key: Key, confidence: float) -> Estimate | None:
+    if key[1] == BASELINE:
+        return None
+    values, base = pair(frame, label, key, (key[0], BASELINE, 1))
+    return stats.median([v - b for v, b in zip(values, base, strict=True)], confidence) if values else None
