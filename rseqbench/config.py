@@ -57,8 +57,8 @@ class CheckOptions:
     """How hard a kernel is stressed before it may be timed."""
 
     threads_per_cpu: int = _limited(1, 256)
-    operations: int = _limited(1, 1_000_000_000)
-    delayed_operations: int = _limited(1, 1_000_000_000)
+    disturbances: int = _limited(1, 1_000_000)
+    operations: int = _limited(1000, 1_000_000_000)
     timeout_s: float = _limited(1, 86_400)
 
 

@@ -26,17 +26,19 @@ BASELINE = "cpu_id/baseline"
 class Benchmark:
     """One thing that can be timed, as the compiled kernels describe it.
 
-    `unavailable` is the reason why it cannot run on this target, or empty.
-    `checked` says whether it changes shared state and so must be proved exact under stress.
+    `unavailable` is the reason why it cannot run on this target, or empty. `shared`: it changes state that threads
+    share, and is proved exact under stress; `sequence`: it runs rseq sequences, so its check must see aborts;
+    `threaded`: it may be timed with several threads at once.
     """
 
     name: str
     doc: str
+    unavailable: str = ""
     needs_rseq: bool = False
     needs_no_rseq: bool = False
-    threads: bool = False
+    shared: bool = False
     sequence: bool = False
-    unavailable: str = ""
+    threaded: bool = False
 
     @property
     def group(self) -> str:
@@ -74,13 +76,18 @@ class Skip:
 
 @dataclass(frozen=True)
 class Check:
-    """The outcome of one exactness check: `ops` operations by `threads` threads, `aborts` of them restarted."""
+    """The outcome of a benchmark's exactness check: `operations` by `threads` threads, of which `aborts` restarted.
+
+    `disturbances` counts the migrations forced and the signals sent meanwhile. `exercised` is False where something
+    that had to happen did not: no abort was ever taken, or there was only one CPU to move between.
+    """
 
     benchmark: str
     passed: bool
     threads: int
-    ops: int
+    operations: int
     aborts: int
+    disturbances: int
     exercised: bool
     message: str = ""
 

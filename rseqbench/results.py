@@ -94,6 +94,30 @@ def check_label(label: str) -> str:
     raise ResultsError(f"bad label {shown}", "use 1 to 100 letters, digits and . _ + @ -, starting with a letter or digit")
 
 
+# What must not change between the rounds of one run.
+_SAME = ("cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registration", "rseq_feature_size", "virtual")
+
+
+def changed_since(begun: Machine, now: Machine) -> str:
+    """Return which fact of the machine differs from when a run was begun, in words; empty when none does."""
+    for name in _SAME:
+        if begun.facts.get(name) != now.facts.get(name):
+            return f"{name} was {begun.facts.get(name)!r} and is {now.facts.get(name)!r}"
+    return ""
+
+
+def resumed_options(header: Header) -> dict[str, Any]:
+    """Return the options under which a stored run was begun, as far as its target needs them again."""
+    machine = header.machines[0]
+    return {
+        "arch": machine.arch,
+        "target": machine.target,
+        "engine": header.plan.engine,
+        "cpus": ",".join(map(str, header.plan.cpus)),
+        "registration": str(machine.facts.get("registration", "auto")).replace("none", "auto"),
+    }
+
+
 class Store:
     """The results folder, with the built-in runs behind it."""
 
@@ -138,24 +162,27 @@ class Store:
 
         Raises ResultsError when the label is taken (unless `force`) or the folder cannot be written.
         """
-        label = check_label(header.label)
-        if label == PATCH:
-            raise ResultsError(f"{label!r} is the patch's own table", "give another --label")
-        if self.exists(label) and not force:
-            raise ResultsError(f"there is a run {label!r} already", "give another --label, or --force to replace it")
-        folder = self.root / f"{_UNFINISHED}{label}"
-        if folder.exists():
-            if not force:
-                raise ResultsError(
-                    f"there is an unfinished run {label!r}", f"rseqbench run --resume {label}, or --force to drop it"
-                )
-            shutil.rmtree(folder)
+        self.ensure_free(header.label, force)
+        folder = self.root / f"{_UNFINISHED}{header.label}"
+        shutil.rmtree(folder, ignore_errors=True)
         try:
             (folder / "rounds").mkdir(parents=True)
             _write(folder / "run.json", header.to_json())
         except OSError as error:
             raise ResultsError(f"cannot write {folder}: {error.strerror}", "check the results folder") from error
         return Unfinished(self.root, folder, header)
+
+    def ensure_free(self, label: str, force: bool) -> None:
+        """Raise ResultsError when `label` cannot name a new run: malformed, built in, or taken (unless `force`)."""
+        if check_label(label) == PATCH:
+            raise ResultsError(f"{label!r} is the patch's own table", "give another --label")
+        if force:
+            return
+        if self.exists(label):
+            raise ResultsError(f"there is a run {label!r} already", "give another --label, or --force to replace it")
+        if (self.root / f"{_UNFINISHED}{label}").exists():
+            hint = f"rseqbench run --resume {label}, or --force to drop it"
+            raise ResultsError(f"there is an unfinished run {label!r}", hint)
 
     def resume(self, label: str) -> Unfinished:
         """Take up an unfinished run. Raises ResultsError when there is none of that label."""
@@ -211,9 +238,10 @@ class Unfinished:
                 runs.setdefault(benchmark.get_name(), []).extend(benchmark.get_runs())
         return pyperf.BenchmarkSuite([pyperf.Benchmark(runs[name]) for name in sorted(runs)])
 
-    def finish(self, header: Header, table_csv: Callable[[Run], str]) -> Run:
+    def finish(self, table_csv: Callable[[Run], str]) -> Run:
         """Make this the finished run of its label, replacing one that is there, by one rename; return it."""
         suite = self.suite()
+        header = self.header
         run = Run(self._root / header.label, header, suite)
         staged = self.folder / "finished"
         with _disk(staged):

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The timed loop and the exactness check, the same for every kernel and every target.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "disturb.h"
+#include "host.h"
+#include "kernel.h"
+#include "registration.h"
+#include "registry.h"
+
+#define WARM_UP_SHARE 16 /* a run is preceded by a sixteenth of itself */
+#define CHECK_CHUNKS 256 /* a check looks that often whether it has been disturbed enough */
+
+struct team;
+
+struct worker {
+	struct thread thread;
+	struct team *team;
+	pthread_t handle;
+	pid_t tid;
+	int cpu; /* pinned to, or -1 */
+	uint64_t operations; /* done in a check */
+	uint64_t begin, end; /* CLOCK_MONOTONIC, ns */
+	const char *failed;
+};
+
+/* The threads that run one kernel at the same time. */
+struct team {
+	void (*run)(struct thread *self, unsigned long loops);
+	unsigned long loops, warm_up;
+	unsigned int size;
+	bool check; /* work until disturbed enough, and then live on until let go, so that thread ids stay theirs */
+	bool enough;
+	pthread_barrier_t gate;
+	struct worker *workers;
+};
+
+static int fail(char message[256], const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, 256, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static const char *pin(int cpu)
+{
+	cpu_set_t *set = CPU_ALLOC(cpu + 1);
+	size_t size = CPU_ALLOC_SIZE(cpu + 1);
+	int result;
+
+	if (!set)
+		return "out of memory";
+	CPU_ZERO_S(size, set);
+	CPU_SET_S(cpu, size, set);
+	result = sched_setaffinity(0, size, set);
+	CPU_FREE(set);
+	return result ? "cannot pin to the CPU" : NULL;
+}
+
+static void work(struct worker *self)
+{
+	struct team *team = self->team;
+
+	team->run(&self->thread, team->warm_up);
+	self->thread.first += team->warm_up;
+	if (team->size > 1)
+		pthread_barrier_wait(&team->gate);
+	self->begin = now_ns();
+	team->run(&self->thread, team->loops);
+	self->end = now_ns();
+}
+
+/* Work until the disturbances were enough, or `loops` operations are done. */
+static void work_disturbed(struct worker *self)
+{
+	struct team *team = self->team;
+	unsigned long chunk = team->loops / CHECK_CHUNKS + 1;
+
+	while (self->operations + chunk <= team->loops && !READ_ONCE(team->enough)) {
+		team->run(&self->thread, chunk);
+		self->thread.first += chunk;
+		self->operations += chunk;
+	}
+}
+
+static void *worker_main(void *argument)
+{
+	struct worker *self = argument;
+
+	self->tid = syscall(SYS_gettid);
+	if (self->cpu >= 0)
+		self->failed = pin(self->cpu);
+	self->thread.area = registration_enter();
+	if (!self->thread.area && registration_mode() != REGISTRATION_NONE)
+		self->failed = "cannot register the rseq area of a thread";
+	pthread_barrier_wait(&self->team->gate);
+	if (self->team->check)
+		work_disturbed(self);
+	else
+		work(self);
+	if (self->team->check) {
+		pthread_barrier_wait(&self->team->gate);
+		pthread_barrier_wait(&self->team->gate);
+	}
+	registration_leave();
+	return NULL;
+}
+
+static int team_open(struct team *team, unsigned int size)
+{
+	team->workers = calloc(size, sizeof(*team->workers));
+	if (!team->workers)
+		return ENOMEM;
+	team->size = size;
+	for (unsigned int i = 0; i < size; i++) {
+		team->workers[i].team = team;
+		team->workers[i].cpu = -1;
+		team->workers[i].thread.index = i;
+		team->workers[i].thread.first = i * (team->loops + team->warm_up);
+	}
+	return 0;
+}
+
+/* Start all threads; they wait for one another. Threads that do not start leave the others waiting, so give up. */
+static void team_start(struct team *team)
+{
+	pthread_barrier_init(&team->gate, NULL, team->size + team->check);
+	for (unsigned int i = 0; i < team->size; i++) {
+		if (pthread_create(&team->workers[i].handle, NULL, worker_main, &team->workers[i])) {
+			fprintf(stderr, "cannot start thread %u of %u\n", i + 1, team->size);
+			_exit(1);
+		}
+	}
+}
+
+static const char *team_join(struct team *team)
+{
+	const char *failed = NULL;
+
+	for (unsigned int i = 0; i < team->size; i++) {
+		pthread_join(team->workers[i].handle, NULL);
+		if (team->workers[i].failed)
+			failed = team->workers[i].failed;
+	}
+	pthread_barrier_destroy(&team->gate);
+	return failed;
+}
+
+/* Sum up what the threads counted; a failure is a complaint. */
+static const char *team_counts(const struct team *team, uint64_t *aborts, uint64_t *retries)
+{
+	unsigned long failures = 0;
+
+	for (unsigned int i = 0; i < team->size; i++) {
+		*aborts += team->workers[i].thread.aborts;
+		*retries += team->workers[i].thread.retries;
+		failures += team->workers[i].thread.failures;
+	}
+	return failures ? complain("%lu operations went wrong", failures) : NULL;
+}
+
+/* What a timed run left behind is verified too, where there is something: the sum, the blocks, the events. */
+static const char *conclude(const struct kernel *kernel, uint64_t operations, bool check, const char *failed)
+{
+	if (!failed && kernel->verify && (check || kernel->flags & IS_SHARED))
+		failed = kernel->verify(operations);
+	if (kernel->teardown)
+		kernel->teardown();
+	return failed;
+}
+
+static const struct kernel *usable(unsigned int number, char message[256])
+{
+	const struct kernel *kernel = registry_get(number);
+	const char *why = kernel ? registry_unavailable(kernel) : "no such kernel";
+
+	if (!why)
+		return kernel;
+	fail(message, "%s", why);
+	return NULL;
+}
+
+/* Run the team while its threads are moved and signalled; return what failed. */
+static const char *disturbed(struct team *team, const struct kernel *kernel, pid_t *tids, uint64_t wanted,
+			     uint64_t *disturbances)
+{
+	struct disturbance disturbance = { .wanted = wanted, .enough = &team->enough };
+
+	team->check = true;
+	team_start(team);
+	pthread_barrier_wait(&team->gate);
+	for (unsigned int i = 0; i < team->size; i++)
+		tids[i] = team->workers[i].tid;
+	disturb_start(&disturbance, tids, team->size, kernel->beside);
+	pthread_barrier_wait(&team->gate); /* all work is done */
+	*disturbances = disturb_stop(&disturbance);
+	pthread_barrier_wait(&team->gate); /* let them go */
+	return team_join(team);
+}
+
+int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64_t wanted, int stress,
+	       struct host_check *out)
+{
+	const struct kernel *kernel;
+	struct team team = { .loops = loops };
+	struct setup setup = { .threads = threads, .loops = loops, .check = true, .stress = stress };
+	const char *failed, *counted;
+	pid_t *tids;
+
+	memset(out, 0, sizeof(*out));
+	kernel = usable(number, out->message);
+	if (!kernel)
+		return -1;
+	team.run = stress && kernel->stress ? kernel->stress : kernel->run;
+	tids = calloc(threads, sizeof(*tids));
+	if (!tids || team_open(&team, threads) || (kernel->setup && kernel->setup(&setup)))
+		return fail(out->message, "cannot set up the check: out of memory");
+	failed = disturbed(&team, kernel, tids, wanted, &out->disturbances);
+	counted = team_counts(&team, &out->aborts, &out->retries);
+	for (unsigned int i = 0; i < threads; i++)
+		out->operations += team.workers[i].operations;
+	out->threads = threads;
+	failed = conclude(kernel, out->operations, true, failed ? failed : counted);
+	free(team.workers);
+	free(tids);
+	return failed ? fail(out->message, "%s", failed) : 0;
+}
+
+/* One thread runs in the caller, several run in threads of their own, each on its CPU of the list, round robin. */
+static const char *time_team(struct team *team, const int *cpus, unsigned int cpu_count)
+{
+	struct worker *first = team->workers;
+
+	for (unsigned int i = 0; i < team->size && cpu_count; i++)
+		team->workers[i].cpu = cpus[i % cpu_count];
+	if (team->size > 1) {
+		team_start(team);
+		return team_join(team);
+	}
+	if (cpu_count && pin(first->cpu))
+		return "cannot pin to the CPU";
+	first->thread.area = registration_enter();
+	work(first);
+	return NULL;
+}
+
+int host_time(unsigned int number, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count,
+	      struct host_time *out)
+{
+	const struct kernel *kernel;
+	struct team team = { .loops = loops, .warm_up = loops / WARM_UP_SHARE + 1 };
+	struct setup setup = { .threads = threads, .loops = team.loops + team.warm_up };
+	uint64_t begin = UINT64_MAX, end = 0, retries = 0;
+	const char *failed, *counted;
+
+	memset(out, 0, sizeof(*out));
+	kernel = usable(number, out->message);
+	if (!kernel)
+		return -1;
+	team.run = kernel->run;
+	if (team_open(&team, threads) || (kernel->setup && kernel->setup(&setup)))
+		return fail(out->message, "cannot set up the kernel: out of memory");
+	failed = time_team(&team, cpus, cpu_count);
+	for (unsigned int i = 0; i < threads; i++) {
+		begin = team.workers[i].begin < begin ? team.workers[i].begin : begin;
+		end = team.workers[i].end > end ? team.workers[i].end : end;
+	}
+	out->ns = end - begin;
+	counted = team_counts(&team, &out->aborts, &retries);
+	if (!failed && retries)
+		failed = "an operation had to be repeated, so this is not the time of the operation";
+	failed = conclude(kernel, threads * setup.loops, false, failed ? failed : counted);
+	free(team.workers);
+	return failed ? fail(out->message, "%s", failed) : 0;
+}
+
+int host_start(const char *registration, char message[256])
+{
+	const char *refused = registration_start(registration);
+
+	return refused ? fail(message, "%s", refused) : 0;
+}
+
+void host_rseq(struct host_rseq *out)
+{
+	static const char *const names[] = { [REGISTRATION_NONE] = "none",
+					     [REGISTRATION_LIBC] = "glibc",
+					     [REGISTRATION_SELF] = "self" };
+
+	out->registration = names[registration_mode()];
+	out->reason = registration_missing();
+	out->libc_size = registration_libc_size();
+	out->registered = registration_mode() == REGISTRATION_NONE ? 0 : registration_length();
+	out->feature_size = registration_feature_size();
+}
+
+unsigned int host_count(void)
+{
+	return registry_count();
+}
+
+int host_kernel(unsigned int number, struct host_kernel *out)
+{
+	const struct kernel *kernel = registry_get(number);
+
+	if (!kernel)
+		return -1;
+	*out = (struct host_kernel){ .name = kernel->name,
+				     .doc = kernel->doc,
+				     .unavailable = registry_unavailable(kernel),
+				     .flags = kernel->flags };
+	return 0;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/* What kernels may call: per-CPU memory, complaints, and a moment of waiting. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel.h"
+
+/* The last number in "0-3,5": Linux numbers CPUs with holes, so a count of them is not enough. */
+static unsigned int last_possible(void)
+{
+	unsigned int last = 0;
+	char text[256] = "";
+	FILE *file = fopen("/sys/devices/system/cpu/possible", "r");
+	char *at;
+
+	if (!file)
+		return 0;
+	if (!fgets(text, sizeof(text), file))
+		text[0] = '\0';
+	fclose(file);
+	at = text + strlen(text);
+	while (at > text && (at[-1] < '0' || at[-1] > '9'))
+		at--;
+	while (at > text && at[-1] >= '0' && at[-1] <= '9')
+		at--;
+	last = strtoul(at, NULL, 10);
+	return last;
+}
+
+unsigned int possible_cpus(void)
+{
+	static unsigned int count;
+
+	if (!count) {
+		long configured = sysconf(_SC_NPROCESSORS_CONF);
+		unsigned int last = last_possible();
+
+		count = last + 1 > (unsigned long)configured ? last + 1 : (unsigned long)configured;
+	}
+	return count;
+}
+
+void *percpu_alloc(unsigned int shift)
+{
+	size_t size = (size_t)possible_cpus() << shift;
+	void *memory = aligned_alloc((size_t)1 << (shift < 7 ? 7 : shift), size);
+
+	if (memory)
+		memset(memory, 0, size);
+	return memory;
+}
+
+const char *complain(const char *format, ...)
+{
+	static char text[200];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+void linger(void)
+{
+	for (int i = 0; i < 500; i++)
+		barrier();
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * All that a host sees of a kernel. A kernel is one benchmark: a loop that does one thing, and the proof that it did.
+ *
+ * To add one, write a file in src/ that ends in KERNEL(...). Nothing else needs to know.
+ */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rseq_abi.h"
+
+/* What a kernel needs of its process, and what it is. */
+#define NEEDS_RSEQ 0x01 /* a registered rseq area, whoever registered it */
+#define NEEDS_LIBC_RSEQ 0x02 /* the C library itself uses rseq */
+#define NEEDS_NO_RSEQ 0x04 /* the C library must not use rseq */
+#define IS_SHARED 0x08 /* changes state that threads share: proved exact under stress before it is timed */
+#define IS_SEQUENCE 0x10 /* runs rseq sequences, so a check must see aborts */
+#define IS_THREADED 0x20 /* may be timed with several threads at once */
+
+/* How a run is about to use the kernel. */
+struct setup {
+	unsigned int threads;
+	unsigned long loops; /* operations of each thread, warm-up included */
+	bool check; /* false while it is timed */
+	bool stress; /* the stress variant is about to run */
+};
+
+struct kernel {
+	const char *name; /* group/method */
+	const char *doc; /* one line for `rseqbench list` */
+	unsigned int flags; /* NEEDS_* and IS_* */
+	const char *absent; /* why this architecture has no such method, or NULL */
+	const char *(*unavailable)(void); /* why it cannot run on this machine; NULL or returns NULL if it can */
+	int (*setup)(const struct setup *setup); /* allocate; returns 0 or an errno */
+	void (*run)(struct thread *self, unsigned long loops); /* the loop that is timed */
+	void (*stress)(struct thread *self, unsigned long loops); /* the same with every sequence held open, or NULL */
+	void (*beside)(const bool *stop); /* runs beside the threads of a check: a reader, a writer */
+	const char *(*verify)(uint64_t operations); /* NULL if the state is exact, else what is wrong with it */
+	void (*teardown)(void);
+};
+
+/* Put a kernel into the registry: a linker section, so that no list of kernels exists anywhere. */
+#define KERNEL(symbol, ...)                                                                        \
+	static const struct kernel kernel_##symbol = { __VA_ARGS__ };                              \
+	static const struct kernel *const registered_##symbol                                      \
+		__attribute__((section("kernels"), used)) = &kernel_##symbol
+
+/* A method that this architecture does not have: listed with its reason. */
+#define KERNEL_ABSENT(symbol, name_, doc_, why)                                                    \
+	KERNEL(symbol, .name = name_, .doc = doc_, .absent = why)
+
+#undef __always_inline /* the C library has its own */
+#define __always_inline inline __attribute__((always_inline))
+#define barrier() __asm__ volatile("" ::: "memory")
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+/* Make the compiler compute a value that nobody uses. */
+#define consume(x) __asm__ volatile("" ::"r"(x))
+
+/* Per-CPU data: one slot a CPU, (1 << shift) bytes apart, zeroed; freed with free(). NULL when out of memory. */
+void *percpu_alloc(unsigned int shift);
+/* One more than the highest CPU number that Linux may ever hand out here. */
+unsigned int possible_cpus(void);
+/* Format a complaint of verify() into a static buffer. */
+const char *complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Spin for about a microsecond inside an operation that a check holds open. */
+void linger(void);
+
+#endif

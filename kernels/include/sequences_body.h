@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bodies of the sequences; sequences.h explains them and includes this file twice.
+ *
+ * `area` and `aborts` belong to the calling thread. `base` is an array with one slot a CPU, 1 << shift bytes apart;
+ * offsets are within a slot. shift and offsets must be constants.
+ */
+/* clang-format off */
+
+/*
+ * base[cpu].off += n
+ */
+static __always_inline void SEQ_NAME(add)(struct rseq_area *area, unsigned long *aborts, void *base,
+					  const int shift, const size_t off, unsigned long n)
+{
+	unsigned long cpu, tmp, value;
+
+	__asm__ volatile(
+		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
+		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		SEQ_ADD(cpu, off, n) /* cpu->off += n, the commit */
+		SEQ_END
+		: [cpu] "=&r"(cpu), [tmp] "=&r"(tmp), [value] "=&r"(value)
+		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
+		  [off] "i"(off), [n] RSEQ_IMMEDIATE(n)
+		: "memory", "cc");
+	(void)value;
+}
+
+/*
+ * The style of 2018, kept to be measured: the CPU number is read outside and compared inside.
+ *
+ * retry: cpu = area->cpu_id_start; slot = &base[cpu]
+ *        in sequence: if (area->cpu_id != cpu) goto retry; slot->off += n
+ */
+static __always_inline void SEQ_NAME(compare_add)(struct rseq_area *area, unsigned long *aborts,
+						  void *base, const int shift, const size_t off,
+						  unsigned long n)
+{
+	unsigned long tmp, value;
+
+	do {
+		unsigned long cpu = READ_ONCE(area->cpu_id_start);
+		char *slot = (char *)base + (cpu << shift);
+
+		asm_goto_output(
+			SEQ_START(OP_BNE_CPU(cpu, tmp, "%l[moved]")) /* still there? */
+			SEQ_ADD(slot, off, n) /* slot->off += n, the commit */
+			SEQ_END
+			: [tmp] "=&r"(tmp), [value] "=&r"(value)
+			: [area] "r"(area), [aborts] "r"(aborts), [cpu] "r"(cpu), [slot] "r"(slot),
+			  [off] "i"(off), [n] RSEQ_IMMEDIATE(n)
+			: "memory", "cc"
+			: moved);
+		(void)value;
+		return;
+moved:;
+	} while (1);
+}
+
+/*
+ * *counter += n with release order if the thread is on `cpu`; return whether it was.
+ */
+static __always_inline bool SEQ_NAME(add_on)(struct rseq_area *area, unsigned long *aborts,
+					     unsigned long cpu, unsigned long *counter,
+					     unsigned long n)
+{
+	unsigned long tmp;
+
+	asm_goto_output(
+		SEQ_START(OP_BNE_CPU(cpu, tmp, "%l[elsewhere]")) /* on that CPU? */
+		SEQ_ADD_RELEASE(counter, n) /* *counter += n, the commit */
+		SEQ_END
+		: [tmp] "=&r"(tmp)
+		: [area] "r"(area), [aborts] "r"(aborts), [cpu] "r"(cpu), [counter] "r"(counter),
+		  [n] RSEQ_IMMEDIATE(n)
+		: "memory", "cc"
+		: elsewhere);
+	return true;
+elsewhere:
+	return false;
+}
+
+/*
+ * if (*word == expect) *word = new, if the thread is on `cpu`; return whether it was done.
+ */
+static __always_inline bool SEQ_NAME(compare_store_on)(struct rseq_area *area,
+						       unsigned long *aborts, unsigned long cpu,
+						       unsigned long *word, unsigned long expect,
+						       unsigned long new)
+{
+	unsigned long tmp;
+	const size_t off = 0;
+
+	asm_goto_output(
+		SEQ_START(OP_BNE_CPU(cpu, tmp, "%l[unchanged]")) /* on that CPU? */
+		OP_LOAD(tmp, word, off) /* tmp = *word */
+		OP_BNE(tmp, expect, "%l[unchanged]") /* as expected? */
+		SEQ_HOLD
+		OP_STORE(new, word, off) /* *word = new, the commit */
+		SEQ_END
+		: [tmp] "=&r"(tmp)
+		: [area] "r"(area), [aborts] "r"(aborts), [cpu] "r"(cpu), [word] "r"(word),
+		  [expect] "r"(expect), [new] "r"(new), [off] "i"(off)
+		: "memory", "cc"
+		: unchanged);
+	return true;
+unchanged:
+	return false;
+}
+
+/*
+ * slot = &base[cpu]; if (slot->off == slot->limit) return false; *at = slot->off; slot->off += n; return true
+ */
+static __always_inline bool SEQ_NAME(reserve)(struct rseq_area *area, unsigned long *aborts,
+					      void *base, const int shift, const size_t off,
+					      const size_t limit, unsigned long n,
+					      unsigned long *cpu_out, void **slot_out,
+					      unsigned long *at)
+{
+	unsigned long cpu, slot, position, tmp;
+
+	asm_goto_output(
+		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
+		OP_COPY(slot, cpu)
+		OP_INDEX(slot) /* slot = &base[cpu] */
+		OP_LOAD(position, slot, off) /* position = slot->off */
+		OP_LOAD(tmp, slot, limit) /* tmp = slot->limit */
+		OP_BEQ(tmp, position, "%l[full]") /* no room left */
+		SEQ_HOLD
+		OP_COPY(tmp, position)
+		OP_ADD(tmp, n)
+		OP_STORE(tmp, slot, off) /* slot->off = position + n, the commit */
+		SEQ_END
+		: [cpu] "=&r"(cpu), [slot] "=&r"(slot), [position] "=&r"(position), [tmp] "=&r"(tmp)
+		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
+		  [off] "i"(off), [limit] "i"(limit), [n] RSEQ_IMMEDIATE(n)
+		: "memory", "cc"
+		: full);
+	*cpu_out = cpu;
+	*slot_out = (void *)slot;
+	*at = position;
+	return true;
+full:
+	return false;
+}
+
+/*
+ * head = base[cpu].off; if (!head) return false; base[cpu].off = head->next; *block = head; return true
+ *
+ * head->next is read inside the sequence, so head is still the head when the commit lands: no ABA, no tag. The block
+ * may be handed out meanwhile by another thread of this CPU, which restarts us; it stays mapped, so the read is safe.
+ */
+static __always_inline bool SEQ_NAME(pop)(struct rseq_area *area, unsigned long *aborts,
+					  void *base, const int shift, const size_t off,
+					  const size_t next, void **block)
+{
+	unsigned long cpu, head, tmp;
+
+	asm_goto_output(
+		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
+		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		OP_LOAD(head, cpu, off) /* head = cpu->off */
+		OP_BZ(head, "%l[empty]")
+		SEQ_HOLD
+		OP_LOAD(tmp, head, next) /* tmp = head->next */
+		OP_STORE(tmp, cpu, off) /* cpu->off = tmp, the commit */
+		SEQ_END
+		: [cpu] "=&r"(cpu), [head] "=&r"(head), [tmp] "=&r"(tmp)
+		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
+		  [off] "i"(off), [next] "i"(next)
+		: "memory", "cc"
+		: empty);
+	*block = (void *)head;
+	return true;
+empty:
+	return false;
+}
+
+/*
+ * block->next = base[cpu].off; base[cpu].off = block
+ */
+static __always_inline void SEQ_NAME(push)(struct rseq_area *area, unsigned long *aborts,
+					   void *base, const int shift, const size_t off,
+					   const size_t next, void *block)
+{
+	unsigned long cpu, head, tmp;
+
+	__asm__ volatile(
+		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
+		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		OP_LOAD(head, cpu, off) /* head = cpu->off */
+		SEQ_HOLD
+		OP_STORE(head, block, next) /* block->next = head: the block is still ours alone */
+		OP_STORE(block, cpu, off) /* cpu->off = block, the commit */
+		SEQ_END
+		: [cpu] "=&r"(cpu), [head] "=&r"(head), [tmp] "=&r"(tmp)
+		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
+		  [off] "i"(off), [next] "i"(next), [block] "r"(block)
+		: "memory", "cc");
+}

@@ -1,0 +1,67 @@
+"""kernels/arch/*/arch.toml -> Arch rows: the one table of architectures. Adding one adds a folder and edits nothing."""
+
+from __future__ import annotations
+
+import platform
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from rseqbench import paths
+from rseqbench.config import unknown
+from rseqbench.errors import BuildError
+
+
+@dataclass(frozen=True)
+class Arch:
+    """One architecture: its folder of ops and what is needed to compile for it.
+
+    name: what the user types; machines: what uname -m says; triplets: how a compiler's target begins;
+    compilers: tried in order; package: Debian's packages with a compiler and headers for it.
+    """
+
+    name: str
+    folder: Path
+    machines: tuple[str, ...]
+    triplets: tuple[str, ...]
+    compilers: tuple[str, ...]
+    cflags: tuple[str, ...]
+    package: str
+    cpu: str
+
+    @property
+    def is_host(self) -> bool:
+        """Whether this machine runs its code natively."""
+        return platform.machine() in self.machines
+
+
+def known() -> dict[str, Arch]:
+    """Return all architectures by name. Raises BuildError where an arch.toml is malformed."""
+    found = {}
+    for path in sorted(paths.kernels().glob("arch/*/arch.toml")):
+        try:
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            arch = Arch(folder=path.parent, **{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+        except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
+            raise BuildError(f"{path}: malformed: {error}", "kernels/README.md says what an arch.toml holds") from error
+        found[arch.name] = arch
+    return found
+
+
+def host() -> Arch:
+    """Return the architecture of this machine. Raises UsageError when there are no ops for it."""
+    arches = known()
+    for arch in arches.values():
+        if arch.is_host:
+            return arch
+    raise unknown("architecture", platform.machine(), arches, "of this machine")
+
+
+def named(name: str) -> Arch:
+    """Return the architecture of that name; "host" is this machine's. Raises UsageError when there is none."""
+    if name == "host":
+        return host()
+    arches = known()
+    if name not in arches:
+        raise unknown("arch", name, [*arches, "host"])
+    return arches[name]

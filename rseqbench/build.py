@@ -1,0 +1,139 @@
+"""kernels/ + Arch -> a compiled object, cached by content: a cffi extension for the host, a shared library elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rseqbench import paths
+from rseqbench.arches import Arch
+from rseqbench.errors import BuildError
+
+MODULE = "_rseqbench_kernels"
+
+# Loops and functions begin on a cache line of their own, so that two kernels do not differ by where they landed.
+CFLAGS = ("-O2", "-g", "-std=gnu11", "-fPIC", "-Wall", "-Wextra", "-falign-functions=64", "-falign-loops=64", "-pthread")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A compiled set of kernels: where it is, and by what it was made."""
+
+    path: Path
+    compiler: str
+    cflags: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class _Compiler:
+    command: str
+    version: str
+
+
+def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
+    """Compile all kernels into a cffi extension for this Python, unless the cache has it; `extra` are more flags.
+
+    Raises BuildError when there is no compiler or no Python.h, or with the compiler's own words.
+    """
+    include = Path(sysconfig.get_path("include"))
+    if not (include / "Python.h").is_file():
+        raise BuildError(f"no Python.h in {include}", "apt-get install python3-dev")
+    return _cached(arch, (f"-I{include}", *extra), f"{MODULE}.abi3.so", _glue)
+
+
+def library(arch: Arch, extra: Sequence[str] = ()) -> Built:
+    """Compile all kernels for `arch`, foreign or not, into a shared library without Python; same errors."""
+    return _cached(arch, tuple(extra), "libkernels.so", None)
+
+
+def declarations() -> str:
+    """Return what a host may call, as plain C for cffi: host.h without its preprocessor lines."""
+    text = (paths.kernels() / "core" / "host.h").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+
+
+def _glue(folder: Path) -> list[Path]:
+    """Write cffi's C glue into `folder` and return it as a further source."""
+    import cffi  # only a build needs it: it takes longer to load than a cached extension
+
+    ffi = cffi.FFI()
+    ffi.cdef(declarations())
+    ffi.set_source(MODULE, '#include "host.h"')
+    target = folder / f"{MODULE}.c"
+    with contextlib.redirect_stdout(io.StringIO()):  # cffi announces the file; stdout is for the table
+        ffi.emit_c_code(str(target))
+    return [target]
+
+
+def _cached(arch: Arch, extra: tuple[str, ...], name: str, glue: object) -> Built:
+    compiler = _find_compiler(arch)
+    flags = (*CFLAGS, *arch.cflags, *extra)
+    digest = _digest(arch, compiler, flags, name)
+    folder = paths.cache() / digest[:16]
+    built = Built(folder / name, compiler.version, " ".join((*CFLAGS, *arch.cflags)), digest[:16])
+    if built.path.is_file():
+        return built
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            sources = _sources() + (_glue(Path(scratch)) if glue else [])
+            _compile(arch, compiler, flags, sources, Path(scratch) / name)
+            os.replace(Path(scratch) / name, built.path)
+    except OSError as error:
+        raise BuildError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
+    return built
+
+
+def _sources() -> list[Path]:
+    root = paths.kernels()
+    return sorted([*root.glob("core/*.c"), *root.glob("src/*.c")])
+
+
+def _compile(arch: Arch, compiler: _Compiler, flags: Sequence[str], sources: list[Path], target: Path) -> None:
+    root = paths.kernels()
+    includes = [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{arch.folder}"]
+    command = [compiler.command, *flags, *includes, "-shared", "-o", str(target), *map(str, sources)]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode:
+        words = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["?"]
+        raise BuildError(f"{arch.name}: {compiler.command} failed: {words[0]}", f"{len(words)} such lines in all")
+
+
+def _find_compiler(arch: Arch) -> _Compiler:
+    """Return the first compiler that is there and compiles for `arch`; $CC goes first when it does."""
+    wanted = [os.environ["CC"]] if os.environ.get("CC") else []
+    for command in [*wanted, *arch.compilers]:
+        path = shutil.which(command)
+        if path and _answer(path, "-dumpmachine").startswith(arch.triplets):
+            return _Compiler(path, _answer(path, "--version").splitlines()[0])
+    raise BuildError(f"no C compiler for {arch.name}", f"apt-get install {arch.package}")
+
+
+def _answer(command: str, option: str) -> str:
+    try:
+        done = subprocess.run([command, option], capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return ""
+    return done.stdout if not done.returncode else ""
+
+
+def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], name: str) -> str:
+    root = paths.kernels()
+    digest = hashlib.sha256()
+    files = [*root.glob("core/*"), *root.glob("src/*"), *root.glob("include/*"), *arch.folder.glob("*")]
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
+    parts = (compiler.command, compiler.version, *flags, name, sys.version)
+    digest.update("\0".join(parts).encode())
+    return digest.hexdigest()

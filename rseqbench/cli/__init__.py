@@ -1,0 +1,106 @@
+"""The command line: one file a command, loaded only when it is called. Knows all rooms; does nothing itself."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rseqbench import __version__
+from rseqbench.errors import RseqbenchError
+
+if TYPE_CHECKING:
+    from rseqbench.config import Config
+    from rseqbench.results import Store
+
+# The commands, in the order of the help text: each is rseqbench/cli/<name>.py and defines `command`.
+COMMANDS = {
+    "run": "Compile, check, measure, store and print.",
+    "compare": "Two stored runs, side by side, with confidence.",
+    "report": "Write a page about a run: one self-contained HTML file.",
+    "claims": "What the patch claimed, its arithmetic, and what a run says of it.",
+    "list": "What can be measured here, and why not where not.",
+    "check": "Prove every benchmark exact, without timing it.",
+    "doctor": "What is missing here, and the command that installs it.",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """What all commands share: which bench.toml was asked for."""
+
+    config_file: Path | None
+
+    def config(self) -> Config:
+        """Load the configuration. Raises ConfigError."""
+        from rseqbench import config
+
+        return config.load(self.config_file)
+
+    def store(self) -> Store:
+        """Open the results folder that the configuration names."""
+        from rseqbench.results import Store
+
+        return Store(Path(self.config().paths.results))
+
+
+class _Lazy(click.Group):
+    """A group that imports a command when it is called, and can list them all without importing any."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"rseqbench.cli.{name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from rseqbench.config import unknown
+
+            raise unknown("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rseqbench")
+@click.option("--config-file", type=click.Path(path_type=Path), help="A bench.toml other than ./bench.toml.")
+@click.pass_context
+def group(ctx: click.Context, config_file: Path | None) -> None:
+    """Reproduce the performance claims of the Linux commit that introduced restartable sequences."""
+    ctx.obj = State(config_file)
+
+
+def main() -> None:
+    """Run the command line: 0 on success, 1 for a failed run, 2 for misuse, 130 after Ctrl-C; never a traceback."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = group.main(standalone_mode=False, prog_name="rseqbench")
+        sys.stdout.flush()
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except RseqbenchError as error:
+        click.echo(f"rseqbench: {error}", err=True)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("rseqbench: interrupted", err=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has seen enough
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,159 @@
+"""`rseqbench run`: options only; the rooms do the work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rseqbench.cli import State
+
+if TYPE_CHECKING:
+    from rseqbench.config import Config, RunOptions
+    from rseqbench.results import Store, Unfinished
+    from rseqbench.targets import Target
+
+
+def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
+    if value is None:
+        return None
+    parts = [part.strip() for part in value.split(",")]
+    if not all(part.isdecimal() and 1 <= int(part) <= 4096 for part in parts):
+        raise click.BadParameter(f"{value!r}: expected counts from 1 to 4096 such as 1,2,4", ctx, parameter)
+    return [int(part) for part in parts]
+
+
+@click.command("run")
+@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...")
+@click.option("--quick", "preset", flag_value="quick", help="A few seconds.")
+@click.option("--rigorous", "preset", flag_value="rigorous", help="A few minutes.")
+@click.option("--preset", help="A preset of bench.toml by its name.")
+@click.option("--rounds", type=click.IntRange(1, 10_000), help="Passes over all benchmarks, in place of the preset's.")
+@click.option("--values", type=click.IntRange(1, 10_000), help="Timed values per process, in place of the preset's.")
+@click.option("--arch", help="host, x86_64, arm32 or arm64.")
+@click.option("--target", help="Where to run; native is this machine.")
+@click.option("--engine", help="How a value is taken: pyperf.")
+@click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something.")
+@click.option("--cpus", metavar="LIST", help="CPUs to pin to, such as 2 or 0,2-3; auto chooses.")
+@click.option("--registration", type=click.Choice(["auto", "glibc", "self"]), help="Who registers rseq.")
+@click.option("--config", "configuration", metavar="NAME", help="A configuration of bench.toml.")
+@click.option("--label", help="The run's name in the results folder.")
+@click.option("--force", is_flag=True, help="Replace a run of that label.")
+@click.option("--resume", metavar="LABEL", help="Take up an unfinished run; everything else is as it was begun.")
+@click.option("--seed", type=click.IntRange(0), help="Of the random order, to repeat it.")
+@click.pass_context
+def command(ctx: click.Context, **given: Any) -> None:
+    """Measure BENCHMARKs (groups, group/method or patterns; default: all), store the run and print it.
+
+    Every benchmark is proved exact first. Ctrl-C keeps the finished rounds; --resume takes them up.
+    """
+    from rseqbench import arches, targets
+
+    state = ctx.find_object(State) or State(None)
+    config = state.config()
+    store = state.store()
+    chosen = {name: value for name, value in given.items() if value not in (None, (), False)}
+    label = chosen.pop("resume", None)
+    if label is not None:
+        _resume(label, chosen, config, store)
+        return
+    options = _options(config, chosen)
+    label = chosen.get("label") or _free_label(store, options)
+    store.ensure_free(label, given["force"])
+    with targets.create(arches.named(options.arch), options) as target:
+        unfinished = _begin(target, config, options, chosen, label, store)
+        _measure(target, unfinished, config, store)
+
+
+def _options(config: Config, chosen: dict[str, Any]) -> RunOptions:
+    """Overlay [run] with what was given on the command line under the same names."""
+    from dataclasses import fields
+
+    from rseqbench.config import RunOptions
+
+    names = {field.name for field in fields(RunOptions)}
+    overlay = {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items() if name in names}
+    return config.options(chosen.get("configuration"), overlay)
+
+
+def _free_label(store: Store, options: RunOptions) -> str:
+    """Name a run after its architecture and the minute; a second one in that minute gets a number."""
+    from datetime import datetime
+
+    from rseqbench import arches
+
+    name = f"{arches.named(options.arch).name}-{datetime.now():%Y%m%d-%H%M}"
+    taken = store.labels()
+    return next(n for n in (name, *(f"{name}-{i}" for i in range(2, 10_000))) if n not in taken)
+
+
+def _begin(
+    target: Target, config: Config, options: RunOptions, chosen: dict[str, Any], label: str, store: Store
+) -> Unfinished:
+    """Plan the run and open its folder."""
+    import dataclasses
+    import secrets
+    import shlex
+    import sys
+    from datetime import UTC, datetime
+
+    from rseqbench import plan as planning
+    from rseqbench.results import Header
+
+    overlay = {name: chosen[name] for name in ("rounds", "values") if name in chosen}
+    preset = dataclasses.replace(config.presets[options.preset], **overlay)
+    benchmarks = target.benchmarks()
+    seed = chosen.get("seed", secrets.randbelow(2**32))
+    plan = planning.make(benchmarks, options, preset, target.registration(), target.cpus(), seed)
+    header = Header(
+        label=label,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=shlex.join(["rseqbench", *sys.argv[1:]]),
+        plan=plan,
+        machines=(target.machine(),),
+        docs={benchmark.name: benchmark.doc for benchmark in planning.select(benchmarks, options.benchmarks)},
+    )
+    return store.begin(header, force=bool(chosen.get("force")))
+
+
+def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:
+    """Take up an unfinished run on the machine where it was begun."""
+    from rseqbench import arches, results, targets
+    from rseqbench.errors import UsageError
+
+    if chosen:
+        option = sorted(chosen)[0]
+        raise UsageError(f"--resume takes no further options, and {option} was given", "the run goes on as begun")
+    unfinished = store.resume(label)
+    begun = unfinished.header.machines[0]
+    options = config.options(None, results.resumed_options(unfinished.header))
+    with targets.create(arches.named(begun.arch), options) as target:
+        changed = results.changed_since(begun, target.machine())
+        if changed:
+            raise UsageError(f"run {label!r} cannot be resumed: {changed}", "begin a new one")
+        _measure(target, unfinished, config, store)
+
+
+def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> None:
+    """Go through the rounds, store the run and print it. Exit code 1 if a benchmark failed its check or every round."""
+    from rseqbench import rounds
+    from rseqbench.results import PATCH
+    from rseqbench.show import contents, data, progress, terminal
+
+    try:
+        progress.follow(rounds.run(target, unfinished, config.check))
+    except KeyboardInterrupt:
+        header = unfinished.header
+        click.echo(
+            f"rseqbench: interrupted with {len(unfinished.rounds())} of {header.plan.rounds} rounds done and kept; "
+            f"rseqbench run --resume {header.label}",
+            err=True,
+        )
+        click.get_current_context().exit(130)
+    run = unfinished.finish(lambda r: data.table_csv(r, config.verdict.confidence))
+    terminal.run(contents.contents(run, store.load(PATCH), config.verdict), terminal.console())
+    click.echo(f"stored in {run.folder}", err=True)
+    failed = rounds.failures(run.header)
+    for line in failed:
+        click.echo(f"rseqbench: {line}", err=True)
+    click.get_current_context().exit(1 if failed else 0)

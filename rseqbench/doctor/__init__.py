@@ -1,0 +1,38 @@
+"""What is missing on this machine, and the exact command that mends it. It looks, and changes nothing.
+
+A check is a function from a Host to a Finding; a new one is a function and its name in the list of its module.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+
+from rseqbench.doctor import building, noise, offered
+from rseqbench.doctor.finding import Check, Finding, Host, Status
+
+__all__ = ["CHECKS", "PYPERF_COMMAND", "Finding", "Host", "Status", "examine", "pyperf_system", "runs_natively"]
+
+CHECKS: tuple[Check, ...] = (*building.CHECKS, *offered.CHECKS, *noise.CHECKS)
+PYPERF_COMMAND = "python -m pyperf system show"
+
+
+def examine(host: Host) -> list[Finding]:
+    """Run every check on `host` and return what they found, in the order of CHECKS."""
+    return [finding for check in CHECKS if (finding := check(host)) is not None]
+
+
+def runs_natively(findings: Iterable[Finding]) -> bool:
+    """Whether nothing that was found keeps a native run from working."""
+    return all(finding.status != "bad" for finding in findings)
+
+
+def pyperf_system(timeout: float = 60.0) -> str:
+    """Return what pyperf's own system check prints, or one line that says why it could not be run."""
+    command = [sys.executable, *PYPERF_COMMAND.split()[1:]]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"could not be run: {error}"
+    return (done.stdout + done.stderr).strip()  # its exit code only says whether it has advice

@@ -1,0 +1,254 @@
+"""What this machine is, read from /proc and /sys: the facts that are stored with a run and that doctor judges.
+
+Every function takes the root of the file system, so that a test can lay out another machine, and returns None for
+what cannot be read here. A fact that is missing is left out of a run, never guessed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import platform
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from rseqbench.model import Fact
+
+ROOT = Path("/")
+X86 = frozenset({"x86_64", "i386", "i486", "i586", "i686"})
+
+_CPUS = "sys/devices/system/cpu"
+NO_TURBO = f"{_CPUS}/intel_pstate/no_turbo"
+BOOST = f"{_CPUS}/cpufreq/boost"
+_DEVICE_TREE = "proc/device-tree"
+_SMBIOS = "sys/class/dmi/id"
+
+# How hypervisors show: in the names of the machine's maker, of its clocks, or in its device tree.
+_HYPERVISORS = {
+    "kvm": "kvm",
+    "amazon ec2": "kvm",
+    "google compute engine": "kvm",
+    "qemu": "qemu",
+    "linux,dummy-virt": "qemu",
+    "vmware": "vmware",
+    "virtualbox": "virtualbox",
+    "innotek": "virtualbox",
+    "xen": "xen",
+    "hyperv": "hyperv",
+    "parallels": "parallels",
+    "apple virtualization": "apple",
+    "bhyve": "bhyve",
+    "virtual machine": "hyperv",
+}
+
+
+def read(root: Path, name: str) -> str | None:
+    """Return the text of a file under `root` without surrounding white space and NULs; None if it cannot be read."""
+    try:
+        return (root / name).read_bytes().decode("utf-8", errors="replace").strip(" \t\r\n\0")
+    except OSError:
+        return None
+
+
+def cpuinfo(root: Path = ROOT) -> Mapping[str, str]:
+    """Return /proc/cpuinfo as a mapping, the first value of every key; empty if it cannot be read."""
+    found: dict[str, str] = {}
+    for line in (read(root, "proc/cpuinfo") or "").splitlines():
+        key, colon, value = line.partition(":")
+        if colon and value.strip():
+            found.setdefault(key.strip(), value.strip())
+    return found
+
+
+def cpu(root: Path = ROOT) -> str | None:
+    """Return the name of the processor, or of the board that a device tree names."""
+    info = cpuinfo(root)
+    name = read(root, f"{_DEVICE_TREE}/model") or info.get("model name") or info.get("Processor")
+    if name:
+        return name
+    if "CPU implementer" in info and "CPU part" in info:
+        return f"ARM implementer {info['CPU implementer']}, part {info['CPU part']}"
+    return None
+
+
+def cpu_flags(root: Path = ROOT) -> frozenset[str]:
+    """Return the processor's feature flags in Linux's spelling; empty if they cannot be read."""
+    info = cpuinfo(root)
+    return frozenset((info.get("flags") or info.get("Features") or "").split())
+
+
+def cpu_list(text: str) -> tuple[int, ...] | None:
+    """Parse Linux's list format, "0-3,8", into CPU numbers in order; None if that is not what it is."""
+    numbers: list[int] = []
+    for part in filter(None, text.strip().split(",")):
+        span = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part)
+        if span is None or int(span[2] or span[1]) < int(span[1]):
+            return None
+        numbers.extend(range(int(span[1]), int(span[2] or span[1]) + 1))
+    return tuple(numbers)
+
+
+def cpus(root: Path = ROOT) -> int | None:
+    """Return how many CPUs are online."""
+    online = cpu_list(read(root, f"{_CPUS}/online") or "")
+    if online:
+        return len(online)
+    return len(re.findall(r"^processor\s*:", read(root, "proc/cpuinfo") or "", re.MULTILINE)) or None
+
+
+def linux(root: Path = ROOT) -> str | None:
+    """Return the release of the running Linux, what `uname -r` prints."""
+    return read(root, "proc/sys/kernel/osrelease") or None
+
+
+def config_rseq(root: Path = ROOT) -> str:
+    """Return whether the running Linux was configured with CONFIG_RSEQ: y, n, or unknown."""
+    text = _linux_config(root)
+    if text is None:
+        return "unknown"
+    if re.search(r"^CONFIG_RSEQ=y$", text, re.MULTILINE):
+        return "y"
+    return "n" if re.search(r"^CONFIG_\w+=", text, re.MULTILINE) else "unknown"
+
+
+def _linux_config(root: Path) -> str | None:
+    try:
+        return gzip.decompress((root / "proc/config.gz").read_bytes()).decode("utf-8", errors="replace")
+    except (OSError, EOFError, zlib.error):
+        release = linux(root)
+        return read(root, f"boot/config-{release}") if release else None
+
+
+def libc() -> str | None:
+    """Return the C library and its version, as in "glibc 2.36"; None for another C library, which has no such name."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, OSError):
+        return None
+
+
+def virtual(root: Path = ROOT, machine: str | None = None) -> str | None:
+    """Return the hypervisor we run under, "unknown" for one that hides its name, or "none"."""
+    machine = machine or platform.machine()
+    if machine in X86:
+        flags = cpu_flags(root)
+        if not flags:
+            return None
+        return (_hypervisor(root) or "unknown") if "hypervisor" in flags else "none"
+    hints = (root / _SMBIOS).exists() or (root / _DEVICE_TREE).exists()
+    return (_hypervisor(root) or "none") if hints else None
+
+
+def _hypervisor(root: Path) -> str | None:
+    clocks = (read(root, "sys/devices/system/clocksource/clocksource0/available_clocksource") or "").split()
+    hints = [
+        read(root, f"{_DEVICE_TREE}/hypervisor/compatible"),
+        read(root, "sys/hypervisor/type"),
+        *(clock for clock in clocks if clock.startswith(("kvm", "xen", "hyperv"))),
+        _product(root),
+        read(root, f"{_DEVICE_TREE}/compatible"),
+    ]
+    for hint in filter(None, hints):
+        for mark, name in _HYPERVISORS.items():
+            if mark in hint.lower():
+                return name
+    return None
+
+
+def _product(root: Path) -> str:
+    """Return the machine's maker and model as its firmware names them; nothing for a cloud's bare metal."""
+    product = f"{read(root, f'{_SMBIOS}/sys_vendor') or ''} {read(root, f'{_SMBIOS}/product_name') or ''}"
+    return "" if product.endswith(".metal") else product
+
+
+def governor(root: Path = ROOT) -> str | None:
+    """Return the CPU frequency governor; several, sorted and joined by commas, if CPUs differ."""
+    names = {read(root, str(path.relative_to(root))) for path in (root / _CPUS).glob("cpu*/cpufreq/scaling_governor")}
+    return ",".join(sorted(name for name in names if name)) or None
+
+
+def smt(root: Path = ROOT) -> str | None:
+    """Return whether CPUs share a core with a sibling: on or off."""
+    return {"0": "off", "1": "on"}.get(read(root, f"{_CPUS}/smt/active") or "")
+
+
+def turbo(root: Path = ROOT) -> str | None:
+    """Return whether the CPU may exceed its nominal frequency: on or off."""
+    no_turbo = read(root, NO_TURBO)
+    if no_turbo in {"0", "1"}:
+        return "on" if no_turbo == "0" else "off"
+    return {"0": "off", "1": "on"}.get(read(root, BOOST) or "")
+
+
+def load_1min(root: Path = ROOT) -> float | None:
+    """Return the load average of the last minute."""
+    words = (read(root, "proc/loadavg") or "").split()
+    try:
+        return float(words[0])
+    except (IndexError, ValueError):
+        return None
+
+
+def isolated_cpus(root: Path = ROOT) -> str | None:
+    """Return the CPUs that Linux's scheduler leaves alone, in list format, or "none"."""
+    text = read(root, f"{_CPUS}/isolated")
+    return None if text is None or cpu_list(text) is None else text or "none"
+
+
+def nohz_full(root: Path = ROOT) -> str | None:
+    """Return the CPUs without a scheduler tick, in list format, or "none"."""
+    text = read(root, f"{_CPUS}/nohz_full")
+    if text == "(null)":  # what older Linux prints for an empty list
+        return "none"
+    return None if text is None or cpu_list(text) is None else text or "none"
+
+
+def vdso_getcpu(root: Path = ROOT, machine: str | None = None) -> str | None:
+    """Return how the vDSO reads the CPU number: rdpid, lsl, or "none" where there is no getcpu in the vDSO."""
+    if (machine or platform.machine()) not in X86:
+        return "none"
+    flags = cpu_flags(root)
+    return ("rdpid" if "rdpid" in flags else "lsl") if flags else None
+
+
+def clocksource(root: Path = ROOT) -> str | None:
+    """Return the clock that Linux keeps time by."""
+    return read(root, "sys/devices/system/clocksource/clocksource0/current_clocksource") or None
+
+
+def package(name: str) -> str | None:
+    """Return the version of an installed Python package."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def collect(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]:
+    """Return the facts of the machine under `root`, of architecture `machine` (as in `uname -m`; None: this one).
+
+    Facts that cannot be read are left out. No fact names the machine or its owner.
+    """
+    readers: dict[str, Callable[[], Fact | None]] = {
+        "cpu": lambda: cpu(root),
+        "cpus": lambda: cpus(root),
+        "linux": lambda: linux(root),
+        "config_rseq": lambda: config_rseq(root),
+        "libc": libc,
+        "virtual": lambda: virtual(root, machine),
+        "governor": lambda: governor(root),
+        "smt": lambda: smt(root),
+        "turbo": lambda: turbo(root),
+        "load_1min": lambda: load_1min(root),
+        "isolated_cpus": lambda: isolated_cpus(root),
+        "vdso_getcpu": lambda: vdso_getcpu(root, machine),
+        "clocksource": lambda: clocksource(root),
+        "page_size": lambda: os.sysconf("SC_PAGE_SIZE"),
+        "python": platform.python_version,
+        "pyperf": lambda: package("pyperf"),
+    }
+    found = {name: reader() for name, reader in readers.items()}
+    return {name: value for name, value in found.items() if value is not None}

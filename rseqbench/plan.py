@@ -1,0 +1,106 @@
+"""Pure: benchmarks x options -> the cases of a run in order, and the skips with their reasons."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence, Set
+from fnmatch import fnmatchcase
+
+from rseqbench.config import Preset, RunOptions, unknown
+from rseqbench.errors import UsageError
+from rseqbench.facts import cpu_list
+from rseqbench.model import BASELINE, Benchmark, Case, Plan, Registration, Skip
+
+
+ENGINES = ("pyperf",)  # how a value is taken; its name is stored with every value
+
+
+def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str]) -> list[Benchmark]:
+    """Return the benchmarks that the patterns name: "all", a group, group/method, or with * and ?.
+
+    The baseline always comes along, because every value is also given net of it. Raises UsageError for a pattern that
+    names nothing.
+    """
+    chosen = {BASELINE}
+    for pattern in patterns:
+        found = [b.name for b in benchmarks if _matches(b, pattern)]
+        if not found:
+            names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {"all"}
+            raise unknown("benchmark", pattern, names)
+        chosen.update(found)
+    return [b for b in benchmarks if b.name in chosen]
+
+
+def _matches(benchmark: Benchmark, pattern: str) -> bool:
+    return pattern in ("all", benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
+
+
+def make(
+    benchmarks: Sequence[Benchmark],
+    options: RunOptions,
+    preset: Preset,
+    registration: Registration,
+    cpus: Sequence[int],
+    seed: int,
+) -> Plan:
+    """Plan a run. `registration` is what a process of the target has by default; `cpus` are the CPUs to pin to.
+
+    A benchmark that cannot run, or not with so many threads, becomes a Skip that says why. Raises UsageError for an
+    unknown benchmark or engine.
+    """
+    if options.engine not in ENGINES:
+        raise unknown("engine", options.engine, ENGINES)
+    cases: list[Case] = []
+    skips: list[Skip] = []
+    for benchmark in select(benchmarks, options.benchmarks):
+        needed = Registration.NONE if benchmark.needs_no_rseq else registration
+        counts = _thread_counts(benchmark, options.threads)
+        if benchmark.unavailable:
+            skips.append(Skip(benchmark.name, min(options.threads), benchmark.unavailable))
+        elif not counts:
+            skips.append(Skip(benchmark.name, min(options.threads), "measured with one thread only"))
+        else:
+            cases.extend(Case(benchmark.name, threads, needed) for threads in counts)
+    return Plan(
+        cases=tuple(cases),
+        skips=tuple(skips),
+        rounds=preset.rounds,
+        values=preset.values,
+        value_ms=preset.value_ms,
+        seed=seed,
+        engine=options.engine,
+        preset=options.preset,
+        cpus=tuple(cpus),
+    )
+
+
+def _thread_counts(benchmark: Benchmark, asked: Sequence[int]) -> list[int]:
+    """Return the thread counts that this benchmark is measured with; the baseline needs one thread in any case."""
+    if benchmark.name == BASELINE:
+        return [1]
+    return [threads for threads in sorted(set(asked)) if threads == 1 or benchmark.threaded]
+
+
+def order(plan: Plan, number: int, cases: Sequence[Case]) -> list[Case]:
+    """Return the cases in the random order of round `number`: the same for the same seed, so a run can be repeated."""
+    shuffled = list(cases)
+    random.Random(f"{plan.seed}/{number}").shuffle(shuffled)
+    return shuffled
+
+
+def parse_cpus(wanted: str, allowed: Set[int], isolated: Set[int]) -> tuple[int, ...]:
+    """Return the CPUs to pin to, the one for single threads first.
+
+    "auto" prefers an isolated CPU, then the highest allowed one (CPU 0 often serves interrupts), then the others;
+    else a list such as "2,3" or "0-3", taken as it stands. Raises UsageError for a CPU that is not there.
+    """
+    if wanted == "auto":
+        free = sorted(allowed, reverse=True)
+        return tuple([*(cpu for cpu in free if cpu in isolated), *(cpu for cpu in free if cpu not in isolated)])
+    found = cpu_list(wanted)
+    if not found:
+        raise UsageError(f"bad CPU list {wanted!r}", "write it like 0,2-3, or auto")
+    absent = [cpu for cpu in found if cpu not in allowed]
+    if absent:
+        raise UsageError(f"CPU {absent[0]} is not one we may use", f"there are {sorted(allowed)}")
+    return tuple(dict.fromkeys(found))

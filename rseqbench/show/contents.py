@@ -1,0 +1,60 @@
+"""Pure: one run, ready to be shown in any format; nothing behind this computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rseqbench import table
+from rseqbench.claims import Judged
+from rseqbench.config import VerdictRules
+from rseqbench.results import Run
+from rseqbench.show import limits, sentences, tables, words
+from rseqbench.show.tables import Measured, PatchTable
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that is shown of one run.
+
+    `frame` is the run's tidy table, a row a round (see table.COLUMNS); `patch` the one of the patch's own run.
+    """
+
+    run: Run
+    frame: pd.DataFrame
+    patch: pd.DataFrame
+    rules: VerdictRules
+    measured: tuple[Measured, ...]
+    patch_tables: tuple[PatchTable, ...]
+    judged: tuple[Judged, ...]
+    summary: str
+    limits: tuple[str, ...]
+    sentences: tuple[str, ...]
+
+    @property
+    def unit(self) -> str:
+        """The unit of the run's values, "ns/op" unless it says otherwise."""
+        return next((words.unit(one.row.unit) for one in self.measured if one.row), words.unit("ns"))
+
+
+def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
+    """Gather what is shown of `run`; `patch` is the stored run of the message's own tables.
+
+    Raises ResultsError when one of the two is not a suite of rseqbench.
+    """
+    frame, patch_frame = table.build([run]), table.build([patch])
+    measured = tables.measured(run, frame, rules.confidence)
+    judged = tables.judged(run, frame, patch_frame, rules)
+    return Contents(
+        run=run,
+        frame=frame,
+        patch=patch_frame,
+        rules=rules,
+        measured=measured,
+        patch_tables=tables.patch_tables(run, frame, measured, patch, patch_frame, rules.confidence),
+        judged=judged,
+        summary=sentences.measured_where(run.header, sum(one.row is not None for one in measured)),
+        limits=limits.limits(run.header, rules.confidence),
+        sentences=sentences.verdicts(judged, run.header.machines),
+    )

@@ -1,0 +1,189 @@
+"""CSV and JSON: complete, unrounded, with stable keys and a schema version. docs/formats.md lists the keys."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rseqbench import compare, table
+from rseqbench.claims import Judged
+from rseqbench.model import Estimate
+from rseqbench.results import Run
+from rseqbench.show import message, tables, words
+from rseqbench.show.contents import Contents
+from rseqbench.show.tables import Compared, Measured
+
+SCHEMA = 1
+Record = Mapping[str, Any]
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell of text that starts so is run by spreadsheets
+
+
+def table_csv(run: Run, confidence: float = 0.95) -> str:
+    """Return results/<label>/table.csv: a row per benchmark, values rounded so that git diff shows differences only."""
+    found = tables.measured(run, table.build([run]), confidence)
+    return _csv([_rounded(record) for record in measured(run.label, found)])
+
+
+def measured(label: str, found: Iterable[Measured]) -> list[Record]:
+    """Return a record per benchmark of a run; values per operation in `unit`, None where there are none."""
+    return [_measured(label, one) for one in found]
+
+
+def _measured(label: str, one: Measured) -> Record:
+    row = one.row
+    return {
+        "label": label,
+        "arch": one.arch,
+        "benchmark": one.benchmark,
+        "threads": one.threads,
+        "unit": words.unit(row.unit) if row else None,
+        "timing": row.timing if row else None,
+        "engine": row.engine if row else None,
+        "registration": row.registration if row else None,
+        **_estimate("gross", row.gross if row else None),
+        **_estimate("net", row.net if row else None),
+        "rounds": row.gross.n if row else 0,
+        "aborts": row.aborts if row else None,
+        "operations": row.operations if row else None,
+        "check": one.check,
+        "reason": one.reason,
+    }
+
+
+def verdicts(judged: Iterable[Judged]) -> list[Record]:
+    """Return a record per claim: where it stands, the arithmetic on it, what was measured, the verdict."""
+    return [{**_claim(one), **_verdict(one)} for one in judged]
+
+
+def _verdict(one: Judged) -> Record:
+    return {
+        **_estimate("measured", one.measured),
+        **_estimate("today", one.today),
+        "rounds": one.measured.n if one.measured else 0,
+        "verdict": one.verdict.word.value,
+        "reason": one.verdict.reason,
+    }
+
+
+def claims(judged: Iterable[Judged]) -> list[Record]:
+    """Return a record per claim without any measurement: the message's words and the arithmetic on its own table."""
+    return [_claim(one) for one in judged]
+
+
+def _claim(one: Judged) -> Record:
+    claim, own = one.claim, one.arithmetic
+    return {
+        "claim": claim.id,
+        "section": message.section_of(claim).title,
+        "text": claim.text,
+        "kind": claim.kind,
+        "arch": claim.arch,
+        "slow": claim.slow,
+        "fast": claim.fast,
+        "today_slow": claim.today[0] if claim.today else None,
+        "today_fast": claim.today[1] if claim.today else None,
+        "net": claim.net,
+        "stated": claim.stated,
+        "unit": claim.unit,
+        "formula": own.formula if own else None,
+        "formula_value": own.value if own else None,
+        "formula_low": own.low if own else None,
+        "formula_high": own.high if own else None,
+        "formula_agrees": own.agrees if own else None,
+    }
+
+
+def comparison(found: Compared) -> list[Record]:
+    """Return a record per benchmark of two runs, then (kind "skip") what neither measured."""
+    rows = [_compared(found, row) for row in found.rows]
+    empty = dict.fromkeys(rows[0] if rows else ("kind",))
+    skips = [
+        {**empty, "kind": "skip", "a": found.a, "b": found.b, "benchmark": skip.benchmark, "threads": skip.threads,
+         "verdict": compare.MISSING, "reason": f"{label}: {skip.reason}"}
+        for label, skip in found.skips
+    ]  # fmt: skip
+    return [*rows, *skips]
+
+
+def _compared(found: Compared, row: compare.Comparison) -> Record:
+    values = {"a": row.a, "b": row.b}
+    return {
+        "kind": "benchmark",
+        "a": found.a,
+        "b": found.b,
+        "arch": row.arch,
+        "benchmark": row.benchmark,
+        "threads": row.threads,
+        "slow": None,
+        "fast": None,
+        **{f"{side}_unit": words.unit(one.unit) if one else None for side, one in values.items()},
+        **{key: v for side, one in values.items() for key, v in _estimate(f"{side}_value", one.gross if one else None).items()},
+        **_estimate("ratio", row.ratio),
+        "p": row.p,
+        "verdict": row.word,
+        "reason": row.reason,
+    }
+
+
+def speedups(found: Compared) -> list[Record]:
+    """Return a record (kind "speedup") per quotient inside each of two runs; the values are quotients."""
+    empty = dict.fromkeys(_compared(found, compare.Comparison("", "", 1, None, None, None, None, "", "")))
+    return [
+        {**empty, "kind": "speedup", "a": found.a, "b": found.b, "arch": one.arch, "slow": one.slow, "fast": one.fast,
+         "a_unit": "x", "b_unit": "x", **_estimate("a_value", one.a), **_estimate("b_value", one.b)}
+        for one in found.speedups
+    ]  # fmt: skip
+
+
+def _estimate(name: str, number: Estimate | None) -> dict[str, float | None]:
+    value = (number.value, number.low, number.high) if number else (None, None, None)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), value, strict=True))
+
+
+def rounds_csv(shown: Contents) -> str:
+    """Return every round of a run: one row a benchmark and round, values per operation."""
+    columns = ["arch", "benchmark", "threads", "unit", "round", "value", "values", "loops", "aborts"]
+    return _csv([_rounded(dict(zip(columns, row, strict=True))) for row in shown.frame[columns].itertuples(index=False)])
+
+
+def run_json(shown: Contents) -> str:
+    """Return everything that is shown of a run, its header included."""
+    header = dataclasses.asdict(shown.run.header)
+    measured_ = measured(shown.run.label, shown.measured)
+    return to_json("run", header=header, measured=measured_, claims=verdicts(shown.judged), limits=shown.limits)
+
+
+def to_json(kind: str, **parts: object) -> str:
+    """Return the JSON text of one document: schema, kind, then its parts."""
+    return json.dumps({"schema": SCHEMA, "kind": kind, **parts}, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def to_csv(records: Sequence[Record]) -> str:
+    """Return CSV (RFC 4180, but with newlines alone) with a heading; the first column is the schema version."""
+    return _csv(records)
+
+
+def _csv(records: Sequence[Record]) -> str:
+    out = io.StringIO()
+    if records:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(["schema", *records[0]])
+        writer.writerows([SCHEMA, *map(_cell, record.values())] for record in records)
+    return out.getvalue()
+
+
+def _cell(value: object) -> object:
+    """Return a CSV cell: text that a spreadsheet would run as a formula is quoted with an apostrophe."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _rounded(record: Record) -> Record:
+    return {key: float(f"{value:.6g}") if isinstance(value, float) else value for key, value in record.items()}

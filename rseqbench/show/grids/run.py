@@ -1,0 +1,148 @@
+"""Pure: the grids of one run: its values, the message's tables with it beside them, its checks and machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from rseqbench.model import Check, Machine
+from rseqbench.show import message, words
+from rseqbench.show.grids import Cell, Grid, Reason, make, time
+from rseqbench.show.tables import Measured, PairLine, PatchTable
+from rseqbench.show.words import Printed
+
+_FACTS = {
+    "cpu": "CPU",
+    "machine": "machine",
+    "cpus": "CPUs online",
+    "linux": "Linux",
+    "config_rseq": "CONFIG_RSEQ",
+    "libc": "C library",
+    "glibc_registers": "C library registers rseq by itself",
+    "rseq_size": "rseq area, size in bytes",
+    "rseq_feature_size": "rseq area, bytes that Linux fills",
+    "vdso_getcpu": "vDSO reads the CPU number by",
+    "compiler": "compiler",
+    "cflags": "compiler flags",
+    "virtual": "virtual machine",
+    "governor": "frequency governor",
+    "smt": "SMT",
+    "turbo": "turbo",
+    "load_1min": "load when the run began (1 min)",
+    "isolated_cpus": "isolated CPUs",
+    "clocksource": "clock source",
+    "python": "Python",
+    "pyperf": "pyperf",
+    "engine": "engine",
+}
+_PRINTED_MACHINE = ("cpu", "machine", "libc")  # all that the message says of its machines
+
+
+def measured(found: Sequence[Measured]) -> list[Grid]:
+    """Return one grid for each machine and group: with the loop, net of the baseline, registration, aborts, check."""
+    return [_measured(arch, group, list(part)) for (arch, group), part in groupby(found, key=lambda m: (m.arch, m.group))]
+
+
+def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
+    units = sorted({words.unit(one.row.unit) for one in found if one.row})
+    per = ", ".join(units) or "per op"
+    title = message.group_title(group)
+    heads = ("method", f"{per} with loop", f"{per} net of it", "rseq by", "aborts/M", "check")
+    caption = f"{group} on {arch}" + (f": {title}" if title else "")
+    return make(caption, heads, "-nn-n-", [_measured_row(one) for one in found])
+
+
+def _measured_row(one: Measured) -> tuple[Cell, ...]:
+    name = words.with_threads(one.method, one.threads)
+    row = one.row
+    if row is None:
+        return name, Reason(f"not measured: {one.reason}")
+    net = words.estimate(row.net) if row.net else "baseline" if name == "baseline" else "no baseline"
+    if row.timing == "published":
+        return name, time(row), net if isinstance(net, str) else words.as_printed(row.net.value if row.net else 0), "", "", ""
+    aborts = words.per_million(row.aborts, row.operations)
+    return name, time(row), net, row.registration, aborts, one.check
+
+
+def patch_table(shown: PatchTable) -> Grid:
+    """Return a table of the message, as printed, with the run beside it."""
+    return _pairs(shown) if shown.pairs else _lines(shown)
+
+
+def _pairs(shown: PatchTable) -> Grid:
+    heads = ("machine", "instead of", "which costs", "rseq costs", "unit", "speedup")
+    return make(shown.section.title, heads, "--nn-n", [_pair_row(line) for line in shown.pairs])
+
+
+def _pair_row(line: PairLine) -> tuple[Cell, ...]:
+    instead = words.method(line.slow)
+    slow, fast = line.values
+    if slow is None or fast is None:
+        return line.who, instead, Reason(line.reason or "not in the message")
+    speedup: Cell = ""
+    if line.stated is not None:
+        speedup = words.as_printed(line.stated)
+        speedup = Printed(f"{speedup.value}x")
+    elif line.speedup is not None:
+        speedup = words.ratio(line.speedup)
+    return line.who, instead, time(slow), time(fast), words.unit(slow.unit), speedup
+
+
+def _lines(shown: PatchTable) -> Grid:
+    printed = [f"{m.arch}: {m.facts.get('cpu', 'the patch')}, {words.unit('ns')}" for m in shown.printed_on]
+    beside = []
+    for place, machine in enumerate(shown.measured_on):
+        found = [one.row.unit for line in shown.lines if (one := line.measured[place]) and one.row]
+        unit = words.unit(found[0]) if found else "per op"
+        beside += [f"{machine.arch}: this run, {unit}", f"net of the empty loop, {unit}"]
+    rows: list[list[Cell]] = []
+    for line in shown.lines:
+        row: list[Cell] = [line.words, *(words.as_printed(one.gross.value) if one else "" for one in line.printed)]
+        for one in line.measured:
+            row += _beside(one, last=one is line.measured[-1])
+        rows.append(row)
+    heads = ("way of reading", *printed, *beside)
+    return make(shown.section.title, heads, "-" + "n" * (len(heads) - 1), rows)
+
+
+def _beside(one: Measured | None, last: bool) -> tuple[Cell, ...]:
+    if one is None or one.row is None:
+        why = f"not measured: {one.reason if one else 'not selected in this run'}"
+        return (Reason(why),) if last else (why, "")
+    return time(one.row), words.estimate(one.row.net) if one.row.net else ""
+
+
+def checks(found: Sequence[Check]) -> Grid:
+    """Return the outcome of every exactness check."""
+    rows = [
+        (c.benchmark, c.verdict, str(c.threads), str(c.operations), str(c.disturbances), str(c.aborts), c.message)
+        for c in sorted(found, key=lambda c: (message.group_order(c.benchmark.partition("/")[0]), c.benchmark))
+    ]
+    heads = ("benchmark", "outcome", "threads", "operations", "disturbances", "aborts taken", "remark")
+    return make("Exactness checks, made before anything was timed", heads, "--nnnn-", rows)
+
+
+def facts(machines: Sequence[Machine]) -> Grid:
+    """Return what is known of each machine and build; what should be known and is not says so."""
+    wanted = [name for name in _FACTS if name != "machine"]
+    if all(machine.timing == "published" for machine in machines):
+        wanted = list(_PRINTED_MACHINE)
+    found = dict.fromkeys([*wanted, *(name for machine in machines for name in machine.facts)])
+    rows: list[tuple[Cell, ...]] = [
+        ("target", *(machine.target for machine in machines)),
+        ("time", *(machine.timing for machine in machines)),
+        *((_FACTS.get(name, name), *(_fact(machine, name) for machine in machines)) for name in found),
+    ]
+    heads = ("fact", *(machine.arch for machine in machines))
+    return make("Machine and build", heads, "-" * len(heads), rows)
+
+
+def _fact(machine: Machine, name: str) -> str:
+    value = machine.facts.get(name, "not known")
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def described(found: Sequence[Measured]) -> Grid:
+    """Return what each benchmark does, in the words of its kernel."""
+    rows = [(words.with_threads(one.benchmark, one.threads), one.doc) for one in found if one.doc]
+    return make("What each benchmark does", ("benchmark", "what one operation is"), "--", rows)

@@ -1,0 +1,168 @@
+"""A run as one HTML file: no network, no script, everything inside."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from rseqbench.errors import ResultsError
+from rseqbench.model import VerdictWord
+from rseqbench.show import charts, data, sentences, words
+from rseqbench.show.contents import Contents
+from rseqbench.show.grids import Cell, Grid, Reason
+from rseqbench.show.grids import claims as of_claims
+from rseqbench.show.grids import run as of_run
+from rseqbench.show.words import Printed
+
+_MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot with its caption and two sentences on how to read it; `svg` is empty where nothing was measured."""
+
+    name: str
+    caption: str
+    reading: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that the page carries inside: its name, what it holds, and its content as a data: address."""
+
+    name: str
+    holds: str
+    address: str
+
+
+def page(shown: Contents) -> str:
+    """Return the whole page of one run."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["line"] = words.line
+    environment.tests["reason"] = lambda cell: isinstance(cell, Reason)
+    environment.tests["printed"] = lambda cell: isinstance(cell, Printed)
+    environment.tests["verdict"] = lambda cell: isinstance(cell, VerdictWord)
+    environment.globals["missing"] = _missing
+    return environment.get_template("report.html").render(**_parts(shown))
+
+
+def _missing(grid: Grid, row: Sequence[Cell]) -> int:
+    """Return how many columns the last cell of a row has to span."""
+    return len(grid.columns) - len(row) + 1
+
+
+def _parts(shown: Contents) -> dict[str, object]:
+    """Return what the template names."""
+    header = shown.run.header
+    decided, absent, _ = of_claims.split(shown.judged)
+    return {
+        "header": header,
+        "published": all(machine.timing == "published" for machine in header.machines),
+        "summary": shown.summary,
+        "limits": shown.limits,
+        "sentences": shown.sentences,
+        "confidence": shown.rules.confidence,
+        "icons": words.ICONS,
+        "counted": sentences.counted(shown.judged),
+        "verdicts": of_claims.judgements(decided, "Claims with a verdict"),
+        "absent": of_claims.judgements(absent, "Claims not measured here"),
+        "arithmetic": of_claims.arithmetic(shown.judged),
+        "wrong": [one for one in shown.judged if one.arithmetic and not one.arithmetic.agrees],
+        "stated": of_claims.claims(shown.judged),
+        "times": of_claims.times(shown.judged, shown.unit),
+        "patch_tables": [of_run.patch_table(table) for table in shown.patch_tables],
+        "figures": _figures(shown),
+        "distributions": _distributions(shown),
+        "measured": of_run.measured(shown.measured),
+        "what": of_run.described(shown.measured),
+        "checks": of_run.checks(header.checks),
+        "facts": of_run.facts(header.machines),
+        "commands": _commands(shown),
+        "downloads": list(_downloads(shown)),
+        "style": Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+    }
+
+
+def _figures(shown: Contents) -> list[Figure]:
+    return [
+        Figure(
+            "speedups",
+            "Speed-ups: measured, claimed, and over what is in use today",
+            "Right of the dashed line rseq is faster; the bar through a dot is its interval, and a claim counts as "
+            "reproduced where that bar touches the grey band around the claim's mark. "
+            "Hollow squares answer another question: how much faster rseq is than what one would write today.",
+            Markup(charts.speedups(shown, "speedups")),  # noqa: S704 - escaped by svg.finish
+        ),
+        Figure(
+            "reading",
+            "Cost of reading the CPU number",
+            "Each step to the right multiplies the cost; what lies on the dashed line costs nothing beside the loop "
+            "that calls it. "
+            "Hollow diamonds are the values that the patch printed, of its own machine: compare their order, not their size.",
+            Markup(charts.reading_cpu(shown, "reading")),  # noqa: S704
+        ),
+    ]
+
+
+def _distributions(shown: Contents) -> Figure:
+    return Figure(
+        "rounds",
+        "Every round of every benchmark",
+        "A dot is one round, a fresh process; tight columns around 0 are a quiet machine, two clumps are two states of it, "
+        "and single dots far to the right are rounds that something else disturbed. "
+        "The interval in the tables is read off these dots alone, with no assumption about their shape.",
+        Markup(charts.rounds(shown, "rounds")),  # noqa: S704
+    )
+
+
+def _commands(shown: Contents) -> list[str]:
+    """Return the commands that measure again and that look at the same values."""
+    label = shlex.quote(shown.run.label)
+    again = [] if shown.run.header.plan.engine == "published" else [shown.run.header.command]
+    return [
+        *map(words.line, again),
+        f"rseqbench claims {label}",
+        f"rseqbench report {label}",
+        f"python -m pyperf stats {shlex.quote(f'results/{shown.run.label}/pyperf.json')}",
+    ]
+
+
+def _downloads(shown: Contents) -> Iterator[Download]:
+    label = shown.run.label
+    summary = data.to_csv(data.measured(label, shown.measured))
+    yield _download(f"{label}-table.csv", "a row a benchmark", "text/csv", summary)
+    yield _download(f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(shown.judged)))
+    if len(shown.frame) <= _MOST_ROUNDS:
+        yield _download(f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(shown))
+    yield _download(f"{label}.json", "all of these but the rounds, and the header", "application/json", data.run_json(shown))
+
+
+def _download(name: str, holds: str, kind: str, text: str) -> Download:
+    encoded = base64.b64encode(text.encode("utf-8", errors="replace")).decode("ascii")
+    return Download(name, holds, f"data:{kind};charset=utf-8;base64,{encoded}")
+
+
+def write(text: str, path: Path) -> None:
+    """Write a page to `path`, whole or not at all. Raises ResultsError when it cannot be written."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8", errors="replace")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True) if part.is_file() else None
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}", "give a writable --output") from error

@@ -1,0 +1,83 @@
+"""Pure: what limits a run's numbers, derived from its header, said before anybody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rseqbench import stats
+from rseqbench.model import Fact, Machine, Registration
+from rseqbench.results import Header
+from rseqbench.show.sentences import virtual
+
+_BUSY_SHARE = 0.1  # of all CPUs: more load than this before the run means that something else was at work
+_BUSY_LOAD = 0.5
+
+
+def limits(header: Header, confidence: float) -> tuple[str, ...]:
+    """Return a sentence for each thing that limits what the run can say; missing facts limit nothing."""
+    if all(machine.timing == "published" for machine in header.machines):
+        return ()
+    found = [text for machine in header.machines for text in _machine(machine, header.plan.engine)]
+    return tuple(dict.fromkeys([*found, *_plan(header, confidence)]))
+
+
+def _machine(machine: Machine, engine: str) -> Iterable[str]:
+    facts = machine.facts
+    if machine.timing == "emulated":
+        yield (
+            f"Emulated by {machine.target}: the unit is instructions per operation, which is no time. "
+            "Nothing here can be held against the patch's nanoseconds."
+        )
+    if virtual(facts):
+        yield (
+            f"Measured in a virtual machine ({facts['virtual']}): neighbours on the same hardware are invisible here, "
+            "and may slow some benchmarks more than others."
+        )
+    busy = _busy(facts)
+    if busy:
+        yield busy
+    if engine == "pyperf" and machine.timing != "emulated" and (busy or virtual(facts)):
+        yield (
+            "Engine pyperf keeps every value as it came: on a disturbed machine the intervals cover the disturbance that "
+            "varies between rounds, not one that lasts."
+        )
+    yield from _clock(facts)
+
+
+def _busy(facts: Mapping[str, Fact]) -> str:
+    load, cpus = facts.get("load_1min"), facts.get("cpus", 1)
+    if not isinstance(load, int | float) or not isinstance(cpus, int | float):
+        return ""
+    if load <= max(_BUSY_LOAD, _BUSY_SHARE * cpus):
+        return ""
+    return f"Something else was running: the load was {load:.1f} on {cpus} CPUs when the run began."
+
+
+def _clock(facts: Mapping[str, Fact]) -> Iterable[str]:
+    governor = facts.get("governor")
+    if isinstance(governor, str) and governor.lower() not in ("performance", "none", "unknown", ""):
+        yield f"The CPU's clock may have changed while measuring: the governor was {governor}."
+    if _on(facts.get("turbo")):
+        yield "Turbo was on: the clock depends on heat and on what the other CPUs did."
+
+
+def _on(value: Fact | None) -> bool:
+    return value is not None and str(value).lower() in ("1", "true", "on", "yes", "enabled")
+
+
+def _plan(header: Header, confidence: float) -> Iterable[str]:
+    plan = header.plan
+    if plan.cases and all(case.registration == Registration.NONE for case in plan.cases):
+        yield "No process had a registered rseq area, so no rseq benchmark could run."
+    if plan.cases and stats.sign_rank(plan.rounds, confidence) is None:
+        need = next(n for n in range(1, 10_000) if stats.sign_rank(n, confidence) is not None)
+        yield (
+            f"Too few rounds: {plan.rounds} give no {confidence:.0%} interval, which takes {need}; "
+            "no speed-up can be called reproduced."
+        )
+    elif plan.preset == "quick":
+        yield f"A quick run: {plan.rounds} rounds a benchmark, so the intervals are wider than they need to be."
+    exercised = {check.benchmark for check in header.checks if check.exercised}
+    unproved = sorted({check.benchmark for check in header.checks if check.passed} - exercised)
+    if unproved:
+        yield f"Exact, but its check did not meet all that it should have met (see the checks): {', '.join(unproved)}."

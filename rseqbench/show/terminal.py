@@ -1,0 +1,127 @@
+"""Grids and sentences on a terminal, within 100 columns; colour only where rich finds a terminal that wants it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rseqbench.model import VerdictWord
+from rseqbench.show import sentences
+from rseqbench.show.contents import Contents
+from rseqbench.show.grids import Cell, Grid, Reason
+from rseqbench.show.grids import claims as of_claims
+from rseqbench.show.grids import comparison as of_comparison
+from rseqbench.show.grids import run as of_run
+from rseqbench.show.tables import Compared
+
+WIDTH = 100
+_STYLES = {
+    VerdictWord.REPRODUCED: "green",
+    VerdictWord.STRONGER: "green",
+    VerdictWord.WEAKER: "yellow",
+    VerdictWord.CONTRADICTED: "red",
+    VerdictWord.UNRESOLVED: "yellow",
+    VerdictWord.NOT_COMPARABLE: "dim",
+    VerdictWord.NOT_MEASURED: "dim",
+}
+
+
+def console() -> Console:
+    """Return the console for results: standard output, at most WIDTH columns wide."""
+    probe = Console(file=sys.stdout, highlight=False)
+    width = min(probe.width, WIDTH) if probe.is_terminal else WIDTH
+    return Console(file=sys.stdout, highlight=False, width=width)
+
+
+def run(shown: Contents, out: Console) -> None:
+    """Print a run: what was measured where, all values, the verdicts, the limits, and the sentences to repeat."""
+    paragraph(shown.summary, out)
+    out.print()
+    for grid in of_run.measured(shown.measured):
+        table(grid, out)
+    decided, absent, _ = of_claims.split(shown.judged)
+    if decided:
+        table(of_claims.verdicts(decided, "What the patch claimed"), out)
+    if absent:
+        paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
+    for text in shown.limits:
+        paragraph(f"Note: {text}", out, "yellow")
+    for text in shown.sentences:
+        paragraph(text, out, "bold")
+
+
+def claims(shown: Contents, out: Console, verdicts: bool) -> None:
+    """Print each number of the message with the arithmetic on it, or with `verdicts` what the run says of each."""
+    if not verdicts:
+        for grid in of_claims.claims(shown.judged):
+            table(grid, out)
+        return
+    for grid in judged(shown):
+        table(grid, out)
+    counted = ", ".join(f"{number} {word}" for word, number in sentences.counted(shown.judged))
+    paragraph(f"Of the claims in the text: {counted}.", out)
+
+
+def judged(shown: Contents) -> list[Grid]:
+    """Return the grids of all verdicts: the written claims, what a user would replace today, the tables' times."""
+    decided, absent, _ = of_claims.split(shown.judged)
+    parts = [
+        of_claims.verdicts(decided, f"What {shown.run.label} says of the claims", shown.unit),
+        of_claims.today(shown.judged),
+        of_claims.verdicts(absent, f"Not measured in {shown.run.label}"),
+        of_claims.times(shown.judged, shown.unit),
+    ]
+    return [grid for grid in parts if grid.rows]
+
+
+def comparison(found: Compared, out: Console) -> None:
+    """Print two runs side by side, and the speed-ups inside each of them."""
+    for grid in [*of_comparison.comparison(found), of_comparison.speedups(found)]:
+        if grid.rows:
+            table(grid, out)
+
+
+def paragraph(text: str, out: Console, style: str = "") -> None:
+    """Print one paragraph, wrapped; markup in it is not obeyed."""
+    out.print(Text(text, style=style), soft_wrap=not out.is_terminal)
+
+
+def table(grid: Grid, out: Console) -> None:
+    """Print a grid; rows that end in a reason stand below the others, the reason beside their name."""
+    out.print(Text(grid.caption, style="bold"))
+    reasons = [row for row in grid.rows if isinstance(row[-1], Reason) and len(row) < len(grid.columns)]
+    rows = [row for row in grid.rows if row not in reasons]
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for place, column in enumerate(grid.columns):
+        side: Literal["right", "left"] = "right" if column.numeric else "left"
+        whole = grid.rows if place == 0 else rows if column.numeric else []  # cells that must not be broken
+        least = max((len(str(row[place])) for row in whole), default=None)
+        drawn.add_column(Text(column.head), justify=side, min_width=least, overflow="fold")
+    for row in rows:
+        drawn.add_row(*map(_styled, row))
+    if rows or not reasons:
+        out.print(drawn)
+    _print_reasons(reasons, max((len(str(row[0])) for row in grid.rows), default=0), out)
+    for note in grid.notes:
+        paragraph(note, out)
+    out.print()
+
+
+def _print_reasons(rows: Sequence[tuple[Cell, ...]], first: int, out: Console) -> None:
+    below = Table.grid(padding=(0, 2, 0, 0))
+    below.add_column(min_width=first, overflow="fold")
+    below.add_column(overflow="fold")
+    for row in rows:
+        below.add_row(Text(str(row[0])), Text(", ".join(str(cell) for cell in row[1:] if str(cell)), style="dim"))
+    if rows:
+        out.print(below)
+
+
+def _styled(cell: Cell) -> Text:
+    return Text(str(cell), style=_STYLES.get(cell, "") if isinstance(cell, VerdictWord) else "")

@@ -1,0 +1,133 @@
+"""How numbers and names are printed, decided once for the terminal, Markdown and HTML alike."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from dataclasses import dataclass
+
+from rseqbench.claims import Claim
+from rseqbench.model import Estimate, VerdictWord
+
+ICONS = {
+    VerdictWord.REPRODUCED: "✓",
+    VerdictWord.STRONGER: "▲",
+    VerdictWord.WEAKER: "▼",
+    VerdictWord.UNRESOLVED: "≈",
+    VerdictWord.CONTRADICTED: "✗",
+    VerdictWord.NOT_COMPARABLE: "◇",
+    VerdictWord.NOT_MEASURED: "○",
+}
+NOTHING = "-"  # a cell without a value
+_MOST_DIGITS = 5  # significant digits of a value whose interval is narrower than anybody needs
+_NO_INTERVAL_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number ready to print: the value, its interval or why it has none (without brackets), and words after it."""
+
+    value: str
+    interval: str = ""
+    after: str = ""
+
+    def __str__(self) -> str:
+        number = f"{self.value} ({self.interval})" if self.interval else self.value
+        return f"{number} {self.after}" if self.after else number
+
+
+def unit(name: str) -> str:
+    """Return the unit as it stands beside a value: "ns" -> "ns/op"."""
+    return f"{name}/op"
+
+
+def estimate(number: Estimate, suffix: str = "") -> Printed:
+    """Print a value and its interval with as many decimals as the interval's half width deserves: "0.62 (0.61 .. 0.63)".
+
+    `suffix` goes behind the value only. Too few rounds for an interval are said in the interval's place.
+    """
+    places = _decimals(number)
+    value = _fixed(number.value, places) + suffix
+    if number.low is None or number.high is None:
+        return Printed(value, f"no interval, {number.n} rounds" if number.n > 1 else "")
+    return Printed(value, f"{_fixed(number.low, places)} .. {_fixed(number.high, places)}")
+
+
+def ratio(number: Estimate) -> Printed:
+    """Print a quotient: "8.5x (8.3 .. 8.7)"."""
+    return estimate(number, "x")
+
+
+def as_printed(value: float) -> Printed:
+    """Print a value of the patch's tables, which all have one decimal."""
+    return Printed(f"{value:.1f}")
+
+
+def stated(number: float, unit_name: str) -> str:
+    """Print the number of a claim with its unit: "7.7x", "344.0 ns", "41.37 s"."""
+    value = as_printed(number).value if unit_name == "ns" else f"{number:g}"
+    return f"{value}x" if unit_name == "x" else f"{value} {unit_name}"
+
+
+def per_million(count: int, of: int) -> str:
+    """Print a share as a count in a million: "0", "0.12", "340"."""
+    if not count or not of:
+        return "0"
+    share = count / of * 1e6
+    return _fixed(share, max(0, 1 - _exponent(share)))
+
+
+def percent(ratio_value: float) -> str:
+    """Print how far a quotient lies from 1, in percent: 1.123 -> "12.3%"."""
+    return f"{abs(ratio_value - 1) * 100:.1f}%"
+
+
+def method(benchmark: str) -> str:
+    """Return the method of a benchmark in the patch's words: "counter/getcpu_atomic" -> "getcpu+atomic"."""
+    name = benchmark.partition("/")[2]
+    return name.removesuffix("_atomic") + "+atomic" if name.endswith("_atomic") else name
+
+
+def claim(one: Claim) -> str:
+    """Name a claim by what it compares: "counter: rseq against getcpu+atomic", "cpu_id: gs equals rseq"."""
+    if not one.slow:
+        return one.id
+    if not one.fast:
+        return one.slow
+    group, slow, fast = one.slow.partition("/")[0], method(one.slow), method(one.fast)
+    return f"{group}: {slow} equals {fast}" if one.kind == "equal" else f"{group}: {fast} against {slow}"
+
+
+def with_threads(name: str, threads: int) -> str:
+    """Return a benchmark's or method's name with its thread count, where that is not one."""
+    return name if threads == 1 else f"{name} ({threads} threads)"
+
+
+def line(text: str) -> str:
+    """Return foreign text as one harmless line: control and direction characters are spelled out, not obeyed."""
+    return "".join(_harmless(char) for char in " ".join(text.split()))
+
+
+def _harmless(char: str) -> str:
+    hidden = unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+    return f"\\u{ord(char):04x}" if hidden else char
+
+
+def _decimals(number: Estimate) -> int:
+    """Return the decimals at which the interval's half width has one digit."""
+    size = _exponent(number.value)
+    most = _MOST_DIGITS - 1 - size
+    if number.low is None or number.high is None:
+        return max(0, _NO_INTERVAL_DIGITS - 1 - size)
+    half = (number.high - number.low) / 2
+    return max(0, most if half <= 0 else min(most, -_exponent(half)))
+
+
+def _exponent(value: float) -> int:
+    """Return the decimal exponent of the first digit; a hair of tolerance, so that 0.63 - 0.61 counts as 0.02."""
+    return math.floor(math.log10(abs(value) * (1 + 1e-9))) if value else 0
+
+
+def _fixed(value: float, places: int) -> str:
+    text = f"{value:.{places}f}"
+    return text.removeprefix("-") if float(text) == 0 else text

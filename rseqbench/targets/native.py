@@ -1,0 +1,257 @@
+"""This machine: the kernels as a cffi extension, in worker processes whose registration is chosen before they start."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyperf
+
+from rseqbench import build, facts
+from rseqbench.arches import Arch
+from rseqbench.config import CheckOptions, RunOptions
+from rseqbench.errors import TargetError, UsageError
+from rseqbench.model import Benchmark, Case, Check, Machine, Plan, Registration
+from rseqbench.plan import parse_cpus
+
+_TUNABLE = "glibc.pthread.rseq"
+_MEASURE_TIMEOUT_S = 120.0
+_MOST_OPERATIONS = 2**31  # of all threads of a check together: ring_buffer numbers its payloads with 32 bits
+
+
+class Native:
+    """The target `native`."""
+
+    def __init__(self, arch: Arch, options: RunOptions) -> None:
+        """Take the architecture, which must be this machine's, and how to run. Raises UsageError otherwise."""
+        if not arch.is_host:
+            raise UsageError(
+                f"{arch.name} code cannot run natively on {os.uname().machine}",
+                "native is the only target there is so far; run it on such a machine",
+            )
+        self._arch = arch
+        self._wanted = options.registration
+        isolated = facts.cpu_list(facts.isolated_cpus() or "") or ()
+        self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
+        self._built: build.Built | None = None
+        self._workers: dict[Registration, Worker] = {}
+        self._hello: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Compile what is not compiled yet and start a first worker."""
+        self._built = build.extension(self._arch)
+        worker = Worker(self._built.path, self._wanted, _environment(self._wanted))
+        self._hello = worker.hello
+        self._workers[Registration(worker.hello["registration"])] = worker
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all workers."""
+        self.new_round()
+
+    def new_round(self) -> None:
+        """Stop all workers, so that the next request starts fresh ones: a new layout in memory."""
+        for worker in self._workers.values():
+            worker.stop()
+        self._workers.clear()
+
+    def machine(self) -> Machine:
+        """Say what this machine is."""
+        found = facts.collect()
+        if self._built:
+            found |= {"compiler": self._built.compiler, "cflags": self._built.cflags, "kernels": self._built.digest}
+        found |= {
+            "registration": self._hello["registration"],
+            "glibc_registers": bool(self._hello["libc_size"]),
+            "rseq_size": self._hello["libc_size"],
+            "rseq_registered": self._hello["registered"],
+            "rseq_feature_size": self._hello["feature_size"],
+        }
+        if self._hello["reason"]:
+            found["rseq_reason"] = self._hello["reason"]
+        virtual = found.get("virtual", "none") != "none"
+        return Machine(self._arch.name, "native", "virtual" if virtual else "hardware", found)
+
+    def cpus(self) -> tuple[int, ...]:
+        """Return the CPUs to pin to."""
+        return self._cpus
+
+    def registration(self) -> Registration:
+        """Return who registers rseq in a worker by default."""
+        return Registration(self._hello["registration"])
+
+    def benchmarks(self) -> list[Benchmark]:
+        """Return all kernels; those that need rseq to be off are asked of a worker without it."""
+        without = {k["name"]: k for k in self._worker(Registration.NONE).hello["kernels"]}
+        found = [Benchmark(**(without[k["name"]] if k["needs_no_rseq"] else k)) for k in self._hello["kernels"]]
+        return sorted(found, key=lambda benchmark: benchmark.name)
+
+    def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
+        """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
+        threads = options.threads_per_cpu * len(os.sched_getaffinity(0)) if benchmark.threaded else 1
+        registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
+        request = {
+            "do": "check",
+            "kernel": benchmark.name,
+            "threads": threads,
+            "loops": min(options.operations, _MOST_OPERATIONS // threads),
+            "wanted": options.disturbances,
+        }
+        answers = []
+        for stress in (False, True) if benchmark.shared else (False,):
+            try:
+                answer = self._worker(registration).ask({**request, "stress": stress}, options.timeout_s)
+            except TargetError as error:  # a kernel that crashes or hangs is not exact
+                answer = {"passed": False, "message": error.message, "operations": 0, "aborts": 0, "disturbances": 0}
+            answers.append(answer)
+            if not answer["passed"]:
+                break
+        return _concluded(benchmark, threads, answers)
+
+    def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
+        """Time a case in a fresh process. Raises TargetError when it dies, fails, or has another registration."""
+        request = {
+            "do": "measure",
+            "kernel": case.benchmark,
+            "id": case.id,
+            "threads": case.threads,
+            "cpus": list(plan.cpus),
+            "min_time": plan.value_ms * 1e-3,
+            "values": plan.values,
+            "loops": loops,
+            "metadata": {
+                "benchmark": case.benchmark,
+                "arch": self._arch.name,
+                "threads": case.threads,
+                "engine": plan.engine,
+                "round": number,
+            },
+        }
+        text = self._worker(case.registration).ask(request, _MEASURE_TIMEOUT_S)
+        return pyperf.Benchmark.loads(text)
+
+    def _worker(self, registration: Registration) -> Worker:
+        """Return a running worker whose registration really is the given one."""
+        running = self._workers.get(registration)
+        if running is None or not running.alive:
+            if self._built is None:
+                raise TargetError("the target is not entered")
+            worker = Worker(self._built.path, registration.value, _environment(registration.value))
+            got = worker.hello["registration"]
+            if got != registration:
+                worker.stop()
+                raise TargetError(f"a worker has rseq registered by {got}, not {registration.value} as chosen")
+            self._workers[registration] = worker
+        return self._workers[registration]
+
+
+class Worker:
+    """A running `rseqbench.worker`, in a session of its own so that it can be stopped with all it started."""
+
+    def __init__(self, module: Path, registration: str, environment: dict[str, str]) -> None:
+        """Start it and wait for its hello. Raises TargetError when it cannot have the registration."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "rseqbench.worker", str(module), registration],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
+        )
+        self._buffer = b""
+        try:
+            self.hello: dict[str, Any] = self._read(_MEASURE_TIMEOUT_S)
+        except BaseException:
+            self.stop()
+            raise
+
+    def ask(self, request: dict[str, Any], timeout_s: float) -> Any:
+        """Send a request and return its result. Raises TargetError on failure or after `timeout_s` seconds."""
+        try:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise TargetError(f"a worker process is gone ({error.strerror})") from error
+        return self._read(timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; one that died or timed out does not."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Kill the worker and every process it started."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _read(self, timeout_s: float) -> Any:
+        answer = json.loads(self._line(timeout_s))
+        if "error" in answer:
+            raise TargetError(answer["error"])
+        return answer["result"]
+
+    def _line(self, timeout_s: float) -> bytes:
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + timeout_s
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                self.stop()
+                raise TargetError(f"a worker process did not answer within {timeout_s:g} s")
+            chunk = os.read(self._process.stdout.fileno(), 65536)
+            if not chunk:
+                raise TargetError(f"a worker process died ({_death(self._process)})")
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+
+def _death(process: subprocess.Popen[bytes]) -> str:
+    code = process.wait()
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _environment(registration: str) -> dict[str, str]:
+    """Return our environment with the tunable that makes a registration possible (glibc 2.35 and newer)."""
+    environment = dict(os.environ)
+    if registration != "auto":
+        others = [t for t in environment.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
+        choice = f"{_TUNABLE}={int(registration == Registration.GLIBC)}"
+        environment["GLIBC_TUNABLES"] = ":".join([*others, choice])
+    return environment
+
+
+def _concluded(benchmark: Benchmark, threads: int, answers: list[dict[str, Any]]) -> Check:
+    aborts = sum(answer["aborts"] for answer in answers)
+    passed = all(answer["passed"] for answer in answers)
+    missing = ""
+    if benchmark.sequence and not aborts:
+        missing = "no abort was taken"
+    elif benchmark.shared and len(os.sched_getaffinity(0)) == 1:
+        missing = "only one CPU, so no migration"
+    return Check(
+        benchmark=benchmark.name,
+        passed=passed,
+        threads=threads,
+        operations=sum(answer["operations"] for answer in answers),
+        aborts=aborts,
+        disturbances=sum(answer["disturbances"] for answer in answers),
+        exercised=not missing,
+        message=answers[-1]["message"] or missing,
+    )

@@ -1,0 +1,207 @@
+"""The process that holds the compiled kernels: says hello, then does one thing after another, each in a fork of its own.
+
+Started by a target as `python -m rseqbench.worker MODULE.so REGISTRATION`, with the environment that makes the wanted
+registration possible; talks JSON, one object a line, over stdin and stdout. The fork makes every measurement a fresh
+process at the cost of milliseconds, and a kernel that dies takes nobody along.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pyperf
+
+_NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED = 0x01, 0x04, 0x08, 0x10, 0x20
+
+
+class Kernels:
+    """The compiled kernels as cffi shows them."""
+
+    def __init__(self, path: Path, registration: str) -> None:
+        """Load the extension and settle the registration. Raises RuntimeError when it cannot be had."""
+        name = path.name.partition(".")[0]
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise RuntimeError(f"{path} is not an extension module")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self.lib: Any = module.lib
+        self.ffi: Any = module.ffi
+        message = self.ffi.new("char[256]")
+        if self.lib.host_start(registration.encode(), message):
+            raise RuntimeError(self._text(message))
+
+    def hello(self) -> dict[str, Any]:
+        """Return who registered rseq here, and what can be measured."""
+        rseq = self.ffi.new("struct host_rseq *")
+        self.lib.host_rseq(rseq)
+        return {
+            "registration": self._text(rseq.registration),
+            "reason": self._text(rseq.reason),
+            "libc_size": rseq.libc_size,
+            "registered": rseq.registered,
+            "feature_size": rseq.feature_size,
+            "kernels": [self._describe(number) for number in range(self.lib.host_count())],
+        }
+
+    def _describe(self, number: int) -> dict[str, Any]:
+        kernel = self.ffi.new("struct host_kernel *")
+        self.lib.host_kernel(number, kernel)
+        return {
+            "name": self._text(kernel.name),
+            "doc": self._text(kernel.doc),
+            "unavailable": self._text(kernel.unavailable),
+            "needs_rseq": bool(kernel.flags & _NEEDS_RSEQ),
+            "needs_no_rseq": bool(kernel.flags & _NEEDS_NO_RSEQ),
+            "shared": bool(kernel.flags & _SHARED),
+            "sequence": bool(kernel.flags & _SEQUENCE),
+            "threaded": bool(kernel.flags & _THREADED),
+        }
+
+    def number(self, name: str) -> int:
+        """Return the number of the kernel called `name`. Raises RuntimeError when there is none."""
+        for number in range(self.lib.host_count()):
+            if self._describe(number)["name"] == name:
+                return number
+        raise RuntimeError(f"no kernel {name!r}")
+
+    def check(self, name: str, threads: int, loops: int, wanted: int, stress: bool) -> dict[str, Any]:
+        """Run one exactness check; see host_check() in kernels/core/host.h."""
+        out = self.ffi.new("struct host_check *")
+        failed = self.lib.host_check(self.number(name), threads, loops, wanted, stress, out)
+        return {
+            "passed": not failed,
+            "message": self._text(out.message),
+            "operations": out.operations,
+            "aborts": out.aborts,
+            "disturbances": out.disturbances,
+            "threads": threads,
+        }
+
+    def time(self, name: str, threads: int, cpus: list[int]) -> TimeFunction:
+        """Return the function that pyperf times."""
+        return TimeFunction(self, self.number(name), threads, cpus)
+
+    def _text(self, pointer: Any) -> str:
+        return "" if pointer == self.ffi.NULL else self.ffi.string(pointer).decode(errors="replace")
+
+
+class TimeFunction:
+    """pyperf's time function over the cffi call; counts the aborts of all its calls."""
+
+    def __init__(self, kernels: Kernels, number: int, threads: int, cpus: list[int]) -> None:
+        """Take the kernel's number, the threads that run it at once, and the CPUs to pin them to."""
+        self._kernels = kernels
+        self._number = number
+        self._threads = threads
+        self._cpus = cpus
+        self.aborts = 0
+
+    def __call__(self, loops: int) -> float:
+        """Return the seconds that `loops` operations take in each thread. Raises RuntimeError if one went wrong."""
+        out = self._kernels.ffi.new("struct host_time *")
+        cpus = self._kernels.ffi.new("int[]", self._cpus)
+        if self._kernels.lib.host_time(self._number, self._threads, loops, cpus, len(self._cpus), out):
+            raise RuntimeError(self._kernels._text(out.message))  # noqa: SLF001
+        self.aborts += int(out.aborts)
+        return float(out.ns) * 1e-9
+
+
+def measure(kernels: Kernels, request: dict[str, Any], registration: str) -> str:
+    """Let pyperf time one kernel in this very process; return the pyperf file of its one run as text.
+
+    With `loops` 0 the run is a calibration: it finds out how many operations last `min_time`.
+    """
+    function = kernels.time(request["kernel"], request["threads"], request["cpus"])
+    cpus = ",".join(map(str, request["cpus"][: request["threads"]]))
+    arguments = ["--worker", "--worker-task", "0", "--quiet", "--affinity", cpus, "--min-time", str(request["min_time"])]
+    arguments += ["--values", str(request["values"]), "--warmups", "1"]
+    arguments += ["--loops", str(request["loops"])] if request["loops"] else ["--calibrate-loops"]
+    runner = pyperf.Runner(metadata=request["metadata"] | {"registration": registration})
+    runner.parse_args(arguments)
+    bench = runner.bench_time_func(request["id"], function)
+    bench.update_metadata({"aborts": function.aborts})
+    return json.dumps(json.loads(_dumped(bench)), separators=(",", ":"))
+
+
+def _dumped(bench: pyperf.Benchmark) -> str:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        bench.dump(file)
+        file.seek(0)
+        return file.read()
+
+
+def _in_a_fork(work: Any) -> dict[str, Any]:
+    """Run `work` in a child of its own and return its answer, or how it died."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _die_with_parent()
+        os.close(read)
+        _answer_and_exit(work, write)
+    os.close(write)
+    with os.fdopen(read, encoding="utf-8") as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return {"error": f"killed by {signal.Signals(os.WTERMSIG(status)).name}"}
+    if os.WEXITSTATUS(status) or not text:
+        return {"error": f"exited with {os.WEXITSTATUS(status)} without an answer"}
+    answer: dict[str, Any] = json.loads(text)
+    return answer
+
+
+def _answer_and_exit(work: Any, write: int) -> NoReturn:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # pyperf prints what it finds; stdout is the protocol's
+    code = 0
+    try:
+        answer = {"result": work()}
+    except Exception as error:  # whatever it is, the parent must hear of it
+        answer = {"error": str(error) or type(error).__name__}
+    except SystemExit as error:
+        answer = {"error": f"pyperf gave up ({error.code})"}
+    try:
+        with os.fdopen(write, "w", encoding="utf-8") as pipe:
+            json.dump(answer, pipe)
+    except OSError:
+        code = 1
+    os._exit(code)
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, however that happens (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
+
+
+def main(arguments: list[str]) -> int:
+    """Serve requests from stdin until it ends."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C reaches us too; our parent decides
+    try:
+        kernels = Kernels(Path(arguments[0]), arguments[1])
+        hello = kernels.hello()
+    except (RuntimeError, ImportError) as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        return 1
+    print(json.dumps({"result": hello}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        if request["do"] == "check":
+            options = {key: request[key] for key in ("threads", "loops", "wanted", "stress")}
+            answer = _in_a_fork(lambda r=request, o=options: kernels.check(r["kernel"], **o))
+        else:
+            answer = _in_a_fork(lambda r=request: measure(kernels, r, hello["registration"]))
+        print(json.dumps(answer), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

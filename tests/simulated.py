@@ -1,0 +1,171 @@
+"""Runs with known numbers, stored as `rseqbench run` stores them, for tests of everything behind the store."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pyperf
+
+from rseqbench.model import Case, Check, Fact, Machine, Plan, Registration, Skip, Timing
+from rseqbench.results import Header, Run, Store
+from rseqbench.show.data import table_csv
+
+# ns/op with the loop, of every benchmark on an imagined x86-64 machine.
+COSTS: Mapping[str, float] = {
+    "cpu_id/baseline": 0.31,
+    "cpu_id/rseq": 0.33,
+    "cpu_id/rseq_lazy": 0.34,
+    "cpu_id/gs": 0.33,
+    "cpu_id/lsl": 14.6,
+    "cpu_id/sched_getcpu": 1.85,
+    "cpu_id/sched_getcpu_norseq": 6.9,
+    "cpu_id/getcpu_vdso": 5.1,
+    "cpu_id/getcpu_syscall": 141.0,
+    "cpu_id/rdpid": 4.1,
+    "cpu_id/rdtscp": 12.3,
+    "cpu_id/node_id": 0.33,
+    "cpu_id/mm_cid": 0.33,
+    "counter/getcpu_atomic": 5.25,
+    "counter/vdso_atomic": 7.1,
+    "counter/rseq_atomic": 1.9,
+    "counter/rseq": 0.62,
+    "counter/rseq_cmp": 0.79,
+    "counter/plain": 0.31,
+    "counter/thread_local": 0.31,
+    "counter/shared_atomic": 1.86,
+    "ring_buffer/getcpu_atomic": 22.0,
+    "ring_buffer/vdso_atomic": 24.0,
+    "ring_buffer/rseq": 2.9,
+    "rcu/getcpu_atomic": 33.0,
+    "rcu/vdso_atomic": 15.0,
+    "rcu/rseq_atomic": 9.0,
+    "rcu/rseq": 17.5,
+    "freelist/getcpu_cas": 36.0,
+    "freelist/vdso_cas": 18.0,
+    "freelist/rseq": 2.1,
+    "freelist/thread_local": 1.1,
+    "freelist/malloc": 9.4,
+}
+
+FACTS: Mapping[str, Fact] = {
+    "cpu": "Imagined Xeon @ 2.40GHz",
+    "cpus": 2,
+    "linux": "6.1.0-18-amd64",
+    "config_rseq": "y",
+    "libc": "glibc 2.36",
+    "glibc_registers": True,
+    "rseq_size": 32,
+    "rseq_feature_size": 28,
+    "compiler": "gcc 12.2.0",
+    "cflags": "-O2 -fno-plt",
+    "virtual": "none",
+    "governor": "performance",
+    "smt": "off",
+    "turbo": "off",
+    "load_1min": 0.1,
+    "isolated_cpus": "none",
+    "vdso_getcpu": "lsl",
+    "python": "3.11.2",
+    "pyperf": "2.10.0",
+}
+
+SKIPS = (Skip("cpu_id/mm_cid", 1, "mm_cid: Linux < 6.3"),)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What to imagine; `spread` is the standard deviation of a round's values, as a share of the cost."""
+
+    label: str = "simulated"
+    costs: Mapping[str, float] = field(default_factory=lambda: COSTS)
+    rounds: int = 20
+    values: int = 3
+    spread: float = 0.005
+    seed: int = 1
+    arch: str = "x86_64"
+    timing: Timing = "hardware"
+    facts: Mapping[str, Fact] = field(default_factory=lambda: FACTS)
+    skips: Sequence[Skip] = SKIPS
+    threads: Mapping[str, int] = field(default_factory=dict)
+    docs: Mapping[str, str] | None = None
+    notes: tuple[str, ...] = ()
+    preset: str = "default"
+    loops: int = 1_000_000
+    aborts: int = 3
+
+
+def store(where: Store, simulation: Simulation) -> Run:
+    """Write the imagined run into the results folder `where`, replacing one of its label, and return it."""
+    skipped = {skip.benchmark for skip in simulation.skips}
+    names = [name for name in simulation.costs if name not in skipped]
+    cases = [_case(name, simulation.threads.get(name, 1)) for name in names]
+    header = _header(simulation, cases)
+    unfinished = where.begin(header, force=True)
+    dice = random.Random(simulation.seed)
+    for number in range(simulation.rounds):
+        runs = [_benchmark(simulation, case, number, dice) for case in cases] or [_nothing(simulation)]
+        unfinished.save_round(number, pyperf.BenchmarkSuite(runs))
+    return unfinished.finish(replace(header, finished="2024-05-17 12:11:02"), table_csv)
+
+
+def _case(name: str, threads: int) -> Case:
+    uses_rseq = "rseq" in name and "norseq" not in name
+    return Case(name, threads, Registration.GLIBC if uses_rseq else Registration.NONE)
+
+
+def _header(simulation: Simulation, cases: Sequence[Case]) -> Header:
+    checks = [_check(case.benchmark) for case in cases if not case.benchmark.startswith("cpu_id/")]
+    docs = simulation.docs
+    return Header(
+        label=simulation.label,
+        created="2024-05-17 12:08:41",
+        command=f"rseqbench run --label {simulation.label}",
+        plan=Plan(tuple(cases), tuple(simulation.skips), simulation.rounds, simulation.values, 1.0, simulation.seed,
+                  "pyperf", simulation.preset, (1,)),
+        machines=(Machine(simulation.arch, "native", simulation.timing, simulation.facts),),
+        checks=tuple(checks),
+        docs={name: f"what {name} does" for name in simulation.costs} if docs is None else docs,
+        notes=simulation.notes,
+    )  # fmt: skip
+
+
+def _check(benchmark: str) -> Check:
+    exercised = not benchmark.endswith("_cmp")
+    return Check(
+        benchmark=benchmark,
+        passed=True,
+        threads=8,
+        operations=320_000,
+        aborts=812 if exercised else 0,
+        disturbances=100,
+        exercised=exercised,
+        message="" if exercised else "no abort was taken",
+    )
+
+
+def _benchmark(simulation: Simulation, case: Case, number: int, dice: random.Random) -> pyperf.Benchmark:
+    cost = simulation.costs[case.benchmark]
+    drawn = [cost * max(0.5, dice.gauss(1, simulation.spread)) for _ in range(simulation.values)]
+    emulated = simulation.timing == "emulated"
+    values = [max(1, round(value)) if emulated else value * 1e-9 for value in drawn]
+    metadata = {
+        "name": case.id,
+        "unit": "integer" if emulated else "second",
+        "benchmark": case.benchmark,
+        "arch": simulation.arch,
+        "threads": case.threads,
+        "registration": case.registration.value,
+        "engine": "pyperf",
+        "round": number,
+        "aborts": simulation.aborts if case.registration != Registration.NONE else 0,
+        "loops": simulation.loops,
+    }
+    return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])
+
+
+def _nothing(simulation: Simulation) -> pyperf.Benchmark:
+    """Return a benchmark without a value: a pyperf suite cannot be empty."""
+    metadata = {"name": "nothing", "unit": "second", "arch": simulation.arch}
+    return pyperf.Benchmark([pyperf.Run([], warmups=[(1, 1e-9)], metadata=metadata, collect_metadata=False)])

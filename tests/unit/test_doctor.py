@@ -1,0 +1,379 @@
+"""rseqbench/doctor: every check on this machine, on laid-out ones, and with things missing."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from rseqbench import abi, doctor, facts
+from rseqbench.cli.doctor import command
+from rseqbench.doctor import building, finding, noise, offered
+from rseqbench.doctor.finding import Finding, Host
+
+CPUS = "sys/devices/system/cpu"
+
+
+@pytest.fixture
+def host(tmp_path):
+    """Return a function that writes files under a root and returns an x86 machine with that root."""
+
+    def make(files=None, machine="x86_64"):
+        for name, text in (files or {}).items():
+            path = tmp_path / "root" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return Host(tmp_path / "root", machine, tmp_path / "results")
+
+    return make
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Return a function that makes shell scripts and lets PATH hold nothing else."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+
+    def make(**scripts):
+        for name, body in scripts.items():
+            path = folder / name.replace("_", "-")
+            path.write_text(f"#!/bin/sh\n{body}\n")
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+    return make
+
+
+@pytest.fixture
+def user(monkeypatch):
+    """Let us be an ordinary user."""
+    monkeypatch.setattr(finding.os, "geteuid", lambda: 1000)
+
+
+def compiler_script(version, headers=True):
+    return f'case "$1" in -dump*) echo {version} ;; *) exit {0 if headers else 1} ;; esac'
+
+
+def test_this_machine_is_examined_whole(tmp_path):
+    found = doctor.examine(Host(results=tmp_path))
+    names = [one.name for one in found]
+    assert len(names) == len(set(names))
+    assert {"compiler", "Python.h", "rseq", "registration", "membarrier", "load", "our CPUs"} <= set(names)
+    for one in found:
+        assert one.value
+        assert "\n" not in one.value + one.advice
+        assert one.advice or one.status == "ok", f"{one.name}: a complaint needs advice"
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "armv7l", "aarch64", "riscv64"])
+def test_every_check_survives_an_empty_tree(host, machine):
+    found = {one.name: one for one in doctor.examine(host(machine=machine))}
+    assert found["load"].value == "unknown"
+    assert ("turbo" in found) == ("SMT" in found) == (machine == "x86_64")
+
+
+def test_a_quiet_machine_needs_no_advice(host):
+    quiet = host(
+        {
+            "proc/cpuinfo": "model name: x\nflags: fpu\n",
+            "proc/loadavg": "0.02 0 0 1/1 1\n",
+            "proc/sys/kernel/randomize_va_space": "2\n",
+            f"{CPUS}/online": "0-3\n",
+            f"{CPUS}/isolated": "3\n",
+            f"{CPUS}/nohz_full": "3\n",
+            f"{CPUS}/smt/active": "0\n",
+            f"{CPUS}/cpufreq/boost": "0\n",
+            f"{CPUS}/cpu0/cpufreq/scaling_governor": "performance\n",
+        }
+    )
+    checks = [check for check in noise.CHECKS if check is not noise.affinity]
+    assert [check(quiet).status for check in checks] == ["ok"] * len(checks)
+    assert not any(check(quiet).advice for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("files", "check", "value", "advice"),
+    [
+        (
+            {f"{CPUS}/cpu0/cpufreq/scaling_governor": "powersave"},
+            noise.governor,
+            "powersave",
+            f"echo performance | sudo tee /{CPUS}/cpu*/cpufreq/scaling_governor",
+        ),
+        ({f"{CPUS}/cpufreq/boost": "1"}, noise.turbo, "on", f"echo 0 | sudo tee /{CPUS}/cpufreq/boost"),
+        (
+            {f"{CPUS}/intel_pstate/no_turbo": "0"},
+            noise.turbo,
+            "on",
+            f"echo 1 | sudo tee /{CPUS}/intel_pstate/no_turbo",
+        ),
+        ({f"{CPUS}/smt/active": "1"}, noise.smt, "on", f"echo off | sudo tee /{CPUS}/smt/control"),
+        ({"proc/loadavg": "3.10 1 1 1/1 1"}, noise.load, "3.10", "top -b"),
+        ({"proc/sys/kernel/randomize_va_space": "0"}, noise.layout, "off", "sudo sysctl kernel.randomize_va_space=2"),
+        ({"proc/cpuinfo": "flags: hypervisor"}, noise.virtual, "unknown", "bare metal"),
+    ],
+)
+def test_noise_comes_with_its_cure(host, user, files, check, value, advice):
+    found = check(host(files))
+    assert (found.status, found.value) == ("warn", value)
+    assert advice in found.advice
+
+
+def test_isolation_names_a_cpu_that_is_there(host):
+    assert "isolcpus=3 nohz_full=3" in noise.isolated(host({f"{CPUS}/online": "0-3", f"{CPUS}/isolated": ""})).advice
+
+
+@pytest.mark.parametrize(("online", "advice"), [("0-7", "taskset -pc 0-7"), ("0", "a larger machine")])
+def test_one_cpu_is_too_few_to_migrate(host, monkeypatch, online, advice):
+    monkeypatch.setattr(noise.os, "sched_getaffinity", lambda pid: {0})
+    found = noise.affinity(host({f"{CPUS}/online": online}))
+    assert found.status == "warn"
+    assert advice in found.advice
+
+
+def test_hardware_counters_are_told_from_software_ones(host):
+    devices = "sys/bus/event_source/devices"
+    some = host({f"{devices}/cpu_core/type": "4", f"{devices}/software/type": "1"})
+    assert noise.counters(some).value == "cpu_core (perf_event_paranoid unknown)"
+
+
+@pytest.mark.parametrize(
+    ("scripts", "status", "value"),
+    [
+        ({}, "bad", "none"),
+        ({"gcc": compiler_script("12.2.0")}, "ok", "gcc 12.2.0"),
+        ({"gcc": compiler_script("8.3.0")}, "bad", "gcc 8.3.0"),
+        ({"gcc": compiler_script("9.0.0", headers=False)}, "bad", "gcc 9.0.0, without the C library's headers"),
+        ({"gcc": "echo what"}, "bad", "gcc of unknown version"),
+        ({"gcc": "kill -9 $$"}, "bad", "gcc of unknown version"),
+        ({"clang": compiler_script("14.0.6")}, "ok", "clang 14.0.6"),
+        ({"clang": compiler_script("10.0.1")}, "bad", "clang 10.0.1"),
+    ],
+)
+def test_compiler(host, programs, user, scripts, status, value):
+    programs(**scripts)
+    found = building.compiler(host())
+    assert (found.status, found.value) == (status, value)
+    assert ("sudo apt-get install -y gcc libc6-dev" in found.advice) == (status == "bad")
+
+
+def test_cross_compilers_are_only_missed(host, programs):
+    programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", headers=False))
+    arm32, arm64 = building.arm32_compiler(host()), building.arm64_compiler(host())
+    assert (arm32.status, arm64.status) == ("warn", "warn")
+    assert "libc6-dev-armhf-cross" in arm32.advice
+    assert "gcc-aarch64-linux-gnu" in arm64.advice
+
+
+def test_an_arm_machine_needs_no_compiler_for_itself(host):
+    assert building.arm32_compiler(host(machine="armv7l")) is None
+    assert building.arm64_compiler(host(machine="aarch64")) is None
+
+
+def test_missing_python_headers_keep_a_run_from_working(host, monkeypatch, tmp_path):
+    monkeypatch.setattr(building.sysconfig, "get_path", lambda name: str(tmp_path))
+    found = building.python_headers(host())
+    assert found.status == "bad"
+    assert found.advice.endswith(f"python3.{sys.version_info.minor}-dev")
+
+
+def test_missing_python_packages_are_named(host, monkeypatch):
+    monkeypatch.setattr(building.facts, "package", lambda name: None if name == "cffi" else "1")
+    found = building.python_packages(host())
+    assert (found.status, found.advice) == ("bad", f"{sys.executable} -m pip install cffi")
+
+
+def test_folders_that_are_not_there_yet_are_judged_by_where_they_would_be(tmp_path):
+    there = tmp_path / "file"
+    there.write_text("")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    assert building.results_folder(Host(results=tmp_path / "a/b/c")).status == "ok"
+    for taken in (there, there / "results", tmp_path / "dangling"):
+        found = building.results_folder(Host(results=taken))
+        assert found.status == "bad"
+        assert "is not a folder" in found.value
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_read_only_folder_keeps_a_run_from_working(tmp_path, monkeypatch):
+    monkeypatch.setattr(building.os, "access", lambda path, mode: False)
+    assert "cannot be written" in building.results_folder(Host(results=tmp_path)).value
+
+
+def test_a_user_without_a_home_is_told_of_the_cache(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(building.paths, "cache", homeless)
+    found = building.cache_folder(Host())
+    assert found.status == "bad"
+    assert "XDG_CACHE_HOME" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "advice"),
+    [("", "ok", ""), ("ENOSYS", "warn", "CONFIG_RSEQ=y"), ("EPERM", "warn", "seccomp"), (None, "warn", "x86-64")],
+)
+def test_rseq(host, monkeypatch, error, status, advice):
+    monkeypatch.setattr(abi, "rseq_error", lambda: error)
+    found = offered.rseq(host())
+    assert found.status == status
+    assert advice in found.advice
+
+
+@pytest.mark.parametrize(
+    ("size", "error", "words"),
+    [
+        (20, "", "glibc 2.36 registers: __rseq_size is 20"),
+        (0, "", "glibc 2.36 did not register: __rseq_size is 0; rseqbench registers itself"),
+        (None, "", "glibc 2.36 knows no rseq; rseqbench registers itself"),
+        (0, "ENOSYS", "glibc 2.36 did not register: __rseq_size is 0; nobody can"),
+    ],
+)
+def test_registration(host, monkeypatch, size, error, words):
+    monkeypatch.setattr(facts, "libc", lambda: "glibc 2.36")
+    monkeypatch.setattr(abi, "libc_rseq_size", lambda: size)
+    monkeypatch.setattr(abi, "rseq_error", lambda: error)
+    assert offered.registration(host()) == Finding("registration", words)
+
+
+@pytest.mark.parametrize("value", [0, None])
+def test_without_feature_size_the_newer_fields_are_missed(host, monkeypatch, value):
+    monkeypatch.setattr(abi, "auxiliary", lambda entry: value)
+    assert "mm_cid" in offered.features(host()).advice
+
+
+@pytest.mark.parametrize(
+    ("commands", "status", "value"),
+    [
+        (abi.PRIVATE_EXPEDITED | abi.PRIVATE_EXPEDITED_RSEQ, "ok", "private expedited, private expedited rseq"),
+        (abi.PRIVATE_EXPEDITED, "ok", "private expedited"),
+        (0, "warn", "none"),
+        (None, "ok", "not known for x86_64"),
+    ],
+)
+def test_membarrier(host, monkeypatch, commands, status, value):
+    monkeypatch.setattr(abi, "membarrier_commands", lambda: commands)
+    found = offered.membarrier(host())
+    assert (found.status, found.value) == (status, value)
+
+
+def test_linux_without_rseq_is_said(host):
+    files = {"proc/sys/kernel/osrelease": "6.1.0", "boot/config-6.1.0": "CONFIG_MMU=y\n"}
+    found = offered.linux(host(files))
+    assert (found.status, found.value) == ("warn", "6.1.0, CONFIG_RSEQ=n")
+
+
+def test_root_needs_no_sudo(monkeypatch):
+    monkeypatch.setattr(finding.os, "geteuid", lambda: 0)
+    assert finding.install("gcc") == "apt-get install -y gcc"
+
+
+def test_probing_leaves_the_registration_as_it_was():
+    before = abi.libc_rseq_size()
+    first = abi.rseq_error()
+    assert abi.rseq_error() == first
+    assert abi.libc_rseq_size() == before
+
+
+def test_a_tunable_takes_the_registration_away():
+    if not abi.libc_rseq_size():
+        pytest.skip("the C library registers no rseq here")
+    code = "from rseqbench import abi; print(abi.libc_rseq_size(), repr(abi.rseq_error()))"
+    env = {**os.environ, "GLIBC_TUNABLES": "glibc.pthread.rseq=0"}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 ''\n"
+
+
+def test_an_unknown_architecture_is_not_asked(monkeypatch):
+    monkeypatch.setattr(abi.platform, "machine", lambda: "riscv64")
+    assert abi.rseq_error() is None
+    assert abi.membarrier_commands() is None
+
+
+@pytest.mark.parametrize(
+    ("machine", "maxsize", "numbers"),
+    [
+        ("x86_64", 2**63 - 1, (334, 324)),
+        ("i686", 2**31 - 1, (386, 375)),
+        ("x86_64", 2**31 - 1, (386, 375)),
+        ("aarch64", 2**63 - 1, (293, 283)),
+        ("armv7l", 2**31 - 1, (398, 389)),
+        ("aarch64", 2**31 - 1, (398, 389)),
+    ],
+)
+def test_system_call_numbers_follow_the_process(monkeypatch, machine, maxsize, numbers):
+    monkeypatch.setattr(abi.platform, "machine", lambda: machine)
+    monkeypatch.setattr(abi.sys, "maxsize", maxsize)
+    assert abi._numbers() == numbers
+
+
+def test_pyperf_is_asked_and_its_exit_code_ignored():
+    assert "System state" in doctor.pyperf_system()
+
+
+def test_pyperf_that_does_not_end_is_one_line():
+    assert doctor.pyperf_system(timeout=0.0).startswith("could not be run: ")
+
+
+@pytest.fixture
+def findings(monkeypatch, tmp_path):
+    """Return a function that lets doctor find what we say."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor, "pyperf_system", lambda: "pyperf's words")
+
+    def set_to(*found):
+        monkeypatch.setattr(doctor, "examine", lambda host: list(found))
+
+    return set_to
+
+
+OK = Finding("compiler", "gcc 12.2.0")
+WARN = Finding("load", "3.10", "warn", "see what runs: top")
+BAD = Finding("Python.h", "not there", "bad", "apt-get install -y python3-dev")
+
+
+def test_the_table_puts_advice_on_a_line_of_its_own(findings):
+    findings(OK, WARN)
+    done = CliRunner().invoke(command)
+    assert done.exit_code == 0
+    assert done.stdout.splitlines() == [
+        "ok    compiler  gcc 12.2.0",
+        "warn  load      3.10",
+        "                see what runs: top",
+        "",
+        "pyperf's own check: python -m pyperf system show",
+        "",
+        "pyperf's words",
+    ]
+
+
+def test_only_what_is_bad_fails(findings):
+    findings(OK, BAD, WARN)
+    assert CliRunner().invoke(command).exit_code == 1
+
+
+def test_json(findings):
+    findings(BAD)
+    done = CliRunner().invoke(command, ["--format", "json"])
+    assert done.exit_code == 1
+    assert json.loads(done.stdout) == {
+        "checks": [
+            {
+                "name": "Python.h",
+                "value": "not there",
+                "status": "bad",
+                "advice": "apt-get install -y python3-dev",
+            }
+        ],
+        "pyperf": "pyperf's words",
+    }
+
+
+def test_the_command_is_one_of_click():
+    assert isinstance(command, click.Command)
+    assert command.name == "doctor"
