@@ -28,7 +28,7 @@ class Benchmark:
 
     `unavailable` is the reason why it cannot run on this target, or empty. `shared`: it changes state that threads
     share, and is proved exact under stress; `sequence`: it runs rseq sequences, so its check must see aborts;
-    `threaded`: it may be timed with several threads at once.
+    `threaded`: it may be timed with several threads at once; `trivial`: it has no result that could be wrong.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Benchmark:
     shared: bool = False
     sequence: bool = False
     threaded: bool = False
+    trivial: bool = False
 
     @property
     def group(self) -> str:
@@ -79,7 +80,8 @@ class Check:
     """The outcome of a benchmark's exactness check: `operations` by `threads` threads, of which `aborts` restarted.
 
     `disturbances` counts the migrations forced and the signals sent meanwhile. `exercised` is False where something
-    that had to happen did not: no abort was ever taken, or there was only one CPU to move between.
+    that had to happen did not: no abort was ever taken, or there was only one CPU to move between. `trivial`: there is
+    no result that could be wrong, as in an empty loop.
     """
 
     benchmark: str
@@ -90,12 +92,15 @@ class Check:
     disturbances: int
     exercised: bool
     message: str = ""
+    trivial: bool = False
 
     @property
     def verdict(self) -> str:
         """One word or two for a table."""
         if not self.passed:
             return "FAILED"
+        if self.trivial:
+            return "nothing to check"
         return "exact" if self.exercised else "exact, not exercised"
 
 

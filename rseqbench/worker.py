@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 
 import pyperf
 
-_NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED = 0x01, 0x04, 0x08, 0x10, 0x20
+# The flags of kernels/include/kernel.h.
+_NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED, _TRIVIAL = 0x01, 0x04, 0x08, 0x10, 0x20, 0x40
 
 
 class Kernels:
@@ -64,6 +65,7 @@ class Kernels:
             "shared": bool(kernel.flags & _SHARED),
             "sequence": bool(kernel.flags & _SEQUENCE),
             "threaded": bool(kernel.flags & _THREADED),
+            "trivial": bool(kernel.flags & _TRIVIAL),
         }
 
     def number(self, name: str) -> int:

@@ -107,7 +107,8 @@ def store(where: Store, simulation: Simulation) -> Run:
     for number in range(simulation.rounds):
         runs = [_benchmark(simulation, case, number, dice) for case in cases] or [_nothing(simulation)]
         unfinished.save_round(number, pyperf.BenchmarkSuite(runs))
-    return unfinished.finish(replace(header, finished="2024-05-17 12:11:02"), table_csv)
+    unfinished.update(replace(header, finished="2024-05-17T12:11:02+00:00"))
+    return unfinished.finish(table_csv)
 
 
 def _case(name: str, threads: int) -> Case:
@@ -120,7 +121,7 @@ def _header(simulation: Simulation, cases: Sequence[Case]) -> Header:
     docs = simulation.docs
     return Header(
         label=simulation.label,
-        created="2024-05-17 12:08:41",
+        created="2024-05-17T12:08:41+00:00",
         command=f"rseqbench run --label {simulation.label}",
         plan=Plan(tuple(cases), tuple(simulation.skips), simulation.rounds, simulation.values, 1.0, simulation.seed,
                   "pyperf", simulation.preset, (1,)),

@@ -20,6 +20,7 @@
 #define IS_SHARED 0x08 /* changes state that threads share: proved exact under stress before it is timed */
 #define IS_SEQUENCE 0x10 /* runs rseq sequences, so a check must see aborts */
 #define IS_THREADED 0x20 /* may be timed with several threads at once */
+#define IS_TRIVIAL 0x40 /* has no result that could be wrong */
 
 /* How a run is about to use the kernel. */
 struct setup {

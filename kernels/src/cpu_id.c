@@ -84,7 +84,7 @@ static void run_baseline(struct thread *self, unsigned long loops)
 		barrier();
 }
 
-KERNEL(baseline, .name = "cpu_id/baseline", .doc = "the empty loop", .run = run_baseline);
+KERNEL(baseline, .name = "cpu_id/baseline", .doc = "the empty loop", .flags = IS_TRIVIAL, .run = run_baseline);
 
 CPU_ID(rseq, "rseq", "one load of cpu_id", NEEDS_RSEQ, READ_ONCE(area->cpu_id));
 

@@ -268,5 +268,5 @@ static void run_malloc(struct thread *self, unsigned long loops)
 	}
 }
 
-KERNEL(malloc, .name = "freelist/malloc", .doc = "the C library's malloc and free of 64 bytes", .flags = IS_SHARED | IS_THREADED,
+KERNEL(malloc, .name = "freelist/malloc", .doc = "the C library's malloc and free of 64 bytes", .flags = IS_TRIVIAL | IS_THREADED,
        .run = run_malloc);

@@ -8,10 +8,11 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from rseqbench.claims import Judged
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _WIDTH = 7.8  # inches
 _ROW = 0.29
 _MOST_DOTS = 4000  # a page must stay readable and small: beyond this, every n-th round is drawn, and that is said
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "rseqbench",
     "font.family": "DejaVu Sans",
@@ -46,7 +47,7 @@ def speedups(shown: Contents, name: str = "speedups") -> str:
     drawn = [j for j in shown.judged if j.claim.kind in ("speedup", "equal") and j.claim.arch in arches]
     if not any(one.measured for one in drawn):
         return ""
-    labels = [words.claim(one.claim) for one in drawn]
+    labels = [words.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
     figure, axes = _rows(labels, [one.verdict.word.value for one in drawn])
     for y, one in enumerate(drawn):
         axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
@@ -74,7 +75,7 @@ def _spoken(one: Judged) -> str:
 
 
 def reading_cpu(shown: Contents, name: str = "reading") -> str:
-    """Draw what each way of reading the CPU number costs, loop included, beside the message's value where it has one."""
+    """Draw what each way of reading the CPU number costs, loop included, beside what the message printed."""
     group = BASELINE.partition("/")[0]
     drawn = [one for one in shown.measured if one.group == group and one.threads == 1]
     arch = drawn[0].arch if drawn else ""
@@ -198,8 +199,6 @@ def _symmetric(axes: Axes, furthest: float) -> None:
 
 def _legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
     """Explain the marks above the axes: (marker or line style, filled, text)."""
-    from matplotlib.lines import Line2D
-
     colours = {"o": svg.FIRST, "s": svg.SECOND, "D": svg.SECOND}
     handles = []
     for mark, filled, text in keys:
@@ -216,5 +215,7 @@ def _legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
 def _svg(figure: Figure, name: str, title: str, description: str) -> str:
     out = io.StringIO()
     with mpl.rc_context(_STYLE):
-        figure.savefig(out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None})
+        figure.savefig(
+            out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}
+        )
     return svg.finish(out.getvalue(), name, title, description)

@@ -111,6 +111,7 @@ def comparison(found: Compared) -> list[Record]:
 
 def _compared(found: Compared, row: compare.Comparison) -> Record:
     values = {"a": row.a, "b": row.b}
+    a, b = (one.gross if one else None for one in values.values())
     return {
         "kind": "benchmark",
         "a": found.a,
@@ -121,7 +122,8 @@ def _compared(found: Compared, row: compare.Comparison) -> Record:
         "slow": None,
         "fast": None,
         **{f"{side}_unit": words.unit(one.unit) if one else None for side, one in values.items()},
-        **{key: v for side, one in values.items() for key, v in _estimate(f"{side}_value", one.gross if one else None).items()},
+        **_estimate("a_value", a),
+        **_estimate("b_value", b),
         **_estimate("ratio", row.ratio),
         "p": row.p,
         "verdict": row.word,
@@ -147,7 +149,8 @@ def _estimate(name: str, number: Estimate | None) -> dict[str, float | None]:
 def rounds_csv(shown: Contents) -> str:
     """Return every round of a run: one row a benchmark and round, values per operation."""
     columns = ["arch", "benchmark", "threads", "unit", "round", "value", "values", "loops", "aborts"]
-    return _csv([_rounded(dict(zip(columns, row, strict=True))) for row in shown.frame[columns].itertuples(index=False)])
+    rows = shown.frame[columns].itertuples(index=False)
+    return _csv([_rounded(dict(zip(columns, row, strict=True))) for row in rows])
 
 
 def run_json(shown: Contents) -> str:

@@ -93,7 +93,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "facts": of_run.facts(header.machines),
         "commands": _commands(shown),
         "downloads": list(_downloads(shown)),
-        "style": Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
+        "style": Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8")),
     }
 
 
@@ -105,15 +105,16 @@ def _figures(shown: Contents) -> list[Figure]:
             "Right of the dashed line rseq is faster; the bar through a dot is its interval, and a claim counts as "
             "reproduced where that bar touches the grey band around the claim's mark. "
             "Hollow squares answer another question: how much faster rseq is than what one would write today.",
-            Markup(charts.speedups(shown, "speedups")),  # noqa: S704 - escaped by svg.finish
+            Markup(charts.speedups(shown, "speedups")),
         ),
         Figure(
             "reading",
             "Cost of reading the CPU number",
             "Each step to the right multiplies the cost; what lies on the dashed line costs nothing beside the loop "
             "that calls it. "
-            "Hollow diamonds are the values that the patch printed, of its own machine: compare their order, not their size.",
-            Markup(charts.reading_cpu(shown, "reading")),  # noqa: S704
+            "Hollow diamonds are the values that the patch printed, of its own machine: compare their order, not "
+            "their size.",
+            Markup(charts.reading_cpu(shown, "reading")),
         ),
     ]
 
@@ -122,10 +123,10 @@ def _distributions(shown: Contents) -> Figure:
     return Figure(
         "rounds",
         "Every round of every benchmark",
-        "A dot is one round, a fresh process; tight columns around 0 are a quiet machine, two clumps are two states of it, "
-        "and single dots far to the right are rounds that something else disturbed. "
+        "A dot is one round, a fresh process; tight columns around 0 are a quiet machine, two clumps are two states of "
+        "it, and single dots far to the right are rounds that something else disturbed. "
         "The interval in the tables is read off these dots alone, with no assumption about their shape.",
-        Markup(charts.rounds(shown, "rounds")),  # noqa: S704
+        Markup(charts.rounds(shown, "rounds")),
     )
 
 
@@ -148,7 +149,8 @@ def _downloads(shown: Contents) -> Iterator[Download]:
     yield _download(f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(shown.judged)))
     if len(shown.frame) <= _MOST_ROUNDS:
         yield _download(f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(shown))
-    yield _download(f"{label}.json", "all of these but the rounds, and the header", "application/json", data.run_json(shown))
+    whole = "all of these but the rounds, and the header"
+    yield _download(f"{label}.json", whole, "application/json", data.run_json(shown))
 
 
 def _download(name: str, holds: str, kind: str, text: str) -> Download:

@@ -38,8 +38,8 @@ def _machine(machine: Machine, engine: str) -> Iterable[str]:
         yield busy
     if engine == "pyperf" and machine.timing != "emulated" and (busy or virtual(facts)):
         yield (
-            "Engine pyperf keeps every value as it came: on a disturbed machine the intervals cover the disturbance that "
-            "varies between rounds, not one that lasts."
+            "Engine pyperf keeps every value as it came: on a disturbed machine the intervals cover the disturbance "
+            "that varies between rounds, not one that lasts."
         )
     yield from _clock(facts)
 
@@ -67,8 +67,10 @@ def _on(value: Fact | None) -> bool:
 
 def _plan(header: Header, confidence: float) -> Iterable[str]:
     plan = header.plan
-    if plan.cases and all(case.registration == Registration.NONE for case in plan.cases):
-        yield "No process had a registered rseq area, so no rseq benchmark could run."
+    if not plan.cases:
+        yield "Nothing was measured: every benchmark was skipped, for the reason that stands beside it."
+    elif all(case.registration == Registration.NONE for case in plan.cases):
+        yield "No process had a registered rseq area, so whatever needs one was not measured."
     if plan.cases and stats.sign_rank(plan.rounds, confidence) is None:
         need = next(n for n in range(1, 10_000) if stats.sign_rank(n, confidence) is not None)
         yield (

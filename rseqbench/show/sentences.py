@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rseqbench.claims import Judged
+from rseqbench.compare import Comparison
 from rseqbench.model import Estimate, Fact, Machine, VerdictWord
 from rseqbench.results import Header
 from rseqbench.show import words
@@ -57,12 +58,16 @@ def is_written(one: Judged) -> bool:
 
 
 def verdicts(judged: Sequence[Judged], machines: Sequence[Machine]) -> tuple[str, ...]:
-    """Return a sentence for every quotient that was measured, in the order of the message."""
+    """Return a sentence for every quotient that was measured, in the order of the message.
+
+    There is none for the message's own machines: what it printed cannot confirm what it says.
+    """
+    printed = {machine.arch for machine in machines if machine.timing == "published"}
     emulated = {machine.arch for machine in machines if machine.timing == "emulated"}
     return tuple(
         _verdict(one, one.measured, one.claim.arch in emulated)
         for one in judged
-        if one.measured is not None and one.claim.kind in ("speedup", "equal")
+        if one.measured is not None and one.claim.kind in ("speedup", "equal") and one.claim.arch not in printed
     )
 
 
@@ -85,8 +90,11 @@ def _verdict(one: Judged, ratio: Estimate, emulated: bool) -> str:
     return f"{group}: {fast} is {value} times faster than {slow}{net}; {said}"
 
 
-def slower(name: str, threads: int, ratio: Estimate, a: str, b: str, limit: float) -> str:
-    """Return the line that explains why `compare --fail-above` failed; `limit` is in percent."""
+def slower(row: Comparison, a: str, b: str, limit: float) -> str:
+    """Return the line that says by how much `row` is slower in `b`; empty where that is at most `limit` percent."""
+    ratio = row.ratio
+    if ratio is None or ratio.value <= 1 + limit / 100:
+        return ""
     interval = f" ({words.percent(ratio.low)} .. {words.percent(ratio.high)})" if ratio.low and ratio.high else ""
-    case = words.with_threads(name, threads)
+    case = words.with_threads(row.benchmark, row.threads)
     return f"{case} is {words.percent(ratio.value)}{interval} slower in {b} than in {a}, more than {limit:g}%"

@@ -45,8 +45,8 @@ def finish(raw: str, name: str, title: str, description: str) -> str:
         body = body.replace(drawn, shown)
     body = _FONT.sub(r"font-size: \1px", body)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{head[1]}" width="{width:.0f}" role="img" stroke-linejoin="round" '
-        f'aria-labelledby="{name}-title {name}-desc">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{head[1]}" width="{width:.0f}" role="img" '
+        f'stroke-linejoin="round" aria-labelledby="{name}-title {name}-desc">\n'
         f'<title id="{name}-title">{escape(title)}</title>\n<desc id="{name}-desc">{escape(description)}</desc>'
         f"{_squeezed(body)}"
     )

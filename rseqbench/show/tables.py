@@ -148,7 +148,8 @@ def judged(run: Run, frame: pd.DataFrame, patch: pd.DataFrame, rules: VerdictRul
     header = run.header
     each = [claims.judge(frame, run.label, m, patch, rules, header.plan.skips) for m in header.machines]
     arches = [machine.arch for machine in header.machines]
-    return tuple(own[arches.index(own[0].claim.arch) if own[0].claim.arch in arches else 0] for own in zip(*each, strict=True))
+    places = [arches.index(one.claim.arch) if one.claim.arch in arches else 0 for one in each[0]]
+    return tuple(own[place] for own, place in zip(zip(*each, strict=True), places, strict=True))
 
 
 def patch_tables(
@@ -220,5 +221,8 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     quotients = compare.speedups(frame, a.label, b.label, claims.pairs(), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}
     neither = [(label, skip) for label, skip in skips if (skip.benchmark, skip.threads) not in there]
-    ordered = sorted(rows, key=lambda row: (row.arch, message.group_order(row.benchmark.partition("/")[0]), row.threads))
-    return Compared(a.label, b.label, tuple(ordered), tuple(neither), tuple(quotients))
+
+    def order(row: compare.Comparison) -> tuple[object, ...]:
+        return row.arch, message.group_order(row.benchmark.partition("/")[0]), row.threads
+
+    return Compared(a.label, b.label, tuple(sorted(rows, key=order)), tuple(neither), tuple(quotients))

@@ -58,26 +58,13 @@ def run(shown: Contents, out: Console) -> None:
 
 def claims(shown: Contents, out: Console, verdicts: bool) -> None:
     """Print each number of the message with the arithmetic on it, or with `verdicts` what the run says of each."""
-    if not verdicts:
-        for grid in of_claims.claims(shown.judged):
-            table(grid, out)
-        return
-    for grid in judged(shown):
+    judged = shown.judged
+    grids = of_claims.of_run(judged, shown.run.label, shown.unit) if verdicts else of_claims.claims(judged)
+    for grid in grids:
         table(grid, out)
-    counted = ", ".join(f"{number} {word}" for word, number in sentences.counted(shown.judged))
-    paragraph(f"Of the claims in the text: {counted}.", out)
-
-
-def judged(shown: Contents) -> list[Grid]:
-    """Return the grids of all verdicts: the written claims, what a user would replace today, the tables' times."""
-    decided, absent, _ = of_claims.split(shown.judged)
-    parts = [
-        of_claims.verdicts(decided, f"What {shown.run.label} says of the claims", shown.unit),
-        of_claims.today(shown.judged),
-        of_claims.verdicts(absent, f"Not measured in {shown.run.label}"),
-        of_claims.times(shown.judged, shown.unit),
-    ]
-    return [grid for grid in parts if grid.rows]
+    if verdicts:
+        counted = ", ".join(f"{number} {word}" for word, number in sentences.counted(judged))
+        paragraph(f"Of the claims in the text: {counted}.", out)
 
 
 def comparison(found: Compared, out: Console) -> None:

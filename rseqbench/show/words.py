@@ -42,7 +42,7 @@ def unit(name: str) -> str:
 
 
 def estimate(number: Estimate, suffix: str = "") -> Printed:
-    """Print a value and its interval with as many decimals as the interval's half width deserves: "0.62 (0.61 .. 0.63)".
+    """Print a value and its interval, as precisely as the interval's half width deserves: "0.62 (0.61 .. 0.63)".
 
     `suffix` goes behind the value only. Too few rounds for an interval are said in the interval's place.
     """

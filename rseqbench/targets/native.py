@@ -254,4 +254,5 @@ def _concluded(benchmark: Benchmark, threads: int, answers: list[dict[str, Any]]
         disturbances=sum(answer["disturbances"] for answer in answers),
         exercised=not missing,
         message=answers[-1]["message"] or missing,
+        trivial=benchmark.trivial,
     )

@@ -58,6 +58,7 @@ class Marks:
     """The marks [1], [2] of one grid, a number for each distinct note."""
 
     def __init__(self) -> None:
+        """Begin without notes."""
         self._numbers: dict[str, int] = {}
 
     def of(self, note: str) -> str:

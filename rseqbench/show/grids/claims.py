@@ -51,10 +51,25 @@ def times(judged: Sequence[Judged], time_unit: str = "ns/op") -> Grid:
     return make("The times in the message's tables, of other machines", heads, "-nn--", rows, marks.notes())
 
 
+def of_run(judged: Sequence[Judged], label: str, time_unit: str = "ns/op") -> list[Grid]:
+    """Return all that run `label` says: the written claims, what a user would replace today, the tables' times."""
+    decided, absent, _ = split(judged)
+    parts = [
+        verdicts(decided, f"What {label} says of the claims", time_unit),
+        today(judged),
+        verdicts(absent, f"Not measured in {label}"),
+        times(judged, time_unit),
+    ]
+    return [grid for grid in parts if grid.rows]
+
+
 def verdicts(judged: Sequence[Judged], caption: str, time_unit: str = "ns/op") -> Grid:
     """Return claimed, measured and the verdict with its reason, a row a claim; `time_unit` is the run's."""
     heads = ("claim", "claimed", "measured", "verdict", "why")
-    rows = [(one.claim.id, _stated(one), _measured_cell(one, time_unit), one.verdict.word, one.verdict.reason) for one in judged]
+    rows = [
+        (one.claim.id, _stated(one), _measured_cell(one, time_unit), one.verdict.word, one.verdict.reason)
+        for one in judged
+    ]
     return make(caption, heads, "-nn--", rows)
 
 

@@ -38,8 +38,8 @@ def _comparison_row(row: compare.Comparison) -> tuple[Cell, ...]:
 
 def speedups(found: Compared) -> Grid:
     """Return the speed-ups inside each of two runs, beside each other."""
-    rows = [
-        (f"{one.slow} / {words.method(one.fast)}", one.arch, *(words.ratio(e) if e else words.NOTHING for e in (one.a, one.b)))
-        for one in found.speedups
-    ]
+    rows = []
+    for one in found.speedups:
+        quotients = (words.ratio(number) if number else words.NOTHING for number in (one.a, one.b))
+        rows.append((f"{one.slow} / {words.method(one.fast)}", one.arch, *quotients))
     return make("Speed-ups inside each run", ("slow / fast", "machine", found.a, found.b), "--nn", rows)

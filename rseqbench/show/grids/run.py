@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from rseqbench.model import Check, Machine
+from rseqbench.model import BASELINE, Check, Machine
 from rseqbench.show import message, words
 from rseqbench.show.grids import Cell, Grid, Reason, make, time
 from rseqbench.show.tables import Measured, PairLine, PatchTable
@@ -21,9 +21,11 @@ _FACTS = {
     "glibc_registers": "C library registers rseq by itself",
     "rseq_size": "rseq area, size in bytes",
     "rseq_feature_size": "rseq area, bytes that Linux fills",
+    "registration": "rseq area registered by",
     "vdso_getcpu": "vDSO reads the CPU number by",
     "compiler": "compiler",
     "cflags": "compiler flags",
+    "kernels": "kernels (digest of the compiled sources)",
     "virtual": "virtual machine",
     "governor": "frequency governor",
     "smt": "SMT",
@@ -40,7 +42,8 @@ _PRINTED_MACHINE = ("cpu", "machine", "libc")  # all that the message says of it
 
 def measured(found: Sequence[Measured]) -> list[Grid]:
     """Return one grid for each machine and group: with the loop, net of the baseline, registration, aborts, check."""
-    return [_measured(arch, group, list(part)) for (arch, group), part in groupby(found, key=lambda m: (m.arch, m.group))]
+    parts = groupby(found, key=lambda one: (one.arch, one.group))
+    return [_measured(arch, group, list(part)) for (arch, group), part in parts]
 
 
 def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
@@ -57,11 +60,13 @@ def _measured_row(one: Measured) -> tuple[Cell, ...]:
     row = one.row
     if row is None:
         return name, Reason(f"not measured: {one.reason}")
-    net = words.estimate(row.net) if row.net else "baseline" if name == "baseline" else "no baseline"
-    if row.timing == "published":
-        return name, time(row), net if isinstance(net, str) else words.as_printed(row.net.value if row.net else 0), "", "", ""
-    aborts = words.per_million(row.aborts, row.operations)
-    return name, time(row), net, row.registration, aborts, one.check
+    published = row.timing == "published"
+    net: Cell = "baseline" if row.benchmark == BASELINE else "no baseline"
+    if row.net:
+        net = words.as_printed(row.net.value) if published else words.estimate(row.net)
+    if published:
+        return name, time(row), net, "", "", ""
+    return name, time(row), net, row.registration, words.per_million(row.aborts, row.operations), one.check
 
 
 def patch_table(shown: PatchTable) -> Grid:

@@ -1,0 +1,46 @@
+"""`rseqbench claims`: options only; the rooms do the work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from rseqbench.cli import State
+
+if TYPE_CHECKING:
+    from rseqbench.show.contents import Contents
+
+
+@click.command("claims")
+@click.argument("label", required=False)
+@click.option(
+    "--format", "style", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
+)
+@click.pass_context
+def command(ctx: click.Context, label: str | None, style: str) -> None:
+    """Print each number of the patch message with the arithmetic on it; with LABEL, what that run says of each."""
+    from rseqbench.results import PATCH
+    from rseqbench.show import contents
+
+    state = ctx.find_object(State) or State(None)
+    store = state.store()
+    run = store.load(label or PATCH)
+    _show(contents.contents(run, store.load(PATCH), state.config().verdict), style, verdicts=label is not None)
+
+
+def _show(shown: Contents, style: str, verdicts: bool) -> None:
+    from rseqbench.show import data, markdown, terminal
+    from rseqbench.show.grids import claims
+
+    grids = claims.of_run(shown.judged, shown.run.label, shown.unit) if verdicts else claims.claims(shown.judged)
+    records = data.verdicts(shown.judged) if verdicts else data.claims(shown.judged)
+    if style == "table":
+        terminal.claims(shown, terminal.console(), verdicts)
+    elif style == "markdown":
+        click.echo(markdown.document(grids), nl=False)
+    elif style == "csv":
+        click.echo(data.to_csv(records), nl=False)
+    else:
+        label = {"label": shown.run.label} if verdicts else {}
+        click.echo(data.to_json("claims", **label, claims=records), nl=False)

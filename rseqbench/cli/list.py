@@ -1,0 +1,35 @@
+"""`rseqbench list`: options only; the rooms do the work."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("list")
+@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...")
+@click.option("--arch", default="host", show_default=True, help="host, x86_64, arm32 or arm64.")
+@click.option("--target", default="native", show_default=True, help="Where it would run.")
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_context
+def command(ctx: click.Context, benchmarks: tuple[str, ...], arch: str, target: str, style: str) -> None:
+    """List what can be measured, by group, and say why not where not."""
+    import dataclasses
+    import json
+
+    from rseqbench import arches, plan, targets
+    from rseqbench.cli import State
+    from rseqbench.show import terminal
+    from rseqbench.show.grids import kernels
+
+    state = ctx.find_object(State) or State(None)
+    options = state.config().options(None, {"arch": arch, "target": target})
+    with targets.create(arches.named(arch), options) as entered:
+        everything = entered.benchmarks()
+        name = entered.machine().arch
+    chosen = plan.select(everything, benchmarks or ["all"])
+    if style == "json":
+        click.echo(json.dumps([dataclasses.asdict(benchmark) for benchmark in chosen], indent=1))
+        return
+    out = terminal.console()
+    for grid in kernels.listing(chosen, name):
+        terminal.table(grid, out)
