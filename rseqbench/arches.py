@@ -6,6 +6,7 @@ import platform
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rseqbench import paths
 from rseqbench.config import unknown
@@ -41,7 +42,8 @@ def known() -> dict[str, Arch]:
     for path in sorted(paths.kernels().glob("arch/*/arch.toml")):
         try:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
-            arch = Arch(folder=path.parent, **{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+            columns: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+            arch = Arch(folder=path.parent, **columns)
         except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
             raise BuildError(f"{path}: malformed: {error}", "kernels/README.md says what an arch.toml holds") from error
         found[arch.name] = arch

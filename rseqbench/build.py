@@ -1,4 +1,4 @@
-"""kernels/ + Arch -> a compiled object, cached by content: a cffi extension for the host, a shared library elsewhere."""
+"""kernels/ + Arch -> a compiled object, cached by content: a cffi extension for the host, a library elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,17 @@ from rseqbench.errors import BuildError
 MODULE = "_rseqbench_kernels"
 
 # Loops and functions begin on a cache line of their own, so that two kernels do not differ by where they landed.
-CFLAGS = ("-O2", "-g", "-std=gnu11", "-fPIC", "-Wall", "-Wextra", "-falign-functions=64", "-falign-loops=64", "-pthread")
+CFLAGS = (
+    "-O2",
+    "-g",
+    "-std=gnu11",
+    "-fPIC",
+    "-Wall",
+    "-Wextra",
+    "-falign-functions=64",
+    "-falign-loops=64",
+    "-pthread",
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ def declarations() -> str:
 
 def _glue(folder: Path) -> list[Path]:
     """Write cffi's C glue into `folder` and return it as a further source."""
-    import cffi  # only a build needs it: it takes longer to load than a cached extension
+    import cffi  # noqa: PLC0415 - only a build needs it, and it takes longer to load than a cached extension
 
     ffi = cffi.FFI()
     ffi.cdef(declarations())

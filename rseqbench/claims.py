@@ -86,12 +86,12 @@ def written() -> tuple[Claim, ...]:
 
 
 def all_claims(patch: pd.DataFrame) -> list[Claim]:
-    """Return every number of the message: the written claims, then each time of its tables (`patch`, the stored run)."""
+    """Return every number of the message: the written claims, then each time of its tables (the run `patch`)."""
+    rows = zip(patch["benchmark"].to_list(), patch["arch"].to_list(), patch["value"].to_list(), strict=True)
     times = [
-        Claim(id=f"{row.benchmark}@{row.arch}", text=f"{row.value:.1f} ns", kind="time", stated=row.value, arch=row.arch,
-              slow=row.benchmark, unit="ns")
-        for row in patch[["benchmark", "arch", "value"]].itertuples()
-    ]  # fmt: skip
+        Claim(f"{name}@{arch}", f"{value:.1f} ns", "time", stated=value, arch=arch, slow=name, unit="ns")
+        for name, arch, value in rows
+    ]
     return [*written(), *times]
 
 
@@ -113,7 +113,8 @@ def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
     """
     if claim.kind not in ("speedup", "equal"):
         return None
-    value_of = {str(r.benchmark): float(r.value) for r in patch[patch["arch"] == claim.arch].itertuples()}  # type: ignore[arg-type]
+    own = patch[patch["arch"] == claim.arch]
+    value_of = dict(zip(own["benchmark"].to_list(), own["value"].to_list(), strict=True))
     top, bottom = value_of[claim.slow], value_of[claim.fast]
     base = value_of[BASELINE] if claim.net else 0.0
     half, base_half = 0.05, 0.05 if claim.net else 0.0
@@ -223,7 +224,9 @@ def speedup(stated: float, ratio: Estimate, rules: VerdictRules) -> Verdict:
     if ratio.low > strongest:
         return Verdict(VerdictWord.STRONGER, f"the interval lies above {strongest:.3g} = {stated:g}/{rules.reach:g}")
     if ratio.high < weakest:
-        return Verdict(VerdictWord.WEAKER, f"a gain, but the interval ends below {weakest:.3g} = {stated:g}*{rules.reach:g}")
+        return Verdict(
+            VerdictWord.WEAKER, f"a gain, but the interval ends below {weakest:.3g} = {stated:g}*{rules.reach:g}"
+        )
     return Verdict(VerdictWord.REPRODUCED, f"the interval reaches {weakest:.3g} .. {strongest:.3g}")
 
 

@@ -90,7 +90,7 @@ def _one(
         reason = f"{published[0]}: another machine, one printed value without spread"
         return replace(row, ratio=ratio, word=NOT_COMPARABLE, reason=reason)
     ratio, p = stats.independent_ratio(
-        table.series(frame, b, key).to_numpy(), table.series(frame, a, key).to_numpy(), rules.confidence
+        table.series(frame, b, key).to_list(), table.series(frame, a, key).to_list(), rules.confidence
     )
     return replace(row, ratio=ratio, p=p, word=UNRESOLVED)
 
@@ -113,7 +113,9 @@ def _judge(row: Comparison, rules: VerdictRules) -> Comparison:
     if not ratio.has_interval:
         return replace(row, reason=f"too few rounds for an interval ({ratio.n})")
     if not stats.beyond_floor(ratio, rules.floor):
-        return replace(row, reason="interval holds 1" if not _excludes_one(ratio) else f"below the floor of {rules.floor:.1%}")
+        return replace(
+            row, reason="interval holds 1" if not _excludes_one(ratio) else f"below the floor of {rules.floor:.1%}"
+        )
     if row.p > 1 - rules.confidence:
         return replace(row, reason="not beyond chance among all rows compared (Holm)")
     return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
@@ -123,7 +125,9 @@ def _excludes_one(ratio: Estimate) -> bool:
     return ratio.low is not None and ratio.high is not None and (ratio.low > 1 or ratio.high < 1)
 
 
-def speedups(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[tuple[str, str, str]], confidence: float) -> list[Speedup]:
+def speedups(
+    frame: pd.DataFrame, a: str, b: str, pairs: Sequence[tuple[str, str, str]], confidence: float
+) -> list[Speedup]:
     """Return the quotient of each (arch, slow, fast) of `pairs` inside each run, where at least one run has it."""
     found = []
     for arch, slow, fast in pairs:

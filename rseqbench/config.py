@@ -17,8 +17,8 @@ from rseqbench.errors import ConfigError, UsageError
 T = TypeVar("T")
 
 
-def _limited(low: float, high: float) -> Any:
-    return field(metadata={"low": low, "high": high})
+def _limits(low: float, high: float) -> Mapping[str, float]:
+    return {"low": low, "high": high}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RunOptions:
     engine: str
     preset: str
     benchmarks: list[str]
-    threads: list[int] = _limited(1, 4096)
+    threads: list[int] = field(metadata=_limits(1, 4096))
     cpus: str
     registration: str
 
@@ -47,29 +47,29 @@ class RunOptions:
 class Preset:
     """How long a run takes."""
 
-    rounds: int = _limited(1, 10_000)
-    values: int = _limited(1, 10_000)
-    value_ms: float = _limited(0.001, 10_000)
+    rounds: int = field(metadata=_limits(1, 10_000))
+    values: int = field(metadata=_limits(1, 10_000))
+    value_ms: float = field(metadata=_limits(0.001, 10_000))
 
 
 @dataclass(frozen=True)
 class CheckOptions:
     """How hard a kernel is stressed before it may be timed."""
 
-    threads_per_cpu: int = _limited(1, 256)
-    disturbances: int = _limited(1, 1_000_000)
-    operations: int = _limited(1000, 1_000_000_000)
-    timeout_s: float = _limited(1, 86_400)
+    threads_per_cpu: int = field(metadata=_limits(1, 256))
+    disturbances: int = field(metadata=_limits(1, 1_000_000))
+    operations: int = field(metadata=_limits(1000, 1_000_000_000))
+    timeout_s: float = field(metadata=_limits(1, 86_400))
 
 
 @dataclass(frozen=True)
 class VerdictRules:
     """The tolerances of every judgement; see claims.py for the rules themselves."""
 
-    confidence: float = _limited(0.5, 0.9999)
-    reach: float = _limited(0.1, 1)
-    equal_band: float = _limited(0, 1)
-    floor: float = _limited(0, 1)
+    confidence: float = field(metadata=_limits(0.5, 0.9999))
+    reach: float = field(metadata=_limits(0.1, 1))
+    equal_band: float = field(metadata=_limits(0, 1))
+    floor: float = field(metadata=_limits(0, 1))
 
 
 @dataclass(frozen=True)

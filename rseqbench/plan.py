@@ -11,7 +11,6 @@ from rseqbench.errors import UsageError
 from rseqbench.facts import cpu_list
 from rseqbench.model import BASELINE, Benchmark, Case, Plan, Registration, Skip
 
-
 ENGINES = ("pyperf",)  # how a value is taken; its name is stored with every value
 
 

@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyperf
 
@@ -60,7 +61,9 @@ class Header:
             if type(schema) is int and schema > SCHEMA:
                 raise ResultsError(f"{where}: written in schema {schema}, this rseqbench reads {SCHEMA}", "update it")
             plan = raw["plan"]
-            plan["cases"] = tuple(Case(c["benchmark"], c["threads"], Registration(c["registration"])) for c in plan["cases"])
+            plan["cases"] = tuple(
+                Case(c["benchmark"], c["threads"], Registration(c["registration"])) for c in plan["cases"]
+            )
             plan["skips"] = tuple(Skip(**s) for s in plan["skips"])
             plan["cpus"] = tuple(plan["cpus"])
             raw["plan"] = Plan(**plan)
@@ -91,7 +94,9 @@ def check_label(label: str) -> str:
     if _LABEL.fullmatch(label):
         return label
     shown = repr(label if len(label) <= 40 else label[:37] + "...")
-    raise ResultsError(f"bad label {shown}", "use 1 to 100 letters, digits and . _ + @ -, starting with a letter or digit")
+    raise ResultsError(
+        f"bad label {shown}", "use 1 to 100 letters, digits and . _ + @ -, starting with a letter or digit"
+    )
 
 
 # What must not change between the rounds of one run.

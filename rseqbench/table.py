@@ -110,7 +110,9 @@ def pair(frame: pd.DataFrame, label: str, one: Key, other: Key) -> tuple[Sequenc
     return joined.iloc[:, 0].to_list(), joined.iloc[:, 1].to_list()
 
 
-def speedup(frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float, net: bool = False) -> Estimate | None:
+def speedup(
+    frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float, net: bool = False
+) -> Estimate | None:
     """Estimate how many times faster `fast` is than `slow` in one run, or None when a round with both is not there.
 
     With `net`, the baseline of the same round is subtracted from both first; None where that leaves nothing to divide
@@ -133,21 +135,21 @@ def speedup(frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: f
 def summarise(frame: pd.DataFrame, confidence: float) -> list[Row]:
     """Return one Row per run, machine, benchmark and thread count, in the order of the names."""
     rows = []
-    for (label, arch, benchmark, threads), part in frame.groupby(["label", "arch", "benchmark", "threads"], sort=True):
-        key = (str(arch), str(benchmark), int(threads))
+    for _, part in frame.groupby(["label", "arch", "benchmark", "threads"], sort=True):
         first = part.iloc[0]
+        label, key = str(first["label"]), (str(first["arch"]), str(first["benchmark"]), int(first["threads"]))
         rows.append(
             Row(
-                label=str(label),
-                arch=str(arch),
-                benchmark=str(benchmark),
-                threads=int(threads),
+                label=label,
+                arch=key[0],
+                benchmark=key[1],
+                threads=key[2],
                 registration=str(first["registration"]),
                 engine=str(first["engine"]),
                 unit=str(first["unit"]),
                 timing=str(first["timing"]),
-                gross=stats.median(part["value"].to_numpy(), confidence),
-                net=_net(frame, str(label), key, confidence),
+                gross=stats.median(part["value"].to_list(), confidence),
+                net=_net(frame, label, key, confidence),
                 aborts=int(part["aborts"].sum()),
                 operations=int((part["loops"] * part["values"]).sum()),
             )

@@ -1,4 +1,4 @@
-"""The process that holds the compiled kernels: says hello, then does one thing after another, each in a fork of its own.
+"""The process that holds the compiled kernels: says hello, then does what it is asked, each thing in a fork of its own.
 
 Started by a target as `python -m rseqbench.worker MODULE.so REGISTRATION`, with the environment that makes the wanted
 registration possible; talks JSON, one object a line, over stdin and stdout. The fork makes every measurement a fresh
@@ -38,15 +38,15 @@ class Kernels:
         self.ffi: Any = module.ffi
         message = self.ffi.new("char[256]")
         if self.lib.host_start(registration.encode(), message):
-            raise RuntimeError(self._text(message))
+            raise RuntimeError(self.text(message))
 
     def hello(self) -> dict[str, Any]:
         """Return who registered rseq here, and what can be measured."""
         rseq = self.ffi.new("struct host_rseq *")
         self.lib.host_rseq(rseq)
         return {
-            "registration": self._text(rseq.registration),
-            "reason": self._text(rseq.reason),
+            "registration": self.text(rseq.registration),
+            "reason": self.text(rseq.reason),
             "libc_size": rseq.libc_size,
             "registered": rseq.registered,
             "feature_size": rseq.feature_size,
@@ -57,9 +57,9 @@ class Kernels:
         kernel = self.ffi.new("struct host_kernel *")
         self.lib.host_kernel(number, kernel)
         return {
-            "name": self._text(kernel.name),
-            "doc": self._text(kernel.doc),
-            "unavailable": self._text(kernel.unavailable),
+            "name": self.text(kernel.name),
+            "doc": self.text(kernel.doc),
+            "unavailable": self.text(kernel.unavailable),
             "needs_rseq": bool(kernel.flags & _NEEDS_RSEQ),
             "needs_no_rseq": bool(kernel.flags & _NEEDS_NO_RSEQ),
             "shared": bool(kernel.flags & _SHARED),
@@ -81,7 +81,7 @@ class Kernels:
         failed = self.lib.host_check(self.number(name), threads, loops, wanted, stress, out)
         return {
             "passed": not failed,
-            "message": self._text(out.message),
+            "message": self.text(out.message),
             "operations": out.operations,
             "aborts": out.aborts,
             "disturbances": out.disturbances,
@@ -92,7 +92,8 @@ class Kernels:
         """Return the function that pyperf times."""
         return TimeFunction(self, self.number(name), threads, cpus)
 
-    def _text(self, pointer: Any) -> str:
+    def text(self, pointer: Any) -> str:
+        """Return a C string, empty for NULL."""
         return "" if pointer == self.ffi.NULL else self.ffi.string(pointer).decode(errors="replace")
 
 
@@ -112,7 +113,7 @@ class TimeFunction:
         out = self._kernels.ffi.new("struct host_time *")
         cpus = self._kernels.ffi.new("int[]", self._cpus)
         if self._kernels.lib.host_time(self._number, self._threads, loops, cpus, len(self._cpus), out):
-            raise RuntimeError(self._kernels._text(out.message))  # noqa: SLF001
+            raise RuntimeError(self._kernels.text(out.message))
         self.aborts += int(out.aborts)
         return float(out.ns) * 1e-9
 
@@ -124,7 +125,16 @@ def measure(kernels: Kernels, request: dict[str, Any], registration: str) -> str
     """
     function = kernels.time(request["kernel"], request["threads"], request["cpus"])
     cpus = ",".join(map(str, request["cpus"][: request["threads"]]))
-    arguments = ["--worker", "--worker-task", "0", "--quiet", "--affinity", cpus, "--min-time", str(request["min_time"])]
+    arguments = [
+        "--worker",
+        "--worker-task",
+        "0",
+        "--quiet",
+        "--affinity",
+        cpus,
+        "--min-time",
+        str(request["min_time"]),
+    ]
     arguments += ["--values", str(request["values"]), "--warmups", "1"]
     arguments += ["--loops", str(request["loops"])] if request["loops"] else ["--calibrate-loops"]
     runner = pyperf.Runner(metadata=request["metadata"] | {"registration": registration})

@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pyperf
 
+from rseqbench.config import load
 from rseqbench.model import Case, Check, Fact, Machine, Plan, Registration, Skip, Timing
-from rseqbench.results import Header, Run, Store
+from rseqbench.results import PATCH, Header, Run, Store
+from rseqbench.show.contents import Contents, contents
 from rseqbench.show.data import table_csv
 
 # ns/op with the loop, of every benchmark on an imagined x86-64 machine.
@@ -170,3 +173,9 @@ def _nothing(simulation: Simulation) -> pyperf.Benchmark:
     """Return a benchmark without a value: a pyperf suite cannot be empty."""
     metadata = {"name": "nothing", "unit": "second", "arch": simulation.arch}
     return pyperf.Benchmark([pyperf.Run([], warmups=[(1, 1e-9)], metadata=metadata, collect_metadata=False)])
+
+
+def shown(where: Path, simulation: Simulation) -> Contents:
+    """Return what is shown of an imagined run, stored below `where`."""
+    results = Store(where)
+    return contents(store(results, simulation), results.load(PATCH), load().verdict)

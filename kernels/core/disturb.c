@@ -83,8 +83,7 @@ static void start(pthread_t *thread, void *(*body)(void *), struct disturbance *
 	_exit(1);
 }
 
-void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count,
-		   void (*beside)(const bool *stop))
+void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count, void (*beside)(const bool *stop))
 {
 	/* SIGURG: ignored by default and by everybody, so a late one does no harm. */
 	struct sigaction action = { .sa_handler = no_op, .sa_flags = SA_RESTART };

@@ -29,8 +29,7 @@ struct disturbance {
 };
 
 /* With `wanted` and `enough` set: start moving and signalling the threads, and run `beside` (may be NULL) in a thread of its own. */
-void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count,
-		   void (*beside)(const bool *stop));
+void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count, void (*beside)(const bool *stop));
 /* Stop both; return how many migrations were forced and signals sent. */
 uint64_t disturb_stop(struct disturbance *self);
 

@@ -45,8 +45,10 @@ void host_rseq(struct host_rseq *out);
 unsigned int host_count(void);
 int host_kernel(unsigned int kernel, struct host_kernel *out);
 /* At most `loops` operations a thread, fewer when `wanted` disturbances have happened; `stress` holds sequences open. */
-int host_check(unsigned int kernel, unsigned int threads, uint64_t loops, uint64_t wanted, int stress, struct host_check *out);
+int host_check(unsigned int kernel, unsigned int threads, uint64_t loops, uint64_t wanted, int stress,
+	       struct host_check *out);
 /* `loops` operations in each of the threads, pinned to the CPUs of the list in turn. */
-int host_time(unsigned int kernel, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count, struct host_time *out);
+int host_time(unsigned int kernel, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count,
+	      struct host_time *out);
 
 #endif

@@ -67,9 +67,9 @@ static struct rseq_area *libc_area(void)
 
 static const char *refuse(const char *what, int error)
 {
-	const char *why = error == ENOSYS ? "ENOSYS: Linux without CONFIG_RSEQ, or an emulator without it" :
-			  error == EPERM  ? "EPERM: refused, by seccomp perhaps" :
-					    strerror(error);
+	const char *why = error == ENOSYS  ? "ENOSYS: Linux without CONFIG_RSEQ, or an emulator without it"
+			  : error == EPERM ? "EPERM: refused, by seccomp perhaps"
+					   : strerror(error);
 
 	snprintf(missing, sizeof(missing), "%s: %s", what, why);
 	return missing;
@@ -95,8 +95,7 @@ static const char *start_libc(void)
 	}
 	mode = REGISTRATION_LIBC;
 	/* Up to 2.40, glibc says how much of the area is useful, not how much is registered. */
-	length = registration_libc_size() <= RSEQ_ORIGINAL_SIZE ? RSEQ_ORIGINAL_SIZE :
-								 registration_libc_size();
+	length = registration_libc_size() <= RSEQ_ORIGINAL_SIZE ? RSEQ_ORIGINAL_SIZE : registration_libc_size();
 	return NULL;
 }
 

@@ -7,7 +7,11 @@
 
 #include "rseq_abi.h"
 
-enum registration { REGISTRATION_NONE, REGISTRATION_LIBC, REGISTRATION_SELF };
+enum registration {
+	REGISTRATION_NONE,
+	REGISTRATION_LIBC,
+	REGISTRATION_SELF
+};
 
 /* Settle it: "glibc", "self", "none", or "auto" for what there is. Returns NULL, or why it cannot be had. */
 const char *registration_start(const char *wanted);

@@ -24,8 +24,7 @@ const char *registry_unavailable(const struct kernel *kernel)
 	if (kernel->flags & NEEDS_RSEQ && registration_missing())
 		return registration_missing();
 	if (kernel->flags & NEEDS_LIBC_RSEQ && !registration_libc_size())
-		return registration_missing() ? registration_missing() :
-						"the C library does not use rseq here";
+		return registration_missing() ? registration_missing() : "the C library does not use rseq here";
 	if (kernel->flags & NEEDS_NO_RSEQ && registration_libc_size())
 		return "the C library uses rseq in this process";
 	return kernel->unavailable ? kernel->unavailable() : NULL;

@@ -45,14 +45,13 @@ struct kernel {
 };
 
 /* Put a kernel into the registry: a linker section, so that no list of kernels exists anywhere. */
-#define KERNEL(symbol, ...)                                                                        \
-	static const struct kernel kernel_##symbol = { __VA_ARGS__ };                              \
-	static const struct kernel *const registered_##symbol                                      \
+#define KERNEL(symbol, ...)                                                                                            \
+	static const struct kernel kernel_##symbol = { __VA_ARGS__ };                                                  \
+	static const struct kernel *const registered_##symbol                                                          \
 		__attribute__((section("kernels"), used)) = &kernel_##symbol
 
 /* A method that this architecture does not have: listed with its reason. */
-#define KERNEL_ABSENT(symbol, name_, doc_, why)                                                    \
-	KERNEL(symbol, .name = name_, .doc = doc_, .absent = why)
+#define KERNEL_ABSENT(symbol, name_, doc_, why) KERNEL(symbol, .name = name_, .doc = doc_, .absent = why)
 
 #undef __always_inline /* the C library has its own */
 #define __always_inline inline __attribute__((always_inline))

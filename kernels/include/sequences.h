@@ -41,10 +41,10 @@
  * GCC before 11.5, 12.4 and 13.3 may drop an asm goto with outputs, or use its outputs too early (GCC bugs 98619 and
  * 113921); the empty asm behind it is the known cure.
  */
-#define asm_goto_output(...)                                                                       \
-	do {                                                                                       \
-		__asm__ volatile goto(__VA_ARGS__);                                                \
-		__asm__ volatile("");                                                              \
+#define asm_goto_output(...)                                                                                           \
+	do {                                                                                                           \
+		__asm__ volatile goto(__VA_ARGS__);                                                                    \
+		__asm__ volatile("");                                                                                  \
 	} while (0)
 
 /*
@@ -117,10 +117,10 @@
 /* Held open, the addition is taken apart even where one instruction could do it: a foreign CPU must get its chance. */
 #define SEQ_NAME(name) stress_##name
 #define SEQ_HOLD OP_DELAY(tmp)
-#define SEQ_ADD(ptr, off, n)                                                                       \
-	OP_LOAD(value, ptr, off)                                                                   \
-	OP_DELAY(tmp)                                                                              \
-	OP_ADD(value, n)                                                                           \
+#define SEQ_ADD(ptr, off, n)                                                                                           \
+	OP_LOAD(value, ptr, off)                                                                                       \
+	OP_DELAY(tmp)                                                                                                  \
+	OP_ADD(value, n)                                                                                               \
 	OP_STORE(value, ptr, off)
 #define SEQ_ADD_RELEASE(ptr, n) OP_DELAY(tmp) OP_ADD_RELEASE(ptr, n, tmp)
 #include "sequences_body.h"

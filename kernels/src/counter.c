@@ -45,34 +45,32 @@ static const char *counter_verify(uint64_t operations)
 	return complain("the sum is %lu after %lu increments", sum, (unsigned long)operations);
 }
 
-#define COUNTER(symbol, name_, doc_, flags_, ...)                                                  \
-	KERNEL(symbol, .name = "counter/" name_, .doc = doc_, .flags = IS_SHARED | (flags_),       \
-	       .setup = counter_setup, .run = run_##symbol, .verify = counter_verify,              \
-	       .teardown = counter_teardown, __VA_ARGS__)
+#define COUNTER(symbol, name_, doc_, flags_, ...)                                                                      \
+	KERNEL(symbol, .name = "counter/" name_, .doc = doc_, .flags = IS_SHARED | (flags_), .setup = counter_setup,   \
+	       .run = run_##symbol, .verify = counter_verify, .teardown = counter_teardown, __VA_ARGS__)
 
 /* counter[cpu]++ by an atomic instruction: exact wherever the CPU number came from, since it is only a hint. */
-#define COUNTER_ATOMIC(symbol, name_, doc_, flags_, read_cpu)                                      \
-	static void run_##symbol(struct thread *self, unsigned long loops)                              \
-	{                                                                                          \
-		struct rseq_area *area = self->area;                                               \
-		char *base = slots;                                                                \
-                                                                                                   \
-		(void)area;                                                                        \
-		for (; loops; loops--) {                                                           \
-			size_t cpu = (read_cpu);                                                   \
-			struct slot *slot = (struct slot *)(base + (cpu << SLOT_SHIFT));           \
-                                                                                                   \
-			__atomic_fetch_add(&slot->count, 1, __ATOMIC_RELAXED);                     \
-		}                                                                                  \
-	}                                                                                          \
+#define COUNTER_ATOMIC(symbol, name_, doc_, flags_, read_cpu)                                                          \
+	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
+	{                                                                                                              \
+		struct rseq_area *area = self->area;                                                                   \
+		char *base = slots;                                                                                    \
+                                                                                                                       \
+		(void)area;                                                                                            \
+		for (; loops; loops--) {                                                                               \
+			size_t cpu = (read_cpu);                                                                       \
+			struct slot *slot = (struct slot *)(base + (cpu << SLOT_SHIFT));                               \
+                                                                                                                       \
+			__atomic_fetch_add(&slot->count, 1, __ATOMIC_RELAXED);                                         \
+		}                                                                                                      \
+	}                                                                                                              \
 	COUNTER(symbol, name_, doc_, flags_ | IS_THREADED)
 
 COUNTER_ATOMIC(getcpu_atomic, "getcpu_atomic", GETCPU_2018_DOC " plus an atomic add: what the patch compared with", 0,
 	       percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-COUNTER_ATOMIC(vdso_atomic, "vdso_atomic", "vDSO getcpu plus an atomic add: what people use today", 0,
-	       percpu_getcpu());
+COUNTER_ATOMIC(vdso_atomic, "vdso_atomic", "vDSO getcpu plus an atomic add: what people use today", 0, percpu_getcpu());
 #else
 KERNEL_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus an atomic add", NO_VDSO_GETCPU);
 #endif

@@ -50,31 +50,31 @@ static const char *expect(unsigned int got, unsigned int cpu)
 }
 
 /* A loop over one expression, and the check that the same expression is right on every CPU. */
-#define CPU_ID(symbol, name_, doc_, flags_, read, ...)                                             \
-	static void run_##symbol(struct thread *self, unsigned long loops)                         \
-	{                                                                                          \
-		struct rseq_area *area = self->area;                                               \
-                                                                                                   \
-		(void)area;                                                                        \
-		for (; loops; loops--) {                                                           \
-			unsigned int value = (read);                                               \
-                                                                                                   \
-			consume(value);                                                            \
-		}                                                                                  \
-	}                                                                                          \
-	static const char *on_cpu_##symbol(unsigned int cpu)                                       \
-	{                                                                                          \
-		struct rseq_area *area = registration_enter();                                     \
-                                                                                                   \
-		(void)area;                                                                        \
-		return expect((read), cpu);                                                        \
-	}                                                                                          \
-	static const char *verify_##symbol(uint64_t operations)                                    \
-	{                                                                                          \
-		(void)operations;                                                                  \
-		return on_every_cpu(on_cpu_##symbol);                                              \
-	}                                                                                          \
-	KERNEL(symbol, .name = "cpu_id/" name_, .doc = doc_, .flags = flags_, .run = run_##symbol, \
+#define CPU_ID(symbol, name_, doc_, flags_, read, ...)                                                                 \
+	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
+	{                                                                                                              \
+		struct rseq_area *area = self->area;                                                                   \
+                                                                                                                       \
+		(void)area;                                                                                            \
+		for (; loops; loops--) {                                                                               \
+			unsigned int value = (read);                                                                   \
+                                                                                                                       \
+			consume(value);                                                                                \
+		}                                                                                                      \
+	}                                                                                                              \
+	static const char *on_cpu_##symbol(unsigned int cpu)                                                           \
+	{                                                                                                              \
+		struct rseq_area *area = registration_enter();                                                         \
+                                                                                                                       \
+		(void)area;                                                                                            \
+		return expect((read), cpu);                                                                            \
+	}                                                                                                              \
+	static const char *verify_##symbol(uint64_t operations)                                                        \
+	{                                                                                                              \
+		(void)operations;                                                                                      \
+		return on_every_cpu(on_cpu_##symbol);                                                                  \
+	}                                                                                                              \
+	KERNEL(symbol, .name = "cpu_id/" name_, .doc = doc_, .flags = flags_, .run = run_##symbol,                     \
 	       .verify = verify_##symbol, __VA_ARGS__)
 
 static void run_baseline(struct thread *self, unsigned long loops)
@@ -178,8 +178,8 @@ static const char *gs_verify(uint64_t operations)
 	return on_every_cpu(gs_on_cpu);
 }
 
-KERNEL(gs, .name = "cpu_id/gs", .doc = "one load through the gs segment (arch_prctl)", .setup = gs_setup,
-       .run = run_gs, .verify = gs_verify, .teardown = gs_teardown);
+KERNEL(gs, .name = "cpu_id/gs", .doc = "one load through the gs segment (arch_prctl)", .setup = gs_setup, .run = run_gs,
+       .verify = gs_verify, .teardown = gs_teardown);
 #else
 KERNEL_ABSENT(gs, "cpu_id/gs", "one load through the gs segment", "x86 only");
 #endif

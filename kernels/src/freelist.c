@@ -108,7 +108,8 @@ static const char *verify_tagged(uint64_t operations)
 
 	(void)operations;
 	for (unsigned int cpu = 0; cpu < possible_cpus() && !wrong; cpu++)
-		for (uint32_t n = (uint32_t)slot_of(cpu)->tagged; n && !wrong; n = wrong ? 0 : blocks[n - 1].next_tagged)
+		for (uint32_t n = (uint32_t)slot_of(cpu)->tagged; n && !wrong;
+		     n = wrong ? 0 : blocks[n - 1].next_tagged)
 			wrong = see(&blocks[n - 1], &found);
 	if (wrong || found == block_count)
 		return wrong;
@@ -133,18 +134,17 @@ static void wait_for_block(struct thread *self)
 	sched_yield();
 }
 
-#define FREELIST(symbol, name_, doc_, flags_, verify_)                                             \
-	static void run_##symbol(struct thread *self, unsigned long loops)                         \
-	{                                                                                          \
-		loop_##symbol(self, loops, false);                                                 \
-	}                                                                                          \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                      \
-	{                                                                                          \
-		loop_##symbol(self, loops, true);                                                  \
-	}                                                                                          \
-	KERNEL(symbol, .name = "freelist/" name_, .doc = doc_,                                     \
-	       .flags = IS_SHARED | IS_THREADED | (flags_), .setup = freelist_setup,               \
-	       .run = run_##symbol, .stress = stress_##symbol, .verify = verify_,                  \
+#define FREELIST(symbol, name_, doc_, flags_, verify_)                                                                 \
+	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
+	{                                                                                                              \
+		loop_##symbol(self, loops, false);                                                                     \
+	}                                                                                                              \
+	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
+	{                                                                                                              \
+		loop_##symbol(self, loops, true);                                                                      \
+	}                                                                                                              \
+	KERNEL(symbol, .name = "freelist/" name_, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),            \
+	       .setup = freelist_setup, .run = run_##symbol, .stress = stress_##symbol, .verify = verify_,             \
 	       .teardown = freelist_teardown)
 
 static __always_inline uint64_t next_tag(uint64_t tagged, uint32_t number)
@@ -160,8 +160,7 @@ static __always_inline struct block *take_tagged(struct slot *slot)
 		struct block *block = &blocks[(uint32_t)head - 1];
 		uint64_t next = next_tag(head, READ_ONCE(block->next_tagged));
 
-		if (__atomic_compare_exchange_n(&slot->tagged, &head, next, false, __ATOMIC_ACQUIRE,
-						__ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(&slot->tagged, &head, next, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
 			return block;
 	}
 	return NULL;
@@ -174,25 +173,25 @@ static __always_inline void give_tagged(struct slot *slot, struct block *block)
 
 	do {
 		WRITE_ONCE(block->next_tagged, (uint32_t)head);
-	} while (!__atomic_compare_exchange_n(&slot->tagged, &head, next_tag(head, number), false,
-					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&slot->tagged, &head, next_tag(head, number), false, __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
 }
 
-#define FREELIST_CAS(symbol, name_, doc_, read_cpu)                                                \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress) \
-	{                                                                                          \
-		while (loops) {                                                                    \
-			struct block *block = take_tagged(slot_of(read_cpu));                      \
-                                                                                                   \
-			if (unlikely(!block)) {                                                    \
-				wait_for_block(self);                                              \
-				continue;                                                          \
-			}                                                                          \
-			hold(self, block, stress);                                                 \
-			give_tagged(slot_of(read_cpu), block);                                     \
-			loops--;                                                                   \
-		}                                                                                  \
-	}                                                                                          \
+#define FREELIST_CAS(symbol, name_, doc_, read_cpu)                                                                    \
+	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress)         \
+	{                                                                                                              \
+		while (loops) {                                                                                        \
+			struct block *block = take_tagged(slot_of(read_cpu));                                          \
+                                                                                                                       \
+			if (unlikely(!block)) {                                                                        \
+				wait_for_block(self);                                                                  \
+				continue;                                                                              \
+			}                                                                                              \
+			hold(self, block, stress);                                                                     \
+			give_tagged(slot_of(read_cpu), block);                                                         \
+			loops--;                                                                                       \
+		}                                                                                                      \
+	}                                                                                                              \
 	FREELIST(symbol, name_, doc_, 0, verify_tagged)
 
 FREELIST_CAS(getcpu_cas, "getcpu_cas", GETCPU_2018_DOC " and a tagged compare-and-swap, twice", percpu_getcpu_2018());
@@ -253,8 +252,9 @@ static void run_thread_local(struct thread *self, unsigned long loops)
 		self->failures++;
 }
 
-KERNEL(thread_local, .name = "freelist/thread_local", .doc = "a list a thread: no CPU number, but blocks strand with threads",
-       .flags = IS_SHARED | IS_THREADED, .run = run_thread_local);
+KERNEL(thread_local, .name = "freelist/thread_local",
+       .doc = "a list a thread: no CPU number, but blocks strand with threads", .flags = IS_SHARED | IS_THREADED,
+       .run = run_thread_local);
 
 static void run_malloc(struct thread *self, unsigned long loops)
 {
@@ -268,5 +268,5 @@ static void run_malloc(struct thread *self, unsigned long loops)
 	}
 }
 
-KERNEL(malloc, .name = "freelist/malloc", .doc = "the C library's malloc and free of 64 bytes", .flags = IS_TRIVIAL | IS_THREADED,
-       .run = run_malloc);
+KERNEL(malloc, .name = "freelist/malloc", .doc = "the C library's malloc and free of 64 bytes",
+       .flags = IS_TRIVIAL | IS_THREADED, .run = run_malloc);

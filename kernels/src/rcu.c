@@ -149,19 +149,18 @@ static __always_inline void dereference(struct thread *self, const bool stress)
 		self->failures++;
 }
 
-#define RCU(symbol, doc_, flags_)                                                                  \
-	static void run_##symbol(struct thread *self, unsigned long loops)                         \
-	{                                                                                          \
-		loop_##symbol(self, loops, false);                                                 \
-	}                                                                                          \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                      \
-	{                                                                                          \
-		loop_##symbol(self, loops, true);                                                  \
-	}                                                                                          \
-	KERNEL(symbol, .name = "rcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_), \
-	       .unavailable = no_membarrier, .setup = rcu_setup, .run = run_##symbol,              \
-	       .stress = stress_##symbol, .beside = writer, .verify = rcu_verify,                  \
-	       .teardown = rcu_teardown)
+#define RCU(symbol, doc_, flags_)                                                                                      \
+	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
+	{                                                                                                              \
+		loop_##symbol(self, loops, false);                                                                     \
+	}                                                                                                              \
+	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
+	{                                                                                                              \
+		loop_##symbol(self, loops, true);                                                                      \
+	}                                                                                                              \
+	KERNEL(symbol, .name = "rcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),               \
+	       .unavailable = no_membarrier, .setup = rcu_setup, .run = run_##symbol, .stress = stress_##symbol,       \
+	       .beside = writer, .verify = rcu_verify, .teardown = rcu_teardown)
 
 /* The address of this CPU's lock counter of period `now`; its unlock counter is two words further. */
 static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned long now)
@@ -169,23 +168,23 @@ static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned l
 	return &((struct slot *)(base + (cpu << SLOT_SHIFT)))->lock[now];
 }
 
-#define RCU_ATOMIC(symbol, doc_, flags_, read_cpu)                                                 \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress) \
-	{                                                                                          \
-		struct rseq_area *area = self->area;                                               \
-		char *base = slots;                                                                \
-                                                                                                   \
-		(void)area;                                                                        \
-		for (; loops; loops--) {                                                           \
-			unsigned long now = READ_ONCE(period);                                     \
-                                                                                                   \
-			__atomic_fetch_add(counter(base, read_cpu, now), 1, __ATOMIC_RELAXED);     \
-			barrier();                                                                 \
-			dereference(self, stress);                                                 \
-			barrier();                                                                 \
-			__atomic_fetch_add(counter(base, read_cpu, now) + 2, 1, __ATOMIC_RELAXED); \
-		}                                                                                  \
-	}                                                                                          \
+#define RCU_ATOMIC(symbol, doc_, flags_, read_cpu)                                                                     \
+	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress)         \
+	{                                                                                                              \
+		struct rseq_area *area = self->area;                                                                   \
+		char *base = slots;                                                                                    \
+                                                                                                                       \
+		(void)area;                                                                                            \
+		for (; loops; loops--) {                                                                               \
+			unsigned long now = READ_ONCE(period);                                                         \
+                                                                                                                       \
+			__atomic_fetch_add(counter(base, read_cpu, now), 1, __ATOMIC_RELAXED);                         \
+			barrier();                                                                                     \
+			dereference(self, stress);                                                                     \
+			barrier();                                                                                     \
+			__atomic_fetch_add(counter(base, read_cpu, now) + 2, 1, __ATOMIC_RELAXED);                     \
+		}                                                                                                      \
+	}                                                                                                              \
 	RCU(symbol, doc_, flags_)
 
 RCU_ATOMIC(getcpu_atomic, GETCPU_2018_DOC " and an atomic add, twice: what the patch compared with", 0,

@@ -210,26 +210,25 @@ struct ring {
 	char *slots, *data;
 };
 
-#define RING(symbol, doc_, flags_)                                                                 \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress) \
-	{                                                                                          \
-		uint32_t payload = self->first;                                                    \
-		const struct ring ring = { self->area, slots, data };                              \
-                                                                                                   \
-		for (; loops; loops--)                                                             \
-			event_##symbol(self, &ring, payload++, stress);                            \
-	}                                                                                          \
-	static void run_##symbol(struct thread *self, unsigned long loops)                         \
-	{                                                                                          \
-		loop_##symbol(self, loops, false);                                                 \
-	}                                                                                          \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                      \
-	{                                                                                          \
-		loop_##symbol(self, loops, true);                                                  \
-	}                                                                                          \
-	KERNEL(symbol, .name = "ring_buffer/" #symbol, .doc = doc_,                                \
-	       .flags = IS_SHARED | IS_THREADED | (flags_), .setup = ring_setup,                   \
-	       .run = run_##symbol, .stress = stress_##symbol, .beside = consumer,                 \
+#define RING(symbol, doc_, flags_)                                                                                     \
+	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress)         \
+	{                                                                                                              \
+		uint32_t payload = self->first;                                                                        \
+		const struct ring ring = { self->area, slots, data };                                                  \
+                                                                                                                       \
+		for (; loops; loops--)                                                                                 \
+			event_##symbol(self, &ring, payload++, stress);                                                \
+	}                                                                                                              \
+	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
+	{                                                                                                              \
+		loop_##symbol(self, loops, false);                                                                     \
+	}                                                                                                              \
+	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
+	{                                                                                                              \
+		loop_##symbol(self, loops, true);                                                                      \
+	}                                                                                                              \
+	KERNEL(symbol, .name = "ring_buffer/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),       \
+	       .setup = ring_setup, .run = run_##symbol, .stress = stress_##symbol, .beside = consumer,                \
 	       .verify = ring_verify, .teardown = ring_teardown)
 
 /* Open the next sub-buffer with compare-and-swap; false: no room, the event is lost. */
@@ -249,35 +248,34 @@ static __attribute__((noinline, cold)) bool next_sub_atomic(size_t cpu)
 }
 
 /* Reserve with compare-and-swap and commit with an atomic add, both exact on whatever CPU. */
-#define RING_ATOMIC(symbol, doc_, read_cpu)                                                        \
-	static __always_inline void event_##symbol(struct thread *self, const struct ring *ring, uint32_t payload, \
-						   const bool stress)                              \
-	{                                                                                          \
-		size_t cpu = (read_cpu);                                                           \
-		struct slot *slot = (struct slot *)(ring->slots + (cpu << SLOT_SHIFT));            \
-		unsigned long at = READ_ONCE(slot->position);                                      \
-                                                                                                   \
-		(void)self;                                                                        \
-		for (;;) {                                                                         \
-			if (unlikely(at == READ_ONCE(slot->limit))) {                              \
-				if (!next_sub_atomic(cpu))                                         \
-					return;                                                    \
-				at = READ_ONCE(slot->position);                                    \
-				continue;                                                          \
-			}                                                                          \
-			if (__atomic_compare_exchange_n(&slot->position, &at, at + EVENT_SIZE, false, \
-							__ATOMIC_RELAXED, __ATOMIC_RELAXED))       \
-				break;                                                             \
-		}                                                                                  \
-		write_event(event_at(ring->data, cpu, at), payload);                               \
-		if (stress)                                                                        \
-			linger();                                                                  \
-		__atomic_fetch_add(&slot->committed[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);    \
-	}                                                                                          \
+#define RING_ATOMIC(symbol, doc_, read_cpu)                                                                            \
+	static __always_inline void event_##symbol(struct thread *self, const struct ring *ring, uint32_t payload,     \
+						   const bool stress)                                                  \
+	{                                                                                                              \
+		size_t cpu = (read_cpu);                                                                               \
+		struct slot *slot = (struct slot *)(ring->slots + (cpu << SLOT_SHIFT));                                \
+		unsigned long at = READ_ONCE(slot->position);                                                          \
+                                                                                                                       \
+		(void)self;                                                                                            \
+		for (;;) {                                                                                             \
+			if (unlikely(at == READ_ONCE(slot->limit))) {                                                  \
+				if (!next_sub_atomic(cpu))                                                             \
+					return;                                                                        \
+				at = READ_ONCE(slot->position);                                                        \
+				continue;                                                                              \
+			}                                                                                              \
+			if (__atomic_compare_exchange_n(&slot->position, &at, at + EVENT_SIZE, false,                  \
+							__ATOMIC_RELAXED, __ATOMIC_RELAXED))                           \
+				break;                                                                                 \
+		}                                                                                                      \
+		write_event(event_at(ring->data, cpu, at), payload);                                                   \
+		if (stress)                                                                                            \
+			linger();                                                                                      \
+		__atomic_fetch_add(&slot->committed[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);                        \
+	}                                                                                                              \
 	RING(symbol, doc_, 0)
 
-RING_ATOMIC(getcpu_atomic, GETCPU_2018_DOC ", compare-and-swap to reserve, atomic add to commit",
-	    percpu_getcpu_2018());
+RING_ATOMIC(getcpu_atomic, GETCPU_2018_DOC ", compare-and-swap to reserve, atomic add to commit", percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
 RING_ATOMIC(vdso_atomic, "vDSO getcpu, compare-and-swap to reserve, atomic add to commit", percpu_getcpu());
@@ -302,7 +300,8 @@ static __attribute__((noinline, cold)) bool next_sub_rseq(struct thread *self, c
 	return true;
 }
 
-static __always_inline void event_rseq(struct thread *self, const struct ring *ring, uint32_t payload, const bool stress)
+static __always_inline void event_rseq(struct thread *self, const struct ring *ring, uint32_t payload,
+				       const bool stress)
 {
 	const size_t position = offsetof(struct slot, position), limit = offsetof(struct slot, limit);
 	unsigned long cpu, at;

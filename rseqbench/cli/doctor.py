@@ -14,7 +14,8 @@ _COLOURS = {"ok": "green", "warn": "yellow", "bad": "red"}
 
 @click.command("doctor")
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def command(style: str) -> None:
+@click.pass_context
+def command(ctx: click.Context, style: str) -> None:
     """Say what is missing on this machine and how to get it; change nothing.
 
     Exits with 1 when something keeps a native run from working, otherwise with 0.
@@ -23,9 +24,11 @@ def command(style: str) -> None:
     from dataclasses import asdict
     from pathlib import Path
 
-    from rseqbench import config, doctor
+    from rseqbench import doctor
+    from rseqbench.cli import State
 
-    findings = doctor.examine(doctor.Host(results=Path(config.load().paths.results)))
+    config = (ctx.find_object(State) or State(None)).config()
+    findings = doctor.examine(doctor.Host(results=Path(config.paths.results)))
     if style == "json":
         report = {"checks": [asdict(finding) for finding in findings], "pyperf": doctor.pyperf_system()}
         click.echo(json.dumps(report, indent=1, ensure_ascii=False))
@@ -33,7 +36,7 @@ def command(style: str) -> None:
         _print(findings)
         click.secho(f"\npyperf's own check: {doctor.PYPERF_COMMAND}\n", bold=True)
         click.echo(doctor.pyperf_system())
-    click.get_current_context().exit(0 if doctor.runs_natively(findings) else 1)
+    ctx.exit(0 if doctor.runs_natively(findings) else 1)
 
 
 def _print(findings: list[Finding]) -> None:

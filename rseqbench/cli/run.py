@@ -42,7 +42,7 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--resume", metavar="LABEL", help="Take up an unfinished run; everything else is as it was begun.")
 @click.option("--seed", type=click.IntRange(0), help="Of the random order, to repeat it.")
 @click.pass_context
-def command(ctx: click.Context, **given: Any) -> None:
+def command(ctx: click.Context, /, **given: Any) -> None:
     """Measure BENCHMARKs (groups, group/method or patterns; default: all), store the run and print it.
 
     Every benchmark is proved exact first. Ctrl-C keeps the finished rounds; --resume takes them up.

@@ -8,38 +8,77 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench import facts, paths
+from rseqbench import arches, facts, paths
+from rseqbench.arches import Arch
 from rseqbench.doctor.finding import Check, Finding, Host, install
+from rseqbench.errors import RseqbenchError
 
 _OLDEST = {"gcc": 9, "clang": 11}
+_NATIVE = "gcc libc6-dev"
 _PACKAGES = ("cffi", "pyperf", "numpy", "pandas", "matplotlib", "click", "jinja2", "rich")
 
 
+@dataclass(frozen=True)
+class _Compiler:
+    """A compiler that is there: its name as a command, and what is wrong with it, if anything."""
+
+    command: str
+    version: str
+    wrong: str
+
+    def __str__(self) -> str:
+        return f"{self.command} {self.version or 'of unknown version'}" + (f", {self.wrong}" if self.wrong else "")
+
+
 def compiler(host: Host) -> Finding:
-    """The compiler of the kernels: gcc, else clang, not too old, with the C library's headers."""
-    advice = install("gcc libc6-dev")
-    name = next((name for name in _OLDEST if shutil.which(name)), None)
-    if name is None:
-        return Finding("compiler", "none", "bad", advice)
-    version = _version(name)
-    value = f"{name} {version or 'of unknown version'}"
-    if not version or int(version.partition(".")[0]) < _OLDEST[name]:
-        return Finding("compiler", value, "bad", f"gcc 9 or clang 11, or newer, is needed: {advice}")
-    if not _finds_headers(name):
-        return Finding("compiler", f"{value}, without the C library's headers", "bad", advice)
-    return Finding("compiler", value)
+    """The compiler of this machine's kernels: the first one there, not too old, with the C library's headers."""
+    try:
+        arch = next((arch for arch in arches.known().values() if host.machine in arch.machines), None)
+    except RseqbenchError as error:
+        return Finding("compiler", error.message, "bad", error.hint)
+    if arch is None:
+        known = f"write its ops: {paths.kernels() / 'arch'}; other machines work as they are"
+        return Finding("compiler", f"no kernels for {host.machine}", "bad", known)
+    found = _find(arch)
+    if found is None:
+        return Finding("compiler", "none", "bad", install(_NATIVE))
+    return Finding("compiler", str(found), *(("bad", install(_NATIVE)) if found.wrong else ()))
 
 
-def _version(name: str) -> str:
-    options = ["-dumpversion"] if name == "clang" else ["-dumpfullversion", "-dumpversion"]
-    version = _run([name, *options])
-    return version if version and re.fullmatch(r"\d+(\.\d+)*", version) else ""
+def cross_compilers(host: Host) -> Finding | None:
+    """The compilers of the kernels for other machines, which are built here and run there."""
+    try:
+        others = [arch for arch in arches.known().values() if host.machine not in arch.machines]
+    except RseqbenchError:
+        return None  # told above
+    foreign = [arch for arch in others if arch.package != _NATIVE]  # nobody compiles for x86-64 on a board
+    found = {arch.name: _find(arch) for arch in foreign}
+    value = ", ".join(f"{name}: {one or 'none'}" for name, one in found.items())
+    missing = [arch.package for arch in foreign if (one := found[arch.name]) is None or one.wrong]
+    if missing:
+        return Finding("cross compilers", value, "warn", install(" ".join(missing)))
+    return Finding("cross compilers", value) if value else None
 
 
-def _finds_headers(name: str) -> bool:
-    return _run([name, "-fsyntax-only", "-xc", "-"], "#include <stdio.h>\n") is not None
+def _find(arch: Arch) -> _Compiler | None:
+    """Return the compiler that a build for `arch` would take, or None."""
+    for command in filter(None, [os.environ.get("CC"), *arch.compilers]):
+        if shutil.which(command) and (_run([command, "-dumpmachine"]) or "").startswith(arch.triplets):
+            return _judged(command)
+    return None
+
+
+def _judged(command: str) -> _Compiler:
+    family = "clang" if "clang" in (_run([command, "--version"]) or "") else "gcc"
+    version = _run([command, *(["-dumpversion"] if family == "clang" else ["-dumpfullversion", "-dumpversion"])]) or ""
+    if not re.fullmatch(r"\d+(\.\d+)*", version) or int(version.partition(".")[0]) < _OLDEST[family]:
+        return _Compiler(command, version, f"{family} {_OLDEST[family]} or newer is needed")
+    if _run([command, "-fsyntax-only", "-xc", "-"], "#include <stdio.h>\n") is None:
+        return _Compiler(command, version, "without the C library's headers")
+    return _Compiler(command, version, "")
 
 
 def _run(command: list[str], text: str = "") -> str | None:
@@ -70,28 +109,6 @@ def python_packages(host: Host) -> Finding:
     return Finding("Python packages", value)
 
 
-def arm32_compiler(host: Host) -> Finding | None:
-    """The cross compiler of the kernels for 32-bit ARM, unless this machine is one."""
-    if host.machine.startswith("arm"):
-        return None
-    return _cross("arm32", "arm-linux-gnueabihf-gcc", "gcc-arm-linux-gnueabihf libc6-dev-armhf-cross")
-
-
-def arm64_compiler(host: Host) -> Finding | None:
-    """The cross compiler of the kernels for 64-bit ARM, unless this machine is one."""
-    if host.machine == "aarch64":
-        return None
-    return _cross("arm64", "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")
-
-
-def _cross(arch: str, name: str, packages: str) -> Finding:
-    if shutil.which(name) is None:
-        return Finding(f"{arch} compiler", f"no {name}: {arch} kernels cannot be built", "warn", install(packages))
-    if not _finds_headers(name):
-        return Finding(f"{arch} compiler", f"{name}, without the C library's headers", "warn", install(packages))
-    return Finding(f"{arch} compiler", f"{name} {_version(name)}".strip())
-
-
 def results_folder(host: Host) -> Finding:
     """The folder in which runs are stored, or will be made."""
     return _folder("results folder", host.results)
@@ -116,10 +133,9 @@ def _folder(name: str, folder: Path) -> Finding:
 
 CHECKS: tuple[Check, ...] = (
     compiler,
+    cross_compilers,
     python_headers,
     python_packages,
-    arm32_compiler,
-    arm64_compiler,
     results_folder,
     cache_folder,
 )

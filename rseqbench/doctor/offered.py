@@ -56,7 +56,9 @@ def membarrier(host: Host) -> Finding:
     names = {"private expedited": abi.PRIVATE_EXPEDITED, "private expedited rseq": abi.PRIVATE_EXPEDITED_RSEQ}
     offered = ", ".join(name for name, bit in names.items() if commands & bit)
     if not commands & abi.PRIVATE_EXPEDITED:
-        return Finding("membarrier", offered or "none", "warn", "rcu needs Linux 4.14 or newer, CONFIG_MEMBARRIER=y")
+        return Finding(
+            "membarrier", offered or "none", "warn", "rcu needs Linux 4.14 or newer with CONFIG_MEMBARRIER=y"
+        )
     return Finding("membarrier", offered)
 
 

@@ -206,7 +206,7 @@ def _legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
         line = {"linestyle": (0, (4, 3)), "linewidth": 0.8} if mark == "--" else {"linestyle": "", "marker": mark}
         size = 12 if mark == "|" else 6
         handles.append(Line2D([], [], color=colour, label=text, markersize=size,
-                              markerfacecolor=colour if filled else "none", **line))  # type: ignore[arg-type]  # fmt: skip
+                              markerfacecolor=colour if filled else "none", **line))  # fmt: skip
     with mpl.rc_context(_STYLE):
         axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(keys), frameon=False,
                     borderaxespad=0.2, handletextpad=0.4, labelcolor=svg.TEXT)  # fmt: skip

@@ -47,7 +47,7 @@ class Target(Protocol):
 
 
 def _native(arch: Arch, options: RunOptions) -> Target:
-    from rseqbench.targets.native import Native
+    from rseqbench.targets.native import Native  # noqa: PLC0415 - a target is loaded when it is used
 
     return Native(arch, options)
 

@@ -38,6 +38,7 @@ def programs(tmp_path, monkeypatch):
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("CC", raising=False)
 
     def make(**scripts):
         for name, body in scripts.items():
@@ -54,8 +55,14 @@ def user(monkeypatch):
     monkeypatch.setattr(finding.os, "geteuid", lambda: 1000)
 
 
-def compiler_script(version, headers=True):
-    return f'case "$1" in -dump*) echo {version} ;; *) exit {0 if headers else 1} ;; esac'
+def compiler_script(version, headers=True, machine="x86_64-linux-gnu", name="gcc"):
+    """Return the body of a compiler that tells its version and whether it finds the C library's headers."""
+    return f"""case "$1" in
+-dumpmachine) echo {machine} ;;
+-dump*) echo {version} ;;
+--version) echo "{name} (Debian) {version}" ;;
+*) exit {0 if headers else 1} ;;
+esac"""
 
 
 def test_this_machine_is_examined_whole(tmp_path):
@@ -141,37 +148,67 @@ def test_hardware_counters_are_told_from_software_ones(host):
     assert noise.counters(some).value == "cpu_core (perf_event_paranoid unknown)"
 
 
+CLANG = {"name": "clang version"}
+
+
 @pytest.mark.parametrize(
     ("scripts", "status", "value"),
     [
         ({}, "bad", "none"),
         ({"gcc": compiler_script("12.2.0")}, "ok", "gcc 12.2.0"),
-        ({"gcc": compiler_script("8.3.0")}, "bad", "gcc 8.3.0"),
+        ({"gcc": compiler_script("8.3.0")}, "bad", "gcc 8.3.0, gcc 9 or newer is needed"),
         ({"gcc": compiler_script("9.0.0", headers=False)}, "bad", "gcc 9.0.0, without the C library's headers"),
-        ({"gcc": "echo what"}, "bad", "gcc of unknown version"),
-        ({"gcc": "kill -9 $$"}, "bad", "gcc of unknown version"),
-        ({"clang": compiler_script("14.0.6")}, "ok", "clang 14.0.6"),
-        ({"clang": compiler_script("10.0.1")}, "bad", "clang 10.0.1"),
+        ({"gcc": compiler_script("what")}, "bad", "gcc what, gcc 9 or newer is needed"),
+        ({"gcc": compiler_script("''")}, "bad", "gcc of unknown version, gcc 9 or newer is needed"),
+        ({"gcc": "kill -9 $$"}, "bad", "none"),
+        ({"gcc": compiler_script("12.2.0", machine="arm-linux-gnueabihf")}, "bad", "none"),
+        ({"clang": compiler_script("14.0.6", **CLANG)}, "ok", "clang 14.0.6"),
+        ({"clang": compiler_script("10.0.1", **CLANG)}, "bad", "clang 10.0.1, clang 11 or newer is needed"),
+        ({"gcc": compiler_script("12.2.0"), "clang": compiler_script("10.0.1", **CLANG)}, "ok", "gcc 12.2.0"),
     ],
 )
 def test_compiler(host, programs, user, scripts, status, value):
     programs(**scripts)
     found = building.compiler(host())
     assert (found.status, found.value) == (status, value)
-    assert ("sudo apt-get install -y gcc libc6-dev" in found.advice) == (status == "bad")
+    assert found.advice == ("sudo apt-get install -y gcc libc6-dev" if status == "bad" else "")
 
 
-def test_cross_compilers_are_only_missed(host, programs):
-    programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", headers=False))
-    arm32, arm64 = building.arm32_compiler(host()), building.arm64_compiler(host())
-    assert (arm32.status, arm64.status) == ("warn", "warn")
-    assert "libc6-dev-armhf-cross" in arm32.advice
-    assert "gcc-aarch64-linux-gnu" in arm64.advice
+def test_cc_goes_first(host, programs, monkeypatch):
+    programs(gcc=compiler_script("12.2.0"), mine=compiler_script("13.1.0"))
+    monkeypatch.setenv("CC", "mine")
+    assert building.compiler(host()).value == "mine 13.1.0"
 
 
-def test_an_arm_machine_needs_no_compiler_for_itself(host):
-    assert building.arm32_compiler(host(machine="armv7l")) is None
-    assert building.arm64_compiler(host(machine="aarch64")) is None
+def test_a_machine_without_kernels_cannot_run_them(host):
+    found = building.compiler(host(machine="riscv64"))
+    assert (found.status, found.value) == ("bad", "no kernels for riscv64")
+
+
+def test_damaged_kernels_are_one_finding(host, monkeypatch, tmp_path):
+    (tmp_path / "arch/mine").mkdir(parents=True)
+    (tmp_path / "arch/mine/arch.toml").write_text("name = ")
+    monkeypatch.setenv("RSEQBENCH_KERNELS", str(tmp_path))
+    found = building.compiler(host())
+    assert found.status == "bad"
+    assert "arch.toml: malformed" in found.value
+    assert building.cross_compilers(host()) is None
+
+
+def test_cross_compilers_are_only_missed(host, programs, user):
+    programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", headers=False, machine="arm-linux-gnueabihf"))
+    found = building.cross_compilers(host())
+    assert found.status == "warn"
+    assert "arm32: arm-linux-gnueabihf-gcc 12.2.0, without the C library's headers" in found.value
+    assert "arm64: none" in found.value
+    assert found.advice.startswith("sudo apt-get install -y gcc-a")
+    assert {"gcc-aarch64-linux-gnu", "libc6-dev-armhf-cross"} <= set(found.advice.split())
+
+
+def test_a_board_needs_no_compiler_for_itself_or_for_x86(host, programs):
+    programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", machine="arm-linux-gnueabihf"))
+    found = building.cross_compilers(host(machine="aarch64"))
+    assert found == Finding("cross compilers", "arm32: arm-linux-gnueabihf-gcc 12.2.0")
 
 
 def test_missing_python_headers_keep_a_run_from_working(host, monkeypatch, tmp_path):

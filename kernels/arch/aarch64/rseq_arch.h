@@ -16,40 +16,44 @@
 #define RSEQ_IMMEDIATE "rI" /* an addend: 12-bit immediate, or a register */
 
 /* Announce the sequence: from here to 772, Linux restarts us at 773. Not part of the sequence itself. */
-#define OP_ARM(tmp)                                                                                \
-	"adrp %[" #tmp "], 774b\n\t" /* the page of the descriptor */                              \
-	"add %[" #tmp "], %[" #tmp "], :lo12:774b\n\t" /* and its place there */                   \
+#define OP_ARM(tmp)                                                                                                    \
+	"adrp %[" #tmp "], 774b\n\t" /* the page of the descriptor */                                                  \
+	"add %[" #tmp "], %[" #tmp "], :lo12:774b\n\t" /* and its place there */                                       \
 	"str %[" #tmp "], [%[area], 8]\n\t" /* area->rseq_cs = it */
 
 #define OP_LOAD_CPU(dst) "ldr %w[" #dst "], [%[area], 4]\n\t" /* area->cpu_id */
-#define OP_BNE_CPU(cpu, tmp, label)                                                                \
-	"ldr %w[" #tmp "], [%[area], 4]\n\t"                                                       \
-	"cmp %w[" #tmp "], %w[" #cpu "]\n\t"                                                       \
+#define OP_BNE_CPU(cpu, tmp, label)                                                                                    \
+	"ldr %w[" #tmp "], [%[area], 4]\n\t"                                                                           \
+	"cmp %w[" #tmp "], %w[" #cpu "]\n\t"                                                                           \
 	"b.ne " label "\n\t"
-#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                           \
+#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                                               \
 	"add %[" #reg "], %[base], %[" #reg "], lsl %[shift]\n\t"
 #define OP_COPY(dst, src) "mov %[" #dst "], %[" #src "]\n\t"
 #define OP_ADD(dst, n) "add %[" #dst "], %[" #dst "], %[" #n "]\n\t"
 #define OP_LOAD(dst, ptr, off) "ldr %[" #dst "], [%[" #ptr "], %[" #off "]]\n\t"
 #define OP_STORE(src, ptr, off) "str %[" #src "], [%[" #ptr "], %[" #off "]]\n\t"
-#define OP_ADD_MEMORY(ptr, off, n, tmp)                                                            \
-	OP_LOAD(tmp, ptr, off)                                                                     \
-	OP_ADD(tmp, n)                                                                             \
+#define OP_ADD_MEMORY(ptr, off, n, tmp)                                                                                \
+	OP_LOAD(tmp, ptr, off)                                                                                         \
+	OP_ADD(tmp, n)                                                                                                 \
 	OP_STORE(tmp, ptr, off)
-#define OP_ADD_RELEASE(ptr, n, tmp)                                                                \
-	"ldr %[" #tmp "], [%[" #ptr "]]\n\t" OP_ADD(tmp, n) "stlr %[" #tmp "], [%[" #ptr "]]\n\t"
+/* clang-format off */
+#define OP_ADD_RELEASE(ptr, n, tmp)                                                                                    \
+	"ldr %[" #tmp "], [%[" #ptr "]]\n\t"                                                                             \
+	OP_ADD(tmp, n)                                                                                                     \
+	"stlr %[" #tmp "], [%[" #ptr "]]\n\t"
+/* clang-format on */
 #define OP_BEQ(a, b, label) "cmp %[" #a "], %[" #b "]\n\tb.eq " label "\n\t"
 #define OP_BNE(a, b, label) "cmp %[" #a "], %[" #b "]\n\tb.ne " label "\n\t"
 #define OP_BZ(a, label) "cbz %[" #a "], " label "\n\t"
 #define OP_JUMP(label) "b " label "\n\t"
-#define OP_COUNT_ABORT(tmp)                                                                        \
-	"ldr %[" #tmp "], [%[aborts]]\n\t"                                                         \
-	"add %[" #tmp "], %[" #tmp "], 1\n\t"                                                      \
+#define OP_COUNT_ABORT(tmp)                                                                                            \
+	"ldr %[" #tmp "], [%[aborts]]\n\t"                                                                             \
+	"add %[" #tmp "], %[" #tmp "], 1\n\t"                                                                          \
 	"str %[" #tmp "], [%[aborts]]\n\t"
-#define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                     \
-	"mov %w[" #tmp "], " RSEQ_DELAY_LOOPS "\n"                                                 \
-	"775:\n\t"                                                                                 \
-	"subs %w[" #tmp "], %w[" #tmp "], 1\n\t"                                                   \
+#define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                                         \
+	"mov %w[" #tmp "], " RSEQ_DELAY_LOOPS "\n"                                                                     \
+	"775:\n\t"                                                                                                     \
+	"subs %w[" #tmp "], %w[" #tmp "], 1\n\t"                                                                       \
 	"b.ne 775b\n\t"
 
 /* counter += n in memory, by one thread, not atomic: the least an increment can cost. */
@@ -57,9 +61,7 @@ static inline __attribute__((always_inline)) void arch_add(unsigned long *counte
 {
 	unsigned long value;
 
-	__asm__ volatile("ldr %0, %1\n\tadd %0, %0, %2\n\tstr %0, %1"
-			 : "=&r"(value), "+m"(*counter)
-			 : "rI"(n));
+	__asm__ volatile("ldr %0, %1\n\tadd %0, %0, %2\n\tstr %0, %1" : "=&r"(value), "+m"(*counter) : "rI"(n));
 }
 
 static inline __attribute__((always_inline)) void *arch_thread_pointer(void)

@@ -24,8 +24,8 @@
 #define RSEQ_IMMEDIATE "er" /* an addend: 32-bit signed immediate, or a register */
 
 /* Announce the sequence: from here to 772, Linux restarts us at 773. Not part of the sequence itself. */
-#define OP_ARM(tmp)                                                                                \
-	"leaq 774b(%%rip), %[" #tmp "]\n\t" /* the descriptor */                                   \
+#define OP_ARM(tmp)                                                                                                    \
+	"leaq 774b(%%rip), %[" #tmp "]\n\t" /* the descriptor */                                                       \
 	"movq %[" #tmp "], 8(%[area])\n\t" /* area->rseq_cs = it */
 
 #define OP_LOAD_CPU(dst) "movl 4(%[area]), %k[" #dst "]\n\t" /* area->cpu_id, upper half zeroed */
@@ -35,8 +35,8 @@
  * that forward a store to the next load without its latency (Golden Cove, Zen 2 and later) do so for simple addresses
  * only, and a loop of increments runs four times slower without.
  */
-#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                           \
-	"shlq %[shift], %[" #reg "]\n\t"                                                           \
+#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                                               \
+	"shlq %[shift], %[" #reg "]\n\t"                                                                               \
 	"addq %[base], %[" #reg "]\n\t"
 #define OP_COPY(dst, src) "movq %[" #src "], %[" #dst "]\n\t"
 #define OP_ADD(dst, n) "addq %[" #n "], %[" #dst "]\n\t"
@@ -49,10 +49,10 @@
 #define OP_BZ(a, label) "testq %[" #a "], %[" #a "]\n\tjz " label "\n\t"
 #define OP_JUMP(label) "jmp " label "\n\t"
 #define OP_COUNT_ABORT(tmp) "incq (%[aborts])\n\t"
-#define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                     \
-	"movl $" RSEQ_DELAY_LOOPS ", %k[" #tmp "]\n"                                               \
-	"775:\n\t"                                                                                 \
-	"decl %k[" #tmp "]\n\t"                                                                    \
+#define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                                         \
+	"movl $" RSEQ_DELAY_LOOPS ", %k[" #tmp "]\n"                                                                   \
+	"775:\n\t"                                                                                                     \
+	"decl %k[" #tmp "]\n\t"                                                                                        \
 	"jnz 775b\n\t"
 
 /* counter += n in memory, by one thread, not atomic: the least an increment can cost. */

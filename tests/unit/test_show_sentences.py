@@ -1,0 +1,126 @@
+"""What a run says in sentences, and what limits it."""
+
+import dataclasses
+import math
+
+import pytest
+
+from rseqbench.compare import Comparison
+from rseqbench.config import load
+from rseqbench.model import Estimate, Skip
+from rseqbench.show import limits, sentences
+from tests.simulated import COSTS, FACTS, Simulation, shown
+
+CONFIDENCE = load().verdict.confidence
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory):
+    return shown(tmp_path_factory.mktemp("results"), Simulation(rounds=8))
+
+
+def test_the_summary_says_what_was_measured_where(laptop):
+    for part in ("32 benchmarks", "Imagined Xeon", "x86_64", "Linux 6.1.0", "glibc 2.36", "8 rounds", "engine pyperf"):
+        assert part in laptop.summary
+
+
+def test_a_sentence_can_be_repeated(laptop):
+    assert laptop.sentences[0].startswith("counter: rseq is 8.")
+    assert laptop.sentences[0].endswith(") times faster than getcpu+atomic; the patch said 7.7")
+
+
+def test_equality_is_said_as_equality(laptop):
+    assert any(s.startswith("cpu_id: gs takes ") and s.endswith("that they cost the same") for s in laptop.sentences)
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [(0.62 * 0.5, "rseq is slower than getcpu+atomic, 0.5"), (0.62, "no difference resolved between rseq and getcpu+atomic")],
+)
+def test_no_gain_is_never_said_to_be_one(tmp_path, cost, words):
+    costs = {**COSTS, "counter/getcpu_atomic": cost}
+    said = shown(tmp_path, Simulation(rounds=12, costs=costs)).sentences[0]
+    assert said.startswith(f"counter: {words}")
+    assert "faster" not in said
+
+
+def test_emulation_speaks_of_instructions(tmp_path):
+    costs = {name: cost * 1000 for name, cost in COSTS.items()}
+    emulated = shown(tmp_path, Simulation(rounds=8, costs=costs, timing="emulated", skips=()))
+    assert "times the instructions of rseq" in emulated.sentences[0]
+    assert all("faster" not in sentence for sentence in emulated.sentences)
+    assert emulated.unit == "instructions/op"
+    assert emulated.limits[0].startswith("Emulated by native: the unit is instructions per operation")
+
+
+def test_verdicts_are_counted_once_each(laptop):
+    counted = dict(sentences.counted(laptop.judged))
+    assert sum(counted.values()) == 18
+    assert counted["not measured"] == 10
+
+
+def header(laptop, **parts):
+    machine = dataclasses.replace(laptop.run.header.machines[0], facts={**FACTS, **parts})
+    return dataclasses.replace(laptop.run.header, machines=(machine,), checks=())
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"virtual": "kvm"}, "virtual machine (kvm)"),
+        ({"virtual": "kvm"}, "Engine pyperf"),
+        ({"load_1min": 3.2}, "the load was 3.2 on 2 CPUs"),
+        ({"load_1min": 3.2}, "Engine pyperf"),
+        ({"governor": "powersave"}, "governor was powersave"),
+        ({"turbo": "on"}, "Turbo was on"),
+    ],
+)
+def test_a_fact_that_limits_the_result_is_said(laptop, facts, words):
+    assert any(words in text for text in limits.limits(header(laptop, **facts), CONFIDENCE))
+
+
+@pytest.mark.parametrize("facts", [{}, {"load_1min": 0.4}, {"load_1min": 5.0, "cpus": 64}, {"load_1min": "?"}, {"virtual": ""}])
+def test_a_quiet_machine_has_no_limits(laptop, facts):
+    assert limits.limits(header(laptop, **facts), CONFIDENCE) == ()
+
+
+def test_missing_facts_limit_nothing(laptop):
+    machine = dataclasses.replace(laptop.run.header.machines[0], facts={})
+    assert limits.limits(dataclasses.replace(laptop.run.header, machines=(machine,), checks=()), CONFIDENCE) == ()
+
+
+def test_few_rounds_are_said_with_the_number_it_takes(laptop):
+    plan = dataclasses.replace(laptop.run.header.plan, rounds=5)
+    few = dataclasses.replace(header(laptop), plan=plan)
+    assert any("5 give no 95% interval, which takes 6" in text for text in limits.limits(few, CONFIDENCE))
+
+
+def test_a_quick_run_is_called_one(laptop):
+    quick = dataclasses.replace(header(laptop), plan=dataclasses.replace(laptop.run.header.plan, preset="quick"))
+    assert any(text.startswith("A quick run: 8 rounds") for text in limits.limits(quick, CONFIDENCE))
+
+
+def test_an_unexercised_check_is_said(laptop):
+    assert any("counter/rseq_cmp" in text for text in limits.limits(laptop.run.header, CONFIDENCE))
+
+
+def test_a_run_without_rseq_says_so(laptop):
+    plan = laptop.run.header.plan
+    none = dataclasses.replace(plan, cases=tuple(c for c in plan.cases if c.registration == "none"))
+    texts = limits.limits(dataclasses.replace(header(laptop), plan=none), CONFIDENCE)
+    assert any("No process had a registered rseq area" in text for text in texts)
+
+
+def test_a_run_of_nothing_says_so(laptop):
+    plan = dataclasses.replace(laptop.run.header.plan, cases=(), skips=(Skip("counter/rseq", 1, "why"),))
+    texts = limits.limits(dataclasses.replace(header(laptop), plan=plan), CONFIDENCE)
+    assert any(text.startswith("Nothing was measured") for text in texts)
+
+
+@pytest.mark.parametrize(("limit", "fails"), [(0, True), (11.9, True), (12.1, False), (math.inf, False)])
+def test_slower_than_allowed_names_row_runs_and_limit(limit, fails):
+    row = Comparison("x86_64", "counter/rseq", 4, None, None, Estimate(1.12, 1.10, 1.15, 20, 0.95), 0.001, "slower", "")
+    said = sentences.slower(row, "before", "after", limit)
+    assert bool(said) is fails
+    if fails:
+        assert said.startswith("counter/rseq (4 threads) is 12.0% (10.0% .. 15.0%) slower in after than in before")

@@ -1,0 +1,70 @@
+"""How numbers and names are printed."""
+
+import pytest
+
+from rseqbench.model import Estimate
+from rseqbench.show import words
+
+
+def estimate(value, low=None, high=None, n=20):
+    return Estimate(value, low, high, n, 0.95 if low is not None else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("number", "printed"),
+    [
+        (estimate(0.62, 0.61, 0.63), "0.62 (0.61 .. 0.63)"),
+        (estimate(8.5, 8.3, 8.7), "8.5 (8.3 .. 8.7)"),
+        (estimate(0.61702, 0.6166, 0.6175), "0.6170 (0.6166 .. 0.6175)"),
+        (estimate(12345.6, 9000.0, 15000.0), "12346 (9000 .. 15000)"),
+        (estimate(1.0, 1.0, 1.0), "1.0000 (1.0000 .. 1.0000)"),
+        (estimate(0.25, 0.2499999, 0.2500001), "0.25000 (0.25000 .. 0.25000)"),
+        (estimate(-0.0004, -0.02, 0.02), "0.00 (-0.02 .. 0.02)"),
+        (estimate(0.0, -1.0, 1.0), "0 (-1 .. 1)"),
+        (estimate(5.254, n=1), "5.25"),
+        (estimate(5.254, n=4), "5.25 (no interval, 4 rounds)"),
+        (estimate(2502.0, n=1), "2502"),
+    ],
+)
+def test_an_estimate_is_printed_as_precisely_as_its_interval_deserves(number, printed):
+    assert str(words.estimate(number)) == printed
+
+
+def test_a_ratio_carries_its_sign_once():
+    assert str(words.ratio(estimate(8.5, 8.3, 8.7))) == "8.5x (8.3 .. 8.7)"
+
+
+@pytest.mark.parametrize("value", [0.031, 0.62, 7.7, 141.3, 2502.0])
+@pytest.mark.parametrize("share", [0.3, 0.02, 0.0007])
+def test_what_is_printed_is_the_number_within_its_own_last_digit(value, share):
+    number = estimate(value, value * (1 - share), value * (1 + share))
+    printed = words.estimate(number)
+    low, high = map(float, printed.interval.split(" .. "))
+    half = value * share
+    for read, true in ((float(printed.value), value), (low, number.low), (high, number.high)):
+        assert abs(read - true) <= max(half / 2, 1e-4 * value)
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "printed"),
+    [(7.7, "x", "7.7x"), (35, "x", "35x"), (344.0, "ns", "344.0 ns"), (41.37, "s", "41.37 s"), (567, "bytes", "567 bytes")],
+)
+def test_a_stated_number_is_printed_as_in_the_message(number, unit, printed):
+    assert words.stated(number, unit) == printed
+
+
+@pytest.mark.parametrize(("count", "of", "printed"), [(0, 10, "0"), (0, 0, "0"), (3, 3_000_000, "1.0"), (340, 10**6, "340")])
+def test_aborts_are_printed_per_million(count, of, printed):
+    assert words.per_million(count, of) == printed
+
+
+def test_the_patch_says_getcpu_plus_atomic():
+    assert words.method("counter/getcpu_atomic") == "getcpu+atomic"
+    assert words.method("cpu_id/rseq") == "rseq"
+
+
+def test_foreign_text_becomes_one_harmless_line():
+    assert words.line("a\nb\t c") == "a b c"
+    assert words.line("\x1b[31mred\x1b[0m") == "\\u001b[31mred\\u001b[0m"
+    assert words.line("\u202eevil\x00") == "\\u202eevil\\u0000"
+    assert words.line("Zürich µs — 日本") == "Zürich µs — 日本"
