@@ -19,7 +19,7 @@ from rseqbench.show.tables import Compared, Measured
 
 SCHEMA = 1
 Record = Mapping[str, Any]
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell of text that starts so is run by spreadsheets
+_FORMULA = ("=", "+", "-", "@")  # a cell of text that starts so is run by spreadsheets
 
 
 def table_csv(run: Run, confidence: float = 0.95) -> str:
@@ -180,11 +180,12 @@ def _csv(records: Sequence[Record]) -> str:
 
 
 def _cell(value: object) -> object:
-    """Return a CSV cell: text that a spreadsheet would run as a formula is quoted with an apostrophe."""
+    """Return a CSV cell: text is one line, and with an apostrophe where a spreadsheet would run it as a formula."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        text = words.line(value)
+        return f"'{text}" if text.startswith(_FORMULA) else text
     return value
 
 

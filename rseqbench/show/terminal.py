@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rseqbench.model import VerdictWord
-from rseqbench.show import sentences
+from rseqbench.show import sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason
 from rseqbench.show.grids import claims as of_claims
@@ -75,8 +75,8 @@ def comparison(found: Compared, out: Console) -> None:
 
 
 def paragraph(text: str, out: Console, style: str = "") -> None:
-    """Print one paragraph, wrapped; markup in it is not obeyed."""
-    out.print(Text(text, style=style), soft_wrap=not out.is_terminal)
+    """Print one paragraph, wrapped on a terminal; markup and control codes in it are not obeyed."""
+    out.print(Text(words.line(text), style=style), soft_wrap=not out.is_terminal)
 
 
 def table(grid: Grid, out: Console) -> None:

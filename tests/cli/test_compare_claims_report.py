@@ -1,0 +1,178 @@
+"""The commands that read stored runs, as a user calls them."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from rseqbench.cli import group, main
+from rseqbench.results import Store
+from tests.simulated import COSTS, Simulation, store
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with two runs, the second of which has a counter/rseq that is 20% slower."""
+    place = tmp_path_factory.mktemp("project")
+    results = Store(place / "results")
+    store(results, Simulation(label="before", rounds=10))
+    slower = {name: cost * (1.2 if name == "counter/rseq" else 1) for name, cost in COSTS.items()}
+    store(results, Simulation(label="after", rounds=10, seed=7, costs=slower))
+    return place
+
+
+@pytest.fixture
+def call(folder, monkeypatch, capsys):
+    """Call the command line in that folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(folder)
+
+    def calls(*arguments):
+        monkeypatch.setattr(sys, "argv", ["rseqbench", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr()
+        return stopped.value.code, said.out, said.err
+
+    return calls
+
+
+def test_compare_prints_both_values_and_what_differs(call):
+    code, out, err = call("compare", "before", "after")
+    assert (code, err) == (0, "")
+    line = next(line for line in out.splitlines() if line.startswith("counter/rseq "))
+    assert "1.2" in line
+    assert line.rstrip().endswith("slower")
+    assert "Speed-ups inside each run" in out
+    assert "mm_cid: Linux < 6.3" in out
+
+
+@pytest.mark.parametrize(("limit", "code"), [("5", 1), ("30", 0)])
+@pytest.mark.parametrize("style", ["table", "csv", "json", "markdown"])
+def test_fail_above_names_the_row_on_standard_error(call, limit, code, style):
+    got, out, err = call("compare", "before", "after", "--fail-above", limit, "--format", style)
+    assert got == code
+    assert out
+    if code:
+        assert err.startswith("rseqbench: counter/rseq is ")
+        assert err.endswith(f"slower in after than in before, more than {limit}%\n")
+        assert err.count("\n") == 1
+    else:
+        assert err == ""
+
+
+def test_nothing_fails_when_the_slower_run_is_the_first(call):
+    assert call("compare", "after", "before", "--fail-above", "0")[0] == 0
+
+
+def test_compare_with_the_patch_works_with_the_same_code(call):
+    code, out, _ = call("compare", "patch-2018", "before", "--format", "json")
+    document = json.loads(out)
+    rows = {(row["arch"], row["benchmark"]): row for row in document["benchmarks"]}
+    assert code == 0
+    assert rows["x86_64", "counter/rseq"]["a_value"] == pytest.approx(2.0)
+    assert rows["x86_64", "counter/rseq"]["verdict"] == "not comparable"
+    assert rows["arm32", "counter/rseq"]["verdict"] == "not measured"
+    assert document["schema"] == 1
+
+
+def test_compare_as_csv_is_one_table(call):
+    rows = list(csv.DictReader(io.StringIO(call("compare", "before", "after", "--format", "csv")[1])))
+    assert {row["kind"] for row in rows} == {"benchmark", "speedup", "skip"}
+    assert {row["benchmark"] for row in rows if row["benchmark"]} == set(COSTS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("compare", "before", "befor"), "did you mean before?"),
+        (("compare", "before", "before"), "is given twice"),
+        (("compare", "../x", "before"), "bad label '../x'"),
+        (("claims", "x" * 300), "bad label"),
+        (("claims", "nosuch"), "unknown run 'nosuch'"),
+        (("report", "nosuch"), "unknown run 'nosuch'"),
+        (("report", "/etc/passwd"), "bad label"),
+        (("report", "before", "--output", "results/before/run.json/x.html"), "cannot write"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(call, folder, arguments, words):
+    before = sorted(folder.rglob("*"))
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("arguments", [("compare", "a"), ("compare", "a", "b", "--fail-above", "-1"), ("claims", "--format", "x")])
+def test_misuse_is_exit_code_2(call, arguments):
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert "Error" in err
+
+
+def test_claims_alone_are_the_message_and_its_arithmetic(call):
+    code, out, _ = call("claims")
+    assert code == 0
+    line = next(line for line in out.splitlines() if line.startswith("lsl-x86_64"))
+    assert "13 / 0.8" in line
+    assert line.rstrip().endswith("NO")
+    assert "Reading the current CPU number" in out
+    assert "reproduced" not in out
+
+
+def test_claims_of_a_run_are_verdicts(call):
+    _, out, _ = call("claims", "before")
+    line = next(line for line in out.splitlines() if line.startswith("counter-x86_64"))
+    assert "reproduced" in line
+    assert "Of the claims in the text: 5 reproduced" in out
+
+
+def test_claims_in_every_format_name_every_claim(call):
+    ids = {row["claim"] for row in json.loads(call("claims", "before", "--format", "json")[1])["claims"]}
+    assert len(ids) == 42
+    assert {row["claim"] for row in csv.DictReader(io.StringIO(call("claims", "--format", "csv")[1]))} == ids
+    for style in ("table", "markdown"):
+        for label in ((), ("before",)):
+            out = call("claims", *label, "--format", style)[1]
+            assert all(one in out for one in ids)
+
+
+def test_report_takes_the_last_run_and_prints_where_it_wrote(call, folder):
+    code, out, err = call("report")
+    assert (code, out, err) == (0, "reports/after.html\n", "")
+    text = (folder / "reports" / "after.html").read_text(encoding="utf-8")
+    assert "run <b>after</b>" in text
+    assert [path.name for path in (folder / "reports").iterdir()] == ["after.html"]
+
+
+@pytest.mark.parametrize("label", ["before", "patch-2018"])
+def test_report_of_a_label_goes_where_it_is_told(call, tmp_path, label):
+    path = tmp_path / "new" / "page.html"
+    code, out, _ = call("report", label, "--output", str(path))
+    assert (code, out) == (0, f"{path}\n")
+    assert f"<title>rseqbench: {label}</title>" in path.read_text(encoding="utf-8")
+
+
+def test_report_without_runs_says_how_to_get_one(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rseqbench", "report"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+
+
+def test_help_of_the_commands_imports_nothing_heavy():
+    heavy = "{'numpy', 'pandas', 'matplotlib', 'pyperf', 'jinja2', 'rich'}"
+    code = f"import sys; from rseqbench.cli import compare, claims, report; sys.exit(str({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "set()"
+
+
+@pytest.mark.parametrize("name", ["compare", "claims", "report"])
+def test_help_explains_the_arguments(name):
+    command = group.get_command(None, name)
+    assert command.help
+    assert all(option.help for option in command.params if option.name in ("output", "fail_above"))

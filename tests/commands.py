@@ -1,0 +1,43 @@
+"""The command line as a user calls it: a process of its own, in a folder of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = (sys.executable, "-m", "rseqbench")
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def rseqbench(*arguments, cwd, env=None, program=PROGRAM, timeout=120):
+    """Run `rseqbench` with these arguments in the folder `cwd` and return what became of it, output as text."""
+    return subprocess.run(
+        [*program, *arguments],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def tree(folder):
+    """Return all files and folders below `folder`, relative to it, with the content of the files."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(Path(folder).rglob("*"))
+    }
+
+
+def processes_with(mark):
+    """Return the ids of all processes that have `mark` in their environment."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if mark.encode() in environ.read_bytes():
+                found.append(int(environ.parent.name))
+        except OSError:  # it ended meanwhile, or belongs to somebody else
+            continue
+    return found

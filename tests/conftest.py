@@ -1,0 +1,15 @@
+"""What all tests share: an environment that holds nothing of the developer's own."""
+
+import pytest
+
+_FOREIGN = ("CC", "COLUMNS", "FORCE_COLOR", "GLIBC_TUNABLES", "NO_COLOR", "RSEQBENCH_KERNELS", "TTY_COMPATIBLE")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_environment(tmp_path_factory):
+    """Compile into a cache of this session, and let no setting of the developer's reach what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        for name in _FOREIGN:
+            patch.delenv(name, raising=False)
+        yield

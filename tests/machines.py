@@ -1,0 +1,24 @@
+"""What the tests need to know of the machine they run on, and targets on it."""
+
+import os
+import platform
+
+import pytest
+
+from rseqbench import abi, arches, config, paths
+from rseqbench.targets.native import Native
+
+x86_only = pytest.mark.skipif(platform.machine() not in ("x86_64", "amd64"), reason="code for x86-64")
+two_cpus = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs to move between")
+some_rseq = pytest.mark.skipif(bool(abi.rseq_error()), reason="this Linux refuses the rseq system call")
+libc_rseq = pytest.mark.skipif(abi.libc_rseq_size() is None, reason="this C library knows no rseq (glibc < 2.35)")
+
+
+def defaults():
+    """Return the built-in configuration."""
+    return config.load(paths.default_config())
+
+
+def native(**options):
+    """Return the target `native` with these options of [run], not yet entered."""
+    return Native(arches.host(), defaults().options(None, options))
