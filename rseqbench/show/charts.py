@@ -126,7 +126,7 @@ def rounds(shown: Contents, name: str = "rounds") -> str:
         if y and drawn[y - 1].group != one.group:
             axes.axhline(y - 0.5, color=svg.RULE, linewidth=0.8)
     _symmetric(axes, furthest)
-    thinned = f"; every {step}th round" if step > 1 else ""
+    thinned = f"; one round in {step}" if step > 1 else ""
     axes.set_xlabel(f"percent from the benchmark's median; straight to 1%, logarithmic beyond{thinned}")
     spoken = [f"{m.benchmark}: {min(d):+.1f}% to {max(d):+.1f}%" for m in drawn if (d := _deviations(shown, m))]
     return _svg(figure, name, "All rounds of all benchmarks, as distance from the median", "; ".join(spoken))

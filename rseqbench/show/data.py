@@ -1,4 +1,4 @@
-"""CSV and JSON: complete, unrounded, with stable keys and a schema version. docs/formats.md lists the keys."""
+"""CSV and JSON: complete, unrounded, with stable keys and a schema version."""
 
 from __future__ import annotations
 

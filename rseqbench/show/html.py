@@ -93,6 +93,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "facts": of_run.facts(header.machines),
         "commands": _commands(shown),
         "downloads": list(_downloads(shown)),
+        "too_many_rounds": len(shown.frame) > _MOST_ROUNDS,
         "style": Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8")),
     }
 
@@ -103,7 +104,7 @@ def _figures(shown: Contents) -> list[Figure]:
             "speedups",
             "Speed-ups: measured, claimed, and over what is in use today",
             "Right of the dashed line rseq is faster; the bar through a dot is its interval, and a claim counts as "
-            "reproduced where that bar touches the grey band around the claim's mark. "
+            "reproduced where that bar touches the grey band around the claim's mark (equality: lies within it). "
             "Hollow squares answer another question: how much faster rseq is than what one would write today.",
             Markup(charts.speedups(shown, "speedups")),
         ),

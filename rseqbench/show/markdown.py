@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from rseqbench.show.grids import Cell, Grid
 
 _ACTIVE = re.compile(r"([\\`*\[\]|~#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
+_MENTION = re.compile(r"(?<![A-Za-z0-9])@")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def document(grids: Iterable[Grid], *paragraphs: str) -> str:
@@ -34,4 +35,5 @@ def _line(cells: Iterable[Cell]) -> str:
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is: no markup, no HTML, no mention of a user."""
-    return "".join(_ENTITIES.get(char, char) for char in _ACTIVE.sub(r"\\\1", text))
+    plain = "".join(_ENTITIES.get(char, char) for char in _ACTIVE.sub(r"\\\1", text))
+    return _MENTION.sub("&#64;", plain)

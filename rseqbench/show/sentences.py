@@ -19,7 +19,7 @@ def measured_where(header: Header, benchmarks: int) -> str:
     if any(machine.timing == "published" for machine in header.machines):
         return words.line(f"{benchmarks} values as the patch message printed them, of {where}.")
     rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
-    cpus = f", on CPU {', '.join(map(str, plan.cpus))}" if plan.cpus else ""
+    cpus = f", on CPU {' and '.join(map(str, plan.cpus))}" if plan.cpus else ""
     how = f"{rounds} each by engine {plan.engine}{cpus}"
     return words.line(f"{benchmarks} benchmarks on {where}; {how}; finished {header.finished or 'at an unknown time'}.")
 
@@ -83,9 +83,12 @@ def _verdict(one: Judged, ratio: Estimate, emulated: bool) -> str:
         return f"{group}: {slow} takes {value} times {what} {fast}; the patch said that they cost the same"
     if emulated:
         return f"{group}: {slow} takes {value} times the instructions of {fast}{net}; {said} in time"
-    if ratio.low is not None and ratio.low <= 1 and ratio.high is not None and ratio.high >= 1:
+    if ratio.low is None or ratio.high is None:
+        looks = f"{words.estimate(ratio).value} times faster than {slow}{net}"
+        return f"{group}: {fast} looks {looks}, but {ratio.n} rounds give no interval; {said}"
+    if ratio.low <= 1 <= ratio.high:
         return f"{group}: no difference resolved between {fast} and {slow}, {value}{net}; {said}"
-    if ratio.high is not None and ratio.high < 1:
+    if ratio.high < 1:
         return f"{group}: {fast} is slower than {slow}, {value} times its speed{net}; {said}"
     return f"{group}: {fast} is {value} times faster than {slow}{net}; {said}"
 

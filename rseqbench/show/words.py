@@ -21,6 +21,7 @@ ICONS = {
 NOTHING = "-"  # a cell without a value
 _MOST_DIGITS = 5  # significant digits of a value whose interval is narrower than anybody needs
 _NO_INTERVAL_DIGITS = 3
+_MOST_DECIMALS = 4  # a tenth of a picosecond is below anything a round resolves, and so is a ratio's 0.01%
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,12 @@ def unit(name: str) -> str:
 def estimate(number: Estimate, suffix: str = "") -> Printed:
     """Print a value and its interval, as precisely as the interval's half width deserves: "0.62 (0.61 .. 0.63)".
 
-    `suffix` goes behind the value only. Too few rounds for an interval are said in the interval's place.
+    `suffix` goes behind the value only. Where there are too few rounds for an interval, their number takes its place.
     """
     places = _decimals(number)
     value = _fixed(number.value, places) + suffix
     if number.low is None or number.high is None:
-        return Printed(value, f"no interval, {number.n} rounds" if number.n > 1 else "")
+        return Printed(value, f"{number.n} rounds" if number.n > 1 else "")
     return Printed(value, f"{_fixed(number.low, places)} .. {_fixed(number.high, places)}")
 
 
@@ -118,9 +119,9 @@ def _decimals(number: Estimate) -> int:
     size = _exponent(number.value)
     most = _MOST_DIGITS - 1 - size
     if number.low is None or number.high is None:
-        return max(0, _NO_INTERVAL_DIGITS - 1 - size)
+        return min(_MOST_DECIMALS, max(0, _NO_INTERVAL_DIGITS - 1 - size))
     half = (number.high - number.low) / 2
-    return max(0, most if half <= 0 else min(most, -_exponent(half)))
+    return min(_MOST_DECIMALS, max(0, most if half <= 0 else min(most, -_exponent(half))))
 
 
 def _exponent(value: float) -> int:

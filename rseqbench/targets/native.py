@@ -147,6 +147,8 @@ class Native:
         if running is None or not running.alive:
             if self._built is None:
                 raise TargetError("the target is not entered")
+            if running is not None:
+                running.stop()
             worker = Worker(self._built.path, registration.value, _environment(registration.value))
             got = worker.hello["registration"]
             if got != registration:
@@ -197,7 +199,8 @@ class Worker:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(OSError):  # a request that a dead worker did not take is still in the pipe
+                    pipe.close()
 
     def _read(self, timeout_s: float) -> Any:
         answer = json.loads(self._line(timeout_s))
@@ -238,19 +241,22 @@ def _environment(registration: str) -> dict[str, str]:
 
 def _concluded(benchmark: Benchmark, threads: int, answers: list[dict[str, Any]]) -> Check:
     aborts = sum(answer["aborts"] for answer in answers)
+    disturbances = sum(answer["disturbances"] for answer in answers)
     passed = all(answer["passed"] for answer in answers)
     missing = ""
     if benchmark.sequence and not aborts:
         missing = "no abort was taken"
     elif benchmark.shared and len(os.sched_getaffinity(0)) == 1:
         missing = "only one CPU, so no migration"
+    elif benchmark.shared and not disturbances:
+        missing = "over before anything disturbed it"
     return Check(
         benchmark=benchmark.name,
         passed=passed,
         threads=threads,
         operations=sum(answer["operations"] for answer in answers),
         aborts=aborts,
-        disturbances=sum(answer["disturbances"] for answer in answers),
+        disturbances=disturbances,
         exercised=not missing,
         message=answers[-1]["message"] or missing,
         trivial=benchmark.trivial,

@@ -106,7 +106,9 @@ def test_bad_input_is_one_line_and_exit_code_2(call, folder, arguments, words):
     assert sorted(folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("arguments", [("compare", "a"), ("compare", "a", "b", "--fail-above", "-1"), ("claims", "--format", "x")])
+@pytest.mark.parametrize(
+    "arguments", [("compare", "a"), ("compare", "a", "b", "--fail-above", "-1"), ("claims", "--format", "x")]
+)
 def test_misuse_is_exit_code_2(call, arguments):
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")

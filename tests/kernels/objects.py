@@ -42,8 +42,8 @@ class Instruction:
 
     @property
     def goes_to(self):
-        """The address of a jump that stays in the file, else None."""
-        target = re.search(r"\b([0-9a-f]+) <", self.text)
+        """The address that a jump names, else None."""
+        target = re.match(r"\S+ (?:\w+, )?([0-9a-f]+) <", self.text)
         return int(target[1], 16) if target else None
 
 

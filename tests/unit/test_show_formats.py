@@ -129,7 +129,9 @@ def test_data_formats_hold_the_numbers_that_text_shows(laptop):
             if record["net"] is not None:
                 assert near(row[2].value, record["net"])
             for key in ("gross", "gross_low", "gross_high", "net", "net_low", "net_high"):
-                assert line[key] == "" if record[key] is None else float(line[key]) == pytest.approx(record[key], rel=1e-5)
+                assert (
+                    line[key] == "" if record[key] is None else float(line[key]) == pytest.approx(record[key], rel=1e-5)
+                )
             assert (line["registration"], line["check"], line["unit"]) == (row[3], row[5], "ns/op")
 
 
@@ -271,7 +273,9 @@ def test_no_csv_cell_can_start_a_formula(start):
     assert row == {"schema": "1", "label": f"'{start.strip()}1+1", "value": "-1.5", "empty": "", "yes": "true"}
 
 
-@pytest.mark.parametrize("text", ["a|b", "*a*", "_a_", "`a`", "[a](b)", "<b>", "# a", "~~a~~", "a\\", "@user", "![a](b)"])
+@pytest.mark.parametrize(
+    "text", ["a|b", "*a*", "_a_", "`a`", "[a](b)", "<b>", "# a", "~~a~~", "a\\", "@user", "![a](b)"]
+)
 def test_markdown_shows_what_it_was_given(text):
     escaped = markdown.escape(text)
     assert escaped != text

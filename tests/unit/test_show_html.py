@@ -179,12 +179,12 @@ def test_emulation_never_shows_its_numbers_as_time(emulated):
     text = html.page(emulated)
     measured = text[text.index('id="measured"') : text.index('id="checks"')]
     assert "instructions/op with loop" in measured
-    assert "ns/op" not in measured
+    assert not re.search(r"\bns/op", measured)
     drawn = charts.reading_cpu(emulated)
     assert "instructions/op" in drawn
-    assert "ns/op" not in drawn
+    assert not re.search(r"\bns/op", drawn)
     assert "printed in the patch" not in drawn
-    assert "reproduced" not in re.findall(r'data-word="([^"]*)"', text)
+    assert "reproduced" not in re.findall(r'data-word="([^"]*)"', text.partition("</style>")[2])
 
 
 def test_a_long_run_stays_small_and_says_what_it_left_out(tmp_path):
@@ -192,9 +192,9 @@ def test_a_long_run_stays_small_and_says_what_it_left_out(tmp_path):
     big = shown(tmp_path, Simulation(rounds=200, values=1, threads=threads))
     text = html.page(big)
     assert len(text.encode()) < 1_000_000
-    assert "every 2th round" not in text
     assert "one round in 2" in text
     assert "rounds.csv" not in text
+    assert "too many for a page" in text
 
 
 def test_how_to_reproduce_is_there(laptop):
@@ -213,7 +213,7 @@ def test_the_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", full)
-    with pytest.raises(ResultsError, match="cannot write .*No space left on device"):
+    with pytest.raises(ResultsError, match=r"cannot write .*No space left on device"):
         html.write("two", path)
     assert path.read_text(encoding="utf-8") == "one"
     assert list(path.parent.iterdir()) == [path]

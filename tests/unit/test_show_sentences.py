@@ -35,13 +35,22 @@ def test_equality_is_said_as_equality(laptop):
 
 @pytest.mark.parametrize(
     ("cost", "words"),
-    [(0.62 * 0.5, "rseq is slower than getcpu+atomic, 0.5"), (0.62, "no difference resolved between rseq and getcpu+atomic")],
+    [
+        (0.62 * 0.5, "rseq is slower than getcpu+atomic, 0.5"),
+        (0.62, "no difference resolved between rseq and getcpu+atomic"),
+    ],
 )
 def test_no_gain_is_never_said_to_be_one(tmp_path, cost, words):
     costs = {**COSTS, "counter/getcpu_atomic": cost}
     said = shown(tmp_path, Simulation(rounds=12, costs=costs)).sentences[0]
     assert said.startswith(f"counter: {words}")
     assert "faster" not in said
+
+
+def test_without_an_interval_nothing_is_claimed(tmp_path):
+    said = shown(tmp_path, Simulation(rounds=3)).sentences[0]
+    assert said.startswith("counter: rseq looks 8.")
+    assert said.endswith("but 3 rounds give no interval; the patch said 7.7")
 
 
 def test_emulation_speaks_of_instructions(tmp_path):
@@ -79,7 +88,9 @@ def test_a_fact_that_limits_the_result_is_said(laptop, facts, words):
     assert any(words in text for text in limits.limits(header(laptop, **facts), CONFIDENCE))
 
 
-@pytest.mark.parametrize("facts", [{}, {"load_1min": 0.4}, {"load_1min": 5.0, "cpus": 64}, {"load_1min": "?"}, {"virtual": ""}])
+@pytest.mark.parametrize(
+    "facts", [{}, {"load_1min": 0.4}, {"load_1min": 5.0, "cpus": 64}, {"load_1min": "?"}, {"virtual": ""}]
+)
 def test_a_quiet_machine_has_no_limits(laptop, facts):
     assert limits.limits(header(laptop, **facts), CONFIDENCE) == ()
 
