@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,7 +21,7 @@ from rseqbench import build, facts
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.model import Benchmark, Case, Check, Machine, Plan, Registration
+from rseqbench.model import Benchmark, Case, Check, Chunk, GatedRound, Machine, Plan, Registration
 from rseqbench.plan import parse_cpus
 
 _TUNABLE = "glibc.pthread.rseq"
@@ -39,6 +40,7 @@ class Native:
                 "native is the only target there is so far; run it on such a machine",
             )
         self._arch = arch
+        self._preload = ["pyperf"] if options.engine == "pyperf" or max(options.threads) > 1 else []
         self._wanted = options.registration
         isolated = facts.cpu_list(facts.isolated_cpus() or "") or ()
         self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
@@ -49,7 +51,7 @@ class Native:
     def __enter__(self) -> Self:
         """Compile what is not compiled yet and start a first worker."""
         self._built = build.extension(self._arch)
-        worker = Worker(self._built.path, self._wanted, _environment(self._wanted))
+        worker = Worker(self._built.path, self._wanted, self._preload)
         self._hello = worker.hello
         self._workers[Registration(worker.hello["registration"])] = worker
         return self
@@ -65,6 +67,11 @@ class Native:
         for worker in self._workers.values():
             worker.stop()
         self._workers.clear()
+
+    @property
+    def arch(self) -> str:
+        """The name of this machine's architecture."""
+        return self._arch.name
 
     def machine(self) -> Machine:
         """Say what this machine is."""
@@ -141,13 +148,40 @@ class Native:
         text = self._worker(case.registration).ask(request, _MEASURE_TIMEOUT_S)
         return pyperf.Benchmark.loads(text)
 
+    def calibrate(self, benchmarks: Sequence[str], chunk_ns: int) -> dict[str, int]:
+        """Return how many operations of each benchmark last `chunk_ns`. Raises TargetError when one fails."""
+        request = {"do": "calibrate", "kernels": list(benchmarks), "chunk_ns": chunk_ns}
+        found: dict[str, int] = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
+        return found
+
+    def gate(
+        self, benchmarks: Sequence[str], loops: Sequence[int], plan: Plan, options: Mapping[str, int]
+    ) -> GatedRound:
+        """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
+        request = {"do": "gate", "kernels": list(benchmarks), "loops": list(loops), "cpu": plan.cpus[0], **options}
+        answer = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
+        per_tick = answer["ns_per_tick"]
+        chunks: list[list[Chunk]] = [[] for _ in benchmarks]
+        for slot, disturbed, before, after, ticks, aborts in answer["chunks"]:
+            value = ticks * per_tick / loops[slot]
+            chunks[slot].append(Chunk(value, before, after, bool(disturbed), aborts))
+        return GatedRound(
+            chunks=tuple(map(tuple, chunks)),
+            fastest=answer["fastest"],
+            resolution=answer["resolution"],
+            ns_per_tick=per_tick,
+            inside=answer["inside"] * per_tick / answer["ns"],
+            waits=answer["waits"],
+            registration=self.registration().value,
+        )
+
     def _worker(self, registration: Registration) -> Worker:
         """Return a running worker whose registration really is the given one."""
         running = self._workers.get(registration)
         if running is None or not running.alive:
             if self._built is None:
                 raise TargetError("the target is not entered")
-            worker = Worker(self._built.path, registration.value, _environment(registration.value))
+            worker = Worker(self._built.path, registration.value, self._preload)
             got = worker.hello["registration"]
             if got != registration:
                 worker.stop()
@@ -159,13 +193,13 @@ class Native:
 class Worker:
     """A running `rseqbench.worker`, in a session of its own so that it can be stopped with all it started."""
 
-    def __init__(self, module: Path, registration: str, environment: dict[str, str]) -> None:
+    def __init__(self, module: Path, registration: str, preload: Sequence[str] = ()) -> None:
         """Start it and wait for its hello. Raises TargetError when it cannot have the registration."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rseqbench.worker", str(module), registration],
+            [sys.executable, "-m", "rseqbench.worker", str(module), registration, *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment,
+            env=_environment(registration),
             start_new_session=True,
         )
         self._buffer = b""
