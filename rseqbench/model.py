@@ -115,6 +115,34 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Chunk:
+    """One timed chunk of a gated round: ns/op, what the probes took (ticks), whether it was disturbed, its aborts."""
+
+    value: float
+    before: int
+    after: int
+    disturbed: bool
+    aborts: int
+
+
+@dataclass(frozen=True)
+class GatedRound:
+    """What a target answers to a gated round: the chunks of each benchmark asked for, in the same order.
+
+    `fastest` is the fastest probe and `resolution` the clock's smallest step, both in ticks of `ns_per_tick`;
+    `inside` is the share of the round that was spent in timed chunks.
+    """
+
+    chunks: tuple[tuple[Chunk, ...], ...]
+    fastest: int
+    resolution: int
+    ns_per_tick: float
+    inside: float
+    waits: int
+    registration: str
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A number with its interval: `n` rounds went in, `coverage` is what the interval promises.
 

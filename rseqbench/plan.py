@@ -11,8 +11,6 @@ from rseqbench.errors import UsageError
 from rseqbench.facts import cpu_list
 from rseqbench.model import BASELINE, Benchmark, Case, Plan, Registration, Skip
 
-ENGINES = ("pyperf",)  # how a value is taken; its name is stored with every value
-
 
 def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str]) -> list[Benchmark]:
     """Return the benchmarks that the patterns name: "all", a group, group/method, or with * and ?.
@@ -45,10 +43,8 @@ def make(
     """Plan a run. `registration` is what a process of the target has by default; `cpus` are the CPUs to pin to.
 
     A benchmark that cannot run, or not with so many threads, becomes a Skip that says why. Raises UsageError for an
-    unknown benchmark or engine.
+    unknown benchmark.
     """
-    if options.engine not in ENGINES:
-        raise unknown("engine", options.engine, ENGINES)
     cases: list[Case] = []
     skips: list[Skip] = []
     for benchmark in select(benchmarks, options.benchmarks):

@@ -6,19 +6,22 @@ the round that was under way.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pyperf
 
 from rseqbench import plan as planning
 from rseqbench.config import CheckOptions
+from rseqbench.engines import Engine
 from rseqbench.errors import CheckError, TargetError
 from rseqbench.model import Benchmark, Case, Check, Skip
 from rseqbench.results import Header, Unfinished
 from rseqbench.targets import Target
 
+MOST_VOID = 0.3  # of the rounds; a case void in more has no number, whatever the others say
 _FAILED = "failed in every round"
 
 
@@ -54,12 +57,7 @@ class RoundDone:
 Event = Checked | Measured | RoundDone
 
 
-@dataclass
-class _Loops:
-    """What is known of each case while the rounds go on: its calibrated loops, and its failures by round."""
-
-    loops: dict[Case, int] = field(default_factory=dict)
-    failures: dict[Case, dict[int, str]] = field(default_factory=dict)
+Failures = dict[Case, dict[int, str]]  # why a case was void, by round
 
 
 def check(target: Target, benchmarks: Sequence[Benchmark], options: CheckOptions) -> Iterator[Checked]:
@@ -69,7 +67,7 @@ def check(target: Target, benchmarks: Sequence[Benchmark], options: CheckOptions
         yield Checked(target.check(benchmark, options), done, len(available))
 
 
-def run(target: Target, unfinished: Unfinished, options: CheckOptions) -> Iterator[Event]:
+def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOptions) -> Iterator[Event]:
     """Do what is left of an unfinished run: its checks, if they were not done, and its missing rounds.
 
     A case whose check fails is not timed; a case that fails in a round is void in that round. Both are written into
@@ -80,21 +78,31 @@ def run(target: Target, unfinished: Unfinished, options: CheckOptions) -> Iterat
     cases = _exact_cases(unfinished)
     plan = unfinished.header.plan
     missing = [number for number in range(plan.rounds) if number not in unfinished.rounds()]
-    known = _Loops()
-    done = 0
+    failures: Failures = {}
+    done, of = 0, len(missing) * len(cases)
+    engine.prepare(target, plan, cases)
     for number in missing:
+        begin = time.monotonic()
         target.new_round()
         suite: list[pyperf.Benchmark] = []
-        for case in planning.order(plan, number, cases):
-            failure = _one(target, unfinished, case, number, known, suite)
+        for taken in engine.round(target, plan, number, planning.order(plan, number, cases)):
             done += 1
-            yield Measured(case, number, failure, done, len(missing) * len(cases))
+            if taken.bench is None:
+                failures.setdefault(taken.case, {})[number] = taken.failure
+            else:
+                suite.append(taken.bench)
+            yield Measured(taken.case, number, taken.failure, done, of)
         if not suite:
-            reasons = sorted({reason for found in known.failures.values() for reason in found.values()})
-            raise TargetError(f"round {number + 1}: nothing could be measured: {reasons[0]}")
+            raise TargetError(f"round {number + 1}: nothing could be measured: {_first(failures)}")
         unfinished.save_round(number, pyperf.BenchmarkSuite(suite))
-        yield RoundDone(number, plan.rounds - len(missing) + missing.index(number) + 1, plan.rounds)
-    _note_failures(unfinished, known)
+        yield RoundDone(number, len(unfinished.rounds()), plan.rounds)
+        if number != missing[-1]:
+            time.sleep(max(0.0, begin + engine.pause_s() - time.monotonic()))
+    _note_failures(unfinished, failures)
+
+
+def _first(failures: Failures) -> str:
+    return next(reason for found in failures.values() for reason in found.values())
 
 
 def _checks(target: Target, unfinished: Unfinished, options: CheckOptions) -> Iterator[Checked]:
@@ -125,31 +133,17 @@ def _exact_cases(unfinished: Unfinished) -> list[Case]:
     return exact
 
 
-def _one(
-    target: Target, unfinished: Unfinished, case: Case, number: int, known: _Loops, suite: list[pyperf.Benchmark]
-) -> str:
-    """Measure one case of one round into `suite`, calibrating it at first sight; return why it failed, or nothing."""
-    plan = unfinished.header.plan
-    try:
-        if case not in known.loops:
-            calibration = target.measure(case, plan, number, 0)
-            known.loops[case] = calibration.get_runs()[0].get_loops()
-        bench = target.measure(case, plan, number, known.loops[case])
-    except TargetError as error:
-        known.failures.setdefault(case, {})[number] = error.message
-        return error.message
-    suite.append(bench)
-    return ""
-
-
-def _note_failures(unfinished: Unfinished, known: _Loops) -> None:
-    """Write into the header which cases were void in which rounds; void in all, a case is a skip with its reason."""
+def _note_failures(unfinished: Unfinished, failures: Failures) -> None:
+    """Write into the header which cases were void in how many rounds; void in too many, a case has no number."""
     header = unfinished.header
     notes, skips = list(header.notes), list(header.plan.skips)
-    for case, found in known.failures.items():
+    for case, found in failures.items():
         reason = next(iter(found.values()))
-        if len(found) == header.plan.rounds:
-            skips.append(Skip(case.benchmark, case.threads, f"{_FAILED}: {reason}"))
+        if len(found) > MOST_VOID * header.plan.rounds:
+            word = (
+                _FAILED if len(found) == header.plan.rounds else f"void in {len(found)} of {header.plan.rounds} rounds"
+            )
+            skips.append(Skip(case.benchmark, case.threads, f"{word}: {reason}"))
         else:
             notes.append(f"{case.id}: void in {len(found)} of {header.plan.rounds} rounds: {reason}")
     finished = datetime.now(UTC).isoformat(timespec="seconds")

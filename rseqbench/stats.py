@@ -18,16 +18,27 @@ from rseqbench.model import Estimate
 Floats = NDArray[np.float64]
 
 
-def round_value(values: Sequence[float]) -> float:
-    """Reduce the values that one process measured in one round to the round's value.
+FEWEST_CHUNKS = 8  # below that, a quarter of the chunks is too few to mean anything
+_LOW = 0.25
 
-    This is the one place that decides what a value is: the median, because a preemption inside one value then moves
-    nothing (mean, minimum and quantiles were compared on a loaded machine; docs/method.md).
-    Raises ValueError where there is no value.
+
+def quantile(values: Sequence[float], share: float = _LOW) -> float:
+    """Return the smallest value that at least `share` of the values do not exceed; by default the lower quartile."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def round_value(values: Sequence[float], engine: str) -> float:
+    """Reduce the values that one process took in one round to the round's value.
+
+    This is the one place that decides what a value is. Gated chunks have no disturbance in them, but a kernel may run
+    in two modes of its own between which a median jumps: the lower quartile. Plain pyperf values may have a preemption
+    in them, which a median does not feel. Both were compared with mean, minimum and other quantiles on a loaded machine
+    (docs/method.md). Raises ValueError where there are no values, or too few chunks.
     """
-    if not values:
-        raise ValueError("a round without values has no value")
-    return float(np.median(np.asarray(values, dtype=np.float64)))
+    if not values or (engine == "gated" and len(values) < FEWEST_CHUNKS):
+        raise ValueError(f"{len(values)} values are too few for a round of engine {engine}")
+    return quantile(values) if engine == "gated" else float(np.median(np.asarray(values, dtype=np.float64)))
 
 
 @lru_cache(maxsize=256)

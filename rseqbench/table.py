@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ COLUMNS: dict[str, str] = {
     "values": "int64",  # raw values behind it
     "loops": "int64",
     "aborts": "int64",  # rseq aborts while it was timed
+    "busy": "float64",  # the same as value with a neighbour on the core; NaN where that was not seen
 }
 
 _NS_PER_SECOND = 1e9
@@ -65,12 +67,13 @@ def build(runs: Iterable[Run]) -> pd.DataFrame:
 
 def _records(run: Run) -> Iterable[dict[str, Any]]:
     timing = {machine.arch: machine.timing for machine in run.header.machines}
+    void = {(skip.benchmark, skip.threads) for skip in run.header.plan.skips}
     for benchmark in run.suite:
         scale, unit = (_NS_PER_SECOND, "ns") if benchmark.get_unit() == "second" else (1.0, "instructions")
         for raw in benchmark.get_runs():
-            if not raw.values:
-                continue
             meta = raw.get_metadata()
+            if not raw.values or (meta.get("benchmark"), meta.get("threads")) in void:
+                continue
             try:
                 yield {
                     "label": run.label,
@@ -82,10 +85,11 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                     "engine": meta["engine"],
                     "unit": unit,
                     "round": meta["round"],
-                    "value": stats.round_value(raw.values) * scale,
+                    "value": stats.round_value(raw.values, meta["engine"]) * scale,
                     "values": len(raw.values),
                     "loops": raw.get_loops(),
                     "aborts": meta["aborts"],
+                    "busy": meta.get("busy_ns", math.nan),
                 }
             except KeyError as error:
                 raise ResultsError(f"{run.folder}: pyperf.json lacks {error} for {benchmark.get_name()!r}") from error

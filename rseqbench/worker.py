@@ -1,23 +1,21 @@
 """The process that holds the compiled kernels: says hello, then does what it is asked, each thing in a fork of its own.
 
-Started by a target as `python -m rseqbench.worker MODULE.so REGISTRATION`, with the environment that makes the wanted
-registration possible; talks JSON, one object a line, over stdin and stdout. The fork makes every measurement a fresh
-process at the cost of milliseconds, and a kernel that dies takes nobody along.
+Started by a target as `python -m rseqbench.worker MODULE.so REGISTRATION [PRELOAD]...`, with the environment that makes
+the wanted registration possible; talks JSON, one object a line, over stdin and stdout. The fork makes every measurement
+a fresh process at the cost of milliseconds, and a kernel that dies takes nobody along.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.util
 import json
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
-
-import pyperf
 
 # The flags of kernels/include/kernel.h.
 _NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED, _TRIVIAL = 0x01, 0x04, 0x08, 0x10, 0x20, 0x40
@@ -92,6 +90,32 @@ class Kernels:
         """Return the function that pyperf times."""
         return TimeFunction(self, self.number(name), threads, cpus)
 
+    def calibrate(self, names: list[str], chunk_ns: int) -> dict[str, int]:
+        """Return for each kernel how many operations last `chunk_ns`. Raises RuntimeError where that fails."""
+        found = {}
+        message = self.ffi.new("char[256]")
+        for name in names:
+            found[name] = int(self.lib.host_calibrate(self.number(name), chunk_ns, message))
+            if not found[name]:
+                raise RuntimeError(f"{name}: {self.text(message)}")
+        return found
+
+    def gate(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run a gated round; see host_gate() in kernels/core/host.h. A chunk is a list of its fields in their order."""
+        count, capacity = len(request["kernels"]), request["capacity"]
+        numbers = self.ffi.new("unsigned int[]", [self.number(name) for name in request["kernels"]])
+        loops = self.ffi.new("uint64_t[]", request["loops"])
+        chunks = self.ffi.new("struct host_chunk[]", capacity)
+        out = self.ffi.new("struct host_round *")
+        options = [request[key] for key in ("cpu", "wanted", "fastest", "limit_ms", "seed")]
+        if self.lib.host_gate(numbers, loops, count, *options, chunks, capacity, out):
+            raise RuntimeError(self.text(out.message))
+        return {
+            "chunks": [[c.slot, c.disturbed, c.before, c.after, c.ticks, c.aborts] for c in chunks[0 : out.chunks]],
+            "ns_per_tick": out.ns_per_tick,
+            **{key: int(getattr(out, key)) for key in ("waits", "fastest", "ns", "inside", "resolution")},
+        }
+
     def text(self, pointer: Any) -> str:
         """Return a C string, empty for NULL."""
         return "" if pointer == self.ffi.NULL else self.ffi.string(pointer).decode(errors="replace")
@@ -123,6 +147,8 @@ def measure(kernels: Kernels, request: dict[str, Any], registration: str) -> str
 
     With `loops` 0 the run is a calibration: it finds out how many operations last `min_time`.
     """
+    import pyperf  # noqa: PLC0415 - main() has it loaded already where it will be needed
+
     function = kernels.time(request["kernel"], request["threads"], request["cpus"])
     cpus = ",".join(map(str, request["cpus"][: request["threads"]]))
     arguments = [
@@ -144,7 +170,9 @@ def measure(kernels: Kernels, request: dict[str, Any], registration: str) -> str
     return json.dumps(json.loads(_dumped(bench)), separators=(",", ":"))
 
 
-def _dumped(bench: pyperf.Benchmark) -> str:
+def _dumped(bench: Any) -> str:
+    import tempfile  # noqa: PLC0415 - as above
+
     with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
         bench.dump(file)
         file.seek(0)
@@ -188,6 +216,21 @@ def _answer_and_exit(work: Any, write: int) -> NoReturn:
     os._exit(code)
 
 
+def _serve(kernels: Kernels, request: dict[str, Any], registration: str) -> Any:
+    match request["do"]:
+        case "check":
+            options = {key: request[key] for key in ("threads", "loops", "wanted", "stress")}
+            return kernels.check(request["kernel"], **options)
+        case "calibrate":
+            return kernels.calibrate(request["kernels"], request["chunk_ns"])
+        case "gate":
+            return kernels.gate(request)
+        case "measure":
+            return measure(kernels, request, registration)
+        case unknown:
+            raise RuntimeError(f"cannot do {unknown!r}")
+
+
 def _die_with_parent() -> None:
     """Ask Linux to kill this process when its parent dies, however that happens (prctl(2), PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
@@ -204,13 +247,11 @@ def main(arguments: list[str]) -> int:
         print(json.dumps({"error": str(error)}), flush=True)
         return 1
     print(json.dumps({"result": hello}), flush=True)
+    for name in arguments[2:]:
+        importlib.import_module(name)  # once here instead of in every fork
     for line in sys.stdin:
         request = json.loads(line)
-        if request["do"] == "check":
-            options = {key: request[key] for key in ("threads", "loops", "wanted", "stress")}
-            answer = _in_a_fork(lambda r=request, o=options: kernels.check(r["kernel"], **o))
-        else:
-            answer = _in_a_fork(lambda r=request: measure(kernels, r, hello["registration"]))
+        answer = _in_a_fork(lambda r=request: _serve(kernels, r, hello["registration"]))
         print(json.dumps(answer), flush=True)
     return 0
 

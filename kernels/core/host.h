@@ -40,6 +40,26 @@ struct host_time {
 	char message[256];
 };
 
+/* One chunk of a gated round, in the order in which they ran. */
+struct host_chunk {
+	uint32_t slot; /* which of the kernels asked for */
+	uint32_t disturbed; /* 1: Linux ran something else meanwhile */
+	uint32_t before, after; /* what the probes took, in ticks */
+	uint32_t ticks; /* what the chunk took, the clock's own cost taken off */
+	uint32_t aborts;
+};
+
+struct host_round {
+	uint64_t chunks; /* how many were written */
+	uint64_t waits; /* times that a busy core was given up for a moment */
+	uint64_t fastest; /* the fastest probe, in ticks */
+	uint64_t ns; /* how long the round took */
+	uint64_t inside; /* of that, ticks spent inside chunks, warm-ups and probes excluded */
+	double ns_per_tick;
+	uint64_t resolution; /* the clock's smallest step, in ticks */
+	char message[256];
+};
+
 int host_start(const char *registration, char message[256]);
 void host_rseq(struct host_rseq *out);
 unsigned int host_count(void);
@@ -50,5 +70,15 @@ int host_check(unsigned int kernel, unsigned int threads, uint64_t loops, uint64
 /* `loops` operations in each of the threads, pinned to the CPUs of the list in turn. */
 int host_time(unsigned int kernel, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count,
 	      struct host_time *out);
+/* How many operations of a kernel last `ns` on a core that is ours, by its fastest trial; 0 on failure. */
+uint64_t host_calibrate(unsigned int kernel, uint64_t ns, char message[256]);
+/*
+ * A gated round: chunks of `loops[i]` operations of each of the `count` kernels, in an order that `seed` shuffles anew
+ * in every pass, until each has `wanted` chunks between two probes of at most 115% of `fastest` ticks (0: of the
+ * fastest seen), or `limit_ms` are over, or `capacity` chunks are written.
+ */
+int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int count, int cpu, unsigned int wanted,
+	      uint64_t fastest, uint64_t limit_ms, uint64_t seed, struct host_chunk *chunks, uint64_t capacity,
+	      struct host_round *out);
 
 #endif

@@ -76,6 +76,12 @@ static void freelist_teardown(void)
 	free(blocks);
 }
 
+static void forget(void)
+{
+	for (unsigned int i = 0; i < block_count; i++)
+		blocks[i].seen = false;
+}
+
 static const char *see(struct block *block, unsigned int *found)
 {
 	if (block < blocks || block >= blocks + block_count)
@@ -93,6 +99,7 @@ static const char *verify_pointers(uint64_t operations)
 	unsigned int found = 0;
 
 	(void)operations;
+	forget();
 	for (unsigned int cpu = 0; cpu < possible_cpus() && !wrong; cpu++)
 		for (struct block *b = slot_of(cpu)->head; b && !wrong; b = wrong ? NULL : b->next)
 			wrong = see(b, &found);
@@ -107,6 +114,7 @@ static const char *verify_tagged(uint64_t operations)
 	unsigned int found = 0;
 
 	(void)operations;
+	forget();
 	for (unsigned int cpu = 0; cpu < possible_cpus() && !wrong; cpu++)
 		for (uint32_t n = (uint32_t)slot_of(cpu)->tagged; n && !wrong;
 		     n = wrong ? 0 : blocks[n - 1].next_tagged)

@@ -32,7 +32,7 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--values", type=click.IntRange(1, 10_000), help="Timed values per process, in place of the preset's.")
 @click.option("--arch", help="host, x86_64, arm32 or arm64.")
 @click.option("--target", help="Where to run; native is this machine.")
-@click.option("--engine", help="How a value is taken: pyperf.")
+@click.option("--engine", help="How a value is taken: gated or pyperf.")
 @click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something.")
 @click.option("--cpus", metavar="LIST", help="CPUs to pin to, such as 2 or 0,2-3; auto chooses.")
 @click.option("--registration", type=click.Choice(["auto", "glibc", "self"]), help="Who registers rseq.")
@@ -47,7 +47,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     Every benchmark is proved exact first. Ctrl-C keeps the finished rounds; --resume takes them up.
     """
-    from rseqbench import arches, targets
+    from rseqbench import arches, engines, targets
 
     state = ctx.find_object(State) or State(None)
     config = state.config()
@@ -60,6 +60,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     options = _options(config, chosen)
     label = chosen.get("label") or _free_label(store, options)
     store.ensure_free(label, given["force"])
+    engines.create(options.engine)
     with targets.create(arches.named(options.arch), options) as target:
         unfinished = _begin(target, config, options, chosen, label, store)
         _measure(target, unfinished, config, store)
@@ -136,12 +137,13 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
 
 def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> None:
     """Go through the rounds, store the run and print it. Exit code 1 if a benchmark failed its check or every round."""
-    from rseqbench import rounds
+    from rseqbench import engines, rounds
     from rseqbench.results import PATCH
     from rseqbench.show import contents, data, progress, terminal
 
     try:
-        progress.follow(rounds.run(target, unfinished, config.check))
+        engine = engines.create(unfinished.header.plan.engine)
+        progress.follow(rounds.run(target, unfinished, engine, config.check))
     except KeyboardInterrupt:
         header = unfinished.header
         click.echo(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -10,7 +10,7 @@ import pyperf
 
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions, unknown
-from rseqbench.model import Benchmark, Case, Check, Machine, Plan, Registration
+from rseqbench.model import Benchmark, Case, Check, GatedRound, Machine, Plan, Registration
 
 
 class Target(Protocol):
@@ -23,6 +23,10 @@ class Target(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave nothing behind: no process, no file."""
+
+    @property
+    def arch(self) -> str:
+        """The name of its architecture."""
 
     def machine(self) -> Machine:
         """Say what it is, and whether its time is real."""
@@ -44,6 +48,14 @@ class Target(Protocol):
 
     def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
         """Time a case for round `number` with `loops` operations a value; with 0 loops, calibrate them."""
+
+    def calibrate(self, benchmarks: Sequence[str], chunk_ns: int) -> dict[str, int]:
+        """Return how many operations of each benchmark last `chunk_ns` on a core of its own."""
+
+    def gate(
+        self, benchmarks: Sequence[str], loops: Sequence[int], plan: Plan, options: Mapping[str, int]
+    ) -> GatedRound:
+        """Run one gated round; `options` are those of host_gate() in kernels/core/host.h."""
 
 
 def _native(arch: Arch, options: RunOptions) -> Target:

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import select
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,10 +13,10 @@ from rseqbench import build, facts
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.model import Benchmark, Case, Check, Machine, Plan, Registration
+from rseqbench.model import Benchmark, Case, Check, Chunk, GatedRound, Machine, Plan, Registration
 from rseqbench.plan import parse_cpus
+from rseqbench.targets.workers import Worker
 
-_TUNABLE = "glibc.pthread.rseq"
 _MEASURE_TIMEOUT_S = 120.0
 _MOST_OPERATIONS = 2**31  # of all threads of a check together: ring_buffer numbers its payloads with 32 bits
 
@@ -39,6 +32,7 @@ class Native:
                 "native is the only target there is so far; run it on such a machine",
             )
         self._arch = arch
+        self._preload = ["pyperf"] if options.engine == "pyperf" or max(options.threads) > 1 else []
         self._wanted = options.registration
         isolated = facts.cpu_list(facts.isolated_cpus() or "") or ()
         self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
@@ -49,7 +43,7 @@ class Native:
     def __enter__(self) -> Self:
         """Compile what is not compiled yet and start a first worker."""
         self._built = build.extension(self._arch)
-        worker = Worker(self._built.path, self._wanted, _environment(self._wanted))
+        worker = Worker(self._built.path, self._wanted, self._preload)
         self._hello = worker.hello
         self._workers[Registration(worker.hello["registration"])] = worker
         return self
@@ -65,6 +59,11 @@ class Native:
         for worker in self._workers.values():
             worker.stop()
         self._workers.clear()
+
+    @property
+    def arch(self) -> str:
+        """The name of this machine's architecture."""
+        return self._arch.name
 
     def machine(self) -> Machine:
         """Say what this machine is."""
@@ -141,6 +140,33 @@ class Native:
         text = self._worker(case.registration).ask(request, _MEASURE_TIMEOUT_S)
         return pyperf.Benchmark.loads(text)
 
+    def calibrate(self, benchmarks: Sequence[str], chunk_ns: int) -> dict[str, int]:
+        """Return how many operations of each benchmark last `chunk_ns`. Raises TargetError when one fails."""
+        request = {"do": "calibrate", "kernels": list(benchmarks), "chunk_ns": chunk_ns}
+        found: dict[str, int] = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
+        return found
+
+    def gate(
+        self, benchmarks: Sequence[str], loops: Sequence[int], plan: Plan, options: Mapping[str, int]
+    ) -> GatedRound:
+        """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
+        request = {"do": "gate", "kernels": list(benchmarks), "loops": list(loops), "cpu": plan.cpus[0], **options}
+        answer = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
+        per_tick = answer["ns_per_tick"]
+        chunks: list[list[Chunk]] = [[] for _ in benchmarks]
+        for slot, disturbed, before, after, ticks, aborts in answer["chunks"]:
+            value = ticks * per_tick / loops[slot]
+            chunks[slot].append(Chunk(value, before, after, bool(disturbed), aborts))
+        return GatedRound(
+            chunks=tuple(map(tuple, chunks)),
+            fastest=answer["fastest"],
+            resolution=answer["resolution"],
+            ns_per_tick=per_tick,
+            inside=answer["inside"] * per_tick / answer["ns"],
+            waits=answer["waits"],
+            registration=self.registration().value,
+        )
+
     def _worker(self, registration: Registration) -> Worker:
         """Return a running worker whose registration really is the given one."""
         running = self._workers.get(registration)
@@ -149,94 +175,13 @@ class Native:
                 raise TargetError("the target is not entered")
             if running is not None:
                 running.stop()
-            worker = Worker(self._built.path, registration.value, _environment(registration.value))
+            worker = Worker(self._built.path, registration.value, self._preload)
             got = worker.hello["registration"]
             if got != registration:
                 worker.stop()
                 raise TargetError(f"a worker has rseq registered by {got}, not {registration.value} as chosen")
             self._workers[registration] = worker
         return self._workers[registration]
-
-
-class Worker:
-    """A running `rseqbench.worker`, in a session of its own so that it can be stopped with all it started."""
-
-    def __init__(self, module: Path, registration: str, environment: dict[str, str]) -> None:
-        """Start it and wait for its hello. Raises TargetError when it cannot have the registration."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "rseqbench.worker", str(module), registration],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            start_new_session=True,
-        )
-        self._buffer = b""
-        try:
-            self.hello: dict[str, Any] = self._read(_MEASURE_TIMEOUT_S)
-        except BaseException:
-            self.stop()
-            raise
-
-    def ask(self, request: dict[str, Any], timeout_s: float) -> Any:
-        """Send a request and return its result. Raises TargetError on failure or after `timeout_s` seconds."""
-        try:
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError as error:
-            raise TargetError(f"a worker process is gone ({error.strerror})") from error
-        return self._read(timeout_s)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still runs; one that died or timed out does not."""
-        return self._process.poll() is None
-
-    def stop(self) -> None:
-        """Kill the worker and every process it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):  # a request that a dead worker did not take is still in the pipe
-                    pipe.close()
-
-    def _read(self, timeout_s: float) -> Any:
-        answer = json.loads(self._line(timeout_s))
-        if "error" in answer:
-            raise TargetError(answer["error"])
-        return answer["result"]
-
-    def _line(self, timeout_s: float) -> bytes:
-        assert self._process.stdout is not None
-        deadline = time.monotonic() + timeout_s
-        while b"\n" not in self._buffer:
-            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                self.stop()
-                raise TargetError(f"a worker process did not answer within {timeout_s:g} s")
-            chunk = os.read(self._process.stdout.fileno(), 65536)
-            if not chunk:
-                raise TargetError(f"a worker process died ({_death(self._process)})")
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
-
-
-def _death(process: subprocess.Popen[bytes]) -> str:
-    code = process.wait()
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _environment(registration: str) -> dict[str, str]:
-    """Return our environment with the tunable that makes a registration possible (glibc 2.35 and newer)."""
-    environment = dict(os.environ)
-    if registration != "auto":
-        others = [t for t in environment.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
-        choice = f"{_TUNABLE}={int(registration == Registration.GLIBC)}"
-        environment["GLIBC_TUNABLES"] = ":".join([*others, choice])
-    return environment
 
 
 def _concluded(benchmark: Benchmark, threads: int, answers: list[dict[str, Any]]) -> Check:

@@ -9,11 +9,15 @@
 #error "kernels/arch/aarch64 is for AArch64 compilers"
 #endif
 
+#include <stdbool.h>
+
 #define RSEQ_SIG 0xd428bc00
 
 #define OP_SIGNATURE ".inst 0xd428bc00\n" /* brk #0x45e0: a stray jump traps */
 #define OP_ADDRESS(x) ".quad " x "\n\t"
 #define RSEQ_IMMEDIATE "rI" /* an addend: 12-bit immediate, or a register */
+
+#define ARCH_NOP_BYTES "4" /* the length of a nop */
 
 /* Announce the sequence: from here to 772, Linux restarts us at 773. Not part of the sequence itself. */
 #define OP_ARM(tmp)                                                                                                    \
@@ -62,6 +66,24 @@ static inline __attribute__((always_inline)) void arch_add(unsigned long *counte
 	unsigned long value;
 
 	__asm__ volatile("ldr %0, %1\n\tadd %0, %0, %2\n\tstr %0, %1" : "=&r"(value), "+m"(*counter) : "rI"(n));
+}
+
+/* The generic timer: one rate for the whole system, by architecture. */
+#define ARCH_HAS_CLOCK 1
+static inline bool arch_clock_steady(void)
+{
+	return true;
+}
+static inline __attribute__((always_inline)) unsigned long arch_clock_begin(void)
+{
+	unsigned long ticks;
+
+	__asm__ volatile("isb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(ticks) : : "memory");
+	return ticks;
+}
+static inline __attribute__((always_inline)) unsigned long arch_clock_end(void)
+{
+	return arch_clock_begin();
 }
 
 static inline __attribute__((always_inline)) void *arch_thread_pointer(void)

@@ -15,6 +15,8 @@
 #define OP_ADDRESS(x) ".word " x ", 0\n\t" /* the ABI's fields are 64 bits wide, low half first */
 #define RSEQ_IMMEDIATE "rI" /* an addend: 8-bit rotated immediate, or a register */
 
+#define ARCH_NOP_BYTES "4" /* the length of a nop */
+
 #ifdef __thumb__
 #define ARCH_PC_AHEAD "4" /* how far pc runs ahead of the instruction that reads it */
 #else

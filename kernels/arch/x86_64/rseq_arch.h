@@ -23,6 +23,8 @@
 #define OP_ADDRESS(x) ".quad " x "\n\t"
 #define RSEQ_IMMEDIATE "er" /* an addend: 32-bit signed immediate, or a register */
 
+#define ARCH_NOP_BYTES "1" /* the length of a nop */
+
 /* Announce the sequence: from here to 772, Linux restarts us at 773. Not part of the sequence itself. */
 #define OP_ARM(tmp)                                                                                                    \
 	"leaq 774b(%%rip), %[" #tmp "]\n\t" /* the descriptor */                                                       \
@@ -113,6 +115,31 @@ static inline __attribute__((always_inline)) unsigned int arch_cpu_rdtscp(void)
 
 	__asm__ volatile("rdtscp" : "=c"(aux) : : "eax", "edx");
 	return aux & 0xfff;
+}
+
+/* The time stamp counter, where it ticks at one rate in all states of the CPU (invariant TSC). */
+#define ARCH_HAS_CLOCK 1
+static inline bool arch_clock_steady(void)
+{
+	unsigned int a, b, c, d = 0;
+
+	return __get_cpuid(0x80000007, &a, &b, &c, &d) && d & (1u << 8);
+}
+static inline __attribute__((always_inline)) unsigned long arch_clock_begin(void)
+{
+	unsigned int low, high;
+
+	/* lfence: what stands before is done, and what stands behind waits. */
+	__asm__ volatile("lfence\n\trdtsc\n\tlfence" : "=a"(low), "=d"(high) : : "memory");
+	return (unsigned long)high << 32 | low;
+}
+static inline __attribute__((always_inline)) unsigned long arch_clock_end(void)
+{
+	unsigned int low, high;
+
+	/* rdtscp waits for all that stands before; the lfence keeps what stands behind from starting early. */
+	__asm__ volatile("rdtscp\n\tlfence" : "=a"(low), "=d"(high) : : "ecx", "memory");
+	return (unsigned long)high << 32 | low;
 }
 
 #define ARCH_HAS_GS 1

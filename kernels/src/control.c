@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/*
+ * control: the same code under several names, to see what the measuring itself makes of it.
+ *
+ * *_a and *_b are one function each: where they differ, the run raises false alarms. placed_* are copies of one loop,
+ * the per-CPU increment, that begin at different places within a cache line: what they differ by is what code
+ * placement alone may do, between any two kernels.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel.h"
+#include "sequences.h"
+
+#define SLOT_SHIFT 7
+
+static unsigned long cell __attribute__((aligned(128)));
+static char *slots;
+
+static void run_atomic(struct thread *self, unsigned long loops)
+{
+	(void)self;
+	for (; loops; loops--)
+		__atomic_fetch_add(&cell, 1, __ATOMIC_RELAXED);
+}
+
+KERNEL(atomic_a, .name = "control/atomic_a", .doc = "an atomic add, to be compared with itself", .flags = IS_TRIVIAL,
+       .run = run_atomic);
+KERNEL(atomic_b, .name = "control/atomic_b", .doc = "the same function again", .flags = IS_TRIVIAL, .run = run_atomic);
+
+static void run_syscall(struct thread *self, unsigned long loops)
+{
+	(void)self;
+	for (; loops; loops--)
+		syscall(SYS_getppid);
+}
+
+KERNEL(syscall_a, .name = "control/syscall_a", .doc = "a system call, to be compared with itself", .flags = IS_TRIVIAL,
+       .run = run_syscall);
+KERNEL(syscall_b, .name = "control/syscall_b", .doc = "the same function again", .flags = IS_TRIVIAL,
+       .run = run_syscall);
+
+static int placed_setup(const struct setup *setup)
+{
+	(void)setup;
+	slots = percpu_alloc(SLOT_SHIFT);
+	return slots ? 0 : ENOMEM;
+}
+
+static void placed_teardown(void)
+{
+	free(slots);
+}
+
+static const char *placed_verify(uint64_t operations)
+{
+	unsigned long sum = 0;
+
+	for (unsigned int cpu = 0; cpu < possible_cpus(); cpu++)
+		sum += *(unsigned long *)(slots + ((size_t)cpu << SLOT_SHIFT));
+	return sum == (unsigned long)operations ? NULL : "the sum is wrong";
+}
+
+/* Not aligned by the compiler, but pushed `offset` bytes into a cache line by no-ops that run once. */
+#define PLACED(offset)                                                                                                 \
+	static __attribute__((noinline, aligned(64), optimize("align-loops=1"))) void run_placed_##offset(             \
+		struct thread *self, unsigned long loops)                                                              \
+	{                                                                                                              \
+		struct rseq_area *area = self->area;                                                                   \
+		char *base = slots;                                                                                    \
+                                                                                                                       \
+		__asm__ volatile(".balign 64\n\t.rept " #offset " / " ARCH_NOP_BYTES "\n\tnop\n\t.endr");              \
+		for (; loops; loops--)                                                                                 \
+			plain_add(area, &self->aborts, base, SLOT_SHIFT, 0, 1);                                        \
+	}                                                                                                              \
+	KERNEL(placed_##offset, .name = "control/placed_" #offset,                                                     \
+	       .doc = "the per-CPU increment, pushed " #offset " bytes into a cache line",                             \
+	       .flags = NEEDS_RSEQ | IS_SHARED, .setup = placed_setup, .run = run_placed_##offset,                     \
+	       .verify = placed_verify, .teardown = placed_teardown)
+
+PLACED(0);
+PLACED(16);
+PLACED(32);
+PLACED(48);

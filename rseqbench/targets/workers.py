@@ -1,0 +1,102 @@
+"""A running `rseqbench.worker`: started with the environment that its registration needs, asked, and killed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rseqbench.errors import TargetError
+from rseqbench.model import Registration
+
+START_TIMEOUT_S = 60.0
+_TUNABLE = "glibc.pthread.rseq"
+
+
+class Worker:
+    """A running `rseqbench.worker`, in a session of its own so that it can be stopped with all it started."""
+
+    def __init__(self, module: Path, registration: str, preload: Sequence[str] = ()) -> None:
+        """Start it and wait for its hello. Raises TargetError when it cannot have the registration."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "rseqbench.worker", str(module), registration, *preload],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(registration),
+            start_new_session=True,
+        )
+        self._buffer = b""
+        try:
+            self.hello: dict[str, Any] = self._read(START_TIMEOUT_S)
+        except BaseException:
+            self.stop()
+            raise
+
+    def ask(self, request: dict[str, Any], timeout_s: float) -> Any:
+        """Send a request and return its result. Raises TargetError on failure or after `timeout_s` seconds."""
+        try:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise TargetError(f"a worker process is gone ({error.strerror})") from error
+        return self._read(timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs; one that died or timed out does not."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Kill the worker and every process it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # a request that a dead worker did not take is still in the pipe
+                    pipe.close()
+
+    def _read(self, timeout_s: float) -> Any:
+        answer = json.loads(self._line(timeout_s))
+        if "error" in answer:
+            raise TargetError(answer["error"])
+        return answer["result"]
+
+    def _line(self, timeout_s: float) -> bytes:
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + timeout_s
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                self.stop()
+                raise TargetError(f"a worker process did not answer within {timeout_s:g} s")
+            chunk = os.read(self._process.stdout.fileno(), 65536)
+            if not chunk:
+                raise TargetError(f"a worker process died ({_death(self._process)})")
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+
+def _death(process: subprocess.Popen[bytes]) -> str:
+    code = process.wait()
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _environment(registration: str) -> dict[str, str]:
+    """Return our environment with the tunable that makes a registration possible (glibc 2.35 and newer)."""
+    environment = dict(os.environ)
+    if registration != "auto":
+        others = [t for t in environment.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
+        choice = f"{_TUNABLE}={int(registration == Registration.GLIBC)}"
+        environment["GLIBC_TUNABLES"] = ":".join([*others, choice])
+    return environment
