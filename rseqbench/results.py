@@ -7,9 +7,7 @@ a round; it becomes the run by one rename.
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
-import errno
 import json
 import os
 import re
@@ -21,7 +19,7 @@ from typing import Any
 
 import pyperf
 
-from rseqbench import __version__, paths
+from rseqbench import __version__, disk, paths
 from rseqbench.config import unknown
 from rseqbench.errors import ResultsError
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
@@ -172,7 +170,7 @@ class Store:
         shutil.rmtree(folder, ignore_errors=True)
         try:
             (folder / "rounds").mkdir(parents=True)
-            _write(folder / "run.json", header.to_json())
+            disk.write(folder / "run.json", header.to_json())
         except OSError as error:
             raise ResultsError(f"cannot write {folder}: {error.strerror}", "check the results folder") from error
         return Unfinished(self.root, folder, header)
@@ -225,15 +223,15 @@ class Unfinished:
     def save_round(self, number: int, suite: pyperf.BenchmarkSuite) -> None:
         """Store one round's raw values."""
         path = self.folder / "rounds" / f"{number:05}.json"
-        with _disk(path):
+        with disk.guarded(path):
             suite.dump(str(path) + ".part", replace=True)
             os.replace(str(path) + ".part", path)
 
     def update(self, header: Header) -> None:
         """Replace the header, for what became known while measuring."""
         self.header = header
-        with _disk(self.folder):
-            _write(self.folder / "run.json", header.to_json())
+        with disk.guarded(self.folder):
+            disk.write(self.folder / "run.json", header.to_json())
 
     def suite(self) -> pyperf.BenchmarkSuite:
         """Return all rounds that are on disk as one pyperf suite, rounds in order."""
@@ -249,52 +247,15 @@ class Unfinished:
         header = self.header
         run = Run(self._root / header.label, header, suite)
         staged = self.folder / "finished"
-        with _disk(staged):
+        with disk.guarded(staged):
             shutil.rmtree(staged, ignore_errors=True)
             staged.mkdir()
             suite.dump(str(staged / "pyperf.json"))
-            _write(staged / "run.json", header.to_json())
-            _write(staged / "table.csv", table_csv(run))
-            _exchange(staged, run.folder)
+            disk.write(staged / "run.json", header.to_json())
+            disk.write(staged / "table.csv", table_csv(run))
+            disk.exchange(staged, run.folder)
             shutil.rmtree(self.folder)
         return run
-
-
-class _disk:
-    """Turn an OSError below it into a one-line error: a full or read-only disk is not a defect."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise ResultsError(f"cannot write {self._path}: {error.strerror or error}") from error
-
-
-def _exchange(new: Path, old: Path) -> None:
-    """Put folder `new` at `old`; where `old` exists the two change places in one step (renameat2(2))."""
-    if not old.exists():
-        os.rename(new, old)
-        return
-    at_fdcwd, rename_exchange = -100, 2
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(at_fdcwd, os.fsencode(new), at_fdcwd, os.fsencode(old), rename_exchange) == 0:
-        return
-    code = ctypes.get_errno()
-    if code not in (errno.EINVAL, errno.ENOSYS):
-        raise OSError(code, os.strerror(code))
-    aside = new.with_name("replaced")  # a filesystem without exchange: two renames, nothing deleted in between
-    os.rename(old, aside)
-    os.rename(new, old)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
 
 
 def _read(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from rseqbench.errors import ResultsError
+from rseqbench import disk
 from rseqbench.model import VerdictWord
 from rseqbench.show import charts, data, sentences, words
 from rseqbench.show.contents import Contents
@@ -161,11 +160,6 @@ def _download(name: str, holds: str, kind: str, text: str) -> Download:
 
 def write(text: str, path: Path) -> None:
     """Write a page to `path`, whole or not at all. Raises ResultsError when it cannot be written."""
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with disk.guarded(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8", errors="replace")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True) if part.is_file() else None
-        raise ResultsError(f"cannot write {path}: {error.strerror or error}", "give a writable --output") from error
+        disk.write(path, text)

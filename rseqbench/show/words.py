@@ -19,7 +19,8 @@ ICONS = {
     VerdictWord.NOT_MEASURED: "○",
 }
 NOTHING = "-"  # a cell without a value
-_MOST_DIGITS = 5  # significant digits of a value whose interval is narrower than anybody needs
+_MOST_DIGITS = 4  # significant digits of a value whose interval is narrower than anybody needs
+_FEWEST_DIGITS = 2
 _NO_INTERVAL_DIGITS = 3
 _MOST_DECIMALS = 4  # a tenth of a picosecond is below anything a round resolves, and so is a ratio's 0.01%
 
@@ -115,13 +116,17 @@ def _harmless(char: str) -> str:
 
 
 def _decimals(number: Estimate) -> int:
-    """Return the decimals at which the interval's half width has one digit."""
+    """Return the decimals at which the interval's half width has two digits, so that its ends can be told apart.
+
+    The value keeps at least two significant digits and gets at most four: what lies below is this machine's, today.
+    """
     size = _exponent(number.value)
-    most = _MOST_DIGITS - 1 - size
+    fewest, most = _FEWEST_DIGITS - 1 - size, _MOST_DIGITS - 1 - size
     if number.low is None or number.high is None:
         return min(_MOST_DECIMALS, max(0, _NO_INTERVAL_DIGITS - 1 - size))
     half = (number.high - number.low) / 2
-    return min(_MOST_DECIMALS, max(0, most if half <= 0 else min(most, -_exponent(half))))
+    wanted = most if half <= 0 else 1 - _exponent(half)
+    return min(_MOST_DECIMALS, max(0, min(most, max(fewest, wanted))))
 
 
 def _exponent(value: float) -> int:

@@ -15,7 +15,7 @@ from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import Benchmark, Case, Check, Chunk, GatedRound, Machine, Plan, Registration
 from rseqbench.plan import parse_cpus
-from rseqbench.targets.workers import Worker
+from rseqbench.targets.workers import Worker, environment
 
 _MEASURE_TIMEOUT_S = 120.0
 _MOST_OPERATIONS = 2**31  # of all threads of a check together: ring_buffer numbers its payloads with 32 bits
@@ -43,7 +43,7 @@ class Native:
     def __enter__(self) -> Self:
         """Compile what is not compiled yet and start a first worker."""
         self._built = build.extension(self._arch)
-        worker = Worker(self._built.path, self._wanted, self._preload)
+        worker = Worker(self._built.path, self._wanted, environment(self._wanted), self._preload)
         self._hello = worker.hello
         self._workers[Registration(worker.hello["registration"])] = worker
         return self
@@ -175,7 +175,7 @@ class Native:
                 raise TargetError("the target is not entered")
             if running is not None:
                 running.stop()
-            worker = Worker(self._built.path, registration.value, self._preload)
+            worker = Worker(self._built.path, registration.value, environment(registration.value), self._preload)
             got = worker.hello["registration"]
             if got != registration:
                 worker.stop()

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,15 @@ _TUNABLE = "glibc.pthread.rseq"
 class Worker:
     """A running `rseqbench.worker`, in a session of its own so that it can be stopped with all it started."""
 
-    def __init__(self, module: Path, registration: str, preload: Sequence[str] = ()) -> None:
+    def __init__(
+        self, module: Path, registration: str, environment: Mapping[str, str], preload: Sequence[str] = ()
+    ) -> None:
         """Start it and wait for its hello. Raises TargetError when it cannot have the registration."""
         self._process = subprocess.Popen(
             [sys.executable, "-m", "rseqbench.worker", str(module), registration, *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=_environment(registration),
+            env=environment,
             start_new_session=True,
         )
         self._buffer = b""
@@ -92,11 +94,11 @@ def _death(process: subprocess.Popen[bytes]) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def _environment(registration: str) -> dict[str, str]:
+def environment(registration: str) -> dict[str, str]:
     """Return our environment with the tunable that makes a registration possible (glibc 2.35 and newer)."""
-    environment = dict(os.environ)
+    found = dict(os.environ)
     if registration != "auto":
-        others = [t for t in environment.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
+        others = [t for t in found.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
         choice = f"{_TUNABLE}={int(registration == Registration.GLIBC)}"
-        environment["GLIBC_TUNABLES"] = ":".join([*others, choice])
-    return environment
+        found["GLIBC_TUNABLES"] = ":".join([*others, choice])
+    return found

@@ -9,7 +9,7 @@ import pytest
 from rseqbench import arches, build
 from rseqbench.errors import TargetError
 from rseqbench.model import Benchmark
-from rseqbench.targets import native
+from rseqbench.targets import native, workers
 
 REQUEST = {"do": "check", "kernel": "counter/plain", "threads": 1, "loops": 1000, "wanted": 1, "stress": False}
 
@@ -43,7 +43,6 @@ def test_asking_a_dead_worker_is_an_error_and_it_can_be_stopped(worker):
 
 def test_a_worker_that_dies_without_an_answer_is_an_error(worker):
     os.kill(worker._process.pid, signal.SIGSTOP)
-    worker._process.stdin.write(b"\n")
     kill(worker)
     with pytest.raises(TargetError, match=r"^a worker process died \(SIGKILL\)$"):
         worker._read(30)
@@ -55,9 +54,18 @@ def test_a_worker_that_does_not_answer_in_time_is_stopped(worker):
     assert not worker.alive
 
 
-def test_garbage_is_an_error():
-    with pytest.raises(TargetError, match="exit code 1"):
-        native.Worker("/dev/null", "auto", {"PYTHONPATH": "/nowhere", "PYTHONSTARTUP": "", "PYTHONHOME": "/nowhere"})
+def test_a_worker_that_cannot_start_is_an_error():
+    with pytest.raises(TargetError, match=r"^a worker process died \(exit code 1\)$"):
+        native.Worker("/dev/null", "auto", {"PYTHONHOME": "/nowhere"})
+
+
+@pytest.mark.parametrize("answer", ["hello", "[]", "{}", '"words"', "{"])
+def test_an_answer_that_is_none_is_an_error(tmp_path, answer):
+    (tmp_path / "rseqbench").mkdir()
+    (tmp_path / "rseqbench/__init__.py").touch()
+    (tmp_path / "rseqbench/worker.py").write_text(f"print({answer!r})")
+    with pytest.raises(TargetError, match="^a worker process answered garbage: "):
+        native.Worker("/dev/null", "auto", {**os.environ, "PYTHONPATH": str(tmp_path)})
 
 
 def test_what_is_no_module_is_an_error(tmp_path):
@@ -82,7 +90,7 @@ def test_the_registration_is_chosen_by_the_tunable_and_others_are_kept(monkeypat
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     if before:
         monkeypatch.setenv("GLIBC_TUNABLES", before)
-    assert native._environment(registration).get("GLIBC_TUNABLES") == after
+    assert workers.environment(registration).get("GLIBC_TUNABLES") == after
 
 
 SHARED = Benchmark("counter/x", "doc", shared=True)
