@@ -41,5 +41,10 @@ def exchange(new: Path, old: Path) -> None:
 def write(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", errors="replace")
-    os.replace(part, path)
+    try:
+        part.write_text(text, encoding="utf-8", errors="replace")
+        os.replace(part, path)
+    except OSError:
+        if part.is_file():
+            part.unlink()
+        raise

@@ -116,17 +116,20 @@ def _harmless(char: str) -> str:
 
 
 def _decimals(number: Estimate) -> int:
-    """Return the decimals at which the interval's half width has two digits, so that its ends can be told apart.
+    """Return the decimals at which the interval's half width has one digit.
 
-    The value keeps at least two significant digits and gets at most four: what lies below is this machine's, today.
+    A value gets at most four significant digits: what lies below is this machine's, today. One that is told from zero
+    keeps two, as far as two digits of the half width go.
     """
     size = _exponent(number.value)
-    fewest, most = _FEWEST_DIGITS - 1 - size, _MOST_DIGITS - 1 - size
+    most = _MOST_DIGITS - 1 - size
     if number.low is None or number.high is None:
         return min(_MOST_DECIMALS, max(0, _NO_INTERVAL_DIGITS - 1 - size))
     half = (number.high - number.low) / 2
-    wanted = most if half <= 0 else 1 - _exponent(half)
-    return min(_MOST_DECIMALS, max(0, min(most, max(fewest, wanted))))
+    wanted = -_exponent(half) if half > 0 else most
+    if abs(number.value) > half:
+        wanted = max(wanted, min(_FEWEST_DIGITS - 1 - size, wanted + 1))
+    return min(_MOST_DECIMALS, max(0, min(most, wanted)))
 
 
 def _exponent(value: float) -> int:

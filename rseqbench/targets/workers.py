@@ -68,10 +68,14 @@ class Worker:
                     pipe.close()
 
     def _read(self, timeout_s: float) -> Any:
-        answer = json.loads(self._line(timeout_s))
-        if "error" in answer:
-            raise TargetError(answer["error"])
-        return answer["result"]
+        line = self._line(timeout_s)
+        try:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise TargetError(answer["error"])
+            return answer["result"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise TargetError(f"a worker process answered garbage: {line[:80]!r}") from error
 
     def _line(self, timeout_s: float) -> bytes:
         assert self._process.stdout is not None
