@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -57,6 +57,17 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """Two benchmarks whose quotient slow/fast says something: `why`. With `net`, both without the empty loop."""
+
+    arch: str
+    slow: str
+    fast: str
+    net: bool
+    why: str
+
+
+@dataclass(frozen=True)
 class Arithmetic:
     """A claim recomputed from the patch's own table: `value` within `low`..`high`, what its printed digits allow."""
 
@@ -79,10 +90,14 @@ class Judged:
 
 
 @cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def written() -> tuple[Claim, ...]:
     """Return the claims that the message's text makes, in the order of the text."""
-    raw = tomllib.loads(Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))
-    return tuple(Claim(**{**c, "today": tuple(c["today"]) if "today" in c else None}) for c in raw["claim"])
+    return tuple(Claim(**{**c, "today": tuple(c["today"]) if "today" in c else None}) for c in _data()["claim"])
 
 
 def all_claims(patch: pd.DataFrame) -> list[Claim]:
@@ -95,15 +110,20 @@ def all_claims(patch: pd.DataFrame) -> list[Claim]:
     return [*written(), *times]
 
 
-def pairs() -> list[tuple[str, str, str]]:
-    """Return the (arch, slow, fast) of all speed-ups that the message claims or that a user would ask for today."""
-    found: dict[tuple[str, str, str], None] = {}
+def pairs(arches: Sequence[str]) -> list[Pair]:
+    """Return the quotients worth showing on these architectures: claimed, in use today, and what a reader asks for."""
+    found: dict[tuple[str, str, str], Pair] = {}
     for claim in written():
-        if claim.kind in ("speedup", "equal"):
-            found[claim.arch, claim.slow, claim.fast] = None
+        if claim.kind in ("speedup", "equal") and claim.arch in arches:
+            claimed = Pair(claim.arch, claim.slow, claim.fast, claim.net, "as the patch claims it")
+            found.setdefault((claimed.arch, claimed.slow, claimed.fast), claimed)
             if claim.today:
-                found[claim.arch, *claim.today] = None
-    return list(found)
+                today = Pair(claim.arch, *claim.today, claim.net, "what a user would replace today")
+                found.setdefault((today.arch, today.slow, today.fast), today)
+    for entry in _data()["pair"]:
+        for arch in arches:
+            found.setdefault((arch, entry["slow"], entry["fast"]), Pair(arch, net=False, **entry))
+    return list(found.values())
 
 
 def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from rseqbench import stats, table
+from rseqbench.claims import Pair
 from rseqbench.config import VerdictRules
 from rseqbench.model import Estimate, Skip
 from rseqbench.table import Key, Row
@@ -39,11 +40,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Speedup:
-    """How many times faster `fast` is than `slow`, inside each of two runs; None where a run lacks one of them."""
+    """The quotient of a pair inside each of two runs; None where a run lacks one of the pair."""
 
-    arch: str
-    slow: str
-    fast: str
+    pair: Pair
     a: Estimate | None
     b: Estimate | None
 
@@ -125,16 +124,14 @@ def _excludes_one(ratio: Estimate) -> bool:
     return ratio.low is not None and ratio.high is not None and (ratio.low > 1 or ratio.high < 1)
 
 
-def speedups(
-    frame: pd.DataFrame, a: str, b: str, pairs: Sequence[tuple[str, str, str]], confidence: float
-) -> list[Speedup]:
-    """Return the quotient of each (arch, slow, fast) of `pairs` inside each run, where at least one run has it."""
+def speedups(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[Pair], confidence: float) -> list[Speedup]:
+    """Return the quotient of each pair inside each run, where at least one run has it."""
     found = []
-    for arch, slow, fast in pairs:
-        keys: tuple[Key, Key] = (arch, slow, 1), (arch, fast, 1)
-        both = [table.speedup(frame, label, *keys, confidence) for label in (a, b)]
+    for pair in pairs:
+        keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
+        both = [table.speedup(frame, label, *keys, confidence, pair.net) for label in (a, b)]
         if any(estimate is not None for estimate in both):
-            found.append(Speedup(arch, slow, fast, both[0], both[1]))
+            found.append(Speedup(pair, both[0], both[1]))
     return found
 
 

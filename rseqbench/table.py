@@ -95,8 +95,8 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                 raise ResultsError(f"{run.folder}: pyperf.json lacks {error} for {benchmark.get_name()!r}") from error
 
 
-def series(frame: pd.DataFrame, label: str, key: Key) -> pd.Series[float]:
-    """Return the values of one benchmark of one run, indexed by round; empty when it was not measured."""
+def series(frame: pd.DataFrame, label: str, key: Key, column: str = "value") -> pd.Series[float]:
+    """Return a column of one benchmark of one run, indexed by round, without NaN; empty when it was not measured."""
     arch, benchmark, threads = key
     rows = frame[
         (frame["label"] == label)
@@ -104,7 +104,7 @@ def series(frame: pd.DataFrame, label: str, key: Key) -> pd.Series[float]:
         & (frame["benchmark"] == benchmark)
         & (frame["threads"] == threads)
     ]
-    found: pd.Series[float] = rows.set_index("round")["value"].sort_index()
+    found: pd.Series[float] = rows.set_index("round")[column].dropna().sort_index()
     return found
 
 
@@ -115,25 +115,24 @@ def pair(frame: pd.DataFrame, label: str, one: Key, other: Key) -> tuple[Sequenc
 
 
 def speedup(
-    frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float, net: bool = False
+    frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float, net: bool = False, column: str = "value"
 ) -> Estimate | None:
     """Estimate how many times faster `fast` is than `slow` in one run, or None when a round with both is not there.
 
     With `net`, the baseline of the same round is subtracted from both first; None where that leaves nothing to divide
-    by in any round.
+    by in any round. `column` is "value", or "busy" for what the same takes beside a neighbour.
     """
-    if not net:
-        top, bottom = pair(frame, label, slow, fast)
-        return stats.paired_ratio(top, bottom, confidence) if top else None
-    base = (slow[0], BASELINE, 1)
-    tables = [series(frame, label, key) for key in (slow, fast, base)]
-    joined = pd.concat(tables, axis=1, join="inner").to_numpy()
+    wanted = [slow, fast, (slow[0], BASELINE, 1)] if net else [slow, fast]
+    tables = [series(frame, label, key, column) for key in wanted]
+    joined = pd.concat(tables, axis=1, join="inner").sort_index().to_numpy()
     if not len(joined):
         return None
-    top_net, bottom_net = joined[:, 0] - joined[:, 2], joined[:, 1] - joined[:, 2]
-    if (top_net <= 0).any() or (bottom_net <= 0).any():
+    top, bottom = joined[:, 0], joined[:, 1]
+    if net:
+        top, bottom = top - joined[:, 2], bottom - joined[:, 2]
+    if (top <= 0).any() or (bottom <= 0).any():
         return None
-    return stats.paired_ratio(top_net, bottom_net, confidence)
+    return stats.paired_ratio(top, bottom, confidence)
 
 
 def summarise(frame: pd.DataFrame, confidence: float) -> list[Row]:

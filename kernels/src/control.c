@@ -64,6 +64,12 @@ static const char *placed_verify(uint64_t operations)
 	return sum == (unsigned long)operations ? NULL : "the sum is wrong";
 }
 
+static void stress_placed(struct thread *self, unsigned long loops)
+{
+	for (; loops; loops--)
+		stress_add(self->area, &self->aborts, slots, SLOT_SHIFT, 0, 1);
+}
+
 /* Not aligned by the compiler, but pushed `offset` bytes into a cache line by no-ops that run once. */
 #define PLACED(offset)                                                                                                 \
 	static __attribute__((noinline, aligned(64), optimize("align-loops=1"))) void run_placed_##offset(             \
@@ -78,8 +84,8 @@ static const char *placed_verify(uint64_t operations)
 	}                                                                                                              \
 	KERNEL(placed_##offset, .name = "control/placed_" #offset,                                                     \
 	       .doc = "the per-CPU increment, pushed " #offset " bytes into a cache line",                             \
-	       .flags = NEEDS_RSEQ | IS_SHARED, .setup = placed_setup, .run = run_placed_##offset,                     \
-	       .verify = placed_verify, .teardown = placed_teardown)
+	       .flags = NEEDS_RSEQ | IS_SHARED | IS_SEQUENCE, .setup = placed_setup, .run = run_placed_##offset,       \
+	       .stress = stress_placed, .verify = placed_verify, .teardown = placed_teardown)
 
 PLACED(0);
 PLACED(16);

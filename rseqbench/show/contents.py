@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rseqbench import table
+from rseqbench import control, table
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
 from rseqbench.show import limits, sentences, tables, words
-from rseqbench.show.tables import Measured, PatchTable
+from rseqbench.show.tables import Measured, PatchTable, Quotient
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Contents:
     measured: tuple[Measured, ...]
     patch_tables: tuple[PatchTable, ...]
     judged: tuple[Judged, ...]
+    quotients: tuple[Quotient, ...]
     summary: str
     limits: tuple[str, ...]
     sentences: tuple[str, ...]
@@ -54,7 +55,15 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         measured=measured,
         patch_tables=tables.patch_tables(run, frame, measured, patch, patch_frame, rules.confidence),
         judged=judged,
+        quotients=tables.quotients(run, frame, rules.confidence),
         summary=sentences.measured_where(run.header, sum(one.row is not None for one in measured)),
-        limits=limits.limits(run.header, rules.confidence),
+        limits=(*_controls(run, frame, rules), *limits.limits(run.header, rules.confidence)),
         sentences=sentences.verdicts(judged, run.header.machines),
     )
+
+
+def _controls(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
+    """Return what the control benchmarks say of the run: its false alarms first, then what placement does."""
+    arches = [machine.arch for machine in run.header.machines]
+    alarms = [text for arch in arches for text in control.false_alarms(frame, run.label, arch, rules)]
+    return (*alarms, *filter(None, (control.placement(frame, run.label, arch) for arch in arches)))

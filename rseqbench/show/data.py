@@ -135,7 +135,7 @@ def speedups(found: Compared) -> list[Record]:
     """Return a record (kind "speedup") per quotient inside each of two runs; the values are quotients."""
     empty = dict.fromkeys(_compared(found, compare.Comparison("", "", 1, None, None, None, None, "", "")))
     return [
-        {**empty, "kind": "speedup", "a": found.a, "b": found.b, "arch": one.arch, "slow": one.slow, "fast": one.fast,
+        {**empty, "kind": "speedup", "a": found.a, "b": found.b, "arch": one.pair.arch, "slow": one.pair.slow, "fast": one.pair.fast,
          "a_unit": "x", "b_unit": "x", **_estimate("a_value", one.a), **_estimate("b_value", one.b)}
         for one in found.speedups
     ]  # fmt: skip

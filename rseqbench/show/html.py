@@ -87,6 +87,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "figures": _figures(shown),
         "distributions": _distributions(shown),
         "measured": of_run.measured(shown.measured),
+        "quotients": of_run.quotients(shown.quotients),
         "what": of_run.described(shown.measured),
         "checks": of_run.checks(header.checks),
         "facts": of_run.facts(header.machines),

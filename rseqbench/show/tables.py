@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from rseqbench import claims, compare, table
-from rseqbench.claims import Judged
+from rseqbench.claims import Judged, Pair
 from rseqbench.config import VerdictRules
 from rseqbench.model import Check, Estimate, Machine, Skip
 from rseqbench.results import Header, Run
@@ -94,6 +94,27 @@ class Compared:
     rows: tuple[compare.Comparison, ...]
     skips: tuple[tuple[str, Skip], ...]
     speedups: tuple[compare.Speedup, ...]
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """A pair's quotient inside a run: on a core of its own, and beside a neighbour where one was there."""
+
+    pair: Pair
+    alone: Estimate
+    beside: Estimate | None
+
+
+def quotients(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Quotient, ...]:
+    """Return every quotient worth showing that `run` has the values for."""
+    found = []
+    for pair in claims.pairs([machine.arch for machine in run.header.machines]):
+        keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
+        alone = table.speedup(frame, run.label, *keys, confidence, pair.net)
+        if alone is not None:
+            beside = table.speedup(frame, run.label, *keys, confidence, pair.net, "busy")
+            found.append(Quotient(pair, alone, beside))
+    return tuple(found)
 
 
 def measured(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Measured, ...]:
@@ -218,7 +239,8 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     frame = table.build([a, b])
     skips = [(run.label, skip) for run in (a, b) for skip in run.header.plan.skips]
     rows = compare.compare(frame, a.label, b.label, rules, skips)
-    quotients = compare.speedups(frame, a.label, b.label, claims.pairs(), rules.confidence)
+    arches = list(dict.fromkeys(machine.arch for run in (a, b) for machine in run.header.machines))
+    quotients = compare.speedups(frame, a.label, b.label, claims.pairs(arches), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}
     neither = [(label, skip) for label, skip in skips if (skip.benchmark, skip.threads) not in there]
 

@@ -48,6 +48,8 @@ def run(shown: Contents, out: Console) -> None:
     decided, absent, _ = of_claims.split(shown.judged)
     if decided:
         table(of_claims.verdicts(decided, "What the patch claimed"), out)
+    if shown.quotients:
+        table(of_run.quotients(shown.quotients), out)
     if absent:
         paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
     for text in shown.limits:

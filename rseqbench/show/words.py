@@ -6,7 +6,7 @@ import math
 import unicodedata
 from dataclasses import dataclass
 
-from rseqbench.claims import Claim
+from rseqbench.claims import Claim, Pair
 from rseqbench.model import Estimate, VerdictWord
 
 ICONS = {
@@ -98,6 +98,11 @@ def claim(one: Claim) -> str:
         return one.slow
     group, slow, fast = one.slow.partition("/")[0], method(one.slow), method(one.fast)
     return f"{group}: {slow} equals {fast}" if one.kind == "equal" else f"{group}: {fast} against {slow}"
+
+
+def quotient(pair: Pair) -> str:
+    """Name a quotient: "counter/vdso_atomic / rseq"; "net" where the empty loop is subtracted from both."""
+    return f"{pair.slow} / {pair.fast.partition('/')[2]}" + (", net" if pair.net else "")
 
 
 def with_threads(name: str, threads: int) -> str:

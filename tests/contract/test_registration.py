@@ -1,6 +1,5 @@
 """Who registers rseq: a process gets the registration that was chosen for it, or an error; never silently another."""
 
-import errno
 import json
 import os
 import sys
@@ -154,10 +153,12 @@ def test_the_filter_does_what_it_says(tmp_path, code, why):
 
 
 @refusal
-def test_without_rseq_the_rest_is_measured_and_the_rows_say_why(tmp_path, code, why):
-    assert hasattr(errno, code)
-    command = ("run", "--quick", "--rounds", "6", "--values", "3", "--label", "none", "cpu_id")
+@pytest.mark.parametrize("engine", ["pyperf", "gated"])
+def test_without_rseq_the_rest_is_measured_and_the_rows_say_why(tmp_path, code, why, engine):
+    command = ("run", "--quick", "--engine", engine, "--rounds", "6", "--values", "3", "--label", "none", "cpu_id")
     done = rseqbench(*command, cwd=tmp_path, program=(*under(code), *PROGRAM))
+    if engine == "gated" and "contended" in done.stderr:
+        pytest.skip("this machine is too busy for the gated engine")
     assert done.returncode == 0, done.stderr
     header = json.loads((tmp_path / "results/none/run.json").read_text())
     skipped = {skip["benchmark"]: skip["reason"] for skip in header["plan"]["skips"]}

@@ -94,6 +94,7 @@ class TestTargetContract:
 
     def test_says_what_it_is(self, target):
         machine = target.machine()
+        assert machine.arch == target.arch
         assert machine.arch in arches.known()
         assert machine.timing in ("hardware", "virtual", "emulated")
         assert machine.target
@@ -138,6 +139,26 @@ class TestTargetContract:
         bench = target.measure(case(target, threads=2), plan(target), 0, 1000)
         assert bench.get_name() == f"{SHARED}/threads=2"
         assert bench.get_runs()[0].get_metadata()["threads"] == 2
+
+    def test_takes_gated_rounds(self, target):
+        names = [SHARED, "cpu_id/baseline", "cpu_id/sched_getcpu_norseq"]
+        loops = target.calibrate(names, 20_000)
+        assert set(loops) == set(names)
+        assert min(loops.values()) >= 1
+        options = {"wanted": 3, "fastest": 0, "limit_ms": 500, "seed": 1, "capacity": 100}
+        answer = target.gate(names, [loops[name] for name in names], plan(target), options)
+        assert [bool(chunks) for chunks in answer.chunks] == [True] * 3
+        assert sum(map(len, answer.chunks)) <= 100
+        assert min(chunk.value for chunks in answer.chunks for chunk in chunks) > 0
+        assert answer.registration == target.registration()
+        assert answer.fastest > 0
+        assert answer.ns_per_tick > 0
+        assert 0 < answer.inside <= 1
+
+    def test_a_gated_round_of_an_unknown_kernel_is_an_error_and_nothing_more(self, target):
+        with pytest.raises(TargetError, match="no kernel 'counter/nonsense'"):
+            target.calibrate(["counter/nonsense"], 20_000)
+        assert target.calibrate([SHARED], 20_000)
 
     def test_an_unknown_kernel_is_an_error_and_nothing_more(self, target):
         with pytest.raises(TargetError, match="no kernel 'counter/nonsense'"):

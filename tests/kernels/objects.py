@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-_DYNAMIC, _REL_RELA = 6, (9, 4)
+_RELA, _DYNAMIC, _NOBITS = 4, 6, 8
 _DT_TEXTREL, _DT_FLAGS, _DF_TEXTREL = 22, 30, 0x4
 _STT_FUNC, _STT_FILE = 2, 4
 
@@ -21,7 +21,7 @@ class Section:
     name: str
     kind: int
     address: int
-    data: bytes
+    data: bytearray
     link: int
 
     @property
@@ -56,6 +56,15 @@ class Descriptor:
     abort: int
 
 
+@dataclass(frozen=True)
+class Kernel:
+    """One struct kernel of kernels/include/kernel.h; `run` is the address of its timed loop, 0 where it has none."""
+
+    name: str
+    flags: int
+    run: int
+
+
 class Library:
     """A little-endian ELF file."""
 
@@ -66,6 +75,7 @@ class Library:
         self.wide = data[4] == 2
         self.word = 8 if self.wide else 4
         self.sections = self._read_sections(data)
+        self._relocate()
 
     def _read_sections(self, data):
         table, = struct.unpack_from("<Q", data, 0x28) if self.wide else struct.unpack_from("<I", data, 0x20)
@@ -75,8 +85,20 @@ class Library:
         found = []
         for name, kind, _, address, offset, length, link in rows:
             text = data[strings + name : data.index(b"\0", strings + name)].decode()
-            found.append(Section(text, kind, address, b"" if kind == 8 else data[offset : offset + length], link))
+            content = bytearray() if kind == _NOBITS else bytearray(data[offset : offset + length])
+            found.append(Section(text, kind, address, content, link))
         return found
+
+    def _relocate(self):
+        """Write every address into its place, as the loader will; where relocations have no addend it is there."""
+        for table in [section for section in self.sections if section.kind == _RELA]:
+            for place, info, addend in struct.iter_unpack("<QQq", table.data):
+                home = self._home(place)
+                if home and not info >> 32:
+                    struct.pack_into("<q", home.data, place - home.address, addend)
+
+    def _home(self, address):
+        return next((s for s in self.sections if s.address and s.address <= address < s.end), None)
 
     def section(self, name):
         return next(section for section in self.sections if section.name == name)
@@ -87,49 +109,49 @@ class Library:
         return any(tag == _DT_TEXTREL or (tag == _DT_FLAGS and value & _DF_TEXTREL) for tag, value in entries)
 
     def kernels(self):
-        """Return how many kernels the linker gathered."""
-        count, rest = divmod(len(self.section("kernels").data), self.word)
-        assert not rest
-        return count
+        """Return all kernels that the linker gathered."""
+        return [self._kernel(address) for (address,) in struct.iter_unpack(self._pointer, self.section("kernels").data)]
+
+    def _kernel(self, address):
+        name, _, flags, _, _, _, run = (
+            struct.unpack(self._pointer, self.at(address + i * self.word, self.word))[0] for i in range(7)
+        )
+        text = self.at(name, 100)
+        return Kernel(bytes(text[: text.index(b"\0")]).decode(), flags & 0xFFFFFFFF, run)
+
+    @property
+    def _pointer(self):
+        return "<Q" if self.wide else "<I"
 
     def descriptors(self):
-        """Return all descriptors as the loader will lay them out, its relocations applied."""
-        place = self.section("__rseq_cs")
-        data = bytearray(place.data)
-        for address, addend in self._relative_relocations():
-            if place.address <= address < place.end:
-                struct.pack_into("<Q" if self.wide else "<I", data, address - place.address, addend)
-        fields = struct.iter_unpack("<IIQQQ", bytes(data))
+        """Return all descriptors of sequences."""
+        fields = struct.iter_unpack("<IIQQQ", self.section("__rseq_cs").data)
         return [Descriptor(start, start + length, abort) for _, _, start, length, abort in fields]
-
-    def _relative_relocations(self):
-        """Yield the place and the value of each relocation with an addend of its own (RELA); REL has it in place."""
-        for section in self.sections:
-            if section.kind == _REL_RELA[1]:
-                for address, _, addend in struct.iter_unpack("<QQq", section.data):
-                    yield address, addend
 
     def at(self, address, size):
         """Return the bytes in memory at an address."""
-        home = next(s for s in self.sections if s.address and s.address <= address < s.end)
+        home = self._home(address)
         return home.data[address - home.address :][:size]
 
     def function(self, file, name):
         """Return where the local function `name` of the source `file` begins and ends."""
+        return next(place for place, *names in self._functions() if names == [file, name])
+
+    def function_at(self, address):
+        """Return where the function that begins at an address ends."""
+        return next(end for (begin, end), *_ in self._functions() if begin == address)
+
+    def _functions(self):
         table = self.section(".symtab")
         strings = self.sections[table.link].data
-        current = ""
+        file = ""
         for entry in struct.iter_unpack("<IBBHQQ" if self.wide else "<IIIBBH", table.data):
-            if self.wide:
-                at, info, _, _, value, size = entry
-            else:
-                at, value, size, info, _, _ = entry
-            text = strings[at : strings.index(b"\0", at)].decode()
-            if info & 15 == _STT_FILE:
-                current = text
-            elif (current, text, info & 15) == (file, name, _STT_FUNC):
-                return value, value + size
-        raise AssertionError(f"no function {name} of {file} in {self.path}")
+            name, kind, value, size = (entry[i] for i in ((0, 1, 4, 5) if self.wide else (0, 3, 1, 2)))
+            text = strings[name : strings.index(b"\0", name)].decode()
+            if kind & 15 == _STT_FILE:
+                file = text
+            elif kind & 15 == _STT_FUNC:
+                yield (value, value + size), file, text
 
     def instructions(self, begin, end):
         """Return the instructions from address `begin` up to `end`, data among them left out."""

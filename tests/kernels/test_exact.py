@@ -57,20 +57,20 @@ def checked(request):
 
 @some_rseq
 def test_every_benchmark_is_exact(checked):
-    assert {benchmark.group for benchmark, _ in checked} == {"cpu_id", "counter", "freelist", "rcu", "ring_buffer"}
+    assert {benchmark.group for benchmark, _ in checked} >= {"cpu_id", "counter", "freelist", "rcu", "ring_buffer"}
     assert {check.benchmark: check.message for _, check in checked if not check.passed} == {}
 
 
 @some_rseq
 def test_every_sequence_was_aborted_and_stayed_exact(checked):
     aborts = {benchmark.name: check.aborts for benchmark, check in checked if benchmark.sequence}
-    assert set(aborts) == set(SEQUENCES)
+    assert set(SEQUENCES) <= set(aborts)
     assert min(aborts.values()) >= 1, aborts
 
 
 @some_rseq
 def test_only_sequences_count_aborts(checked):
-    assert {benchmark.name for benchmark, check in checked if check.aborts} <= set(SEQUENCES)
+    assert not [check for benchmark, check in checked if check.aborts and not benchmark.sequence]
 
 
 @some_rseq
@@ -99,7 +99,8 @@ def test_a_check_never_calls_itself_exercised_when_nothing_disturbed_it():
 
 @some_rseq
 def test_only_what_has_no_result_is_trivial(checked):
-    assert {check.benchmark for _, check in checked if check.trivial} == {"cpu_id/baseline", "freelist/malloc"}
+    trivial = {benchmark.name for benchmark, check in checked if check.trivial and benchmark.group != "control"}
+    assert trivial == {"cpu_id/baseline", "freelist/malloc"}
 
 
 @x86_only
@@ -144,28 +145,81 @@ def test_a_plain_increment_by_many_threads_is_caught():
 
 
 # One wrong line in a copy of the kernels each: file, what stands there, what takes its place, benchmark, complaint.
-WRONG_LINES = [
-    pytest.param("arch/x86_64/rseq_arch.h", "return limit & 0xfff;", "return (limit & 0xfff) ^ 1;", "cpu_id/lsl",
-                 "read 1 on CPU 0", marks=x86_only),
-    ("src/cpu_id.c", "syscall(SYS_getcpu, &cpu, NULL, NULL);", "cpu = 0;", "cpu_id/getcpu_syscall", "read 0 on CPU 1"),
-    ("src/cpu_id.c", "registration_resume(area);", "", "cpu_id/rseq_lazy", "the first use does not register"),
-    ("src/counter.c", "__atomic_fetch_add(&shared, 1, __ATOMIC_RELAXED);", "WRITE_ONCE(shared, shared + 1);",
-     "counter/shared_atomic", "the sum is"),
-    ("src/ring_buffer.c", "WRITE_ONCE(event->payload, payload);", "WRITE_ONCE(event->payload, payload & ~1u);",
-     "ring_buffer/getcpu_atomic", "payloads found twice"),
-    ("src/ring_buffer.c", "__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);", "", "ring_buffer/getcpu_atomic",
-     "counted as lost"),
-    ("src/rcu.c", "if (!synchronize(stop))", "if (READ_ONCE(*stop))", "rcu/getcpu_atomic", "operations went wrong"),
-    ("src/rcu.c", "grace_periods++;", "", "rcu/getcpu_atomic", "no grace period ended"),
-    ("src/freelist.c", "return block;\n\t}\n\treturn NULL;", "{ WRITE_ONCE(slot->tagged, head); return block; }\n\t}\n\treturn NULL;",
-     "freelist/getcpu_cas", ""),
-]  # fmt: skip
+WRONG_LINES = {
+    "lsl_reads_another_cpu": (
+        "arch/x86_64/rseq_arch.h",
+        "return limit & 0xfff;",
+        "return (limit & 0xfff) ^ 1;",
+        "cpu_id/lsl",
+        " on CPU ",
+    ),
+    "syscall_always_says_0": (
+        "src/cpu_id.c",
+        "syscall(SYS_getcpu, &cpu, NULL, NULL);",
+        "cpu = 0;",
+        "cpu_id/getcpu_syscall",
+        "read 0 on CPU ",
+    ),
+    "lazy_never_registers": (
+        "src/cpu_id.c",
+        "registration_resume(area);",
+        "",
+        "cpu_id/rseq_lazy",
+        "the first use does not register",
+    ),
+    "add_is_not_atomic": (
+        "src/counter.c",
+        "__atomic_fetch_add(&shared, 1, __ATOMIC_RELAXED);",
+        "WRITE_ONCE(shared, shared + 1);",
+        "counter/shared_atomic",
+        "the sum is",
+    ),
+    "payload_written_twice": (
+        "src/ring_buffer.c",
+        "WRITE_ONCE(event->payload, payload);",
+        "WRITE_ONCE(event->payload, payload & ~1u);",
+        "ring_buffer/getcpu_atomic",
+        "payloads found twice",
+    ),
+    "loss_not_counted": (
+        "src/ring_buffer.c",
+        "__atomic_fetch_add(&lost, 1, __ATOMIC_RELAXED);",
+        "",
+        "ring_buffer/getcpu_atomic",
+        "counted as lost",
+    ),
+    "writer_does_not_wait": (
+        "src/rcu.c",
+        "if (!synchronize(stop))",
+        "if (READ_ONCE(*stop))",
+        "rcu/getcpu_atomic",
+        "operations went wrong",
+    ),
+    "writer_never_frees": (
+        "src/rcu.c",
+        "grace_periods++;",
+        "",
+        "rcu/getcpu_atomic",
+        "no grace period ended",
+    ),
+    "block_given_twice": (
+        "src/freelist.c",
+        "hold(self, block, stress);\n\t\tSEQ(",
+        "hold(self, block, stress);\n\t\tSEQ(stress, push(area, &self->aborts, base, SLOT_SHIFT, head, next, block));"
+        "\n\t\tSEQ(",
+        "freelist/rseq",
+        "",
+    ),
+}
 
 
 @some_rseq
 @two_cpus
-@pytest.mark.parametrize(("file", "right", "wrong", "kernel", "complaint"), WRONG_LINES)
-def test_a_wrong_line_is_caught(tmp_path, monkeypatch, file, right, wrong, kernel, complaint):
+@pytest.mark.parametrize("mistake", WRONG_LINES)
+def test_a_wrong_line_is_caught(tmp_path, monkeypatch, mistake):
+    file, right, wrong, kernel, complaint = WRONG_LINES[mistake]
+    if file.startswith("arch/") and not arches.known()[file.split("/")[1]].is_host:
+        pytest.skip("code for another architecture")
     kernels = shutil.copytree(paths.kernels(), tmp_path / "kernels")
     source = (kernels / file).read_text()
     assert right in source

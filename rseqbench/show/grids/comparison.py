@@ -41,5 +41,5 @@ def speedups(found: Compared) -> Grid:
     rows = []
     for one in found.speedups:
         quotients = (words.ratio(number) if number else words.NOTHING for number in (one.a, one.b))
-        rows.append((f"{one.slow} / {words.method(one.fast)}", one.arch, *quotients))
+        rows.append((words.quotient(one.pair), one.pair.arch, *quotients))
     return make("Speed-ups inside each run", ("slow / fast", "machine", found.a, found.b), "--nn", rows)

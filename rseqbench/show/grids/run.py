@@ -8,7 +8,7 @@ from itertools import groupby
 from rseqbench.model import BASELINE, Check, Machine
 from rseqbench.show import message, words
 from rseqbench.show.grids import Cell, Grid, Reason, make, time
-from rseqbench.show.tables import Measured, PairLine, PatchTable
+from rseqbench.show.tables import Measured, PairLine, PatchTable, Quotient
 from rseqbench.show.words import Printed
 
 _FACTS = {
@@ -115,6 +115,17 @@ def _beside(one: Measured | None, last: bool) -> tuple[Cell, ...]:
         why = f"not measured: {one.reason if one else 'not selected in this run'}"
         return (Reason(why),) if last else (why, "")
     return time(one.row), words.estimate(one.row.net) if one.row.net else ""
+
+
+def quotients(found: Sequence[Quotient]) -> Grid:
+    """Return the quotients of a run; what they are beside a neighbour only where one was there."""
+    busy = any(one.beside for one in found)
+    heads = ("slow / fast", "alone on the core", *(("beside a neighbour",) if busy else ()), "what it is")
+    rows = []
+    for one in found:
+        beside = words.ratio(one.beside) if one.beside else words.NOTHING
+        rows.append((words.quotient(one.pair), words.ratio(one.alone), *((beside,) if busy else ()), one.pair.why))
+    return make("Quotients inside each round", heads, "-n" + "n" * busy + "-", rows)
 
 
 def checks(found: Sequence[Check]) -> Grid:
