@@ -146,6 +146,7 @@ def _build(source: Path, raw: dict[str, Any]) -> Config:
     presets = _table(source, "presets", raw)
     configurations = _table(source, "configurations", raw)
     run_keys = {f.name for f in dataclasses.fields(RunOptions)}
+    run = _typed(RunOptions, source, "run", _table(source, "run", raw))  # first: configurations are laid over it
     checked = {}
     for name, entry in configurations.items():
         where = f"configurations.{name}"
@@ -156,7 +157,7 @@ def _build(source: Path, raw: dict[str, Any]) -> Config:
     return Config(
         source=source,
         paths=_typed(Paths, source, "paths", _table(source, "paths", raw)),
-        run=_typed(RunOptions, source, "run", _table(source, "run", raw)),
+        run=run,
         presets={
             name: _typed(Preset, source, f"presets.{name}", _table(source, f"presets.{name}", {f"presets.{name}": e}))
             for name, e in presets.items()

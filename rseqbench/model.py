@@ -20,6 +20,7 @@ class Registration(StrEnum):
 
 
 BASELINE = "cpu_id/baseline"
+COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,17 @@ class Machine:
 
 @dataclass(frozen=True)
 class Chunk:
-    """One timed chunk of a gated round: ns/op, what the probes took (ticks), whether it was disturbed, its aborts."""
+    """One timed chunk of a gated round: ns/op, what the probes took (ticks), whether it was disturbed, its aborts.
+
+    `counted` are instructions, cycles and branch misses per operation, in user mode; None where nothing counts them.
+    """
 
     value: float
     before: int
     after: int
     disturbed: bool
     aborts: int
+    counted: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rseqbench import stats
 from rseqbench.errors import ResultsError
-from rseqbench.model import BASELINE, Estimate
+from rseqbench.model import BASELINE, COUNTED, Estimate
 from rseqbench.results import Run
 
 COLUMNS: dict[str, str] = {
@@ -29,6 +29,9 @@ COLUMNS: dict[str, str] = {
     "loops": "int64",
     "aborts": "int64",  # rseq aborts while it was timed
     "busy": "float64",  # the same as value with a neighbour on the core; NaN where that was not seen
+    "instructions": "float64",  # per operation, in user mode; NaN where the CPU's counters cannot be read
+    "cycles": "float64",
+    "branch_misses": "float64",
 }
 
 _NS_PER_SECOND = 1e9
@@ -37,7 +40,10 @@ Key = tuple[str, str, int]  # arch, benchmark, threads
 
 @dataclass(frozen=True)
 class Row:
-    """One benchmark of a run, summarised over its rounds: per operation, with the loop and net of the baseline."""
+    """One benchmark of a run, summarised over its rounds: per operation, with the loop and net of the baseline.
+
+    `counted` are the medians of COUNTED, empty where nothing counts them.
+    """
 
     label: str
     arch: str
@@ -51,6 +57,7 @@ class Row:
     net: Estimate | None
     aborts: int
     operations: int
+    counted: tuple[float, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -90,6 +97,7 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                     "loops": raw.get_loops(),
                     "aborts": meta["aborts"],
                     "busy": meta.get("busy_ns", math.nan),
+                    **{name: meta.get(name, math.nan) for name in COUNTED},
                 }
             except KeyError as error:
                 raise ResultsError(f"{run.folder}: pyperf.json lacks {error} for {benchmark.get_name()!r}") from error
@@ -155,9 +163,15 @@ def summarise(frame: pd.DataFrame, confidence: float) -> list[Row]:
                 net=_net(frame, label, key, confidence),
                 aborts=int(part["aborts"].sum()),
                 operations=int((part["loops"] * part["values"]).sum()),
+                counted=_counted(part),
             )
         )
     return rows
+
+
+def _counted(part: pd.DataFrame) -> tuple[float, ...]:
+    medians = [float(part[name].median()) for name in COUNTED]
+    return () if any(map(math.isnan, medians)) else tuple(medians)
 
 
 def _net(frame: pd.DataFrame, label: str, key: Key, confidence: float) -> Estimate | None:

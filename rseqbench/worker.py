@@ -20,6 +20,9 @@ from typing import Any, NoReturn
 # The flags of kernels/include/kernel.h.
 _NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED, _TRIVIAL = 0x01, 0x04, 0x08, 0x10, 0x20, 0x40
 
+# The fields of struct host_chunk, in the order in which a gated round's answer lists them.
+_CHUNK = ("slot", "disturbed", "before", "after", "ticks", "aborts", "instructions", "cycles", "branch_misses")
+
 
 class Kernels:
     """The compiled kernels as cffi shows them."""
@@ -48,6 +51,7 @@ class Kernels:
             "libc_size": rseq.libc_size,
             "registered": rseq.registered,
             "feature_size": rseq.feature_size,
+            "no_counters": self.text(self.lib.host_no_counters()),
             "kernels": [self._describe(number) for number in range(self.lib.host_count())],
         }
 
@@ -111,7 +115,7 @@ class Kernels:
         if self.lib.host_gate(numbers, loops, count, *options, chunks, capacity, out):
             raise RuntimeError(self.text(out.message))
         return {
-            "chunks": [[c.slot, c.disturbed, c.before, c.after, c.ticks, c.aborts] for c in chunks[0 : out.chunks]],
+            "chunks": [[getattr(c, field) for field in _CHUNK] for c in chunks[0 : out.chunks]],
             "ns_per_tick": out.ns_per_tick,
             **{key: int(getattr(out, key)) for key in ("waits", "fastest", "ns", "inside", "resolution")},
         }

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "clock.h"
+#include "counters.h"
 #include "host.h"
 #include "kernel.h"
 #include "registration.h"
@@ -48,6 +49,7 @@ struct gate {
 	unsigned int count, wanted;
 	struct thread thread;
 	struct tripwire tripwire;
+	struct counters counters;
 	bool own_clock;
 	uint64_t overhead; /* of reading the clock twice, in ticks */
 	uint64_t fastest; /* probe, in ticks */
@@ -111,10 +113,11 @@ static void run_chunk(struct gate *gate, struct slot *slot, struct host_chunk *c
 	unsigned long warm_up = slot->loops / WARM_UP_SHARE + 1, aborts;
 	bool trips = can_trip(gate, kernel);
 	long switched = trips ? 0 : switches();
-	uint64_t begin, end;
+	uint64_t begin, end, counted[COUNTERS], before[COUNTERS];
 
 	kernel->run(&gate->thread, warm_up);
 	aborts = gate->thread.aborts;
+	counters_read(&gate->counters, before);
 	if (trips)
 		WRITE_ONCE(gate->thread.area->rseq_cs, (uint64_t)(unsigned long)&gate->tripwire);
 	begin = clock_begin(gate->own_clock);
@@ -123,6 +126,10 @@ static void run_chunk(struct gate *gate, struct slot *slot, struct host_chunk *c
 	chunk->disturbed = trips ? !READ_ONCE(gate->thread.area->rseq_cs) : switches() != switched;
 	if (trips)
 		WRITE_ONCE(gate->thread.area->rseq_cs, 0);
+	counters_read(&gate->counters, counted);
+	chunk->instructions = counted[0] - before[0];
+	chunk->cycles = counted[1] - before[1];
+	chunk->branch_misses = counted[2] - before[2];
 	chunk->ticks = end - begin > gate->overhead ? end - begin - gate->overhead : 0;
 	chunk->aborts = gate->thread.aborts - aborts;
 	slot->operations += warm_up + slot->loops;
@@ -329,6 +336,7 @@ int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int c
 		return give_up(out->message, failed);
 	gate.thread.area = registration_enter();
 	measure_clock(&gate);
+	counters_open(&gate.counters);
 	failed = set_up(&gate);
 	begin_ns = clock_ns();
 	begin_ticks = clock_begin(gate.own_clock);
@@ -338,8 +346,18 @@ int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int c
 	out->ns = clock_ns() - begin_ns;
 	out->ns_per_tick = (double)out->ns / (double)(clock_end(gate.own_clock) - begin_ticks);
 	out->fastest = gate.fastest;
+	counters_close(&gate.counters);
 	failed = conclude(&gate, failed);
 	return failed ? give_up(out->message, failed) : 0;
+}
+
+const char *host_no_counters(void)
+{
+	struct counters counters;
+
+	counters_open(&counters);
+	counters_close(&counters);
+	return counters.missing;
 }
 
 uint64_t host_calibrate(unsigned int number, uint64_t ns, char message[256])

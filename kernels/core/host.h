@@ -40,6 +40,9 @@ struct host_time {
 	char message[256];
 };
 
+/* Why this machine's own counters cannot be read (perf_event_open(2)), or NULL if they can. */
+const char *host_no_counters(void);
+
 /* One chunk of a gated round, in the order in which they ran. */
 struct host_chunk {
 	uint32_t slot; /* which of the kernels asked for */
@@ -47,6 +50,7 @@ struct host_chunk {
 	uint32_t before, after; /* what the probes took, in ticks */
 	uint32_t ticks; /* what the chunk took, the clock's own cost taken off */
 	uint32_t aborts;
+	uint32_t instructions, cycles, branch_misses; /* in user mode; 0 where the machine does not count */
 };
 
 struct host_round {

@@ -7,6 +7,7 @@ every constant.
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pyperf
 from rseqbench.engines import Taken
 from rseqbench.engines.plain import Plain
 from rseqbench.errors import TargetError
-from rseqbench.model import Case, Chunk, GatedRound, Plan, Registration
+from rseqbench.model import COUNTED, Case, Chunk, GatedRound, Plan, Registration
 from rseqbench.stats import FEWEST_CHUNKS, quantile
 from rseqbench.targets import Target
 
@@ -34,12 +35,16 @@ _SETTLE_S = 2.0
 
 @dataclass(frozen=True)
 class Sorted:
-    """The chunks of one case in one round, sorted by what the gate says of them; values in ns/op."""
+    """The chunks of one case in one round, sorted by what the gate says of them; values in ns/op.
+
+    `counted` are the counters of the quiet ones, where the machine has any.
+    """
 
     quiet: tuple[float, ...]
     busy: tuple[float, ...]
     disturbed: int
     mixed: int
+    counted: tuple[tuple[float, float, float], ...] = ()
 
     @property
     def offered(self) -> int:
@@ -54,9 +59,11 @@ def gate(chunks: Sequence[Chunk], fastest: int) -> Sorted:
     """
     slowest = fastest * SLOWEST_PROBE
     calm = [chunk for chunk in chunks if not chunk.disturbed]
-    quiet = tuple(c.value for c in calm if c.before <= slowest and c.after <= slowest)
+    alone = [c for c in calm if c.before <= slowest and c.after <= slowest]
     busy = tuple(c.value for c in calm if c.before > slowest and c.after > slowest)
-    return Sorted(quiet, busy, len(chunks) - len(calm), len(calm) - len(quiet) - len(busy))
+    mixed = len(calm) - len(alone) - len(busy)
+    counted = tuple(c.counted for c in alone if c.counted)
+    return Sorted(tuple(c.value for c in alone), busy, len(chunks) - len(calm), mixed, counted)
 
 
 class Gated:
@@ -143,6 +150,8 @@ class Gated:
         }
         if len(chunks.busy) >= FEWEST_CHUNKS // 2:
             metadata["busy_ns"] = quantile(chunks.busy)
+        for name, counts in zip(COUNTED, zip(*chunks.counted, strict=True), strict=False):
+            metadata[name] = statistics.median(counts)
         values = [value * 1e-9 for value in chunks.quiet]
         return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])
 

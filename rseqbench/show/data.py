@@ -11,7 +11,7 @@ from typing import Any
 
 from rseqbench import compare, table
 from rseqbench.claims import Judged
-from rseqbench.model import Estimate
+from rseqbench.model import COUNTED, Estimate
 from rseqbench.results import Run
 from rseqbench.show import message, tables, words
 from rseqbench.show.contents import Contents
@@ -49,6 +49,7 @@ def _measured(label: str, one: Measured) -> Record:
         "rounds": row.gross.n if row else 0,
         "aborts": row.aborts if row else None,
         "operations": row.operations if row else None,
+        **dict(zip(COUNTED, row.counted if row and row.counted else (None, None, None), strict=True)),
         "check": one.check,
         "reason": one.reason,
     }
@@ -134,11 +135,12 @@ def _compared(found: Compared, row: compare.Comparison) -> Record:
 def speedups(found: Compared) -> list[Record]:
     """Return a record (kind "speedup") per quotient inside each of two runs; the values are quotients."""
     empty = dict.fromkeys(_compared(found, compare.Comparison("", "", 1, None, None, None, None, "", "")))
-    return [
-        {**empty, "kind": "speedup", "a": found.a, "b": found.b, "arch": one.pair.arch, "slow": one.pair.slow, "fast": one.pair.fast,
-         "a_unit": "x", "b_unit": "x", **_estimate("a_value", one.a), **_estimate("b_value", one.b)}
-        for one in found.speedups
-    ]  # fmt: skip
+    return [{**empty, "kind": "speedup", "a": found.a, "b": found.b, **_speedup(one)} for one in found.speedups]
+
+
+def _speedup(one: compare.Speedup) -> Record:
+    pair = {"arch": one.pair.arch, "slow": one.pair.slow, "fast": one.pair.fast, "a_unit": "x", "b_unit": "x"}
+    return {**pair, **_estimate("a_value", one.a), **_estimate("b_value", one.b)}
 
 
 def _estimate(name: str, number: Estimate | None) -> dict[str, float | None]:

@@ -77,6 +77,7 @@ class Native:
             "rseq_registered": self._hello["registered"],
             "rseq_feature_size": self._hello["feature_size"],
         }
+        found["counters"] = self._hello["no_counters"] or "instructions, cycles and branch misses, user mode"
         if self._hello["reason"]:
             found["rseq_reason"] = self._hello["reason"]
         virtual = found.get("virtual", "none") != "none"
@@ -154,9 +155,10 @@ class Native:
         answer = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
         per_tick = answer["ns_per_tick"]
         chunks: list[list[Chunk]] = [[] for _ in benchmarks]
-        for slot, disturbed, before, after, ticks, aborts in answer["chunks"]:
+        for slot, disturbed, before, after, ticks, aborts, *counts in answer["chunks"]:
             value = ticks * per_tick / loops[slot]
-            chunks[slot].append(Chunk(value, before, after, bool(disturbed), aborts))
+            counted = None if self._hello["no_counters"] else tuple(count / loops[slot] for count in counts)
+            chunks[slot].append(Chunk(value, before, after, bool(disturbed), aborts, counted))
         return GatedRound(
             chunks=tuple(map(tuple, chunks)),
             fastest=answer["fastest"],

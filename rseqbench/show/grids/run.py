@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from rseqbench.model import BASELINE, Check, Machine
+from rseqbench.model import BASELINE, COUNTED, Check, Machine
 from rseqbench.show import message, words
 from rseqbench.show.grids import Cell, Grid, Reason, make, time
 from rseqbench.show.tables import Measured, PairLine, PatchTable, Quotient
@@ -36,6 +36,7 @@ _FACTS = {
     "python": "Python",
     "pyperf": "pyperf",
     "engine": "engine",
+    "counters": "CPU counters",
 }
 _PRINTED_MACHINE = ("cpu", "machine", "libc")  # all that the message says of its machines
 
@@ -50,12 +51,14 @@ def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
     units = sorted({words.unit(one.row.unit) for one in found if one.row})
     per = ", ".join(units) or "per op"
     title = message.group_title(group)
-    heads = ("method", f"{per} with loop", f"{per} net of it", "rseq by", "aborts/M", "check")
+    counted = any(one.row and one.row.counted for one in found)
+    counts = ("insn/op", "cycles/op", "misses/op") if counted else ()
+    heads = ("method", f"{per} with loop", f"{per} net of it", "rseq by", "aborts/M", *counts, "check")
     caption = f"{group} on {arch}" + (f": {title}" if title else "")
-    return make(caption, heads, "-nn-n-", [_measured_row(one) for one in found])
+    return make(caption, heads, "-nn-n" + "n" * len(counts) + "-", [_measured_row(one, counted) for one in found])
 
 
-def _measured_row(one: Measured) -> tuple[Cell, ...]:
+def _measured_row(one: Measured, counted: bool) -> tuple[Cell, ...]:
     name = words.with_threads(one.method, one.threads)
     row = one.row
     if row is None:
@@ -64,9 +67,11 @@ def _measured_row(one: Measured) -> tuple[Cell, ...]:
     net: Cell = "baseline" if row.benchmark == BASELINE else "no baseline"
     if row.net:
         net = words.as_printed(row.net.value) if published else words.estimate(row.net)
+    counts = [f"{count:.3g}" for count in row.counted] or [""] * len(COUNTED)
+    shown = counts if counted else ()
     if published:
-        return name, time(row), net, "", "", ""
-    return name, time(row), net, row.registration, words.per_million(row.aborts, row.operations), one.check
+        return name, time(row), net, "", "", *shown, ""
+    return name, time(row), net, row.registration, words.per_million(row.aborts, row.operations), *shown, one.check
 
 
 def patch_table(shown: PatchTable) -> Grid:
