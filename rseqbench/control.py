@@ -6,15 +6,15 @@ import pandas as pd
 
 from rseqbench import stats, table
 from rseqbench.config import VerdictRules
+from rseqbench.model import CONTROLS
 
-SAME = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))
 PLACED = ("control/placed_0", "control/placed_16", "control/placed_32", "control/placed_48")
 
 
 def false_alarms(frame: pd.DataFrame, label: str, arch: str, rules: VerdictRules) -> list[str]:
     """Return a sentence for each pair of names for the same code that a run calls different; it then proves nothing."""
     found = []
-    for one, other in SAME:
+    for one, other in CONTROLS:
         ratio = table.speedup(frame, label, (arch, one, 1), (arch, other, 1), rules.confidence)
         if ratio is not None and stats.beyond_floor(ratio, rules.floor):
             found.append(

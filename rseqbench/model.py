@@ -20,6 +20,7 @@ class Registration(StrEnum):
 
 
 BASELINE = "cpu_id/baseline"
+CONTROLS = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))  # the same code twice
 COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
 
 

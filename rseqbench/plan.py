@@ -9,16 +9,19 @@ from fnmatch import fnmatchcase
 from rseqbench.config import Preset, RunOptions, unknown
 from rseqbench.errors import UsageError
 from rseqbench.facts import cpu_list
-from rseqbench.model import BASELINE, Benchmark, Case, Plan, Registration, Skip
+from rseqbench.model import BASELINE, CONTROLS, Benchmark, Case, Plan, Registration, Skip
+
+# What every run measures, whatever was asked for: every value is also given net of the baseline, and the controls show
+# whether the run raises false alarms.
+ALONG = frozenset({BASELINE, *(name for pair in CONTROLS for name in pair)})
 
 
-def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str]) -> list[Benchmark]:
+def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()) -> list[Benchmark]:
     """Return the benchmarks that the patterns name: "all", a group, group/method, or with * and ?.
 
-    The baseline always comes along, because every value is also given net of it. Raises UsageError for a pattern that
-    names nothing.
+    Those named in `along` come along in any case. Raises UsageError for a pattern that names nothing.
     """
-    chosen = {BASELINE}
+    chosen = set(along)
     for pattern in patterns:
         found = [b.name for b in benchmarks if _matches(b, pattern)]
         if not found:
@@ -47,7 +50,7 @@ def make(
     """
     cases: list[Case] = []
     skips: list[Skip] = []
-    for benchmark in select(benchmarks, options.benchmarks):
+    for benchmark in select(benchmarks, options.benchmarks, ALONG):
         needed = Registration.NONE if benchmark.needs_no_rseq else registration
         counts = _thread_counts(benchmark, options.threads)
         if benchmark.unavailable:
@@ -74,6 +77,11 @@ def _thread_counts(benchmark: Benchmark, asked: Sequence[int]) -> list[int]:
     if benchmark.name == BASELINE:
         return [1]
     return [threads for threads in sorted(set(asked)) if threads == 1 or benchmark.threaded]
+
+
+def names(plan: Plan) -> set[str]:
+    """Return the benchmarks that a plan measures or skips."""
+    return {case.benchmark for case in plan.cases} | {skip.benchmark for skip in plan.skips}
 
 
 def order(plan: Plan, number: int, cases: Sequence[Case]) -> list[Case]:

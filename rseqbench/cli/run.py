@@ -32,7 +32,7 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--values", type=click.IntRange(1, 10_000), help="Timed values per process, in place of the preset's.")
 @click.option("--arch", help="host, x86_64, arm32 or arm64.")
 @click.option("--target", help="Where to run; native is this machine.")
-@click.option("--engine", help="How a value is taken: gated or pyperf.")
+@click.option("--engine", help="How a value is taken: gated, pyperf, or both, as two runs.")
 @click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something.")
 @click.option("--cpus", metavar="LIST", help="CPUs to pin to, such as 2 or 0,2-3; auto chooses.")
 @click.option("--registration", type=click.Choice(["auto", "glibc", "self"]), help="Who registers rseq.")
@@ -47,7 +47,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     Every benchmark is proved exact first. Ctrl-C keeps the finished rounds; --resume takes them up.
     """
+    import dataclasses
+
     from rseqbench import arches, engines, targets
+    from rseqbench.show import tables, terminal
 
     state = ctx.find_object(State) or State(None)
     config = state.config()
@@ -59,11 +62,20 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return
     options = _options(config, chosen)
     label = chosen.get("label") or _free_label(store, options)
-    store.ensure_free(label, given["force"])
-    engines.create(options.engine)
-    with targets.create(arches.named(options.arch), options) as target:
-        unfinished = _begin(target, config, options, chosen, label, store)
-        _measure(target, unfinished, config, store)
+    each = engines.chosen(options.engine)
+    labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
+    for name in labels.values():
+        store.ensure_free(name, given["force"])
+    failed: list[str] = []
+    for engine in each:
+        own = dataclasses.replace(options, engine=engine)
+        with targets.create(arches.named(own.arch), own) as target:
+            unfinished = _begin(target, config, own, chosen, labels[engine], store)
+            failed += _measure(target, unfinished, config, store)
+    if len(each) > 1:
+        one, other = (store.load(name) for name in labels.values())
+        terminal.comparison(tables.compared(one, other, config.verdict), terminal.console())
+    _end(failed)
 
 
 def _options(config: Config, chosen: dict[str, Any]) -> RunOptions:
@@ -112,7 +124,7 @@ def _begin(
         command=shlex.join(["rseqbench", *sys.argv[1:]]),
         plan=plan,
         machines=(target.machine(),),
-        docs={benchmark.name: benchmark.doc for benchmark in planning.select(benchmarks, options.benchmarks)},
+        docs={benchmark.name: benchmark.doc for benchmark in benchmarks if benchmark.name in planning.names(plan)},
     )
     return store.begin(header, force=bool(chosen.get("force")))
 
@@ -132,11 +144,18 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
         changed = results.changed_since(begun, target.machine())
         if changed:
             raise UsageError(f"run {label!r} cannot be resumed: {changed}", "begin a new one")
-        _measure(target, unfinished, config, store)
+        _end(_measure(target, unfinished, config, store))
 
 
-def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> None:
-    """Go through the rounds, store the run and print it. Exit code 1 if a benchmark failed its check or every round."""
+def _end(failed: list[str]) -> None:
+    """Exit: with 1, and a line for each, if a benchmark failed its check or every round."""
+    for line in failed:
+        click.echo(f"rseqbench: {line}", err=True)
+    click.get_current_context().exit(1 if failed else 0)
+
+
+def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> list[str]:
+    """Go through the rounds, store the run and print it; return a line for each benchmark that failed."""
     from rseqbench import engines, rounds
     from rseqbench.results import PATCH
     from rseqbench.show import contents, data, progress, terminal
@@ -155,7 +174,4 @@ def _measure(target: Target, unfinished: Unfinished, config: Config, store: Stor
     run = unfinished.finish(lambda r: data.table_csv(r, config.verdict.confidence))
     terminal.run(contents.contents(run, store.load(PATCH), config.verdict), terminal.console())
     click.echo(f"stored in {run.folder}", err=True)
-    failed = rounds.failures(run.header)
-    for line in failed:
-        click.echo(f"rseqbench: {line}", err=True)
-    click.get_current_context().exit(1 if failed else 0)
+    return rounds.failures(run.header)

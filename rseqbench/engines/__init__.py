@@ -50,6 +50,13 @@ def _gated() -> Engine:
 ENGINES: dict[str, Callable[[], Engine]] = {"gated": _gated, "pyperf": _pyperf}
 
 
+def chosen(name: str) -> list[str]:
+    """Return the names of the engines to measure with: "both" is all of them. Raises UsageError for an unknown one."""
+    if name != "both" and name not in ENGINES:
+        raise unknown("engine", name, [*ENGINES, "both"])
+    return list(ENGINES) if name == "both" else [name]
+
+
 def create(name: str) -> Engine:
     """Return a new engine. Raises UsageError when there is none of that name."""
     if name not in ENGINES:

@@ -92,6 +92,21 @@ def test_a_whole_number_will_do_where_a_number_is_expected(load):
     assert isinstance(found.check.timeout_s, float)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[run]\nthreads = [1, 4096]\n", lambda found: found.run.threads == [1, 4096]),
+        ("[presets.quick]\nrounds = 1\n", lambda found: found.presets["quick"].rounds == 1),
+        ("[presets.quick]\nrounds = 10000\n", lambda found: found.presets["quick"].rounds == 10_000),
+        ("[check]\noperations = 1000\n", lambda found: found.check.operations == 1000),
+        ("[verdict]\nreach = 1\nfloor = 0\n", lambda found: (found.verdict.reach, found.verdict.floor) == (1, 0)),
+    ],
+    ids=range(5),
+)
+def test_the_bounds_themselves_are_allowed(load, text, value):
+    assert value(load(text))
+
+
 # ---- what is refused, and in which words ----
 
 
