@@ -103,4 +103,10 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has seen enough
         code = 0
+    except Exception as error:
+        if os.environ.get("RSEQBENCH_DEBUG"):
+            raise
+        what = f"{type(error).__name__}: {error}"
+        click.echo(f"rseqbench: a defect in rseqbench itself: {what}; RSEQBENCH_DEBUG=1 shows where", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -134,7 +134,7 @@ class Native:
                 "benchmark": case.benchmark,
                 "arch": self._arch.name,
                 "threads": case.threads,
-                "engine": plan.engine,
+                "engine": "pyperf",
                 "round": number,
             },
         }

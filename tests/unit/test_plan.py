@@ -7,7 +7,7 @@ import pytest
 from rseqbench import plan
 from rseqbench.config import Preset
 from rseqbench.errors import UsageError
-from rseqbench.model import BASELINE, Benchmark, Case, Registration, Skip
+from rseqbench.model import BASELINE, CONTROLS, Benchmark, Case, Registration, Skip
 from tests.machines import defaults
 
 GLIBC, SELF, NONE = Registration.GLIBC, Registration.SELF, Registration.NONE
@@ -24,8 +24,8 @@ BENCHMARKS = [
 PRESET = Preset(rounds=6, values=3, value_ms=0.5)
 
 
-def make(benchmarks=BENCHMARKS, registration=GLIBC, cpus=(1, 0), seed=7, **changes):
-    options = dataclasses.replace(defaults().run, **changes)
+def make(benchmarks=BENCHMARKS, registration=GLIBC, cpus=(1, 0), seed=7, asked=("all",), **changes):
+    options = dataclasses.replace(defaults().run, benchmarks=list(asked), **changes)
     return plan.make(benchmarks, options, PRESET, registration, cpus, seed)
 
 
@@ -36,20 +36,40 @@ def make(benchmarks=BENCHMARKS, registration=GLIBC, cpus=(1, 0), seed=7, **chang
     ("patterns", "names"),
     [
         (["all"], [benchmark.name for benchmark in BENCHMARKS]),
-        (["counter"], ["counter/plain", "counter/rseq", BASELINE]),
-        (["counter/rseq"], ["counter/rseq", BASELINE]),
-        (["rcu", "counter/plain"], ["counter/plain", BASELINE, "rcu/rseq"]),
-        (["*/rseq"], ["counter/rseq", BASELINE, "cpu_id/rseq", "rcu/rseq"]),
-        (["cpu_id/rseq*"], [BASELINE, "cpu_id/rseq", "cpu_id/rseq_lazy"]),
-        (["c?unter/p*"], ["counter/plain", BASELINE]),
-        (["counter/[pq]*"], ["counter/plain", BASELINE]),
-        ([BASELINE], [BASELINE]),
-        (["counter/rseq", "counter/rseq"], ["counter/rseq", BASELINE]),
-        ([], [BASELINE]),
+        (["counter"], ["counter/plain", "counter/rseq"]),
+        (["counter/rseq"], ["counter/rseq"]),
+        (["rcu", "counter/plain"], ["counter/plain", "rcu/rseq"]),
+        (["*/rseq"], ["counter/rseq", "cpu_id/rseq", "rcu/rseq"]),
+        (["cpu_id/rseq*"], ["cpu_id/rseq", "cpu_id/rseq_lazy"]),
+        (["c?unter/p*"], ["counter/plain"]),
+        (["counter/[pq]*"], ["counter/plain"]),
+        (["counter/rseq", "counter/rseq"], ["counter/rseq"]),
+        ([], []),
     ],
 )
-def test_groups_names_and_patterns_select_and_the_baseline_comes_along(patterns, names):
+def test_groups_names_and_patterns_select(patterns, names):
     assert [benchmark.name for benchmark in plan.select(BENCHMARKS, patterns)] == names
+
+
+def test_what_comes_along_need_not_be_asked_for_nor_be_there():
+    found = plan.select(BENCHMARKS, ["counter/rseq"], {BASELINE, "counter/rseq", "control/absent"})
+    assert [benchmark.name for benchmark in found] == ["counter/rseq", BASELINE]
+
+
+@pytest.mark.parametrize("threads", [[1], [1, 2], [4]])
+@pytest.mark.parametrize("asked", [["counter/rseq"], ["rcu"], ["*/rseq"], ["all"], [BASELINE]])
+def test_every_plan_measures_the_baseline_once(asked, threads):
+    cases = make(asked=asked, threads=threads).cases
+    assert [case for case in cases if case.benchmark == BASELINE] == [Case(BASELINE, 1, GLIBC)]
+
+
+@pytest.mark.parametrize("threads", [[1], [1, 2]])
+def test_the_controls_come_along_where_they_are(threads):
+    """They show whether a run raises false alarms, so a run without them would not know."""
+    controls = [Benchmark(name, "twice the same", trivial=True) for pair in CONTROLS for name in pair]
+    made = make(benchmarks=sorted([*BENCHMARKS, *controls], key=lambda one: one.name), threads=threads)
+    for control in controls:
+        assert Case(control.name, 1, GLIBC) in made.cases
 
 
 @pytest.mark.parametrize(
@@ -129,8 +149,7 @@ def test_what_takes_one_thread_only_is_skipped_when_one_is_not_asked_for_but_the
 def test_nothing_is_left_out_silently():
     for threads in ([1], [2], [1, 2], [8, 3]):
         made = make(threads=threads)
-        mentioned = {case.benchmark for case in made.cases} | {skip.benchmark for skip in made.skips}
-        assert mentioned == {benchmark.name for benchmark in BENCHMARKS}
+        assert plan.names(made) == {benchmark.name for benchmark in BENCHMARKS}
         assert all(skip.reason for skip in made.skips)
 
 
