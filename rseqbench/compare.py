@@ -15,6 +15,7 @@ from rseqbench.table import Key, Row
 
 FASTER = "faster"
 SLOWER = "slower"
+EQUAL = "equal"
 UNRESOLVED = "no difference resolved"
 NOT_COMPARABLE = "not comparable"
 MISSING = "not measured"
@@ -111,13 +112,25 @@ def _judge(row: Comparison, rules: VerdictRules) -> Comparison:
         return replace(row, word=NOT_COMPARABLE, reason=f"{row.a.timing} against {row.b.timing} time")
     if not ratio.has_interval:
         return replace(row, reason=f"too few rounds for an interval ({ratio.n})")
-    if not stats.beyond_floor(ratio, rules.floor):
-        return replace(
-            row, reason="interval holds 1" if not _excludes_one(ratio) else f"below the floor of {rules.floor:.1%}"
-        )
-    if row.p > 1 - rules.confidence:
-        return replace(row, reason="not beyond chance among all rows compared (Holm)")
-    return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
+    beyond = stats.beyond_floor(ratio, rules.floor)
+    if beyond and row.p <= 1 - rules.confidence:
+        return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
+    if _within(ratio, rules.same_within):
+        return replace(row, word=EQUAL, reason=f"the whole interval lies within {rules.same_within:.1%} of 1")
+    return replace(row, reason=_why_undecided(ratio, beyond, rules))
+
+
+def _why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
+    if beyond:
+        return "not beyond chance among all rows compared (Holm)"
+    return f"below the floor of {rules.floor:.1%}" if _excludes_one(ratio) else "interval holds 1"
+
+
+def _within(ratio: Estimate, band: float) -> bool:
+    """Whether the whole interval of a ratio lies within the band around 1."""
+    if ratio.low is None or ratio.high is None:
+        return False
+    return 1 / (1 + band) <= ratio.low and ratio.high <= 1 + band
 
 
 def _excludes_one(ratio: Estimate) -> bool:

@@ -102,7 +102,7 @@ class Check:
         if not self.passed:
             return "FAILED"
         if self.trivial:
-            return "nothing to check"
+            return "trivial"
         return "exact" if self.exercised else "exact, not exercised"
 
 

@@ -53,13 +53,14 @@ def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
     title = message.group_title(group)
     counted = any(one.row and one.row.counted for one in found)
     counts = ("insn/op", "cycles/op", "misses/op") if counted else ()
-    heads = ("method", f"{per} with loop", f"{per} net of it", "rseq by", "aborts/M", *counts, "check")
+    name = "method" if all(one.threads == 1 for one in found) else "method (threads)"
+    heads = (name, f"{per} with loop", f"{per} net of it", "rseq by", "aborts/M", *counts, "check")
     caption = f"{group} on {arch}" + (f": {title}" if title else "")
     return make(caption, heads, "-nn-n" + "n" * len(counts) + "-", [_measured_row(one, counted) for one in found])
 
 
 def _measured_row(one: Measured, counted: bool) -> tuple[Cell, ...]:
-    name = words.with_threads(one.method, one.threads)
+    name = one.method if one.threads == 1 else f"{one.method} ({one.threads}t)"
     row = one.row
     if row is None:
         return name, Reason(f"not measured: {one.reason}")
