@@ -10,7 +10,7 @@ import pandas as pd
 from rseqbench import stats, table
 from rseqbench.claims import Pair
 from rseqbench.config import VerdictRules
-from rseqbench.model import Estimate, Skip
+from rseqbench.model import BASELINE, Estimate, Skip
 from rseqbench.table import Key, Row
 
 FASTER = "faster"
@@ -49,19 +49,30 @@ class Speedup:
 
 
 def compare(
-    frame: pd.DataFrame, a: str, b: str, rules: VerdictRules, skips: Sequence[tuple[str, Skip]] = ()
+    frame: pd.DataFrame,
+    a: str,
+    b: str,
+    rules: VerdictRules,
+    skips: Sequence[tuple[str, Skip]] = (),
+    same_machine: bool = False,
 ) -> list[Comparison]:
-    """Compare run `b` with run `a`: one row for every benchmark that either of them has or skipped.
+    """Compare run `b` with run `a`: one row for every benchmark that either of them measured.
 
-    `skips` are the cases that a run (named first) could not measure; their reasons are carried into the rows.
+    `skips` are the cases that a run (named first) could not measure; their reasons are carried into the rows. On the
+    same machine the clock may still tick at another rate than last time; a difference that the empty loop shares is
+    the machine's, not the benchmark's, and none is claimed. Different machines may differ in everything.
     """
     rows = {label: _by_key(frame, label, rules.confidence) for label in (a, b)}
     reasons = {(label, skip.benchmark, skip.threads): skip.reason for label, skip in skips}
     keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key[1], key[2], key[0]))
     compared = [_one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons) for key in keys]
     tested = [row for row in compared if row.p is not None]
+    shifts = {row.arch: row.ratio for row in compared if same_machine and row.benchmark == BASELINE and row.ratio}
     adjusted = iter(stats.holm([row.p for row in tested if row.p is not None]))
-    return [row if row.p is None else _judge(replace(row, p=next(adjusted)), rules) for row in compared]
+    return [
+        row if row.p is None else _judge(replace(row, p=next(adjusted)), rules, shifts.get(row.arch))
+        for row in compared
+    ]
 
 
 def _by_key(frame: pd.DataFrame, label: str, confidence: float) -> dict[Key, Row]:
@@ -104,7 +115,7 @@ def _against_constant(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(b.value / a.value, None, None, 1, 0.0)
 
 
-def _judge(row: Comparison, rules: VerdictRules) -> Comparison:
+def _judge(row: Comparison, rules: VerdictRules, shift: Estimate | None) -> Comparison:
     ratio = row.ratio
     if ratio is None or row.p is None:
         return row
@@ -113,6 +124,9 @@ def _judge(row: Comparison, rules: VerdictRules) -> Comparison:
     if not ratio.has_interval:
         return replace(row, reason=f"too few rounds for an interval ({ratio.n})")
     beyond = stats.beyond_floor(ratio, rules.floor)
+    if beyond and shift is not None and stats.beyond_floor(shift, rules.floor):
+        if not stats.beyond_floor(_relative(ratio, shift.value), rules.floor):
+            return replace(row, reason=f"the machine's clock: the empty loop itself is {shift.value:.3g}x")
     if beyond and row.p <= 1 - rules.confidence:
         return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
     if _within(ratio, rules.same_within):
@@ -124,6 +138,12 @@ def _why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
     if beyond:
         return "not beyond chance among all rows compared (Holm)"
     return f"below the floor of {rules.floor:.1%}" if _excludes_one(ratio) else "interval holds 1"
+
+
+def _relative(ratio: Estimate, by: float) -> Estimate:
+    low = None if ratio.low is None else ratio.low / by
+    high = None if ratio.high is None else ratio.high / by
+    return replace(ratio, value=ratio.value / by, low=low, high=high)
 
 
 def _within(ratio: Estimate, band: float) -> bool:

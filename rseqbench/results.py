@@ -69,7 +69,7 @@ class Header:
             raw["checks"] = tuple(Check(**c) for c in raw["checks"])
             raw["notes"] = tuple(raw["notes"])
             return cls(**raw)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ResultsError(f"{where}: damaged, or not written by rseqbench ({error!r})") from error
 
 
@@ -155,7 +155,8 @@ class Store:
 
     def latest(self) -> str:
         """Return the label of the run finished last. Raises ResultsError when there is none."""
-        mine = [e for e in self.root.iterdir() if self._is_run(e)] if self.root.is_dir() else []
+        found = self.root.iterdir() if self.root.is_dir() else ()
+        mine = [entry for entry in found if self._is_run(entry) and (entry / "run.json").is_file()]
         if not mine:
             raise ResultsError(f"no runs in {self.root}", "rseqbench run")
         return max(mine, key=lambda entry: (entry / "run.json").stat().st_mtime).name
@@ -172,6 +173,7 @@ class Store:
             (folder / "rounds").mkdir(parents=True)
             disk.write(folder / "run.json", header.to_json())
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise ResultsError(f"cannot write {folder}: {error.strerror}", "check the results folder") from error
         return Unfinished(self.root, folder, header)
 
@@ -181,7 +183,7 @@ class Store:
             raise ResultsError(f"{label!r} is the patch's own table", "give another --label")
         if force:
             return
-        if self.exists(label):
+        if self.exists(label) or os.path.lexists(self.root / label):
             raise ResultsError(f"there is a run {label!r} already", "give another --label, or --force to replace it")
         if (self.root / f"{_UNFINISHED}{label}").exists():
             hint = f"rseqbench run --resume {label}, or --force to drop it"
@@ -218,7 +220,8 @@ class Unfinished:
 
     def rounds(self) -> list[int]:
         """Return the numbers of the rounds that are on disk, sorted."""
-        return sorted(int(path.stem) for path in (self.folder / "rounds").glob("*.json"))
+        names = [path.stem for path in (self.folder / "rounds").glob("*.json")]
+        return sorted(int(name) for name in names if name.isdecimal())
 
     def save_round(self, number: int, suite: pyperf.BenchmarkSuite) -> None:
         """Store one round's raw values."""
@@ -269,5 +272,5 @@ def _read(path: Path) -> str:
 def _load_suite(path: Path) -> pyperf.BenchmarkSuite:
     try:
         return pyperf.BenchmarkSuite.load(str(path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ResultsError(f"{path}: not a readable pyperf file ({error})", "the run folder is damaged") from error

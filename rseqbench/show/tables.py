@@ -238,7 +238,8 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     """Compare run `b` with run `a`: every benchmark that either of them measured or skipped."""
     frame = table.build([a, b])
     skips = [(run.label, skip) for run in (a, b) for skip in run.header.plan.skips]
-    rows = compare.compare(frame, a.label, b.label, rules, skips)
+    cpus = [[machine.facts.get("cpu") for machine in run.header.machines] for run in (a, b)]
+    rows = compare.compare(frame, a.label, b.label, rules, skips, same_machine=cpus[0] == cpus[1])
     arches = list(dict.fromkeys(machine.arch for run in (a, b) for machine in run.header.machines))
     quotients = compare.speedups(frame, a.label, b.label, claims.pairs(arches), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}
