@@ -67,7 +67,8 @@ def compare(
     keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key[1], key[2], key[0]))
     compared = [_one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons) for key in keys]
     tested = [row for row in compared if row.p is not None]
-    shifts = {row.arch: row.ratio for row in compared if same_machine and row.benchmark == BASELINE and row.ratio}
+    loops = [row for row in compared if same_machine and row.benchmark == BASELINE and row.ratio]
+    shifts = {row.arch: row.ratio for row in loops if row.ratio and stats.beyond_floor(row.ratio, rules.floor)}
     adjusted = iter(stats.holm([row.p for row in tested if row.p is not None]))
     return [
         row if row.p is None else _judge(replace(row, p=next(adjusted)), rules, shifts.get(row.arch))
@@ -124,9 +125,8 @@ def _judge(row: Comparison, rules: VerdictRules, shift: Estimate | None) -> Comp
     if not ratio.has_interval:
         return replace(row, reason=f"too few rounds for an interval ({ratio.n})")
     beyond = stats.beyond_floor(ratio, rules.floor)
-    if beyond and shift is not None and stats.beyond_floor(shift, rules.floor):
-        if not stats.beyond_floor(_relative(ratio, shift.value), rules.floor):
-            return replace(row, reason=f"the machine's clock: the empty loop itself is {shift.value:.3g}x")
+    if beyond and shift is not None and not stats.beyond_floor(_relative(ratio, shift.value), rules.floor):
+        return replace(row, reason=f"the machine's clock: the empty loop itself is {shift.value:.3g}x")
     if beyond and row.p <= 1 - rules.confidence:
         return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
     if _within(ratio, rules.same_within):
