@@ -8,12 +8,15 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from rseqbench import __version__, facts
+from rseqbench.errors import RseqbenchError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,9 +41,25 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return made
 
 
-def stop_cleanly() -> None:
-    """Let SIGTERM end us like Ctrl-C does, so that no load and no worker outlives us."""
+def loads(text: str) -> list[str]:
+    """Parse names of loads, by commas, for an option. Raises ArgumentTypeError for one that is not there."""
+    unknown = [name for name in text.split(",") if name not in LOADS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown load {unknown[0]!r}; there is {', '.join(LOADS)}")
+    return text.split(",")
+
+
+def run(main: Callable[[], int]) -> int:
+    """Run a script and return its exit code. SIGTERM ends it like Ctrl-C, so that no load and no worker outlives it."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return main()
+    except (LoadError, RseqbenchError) as error:
+        print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{Path(sys.argv[0]).stem}: interrupted", file=sys.stderr)
+        return 130
 
 
 class Clock:
@@ -65,7 +84,11 @@ class Clock:
 # ---- the machine ----
 
 
-def environment(tools: Sequence[Sequence[str]] = ()) -> str:
+GCC = {"gcc": ("gcc", "--version")}
+STRESS_NG = {"stress-ng": ("stress-ng", "--version")}
+
+
+def environment(tools: Mapping[str, Sequence[str]] = MappingProxyType({})) -> list[str]:
     """Return what a reader must know of the machine, a line each; `tools` are commands that print their version."""
     wanted = ("cpu", "cpus", "linux", "libc", "virtual", "governor", "smt", "turbo", "isolated_cpus", "load_1min")
     found = facts.collect()
@@ -74,11 +97,10 @@ def environment(tools: Sequence[Sequence[str]] = ()) -> str:
     for name in ("python", "pyperf"):
         lines[name] = str(found.get(name, "not installed"))
     lines["rseqbench"] = " ".join(filter(None, (__version__, _revision())))
-    for command in tools:
-        lines[Path(command[0]).name] = version(command)
+    lines |= {name: version(command) for name, command in tools.items()}
     lines["date"] = time.strftime("%Y-%m-%d %H:%M %Z")
     width = max(map(len, lines))
-    return "\n".join(f"{name:<{width}}  {text}" for name, text in lines.items())
+    return [f"{name:<{width}}  {text}" for name, text in lines.items()]
 
 
 def version(command: Sequence[str]) -> str:

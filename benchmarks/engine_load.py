@@ -100,7 +100,7 @@ def ratios(lines: Sequence[Line], loads: Sequence[str]) -> str:
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = common.parser(__doc__)
     parser.add_argument("--rounds", type=int, help="per load, as far apart as the engine takes them (default: 20)")
-    parser.add_argument("--loads", default="none,L2,L4", help="which, by commas (default: %(default)s)")
+    parser.add_argument("--loads", type=common.loads, default="none,L2,L4", help="by commas (default: %(default)s)")
     parser.add_argument("--every", action="store_true", help="also each other kernel over the empty loop")
     parser.add_argument("--limit", type=float, default=180, help="seconds for each load (default: %(default)s)")
     return parser.parse_args(argv)
@@ -130,10 +130,9 @@ def _measure(of: Session, loads: Sequence[str], count: int, limit_s: float) -> d
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print; 0 unless something that was to be measured could not be."""
     options = _arguments(argv)
-    common.stop_cleanly()
-    loads = [name for name in common.LOADS if name in options.loads.split(",")]
+    loads = options.loads
     count = options.rounds or (6 if options.quick else 20)
-    print(common.environment([["gcc", "--version"], ["stress-ng", "--version"]]), end="\n\n")
+    print(*common.environment(common.GCC | common.STRESS_NG), "", sep="\n")
     with session() as of:
         found = _measure(of, loads, count, options.limit)
         names = sorted({case.benchmark for case in of.plan.cases})
@@ -152,4 +151,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(common.run(main))

@@ -28,16 +28,19 @@ class Watched:
         self._target = target
         self.last: GatedRound | None = None
         self.asked_s = 0.0
+        self.inside_s = 0.0
 
     def __getattr__(self, name: str) -> Any:
         """Hand on everything but gate()."""
         return getattr(self._target, name)
 
-    def gate(self, *arguments: Any) -> GatedRound:
-        """Hand on and remember."""
+    def gate(self, benchmarks: Sequence[str], loops: Sequence[int], *rest: Any) -> GatedRound:
+        """Hand on; remember the answer, how long it took, and how much of that was inside chunks."""
         began = time.monotonic()
-        self.last = self._target.gate(*arguments)
+        self.last = self._target.gate(benchmarks, loops, *rest)
         self.asked_s = time.monotonic() - began
+        each = zip(self.last.chunks, loops, strict=True)
+        self.inside_s = sum(chunk.value * count for chunks, count in each for chunk in chunks) * 1e-9
         return self.last
 
 
@@ -65,7 +68,8 @@ class Rounds:
     began: list[float] = field(default_factory=list)
     took: list[float] = field(default_factory=list)
     gated: list[GatedRound] = field(default_factory=list)
-    asked_s: list[float] = field(default_factory=list)  # of each gated round: request, measurement, answer
+    asked_s: list[float] = field(default_factory=list)  # of each gated round: start, request, measurement, answer
+    inside_s: list[float] = field(default_factory=list)  # of that, inside chunks
     prepare_s: float = 0.0
     wall_s: float = 0.0
 
@@ -140,6 +144,7 @@ def _one(of: Session, engine: engines.Engine, number: int, label: str, into: Rou
     if of.target.last is not None:
         into.gated.append(of.target.last)
         into.asked_s.append(of.target.asked_s)
+        into.inside_s.append(of.target.inside_s)
 
 
 def ratio(of: Session, rounds: Rounds, pair: Pair) -> Estimate | None:

@@ -15,7 +15,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pyperf
 
@@ -68,9 +69,28 @@ class Header:
             raw["machines"] = tuple(Machine(**m) for m in raw["machines"])
             raw["checks"] = tuple(Check(**c) for c in raw["checks"])
             raw["notes"] = tuple(raw["notes"])
-            return cls(**raw)
+            found = cls(**raw)
+            if not _fits(found, cls):
+                raise TypeError("a field is not of its kind")
+            return found
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ResultsError(f"{where}: damaged, or not written by rseqbench ({error!r})") from error
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a value is of the kind that a field is declared with, all the way down."""
+    parts = get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return all(_fits(getattr(value, name), part) for name, part in get_type_hints(kind).items())
+    if get_origin(kind) is tuple:
+        return isinstance(value, tuple) and all(_fits(item, parts[0]) for item in value)
+    if get_origin(kind) is Mapping:
+        return isinstance(value, dict) and all(_fits(item, parts[1]) for item in value.values())
+    if get_origin(kind) is Literal:
+        return value in parts
+    if isinstance(kind, UnionType):
+        return any(_fits(value, part) for part in parts)
+    return type(value) is kind or (kind is float and type(value) is int)
 
 
 @dataclass(frozen=True)

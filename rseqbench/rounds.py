@@ -71,7 +71,8 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
     """Do what is left of an unfinished run: its checks, if they were not done, and its missing rounds.
 
     A case whose check fails is not timed; a case that fails in a round is void in that round. Both are written into
-    the header. Raises CheckError when nothing is left to time, TargetError when every case of a round fails.
+    the header. A round in which every case fails is not stored, and the run goes on. Raises CheckError when nothing is
+    left to time, TargetError when there were too many such rounds for any case to have a number.
     """
     if not unfinished.header.checks:
         yield from _checks(target, unfinished, options)
@@ -79,7 +80,7 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
     plan = unfinished.header.plan
     missing = [number for number in range(plan.rounds) if number not in unfinished.rounds()]
     failures: Failures = {}
-    done, of = 0, len(missing) * len(cases)
+    done, of, void = 0, len(missing) * len(cases), 0
     engine.prepare(target, plan, cases)
     for number in missing:
         begin = time.monotonic()
@@ -92,10 +93,13 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
             else:
                 suite.append(taken.bench)
             yield Measured(taken.case, number, taken.failure, done, of)
-        if not suite:
-            raise TargetError(f"round {number + 1}: nothing could be measured: {_first(failures)}")
-        unfinished.save_round(number, pyperf.BenchmarkSuite(suite))
-        yield RoundDone(number, len(unfinished.rounds()), plan.rounds)
+        if suite:
+            unfinished.save_round(number, pyperf.BenchmarkSuite(suite))
+            yield RoundDone(number, len(unfinished.rounds()), plan.rounds)
+        else:
+            void += 1
+            if void > MOST_VOID * plan.rounds:
+                raise TargetError(f"round {number + 1}: nothing could be measured: {_first(failures)}")
         if number != missing[-1]:
             time.sleep(max(0.0, begin + engine.pause_s() - time.monotonic()))
     _note_failures(unfinished, failures)

@@ -82,6 +82,9 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
             if not raw.values or (meta.get("benchmark"), meta.get("threads")) in void:
                 continue
             try:
+                strange = [name for name in ("threads", "round", "aborts") if type(meta[name]) is not int]
+                if strange:
+                    raise ValueError(f"{strange[0]} is {meta[strange[0]]!r}")
                 yield {
                     "label": run.label,
                     "arch": meta["arch"],
@@ -101,6 +104,8 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                 }
             except KeyError as error:
                 raise ResultsError(f"{run.folder}: pyperf.json lacks {error} for {benchmark.get_name()!r}") from error
+            except ValueError as error:
+                raise ResultsError(f"{run.folder}: pyperf.json: {benchmark.get_name()!r}: {error}") from error
 
 
 def series(frame: pd.DataFrame, label: str, key: Key, column: str = "value") -> pd.Series[float]:

@@ -50,6 +50,7 @@ struct gate {
 	struct thread thread;
 	struct tripwire tripwire;
 	struct counters counters;
+	int cpu;
 	bool own_clock;
 	uint64_t overhead; /* of reading the clock twice, in ticks */
 	uint64_t fastest; /* probe, in ticks */
@@ -75,6 +76,12 @@ static uint64_t probe(struct gate *gate)
 static bool is_quiet(const struct gate *gate, uint64_t ticks)
 {
 	return ticks * 100 <= gate->fastest * SLOWEST_PERCENT;
+}
+
+/* A clock that jumps back makes a difference of almost 2^64: it must stay too long, not become anything. */
+static uint32_t narrow(uint64_t ticks)
+{
+	return ticks < UINT32_MAX ? ticks : UINT32_MAX;
 }
 
 static void nap(void)
@@ -130,7 +137,7 @@ static void run_chunk(struct gate *gate, struct slot *slot, struct host_chunk *c
 	chunk->instructions = counted[0] - before[0];
 	chunk->cycles = counted[1] - before[1];
 	chunk->branch_misses = counted[2] - before[2];
-	chunk->ticks = end - begin > gate->overhead ? end - begin - gate->overhead : 0;
+	chunk->ticks = end - begin > gate->overhead ? narrow(end - begin - gate->overhead) : 0;
 	chunk->aborts = gate->thread.aborts - aborts;
 	slot->operations += warm_up + slot->loops;
 	gate->out->inside += chunk->ticks;
@@ -149,7 +156,7 @@ static const char *offer(struct gate *gate, unsigned int number)
 {
 	struct slot *slot = &gate->slots[number];
 	struct host_chunk *chunk = &gate->chunks[gate->out->chunks];
-	uint64_t before = probe(gate);
+	uint64_t before = probe(gate), after;
 	const char *failed = NULL;
 	bool quiet;
 
@@ -164,13 +171,16 @@ static const char *offer(struct gate *gate, unsigned int number)
 		failed = run_unregistered(gate, slot, chunk);
 	else
 		run_chunk(gate, slot, chunk);
-	chunk->after = probe(gate);
-	chunk->before = before;
+	after = probe(gate);
+	chunk->before = narrow(before);
+	chunk->after = narrow(after);
 	chunk->slot = number;
-	quiet = is_quiet(gate, before) && is_quiet(gate, chunk->after);
+	quiet = is_quiet(gate, before) && is_quiet(gate, after);
 	slot->quiet += quiet && !chunk->disturbed;
-	slot->busy += !is_quiet(gate, before) && !is_quiet(gate, chunk->after) && !chunk->disturbed;
+	slot->busy += !is_quiet(gate, before) && !is_quiet(gate, after) && !chunk->disturbed;
 	gate->out->chunks++;
+	if (!failed && sched_getcpu() != gate->cpu)
+		failed = "taken away from its CPU";
 	return failed;
 }
 
@@ -321,6 +331,7 @@ int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int c
 	memset(&gate, 0, sizeof(gate));
 	memset(out, 0, sizeof(*out));
 	gate.wanted = wanted;
+	gate.cpu = cpu;
 	gate.fastest = fastest ? fastest : UINT64_MAX;
 	gate.random = seed | 1;
 	gate.chunks = chunks;

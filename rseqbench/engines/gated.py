@@ -7,6 +7,7 @@ every constant.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -27,9 +28,11 @@ LEAST_STEPS = 2_000  # of the clock, in a chunk: a coarser clock makes chunks lo
 WANTED_CHUNKS = 12
 SLOWEST_PROBE = 1.15  # times the fastest of the run: slower, and the core had a neighbour
 LIMIT_MS = 2_500  # for a round on a core that is never ours
+CLOCK_SLACK = 0.01  # by which a round's tick may differ from the run's: more, and the clock jumped
 SPREAD_S = 0.5  # neighbours come in phases of a second or two: rounds must not all fall into one
 CONTENDED = "contended"
 _CAPACITY_PER_CASE = 100
+_FASTER_PROBE = 10  # times faster than any before it: no CPU steps up its frequency by that much
 _SETTLE_S = 2.0
 
 
@@ -73,6 +76,7 @@ class Gated:
         """Begin with nothing calibrated and no probe seen."""
         self._loops: dict[str, int] = {}
         self._fastest = 0
+        self._tick = 0.0  # ns
         self._plain = Plain()
         self._began = 0.0
 
@@ -91,6 +95,7 @@ class Gated:
             time.sleep(0.02)
             seen.append(target.gate(names[:1], [self._loops[names[0]]], plan, options))
         self._fastest = min(answer.fastest for answer in seen)
+        self._tick = statistics.median(answer.ns_per_tick for answer in seen)
 
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
         """Measure all single-threaded cases at once, interleaved, then the others."""
@@ -116,6 +121,10 @@ class Gated:
             answer = target.gate(names, [self._loops[name] for name in names], plan, options)
         except TargetError as error:
             yield from (Taken(case, None, error.message) for case in cases)
+            return
+        jumped = _jumped(answer, self._tick, self._fastest)
+        if jumped:
+            yield from (Taken(case, None, f"the clock jumped: {jumped}") for case in cases)
             return
         self._fastest = min(self._fastest, answer.fastest)
         for case, chunks in zip(cases, answer.chunks, strict=True):
@@ -154,6 +163,22 @@ class Gated:
             metadata[name] = statistics.median(counts)
         values = [value * 1e-9 for value in chunks.quiet]
         return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])
+
+
+def _jumped(answer: GatedRound, tick: float, fastest: int) -> str:
+    """Why the clock of a round cannot be believed, or empty; `tick` and `fastest` are what the run knows of it.
+
+    This judges the clock, not the values: whatever a kernel takes, it is neither nothing nor more than the round.
+    """
+    if not answer.ns_per_tick > 0 or (tick and not abs(answer.ns_per_tick / tick - 1) <= CLOCK_SLACK):
+        return f"a tick was {answer.ns_per_tick:g} ns and is {tick:g} ns in this run"
+    if not 0 <= answer.inside <= 1:
+        return f"the chunks took {answer.inside:.3g} times as long as the round"
+    if not all(0 < chunk.value < math.inf for chunks in answer.chunks for chunk in chunks):
+        return "a chunk took no time"
+    if not answer.fastest * _FASTER_PROBE >= fastest:
+        return f"a probe took {answer.fastest} ticks, never before fewer than {fastest}"
+    return ""
 
 
 def _settled(seen: list[int]) -> bool:

@@ -480,15 +480,15 @@ from rseqbench.results import Store
 def limited(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
-store = Store(Path(sys.argv[1]))
 for step in sys.argv[2:]:
+    store = Store(Path(sys.argv[1]) / step)
+    limited(resource.RLIM_INFINITY)
     try:
         if step == "begin":
             limited(100)
             store.begin(header(), False)
             continue
-        limited(resource.RLIM_INFINITY)
-        unfinished = store.begin(header(), True)
+        unfinished = store.begin(header(), False)
         unfinished.save_round(0, suite(0))
         limited(100)
         if step == "round":
@@ -512,9 +512,12 @@ def test_a_full_disk_is_one_line_at_every_step(tmp_path):
     for line in lines:
         assert "cannot write" in line
         assert "File too large" in line
-    unfinished = Store(tmp_path / "results").resume("mine")
-    assert unfinished.rounds() == [0]
-    assert unfinished.header == header()
+    assert list((tmp_path / "results" / "begin").iterdir()) == []
+    for step in ("round", "update", "finish"):
+        unfinished = Store(tmp_path / "results" / step).resume("mine")
+        assert unfinished.header == header()
+        assert unfinished.rounds() == [0]
+        assert unfinished.suite().get_benchmark_names() == sorted(NAMES)
 
 
 # ---- death at every step ----
