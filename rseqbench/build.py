@@ -116,7 +116,8 @@ def _compile(arch: Arch, compiler: _Compiler, flags: Sequence[str], sources: lis
     command = [compiler.command, *flags, *includes, "-shared", "-o", str(target), *map(str, sources)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        words = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines() or ["?"]
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2:")]
+        words = [line for line in lines if "error: " in line] or [line for line in lines if line[-1:] != ":"] or ["?"]
         raise BuildError(f"{arch.name}: {compiler.command} failed: {words[0]}", f"{len(words)} such lines in all")
 
 

@@ -192,7 +192,11 @@ def patch_tables(
             shown.append(PatchTable(section, (), lines, printed_on, measured_on))
         elif (printed_on[0].arch, message.pair(section)[0], 1) in rows:
             printed = [_printed_pair(section, machine, rows) for machine in printed_on]
-            beside = [line for machine in measured_on for line in _measured_pairs(section, machine, found, quotient)]
+            beside = [
+                line
+                for machine in measured_on
+                for line in _measured_pairs(section, machine, found, quotient, several=len(measured_on) > 1)
+            ]
             shown.append(PatchTable(section, (*printed, *beside), (), printed_on, measured_on))
     return tuple(shown)
 
@@ -201,12 +205,15 @@ def _printed_pair(section: Section, machine: Machine, rows: Mapping[Key, Row]) -
     slow, fast = message.pair(section)
     stated = [c.stated for c in claims.written() if (c.slow, c.fast, c.arch) == (slow, fast, machine.arch)]
     values = rows.get((machine.arch, slow, 1)), rows.get((machine.arch, fast, 1))
-    who = f"{machine.arch}: {machine.facts.get('cpu', 'the patch')}"
-    return PairLine(who, slow, fast, values, stated[0] if stated else None, None, "")
+    return PairLine(f"patch, {machine.arch}", slow, fast, values, stated[0] if stated else None, None, "")
 
 
 def _measured_pairs(
-    section: Section, machine: Machine, found: Sequence[Measured], quotient: Callable[[Key, Key], Estimate | None]
+    section: Section,
+    machine: Machine,
+    found: Sequence[Measured],
+    quotient: Callable[[Key, Key], Estimate | None],
+    several: bool,
 ) -> Iterable[PairLine]:
     """Yield the run's line for the pair as claimed, and one for the pair that a user would compare today."""
     by_name = {m.benchmark: m for m in found if m.arch == machine.arch and m.threads == 1}
@@ -218,7 +225,7 @@ def _measured_pairs(
         lacking = [(name, one) for name, one in zip((slow, fast), both, strict=True) if one is None or one.row is None]
         why = "; ".join(f"{name}: {one.reason if one else 'not selected in this run'}" for name, one in lacking)
         speedup = quotient((machine.arch, slow, 1), (machine.arch, fast, 1))
-        yield PairLine(f"{machine.arch}: this run", slow, fast, values, None, speedup, why)
+        yield PairLine(f"this run, {machine.arch}" if several else "this run", slow, fast, values, None, speedup, why)
 
 
 def _list_line(

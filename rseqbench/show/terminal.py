@@ -45,6 +45,8 @@ def run(shown: Contents, out: Console) -> None:
     out.print()
     for grid in of_run.measured(shown.measured):
         table(grid, out)
+    for patch in shown.patch_tables:
+        table(of_run.patch_table(patch), out)
     decided, absent, _ = of_claims.split(shown.judged)
     if decided:
         table(of_claims.verdicts(decided, "What the patch claimed"), out)
@@ -89,9 +91,12 @@ def table(grid: Grid, out: Console) -> None:
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for place, column in enumerate(grid.columns):
         side: Literal["right", "left"] = "right" if column.numeric else "left"
-        whole = grid.rows if place == 0 else rows if column.numeric else []  # cells that must not be broken
+        names = grid.rows if _fits(grid, rows, out.width) else []
+        whole = names if place == 0 else rows if column.numeric else []  # cells that must not be broken
         least = max((len(str(row[place])) for row in whole), default=None)
-        drawn.add_column(Text(column.head), justify=side, min_width=least, overflow="fold")
+        drawn.add_column(
+            Text(column.head), justify=side, min_width=least, overflow="fold", no_wrap=column.numeric and not names
+        )
     for row in rows:
         drawn.add_row(*map(_styled, row))
     if rows or not reasons:
@@ -100,6 +105,16 @@ def table(grid: Grid, out: Console) -> None:
     for note in grid.notes:
         paragraph(note, out)
     out.print()
+
+
+def _fits(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> bool:
+    """Whether the names and numbers of a grid stand side by side unbroken within `width` columns."""
+    total = 0
+    for place, column in enumerate(grid.columns):
+        if place == 0 or column.numeric:
+            cells = [str(row[place]) for row in rows]
+            total += max(map(len, [*cells, *column.head.split()]), default=0) + 1
+    return total <= width
 
 
 def _print_reasons(rows: Sequence[tuple[Cell, ...]], first: int, out: Console) -> None:

@@ -81,8 +81,16 @@ def patch_table(shown: PatchTable) -> Grid:
 
 
 def _pairs(shown: PatchTable) -> Grid:
-    heads = ("machine", "instead of", "which costs", "rseq costs", "unit", "speedup")
-    return make(shown.section.title, heads, "--nn-n", [_pair_row(line) for line in shown.pairs])
+    rows = [_pair_row(line) for line in shown.pairs]
+    units = sorted({words.unit(one.unit) for line in shown.pairs for one in line.values if one})
+    per = ", ".join(units) or "per op"
+    heads = ("machine", "instead of", f"{per}", f"rseq, {per}", "speedup")
+    return make(shown.section.title, heads, "--nnn", rows, _printed_machines(shown))
+
+
+def _printed_machines(shown: PatchTable) -> list[str]:
+    """Say which machines the message measured."""
+    return [f"patch, {m.arch}: {m.facts['cpu']}" for m in shown.printed_on if "cpu" in m.facts]
 
 
 def _pair_row(line: PairLine) -> tuple[Cell, ...]:
@@ -96,16 +104,15 @@ def _pair_row(line: PairLine) -> tuple[Cell, ...]:
         speedup = Printed(f"{speedup.value}x")
     elif line.speedup is not None:
         speedup = words.ratio(line.speedup)
-    return line.who, instead, time(slow), time(fast), words.unit(slow.unit), speedup
+    return line.who, instead, time(slow), time(fast), speedup
 
 
 def _lines(shown: PatchTable) -> Grid:
-    printed = [f"{m.arch}: {m.facts.get('cpu', 'the patch')}, {words.unit('ns')}" for m in shown.printed_on]
-    beside = []
+    printed = [f"patch, {machine.arch}" for machine in shown.printed_on]
+    beside, units = [], [words.unit("ns")]
     for place, machine in enumerate(shown.measured_on):
-        found = [one.row.unit for line in shown.lines if (one := line.measured[place]) and one.row]
-        unit = words.unit(found[0]) if found else "per op"
-        beside += [f"{machine.arch}: this run, {unit}", f"net of the empty loop, {unit}"]
+        units += [words.unit(one.row.unit) for line in shown.lines if (one := line.measured[place]) and one.row]
+        beside += [f"this run, {machine.arch}" if len(shown.measured_on) > 1 else "this run", "net of the loop"]
     rows: list[list[Cell]] = []
     for line in shown.lines:
         row: list[Cell] = [line.words, *(words.as_printed(one.gross.value) if one else "" for one in line.printed)]
@@ -113,7 +120,8 @@ def _lines(shown: PatchTable) -> Grid:
             row += _beside(one, last=one is line.measured[-1])
         rows.append(row)
     heads = ("way of reading", *printed, *beside)
-    return make(shown.section.title, heads, "-" + "n" * (len(heads) - 1), rows)
+    caption = f"{shown.section.title}, {' and '.join(dict.fromkeys(units))}"
+    return make(caption, heads, "-" + "n" * (len(heads) - 1), rows, _printed_machines(shown))
 
 
 def _beside(one: Measured | None, last: bool) -> tuple[Cell, ...]:
