@@ -40,7 +40,7 @@ class RunOptions:
     benchmarks: list[str]
     threads: list[int] = field(metadata=_limits(1, 4096))
     cpus: str
-    registration: str
+    registration: str = field(metadata={"choices": ("auto", "glibc", "self")})
 
 
 @dataclass(frozen=True)
@@ -210,6 +210,8 @@ def _fits(value: object, hint: Any) -> bool:
 
 
 def _within(value: Any, spec: dataclasses.Field[Any]) -> bool:
+    if "choices" in spec.metadata:
+        return value in spec.metadata["choices"]
     if "low" not in spec.metadata:
         return True
     items = value if isinstance(value, list) else [value]
@@ -219,6 +221,8 @@ def _within(value: Any, spec: dataclasses.Field[Any]) -> bool:
 def _expected(hint: Any, spec: dataclasses.Field[Any]) -> str:
     words = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
     text = f"a list of {words[get_args(hint)[0]][2:]}s" if get_origin(hint) is list else words.get(hint, str(hint))
+    if "choices" in spec.metadata:
+        text = f"one of {', '.join(spec.metadata['choices'])}"
     if "low" in spec.metadata:
         text += f" from {spec.metadata['low']:g} to {spec.metadata['high']:g}"
     return text

@@ -102,7 +102,7 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
                 raise TargetError(f"round {number + 1}: nothing could be measured: {_first(failures)}")
         if number != missing[-1]:
             time.sleep(max(0.0, begin + engine.pause_s() - time.monotonic()))
-    _note_failures(unfinished, failures)
+    _note_failures(unfinished, cases, failures)
 
 
 def _first(failures: Failures) -> str:
@@ -137,19 +137,23 @@ def _exact_cases(unfinished: Unfinished) -> list[Case]:
     return exact
 
 
-def _note_failures(unfinished: Unfinished, failures: Failures) -> None:
-    """Write into the header which cases were void in how many rounds; void in too many, a case has no number."""
+def _note_failures(unfinished: Unfinished, cases: Sequence[Case], failures: Failures) -> None:
+    """Write into the header which cases were void in how many rounds; void in too many, a case has no number.
+
+    What counts is what is on disk: `failures` knows nothing of the time before a run was taken up again.
+    """
     header = unfinished.header
-    notes, skips = list(header.notes), list(header.plan.skips)
-    for case, found in failures.items():
-        reason = next(iter(found.values()))
-        if len(found) > MOST_VOID * header.plan.rounds:
-            word = (
-                _FAILED if len(found) == header.plan.rounds else f"void in {len(found)} of {header.plan.rounds} rounds"
-            )
+    notes, skips, of = list(header.notes), list(header.plan.skips), header.plan.rounds
+    stored = {bench.get_name(): bench.get_nrun() for bench in unfinished.suite()}
+    known = {(skip.benchmark, skip.threads) for skip in skips}
+    for case in cases:
+        void = of - stored.get(case.id, 0)
+        reason = next(iter(failures.get(case, {}).values()), "before the run was taken up again")
+        if void > MOST_VOID * of and (case.benchmark, case.threads) not in known:
+            word = _FAILED if void == of else f"void in {void} of {of} rounds"
             skips.append(Skip(case.benchmark, case.threads, f"{word}: {reason}"))
-        else:
-            notes.append(f"{case.id}: void in {len(found)} of {header.plan.rounds} rounds: {reason}")
+        elif 0 < void <= MOST_VOID * of and not any(note.startswith(f"{case.id}: void in ") for note in notes):
+            notes.append(f"{case.id}: void in {void} of {of} rounds: {reason}")
     finished = datetime.now(UTC).isoformat(timespec="seconds")
     plan = replace(header.plan, skips=tuple(skips))
     unfinished.update(replace(header, notes=tuple(notes), plan=plan, finished=finished))

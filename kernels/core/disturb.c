@@ -9,6 +9,7 @@
 
 #include "kernel.h"
 
+#define PATIENCE 20 /* how many times the wanted disturbances are made while something else has not happened yet */
 #define PAUSE_NS 20000 /* between two disturbances; the threads must also get something done */
 
 static void no_op(int signal)
@@ -39,6 +40,11 @@ static void move(struct disturbance *self, pid_t tid, unsigned int n)
 	CPU_FREE(one);
 }
 
+static bool met(const struct disturbance *self)
+{
+	return !self->unmet || !self->unmet();
+}
+
 static void *mover_main(void *argument)
 {
 	struct disturbance *self = argument;
@@ -60,7 +66,7 @@ static void *mover_main(void *argument)
 			sched_setaffinity(tid, self->set_size, self->allowed);
 		else
 			move(self, tid, random >> 8);
-		if (++self->done >= self->wanted)
+		if (++self->done >= self->wanted && (met(self) || self->done >= self->wanted * PATIENCE))
 			WRITE_ONCE(*self->enough, true);
 		nanosleep(&pause, NULL);
 	}

@@ -16,7 +16,8 @@
 
 struct disturbance {
 	uint64_t wanted; /* set by the caller: how many are enough */
-	bool *enough; /* set when that many have happened */
+	const char *(*unmet)(void); /* set by the caller, may be NULL: what else must happen first */
+	bool *enough; /* set when that many have happened, and the rest */
 	const pid_t *tids;
 	unsigned int count;
 	bool stop;

@@ -207,7 +207,7 @@ static const struct kernel *usable(unsigned int number, char message[256])
 static const char *disturbed(struct team *team, const struct kernel *kernel, pid_t *tids, uint64_t wanted,
 			     uint64_t *disturbances)
 {
-	struct disturbance disturbance = { .wanted = wanted, .enough = &team->enough };
+	struct disturbance disturbance = { .wanted = wanted, .unmet = kernel->unmet, .enough = &team->enough };
 
 	team->check = true;
 	team_start(team);
@@ -227,7 +227,7 @@ int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64
 	const struct kernel *kernel;
 	struct team team = { .loops = loops };
 	struct setup setup = { .threads = threads, .loops = loops, .check = true, .stress = stress };
-	const char *failed, *counted;
+	const char *failed, *counted, *unmet;
 	pid_t *tids;
 
 	memset(out, 0, sizeof(*out));
@@ -243,9 +243,12 @@ int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64
 	for (unsigned int i = 0; i < threads; i++)
 		out->operations += team.workers[i].operations;
 	out->threads = threads;
+	unmet = kernel->unmet ? kernel->unmet() : NULL;
 	failed = conclude(kernel, out->operations, true, failed ? failed : counted);
 	free(team.workers);
 	free(tids);
+	if (!failed && unmet)
+		snprintf(out->message, sizeof(out->message), "%s", unmet);
 	return failed ? fail(out->message, "%s", failed) : 0;
 }
 

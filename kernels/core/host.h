@@ -31,7 +31,7 @@ struct host_check {
 	uint64_t disturbances; /* migrations forced and signals sent */
 	uint64_t retries;
 	unsigned int threads;
-	char message[256];
+	char message[256]; /* what is wrong; or, if nothing is, what should have happened and did not */
 };
 
 struct host_time {

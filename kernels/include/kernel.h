@@ -41,6 +41,7 @@ struct kernel {
 	void (*stress)(struct thread *self, unsigned long loops); /* the same with every sequence held open, or NULL */
 	void (*beside)(const bool *stop); /* runs beside the threads of a check: a reader, a writer */
 	const char *(*verify)(uint64_t operations); /* NULL if the state is exact, else what is wrong with it */
+	const char *(*unmet)(void); /* what a check still has to see happen, NULL when it did; may be NULL */
 	void (*teardown)(void);
 };
 

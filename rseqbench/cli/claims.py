@@ -25,7 +25,7 @@ def command(ctx: click.Context, label: str | None, style: str) -> None:
 
     state = ctx.find_object(State) or State(None)
     store = state.store()
-    run = store.load(label or PATCH)
+    run = store.load(PATCH if label is None else label)
     _show(contents.contents(run, store.load(PATCH), state.config().verdict), style, verdicts=label is not None)
 
 

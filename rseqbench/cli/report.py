@@ -28,7 +28,7 @@ def command(ctx: click.Context, label: str | None, output: Path | None) -> None:
 
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
-    run = store.load(label or store.latest())
+    run = store.load(store.latest() if label is None else label)
     path = output or Path(config.paths.reports) / f"{run.label}.html"
     html.write(html.page(contents.contents(run, store.load(PATCH), config.verdict)), path)
     click.echo(path)

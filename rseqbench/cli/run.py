@@ -55,13 +55,13 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     state = ctx.find_object(State) or State(None)
     config = state.config()
     store = state.store()
-    chosen = {name: value for name, value in given.items() if value not in (None, (), False)}
+    chosen = {name: value for name, value in given.items() if value is not None and value is not False and value != ()}
     label = chosen.pop("resume", None)
     if label is not None:
         _resume(label, chosen, config, store)
         return
     options = _options(config, chosen)
-    label = chosen.get("label") or _free_label(store, options)
+    label = chosen["label"] if "label" in chosen else _free_label(store, options)
     each = engines.chosen(options.engine)
     labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
     for name in labels.values():

@@ -190,7 +190,8 @@ def _concluded(benchmark: Benchmark, threads: int, answers: list[dict[str, Any]]
     aborts = sum(answer["aborts"] for answer in answers)
     disturbances = sum(answer["disturbances"] for answer in answers)
     passed = all(answer["passed"] for answer in answers)
-    missing = ""
+    told = next((answer["message"] for answer in answers if answer["message"]), "")
+    missing = told if passed else ""
     if benchmark.sequence and not aborts:
         missing = "no abort was taken"
     elif benchmark.shared and len(os.sched_getaffinity(0)) == 1:
@@ -205,6 +206,6 @@ def _concluded(benchmark: Benchmark, threads: int, answers: list[dict[str, Any]]
         aborts=aborts,
         disturbances=disturbances,
         exercised=not missing,
-        message=answers[-1]["message"] or missing,
+        message=missing if passed else told,
         trivial=benchmark.trivial,
     )
