@@ -84,8 +84,8 @@ class Clock:
 # ---- the machine ----
 
 
-GCC = {"gcc": ("gcc", "--version")}
-STRESS_NG = {"stress-ng": ("stress-ng", "--version")}
+GCC: dict[str, Sequence[str]] = {"gcc": ("gcc", "--version")}
+STRESS_NG: dict[str, Sequence[str]] = {"stress-ng": ("stress-ng", "--version")}
 
 
 def environment(tools: Mapping[str, Sequence[str]] = MappingProxyType({})) -> list[str]:

@@ -3,7 +3,8 @@
 Rounds are taken one after the other and dealt out to groups of N; no round is in two groups of a table, so the
 comparisons of a pair have no round in common. Each group is judged as `rseqbench run` judges a run of N rounds. Two
 ways to deal: "spread" gives neighbouring rounds to different groups, so that the rounds of one group are as far apart
-as the engine takes them in a run; "burst" gives a group N rounds in a row. Both tables are dealt from the same rounds.
+as the engine takes them in a run; "burst" gives a group N rounds in a row. Both tables are dealt from the same rounds;
+where a round takes that long by itself there is only the second.
 
 Equal code: control/atomic_a and _b, control/syscall_a and _b. One percent apart, exactly: 100 and 101 dependent
 multiplications, 100 and 101 atomic adds (kernels/slowed.c, compiled into a copy of the kernels in a temporary folder).
@@ -208,7 +209,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     if nominal:
         print(f"groups of {size} rounds: the interval promises {nominal[1]:.2%}, so {1 - nominal[1]:.2%} false alarms")
-    for title, step in ((f"spread, {stride * apart:.2f} s apart inside a group", stride), ("burst", 1)):
+    ways = {stride: f"spread, {stride * apart:.2f} s apart inside a group", 1: f"burst, {apart:.2f} s apart"}
+    for step, title in ways.items():
         same, slowed = _judged(rounds, deal(rounds.done, size, step), floor)
         print(f"\n{title}\n\n{_shown([*same, *slowed], floor)}\n\n{summary(same[-1], slowed)}")
     return 0 if rounds.done == wanted * size else 1

@@ -34,7 +34,7 @@ PAIRS = (
 )
 KERNELS = tuple(dict.fromkeys(name for pair in PAIRS for name in pair))
 GATED = "rseqbench gated"
-VERSIONS = {
+VERSIONS: dict[str, Sequence[str]] = {
     "g++": ("g++", "--version"),
     "hyperfine": ("hyperfine", "--version"),
     "google/benchmark": ("dpkg-query", "-W", "-f", "${Version}\n", "libbenchmark-dev"),

@@ -9,7 +9,7 @@ PROGRAM = (sys.executable, "-m", "rseqbench")
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def rseqbench(*arguments, cwd, env=None, program=PROGRAM, timeout=120):
+def rseqbench(*arguments, cwd, env=None, program=PROGRAM, timeout=300):
     """Run `rseqbench` with these arguments in the folder `cwd` and return what became of it, output as text."""
     return subprocess.run(
         [*program, *arguments],

@@ -195,13 +195,6 @@ WRONG_LINES = {
         "rcu/getcpu_atomic",
         "operations went wrong",
     ),
-    "writer_never_frees": (
-        "src/rcu.c",
-        "grace_periods++;",
-        "",
-        "rcu/getcpu_atomic",
-        "no grace period ended",
-    ),
     "block_given_twice": (
         "src/freelist.c",
         "hold(self, block, stress);\n\t\tSEQ(",
@@ -229,3 +222,20 @@ def test_a_wrong_line_is_caught(tmp_path, monkeypatch, mistake):
         message = caught(started, kernel, threads=1 if kernel.startswith("cpu_id/") else 8)
     assert message is not None
     assert complaint in message
+
+
+@two_cpus
+def test_a_writer_that_never_frees_leaves_the_check_unexercised(tmp_path, monkeypatch):
+    kernels = shutil.copytree(paths.kernels(), tmp_path / "kernels")
+    source = (kernels / "src/rcu.c").read_text()
+    counting = "WRITE_ONCE(grace_periods, grace_periods + 1);"
+    assert counting in source
+    (kernels / "src/rcu.c").write_text(source.replace(counting, ""))
+    monkeypatch.setenv("RSEQBENCH_KERNELS", str(kernels))
+    with native() as target:
+        rcu = next(one for one in target.benchmarks() if one.name == "rcu/getcpu_atomic")
+        hardness = dataclasses.replace(OPTIONS, threads_per_cpu=2, disturbances=5, operations=200_000)
+        check = target.check(rcu, hardness)
+    assert check.passed
+    assert not check.exercised
+    assert "no grace period ended" in check.message

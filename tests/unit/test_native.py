@@ -28,7 +28,7 @@ WRONG = {"passed": False, "message": "the sum is 3", "operations": 10, "aborts":
         (SHARED, [EXACT], 1, "exact, not exercised", "only one CPU, so no migration"),
         (SHARED, [{**EXACT, "disturbances": 0}], 2, "exact, not exercised", "over before anything disturbed it"),
         (Benchmark("cpu_id/x", "doc"), [{**EXACT, "aborts": 0, "disturbances": 0}], 1, "exact", ""),
-        (Benchmark("cpu_id/x", "doc", trivial=True), [EXACT], 2, "nothing to check", ""),
+        (Benchmark("cpu_id/x", "doc", trivial=True), [EXACT], 2, "trivial", ""),
     ],
 )
 def test_what_is_concluded_from_the_answers(monkeypatch, benchmark, answers, cpus, verdict, message):

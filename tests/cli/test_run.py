@@ -1,0 +1,434 @@
+"""`rseqbench run` as a user meets it: files, output, Ctrl-C, taking up again."""
+
+import csv
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+from rseqbench.results import Store
+from tests.commands import PROGRAM, processes_with, rseqbench, tree
+from tests.machines import some_rseq
+
+SHORT = ("--quick", "--engine", "pyperf", "--rounds", "6", "--values", "3")
+WHAT = ("counter/plain", "counter/rseq")
+LONG = ("run", "--quick", "--engine", "pyperf", "--rounds", "40", "--values", "3", "--label", "x", "counter/plain")
+ROUNDS = 40
+MARK = "RSEQBENCH_TEST_RUN"
+WIDTH = 100
+
+pytestmark = some_rseq
+
+
+def run(*arguments, cwd, code=0, **how):
+    done = rseqbench("run", *arguments, cwd=cwd, **how)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def header_of(folder, label="x"):
+    return json.loads((folder / "results" / label / "run.json").read_text())
+
+
+def rows_of(folder, label="x"):
+    with (folder / "results" / label / "table.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Return the folder of a run that is done, and how it was done."""
+    folder = tmp_path_factory.mktemp("stored")
+    return folder, run(*SHORT, *WHAT, "--label", "x", "--seed", "0", cwd=folder)
+
+
+# ---- what a run leaves ----
+
+
+def test_a_run_leaves_three_files_and_nothing_else(stored):
+    folder, _ = stored
+    assert sorted(tree(folder)) == [
+        "results",
+        "results/x",
+        "results/x/pyperf.json",
+        "results/x/run.json",
+        "results/x/table.csv",
+    ]
+
+
+def test_the_header_says_what_was_done_and_where(stored):
+    folder, _ = stored
+    header = header_of(folder)
+    assert header["label"] == "x"
+    assert header["command"].startswith("rseqbench run --quick")
+    assert (header["plan"]["rounds"], header["plan"]["values"], header["plan"]["seed"]) == (6, 3, 0)
+    assert (header["plan"]["engine"], header["plan"]["preset"]) == ("pyperf", "quick")
+    assert set(WHAT) <= {case["benchmark"] for case in header["plan"]["cases"]}
+    assert "cpu_id/baseline" in {case["benchmark"] for case in header["plan"]["cases"]}
+    assert {"cpu", "linux", "libc", "compiler", "cflags", "registration", "rseq_feature_size", "python", "pyperf"} <= set(
+        header["machines"][0]["facts"]
+    )
+    assert all(check["passed"] for check in header["checks"])
+    assert set(WHAT) <= {check["benchmark"] for check in header["checks"]}
+    assert header["finished"] > header["created"]
+    assert header["docs"]["counter/rseq"]
+
+
+def test_nothing_names_the_machine_or_its_owner(stored):
+    folder, _ = stored
+    text = (folder / "results/x/run.json").read_text() + (folder / "results/x/pyperf.json").read_text()
+    assert os.uname().nodename not in json.loads(text.partition("\n}\n")[0] + "\n}")["machines"][0]["facts"].values()
+    assert str(Path.home()) not in (folder / "results/x/run.json").read_text()
+
+
+def test_every_round_of_every_case_is_there_with_its_raw_values(stored):
+    folder, _ = stored
+    found = Store(folder / "results").load("x")
+    for name in (*WHAT, "cpu_id/baseline"):
+        runs = found.suite.get_benchmark(name).get_runs()
+        assert [run.get_metadata()["round"] for run in runs] == list(range(6))
+        assert {len(run.values) for run in runs} == {3}
+        assert min(min(run.values) for run in runs) > 0
+
+
+def test_the_table_is_for_people_and_git(stored):
+    folder, _ = stored
+    rows = {row["benchmark"]: row for row in rows_of(folder)}
+    assert {*WHAT, "cpu_id/baseline"} <= set(rows)
+    for name in WHAT:
+        row = rows[name]
+        assert (row["label"], row["threads"], row["unit"], row["engine"]) == ("x", "1", "ns/op", "pyperf")
+        assert float(row["gross_low"]) <= float(row["gross"]) <= float(row["gross_high"])
+        assert row["rounds"] == "6"
+        assert row["check"].startswith("exact")
+
+
+@pytest.mark.parametrize("command", [["stats"], ["hist"], ["show"], ["check"], ["metadata"], ["dump"]])
+def test_pyperf_itself_reads_the_file(stored, command):
+    folder, _ = stored
+    words = [sys.executable, "-m", "pyperf", *command, "results/x/pyperf.json"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "counter/rseq" in done.stdout
+
+
+def test_pyperf_itself_compares_it(stored):
+    folder, _ = stored
+    words = [sys.executable, "-m", "pyperf", "compare_to", "results/x/pyperf.json", "results/x/pyperf.json"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# ---- what it prints ----
+
+
+def test_results_are_plain_text_within_100_columns(stored):
+    _, done = stored
+    assert "\x1b" not in done.stdout
+    assert all(character.isprintable() or character == "\n" for character in done.stdout)
+    assert max(map(len, done.stdout.splitlines())) <= WIDTH
+    assert "rseq" in done.stdout
+    assert "plain" in done.stdout
+
+
+def test_progress_goes_to_standard_error_in_plain_lines(stored):
+    _, done = stored
+    assert "\x1b" not in done.stderr
+    assert "\r" not in done.stderr
+    assert re.search(r"^\d+ checks done$", done.stderr, re.MULTILINE)
+    assert [line.partition(" done")[0] for line in done.stderr.splitlines() if line.startswith("round")] == [
+        f"round {number} of 6" for number in range(1, 7)
+    ]
+    assert done.stderr.splitlines()[-1] == "stored in results/x"
+
+
+def in_a_terminal(*arguments, cwd, env=None, columns=90):
+    """Run in a pseudo-terminal; return the exit code and all that it printed."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments],
+        cwd=cwd,
+        env={**os.environ, "TERM": "xterm-256color", **(env or {})},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    text = b""
+    while True:
+        ready, _, _ = select.select([master], [], [], 300)
+        try:
+            chunk = os.read(master, 65536) if ready else b""
+        except OSError:  # the other side is closed
+            chunk = b""
+        if not chunk:
+            break
+        text += chunk
+    os.close(master)
+    return process.wait(), text.decode()
+
+
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9\d|10\d)(?:;\d+)*m")
+
+
+@pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}], ids=["colours", "no_color"])
+def test_a_terminal_gets_a_live_line_and_colours_unless_it_wants_none(tmp_path, env):
+    code, text = in_a_terminal("run", *SHORT, *WHAT, "--label", "x", cwd=tmp_path, env=env)
+    assert code == 0, text
+    assert "checking" in text or "check 1/" in text
+    assert re.search(r"round \d+ (counter|cpu_id)/", text)
+    assert bool(COLOUR.search(text)) == (not env)
+    assert "stored in results/x" in text
+    results = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.rpartition("\x1b[2K")[2])
+    assert max(map(len, results.splitlines())) <= 90
+
+
+# ---- labels ----
+
+
+def test_a_label_that_exists_is_refused_before_anything_is_done(stored):
+    folder, _ = stored
+    before = tree(folder)
+    done = run(*SHORT, *WHAT, "--label", "x", cwd=folder, code=2)
+    assert done.stderr == (
+        "rseqbench: there is a run 'x' already; give another --label, or --force to replace it\n"
+    )
+    assert done.stdout == ""
+    assert tree(folder) == before
+
+
+def test_force_replaces(tmp_path):
+    run(*SHORT, "counter/plain", "--label", "x", cwd=tmp_path)
+    first = header_of(tmp_path)
+    run(*SHORT, "counter/shared_atomic", "--label", "x", "--force", cwd=tmp_path)
+    second = header_of(tmp_path)
+    assert first["plan"]["seed"] != second["plan"]["seed"]
+    assert "counter/shared_atomic" in {row["benchmark"] for row in rows_of(tmp_path)}
+    assert "counter/plain" not in {row["benchmark"] for row in rows_of(tmp_path)}
+    assert os.listdir(tmp_path / "results") == ["x"]
+
+
+def test_without_a_label_a_run_is_named_after_its_architecture_and_the_time(tmp_path):
+    for _ in range(2):
+        run(*SHORT, "cpu_id/baseline", cwd=tmp_path)
+    names = os.listdir(tmp_path / "results")
+    assert len(set(names)) == 2
+    arch = header_of(tmp_path, names[0])["machines"][0]["arch"]
+    assert all(re.fullmatch(rf"{arch}-\d{{8}}-\d{{4}}(-\d+)?", name) for name in names)
+
+
+def test_the_seed_repeats_the_order(tmp_path):
+    plans = []
+    for label in ("a", "b"):
+        run(*SHORT, "counter/plain", "--label", label, "--seed", "7", cwd=tmp_path)
+        plans.append(header_of(tmp_path, label)["plan"])
+    assert plans[0] == plans[1]
+
+
+def test_a_bench_toml_in_the_folder_is_obeyed(tmp_path):
+    (tmp_path / "bench.toml").write_text(
+        '[paths]\nresults = "elsewhere"\n'
+        "[presets.tiny]\nrounds = 6\nvalues = 2\nvalue_ms = 0.2\n"
+        '[configurations.mine]\npreset = "tiny"\nengine = "pyperf"\nbenchmarks = ["counter/plain"]\n'
+    )
+    run("--config", "mine", "--label", "x", cwd=tmp_path)
+    plan = json.loads((tmp_path / "elsewhere/x/run.json").read_text())["plan"]
+    assert (plan["preset"], plan["rounds"], plan["values"], plan["value_ms"]) == ("tiny", 6, 2, 0.2)
+    assert not (tmp_path / "results").exists()
+
+
+# ---- threads and engines ----
+
+
+def test_several_threads_where_they_mean_something(tmp_path):
+    run(*SHORT, "counter", "--threads", "1,2", "--label", "x", cwd=tmp_path)
+    rows = {(row["benchmark"], row["threads"]) for row in rows_of(tmp_path) if row["gross"]}
+    for name in ("rseq", "rseq_cmp", "rseq_atomic", "getcpu_atomic", "shared_atomic", "thread_local"):
+        assert {(f"counter/{name}", "1"), (f"counter/{name}", "2")} <= rows
+    assert ("counter/plain", "1") in rows
+    assert ("counter/plain", "2") not in rows
+    found = Store(tmp_path / "results").load("x")
+    assert "counter/rseq/threads=2" in found.suite.get_benchmark_names()
+
+
+def test_what_takes_one_thread_only_says_so(tmp_path):
+    done = run(*SHORT, "counter/plain", "counter/shared_atomic", "--threads", "2", "--label", "x", cwd=tmp_path)
+    assert "measured with one thread only" in done.stdout
+    skips = {skip["benchmark"]: skip["reason"] for skip in header_of(tmp_path)["plan"]["skips"]}
+    assert skips["counter/plain"] == "measured with one thread only"
+
+
+def test_the_gated_engine_is_the_default_and_leaves_the_same_files(tmp_path):
+    done = rseqbench("run", "--quick", "--rounds", "6", *WHAT, "--label", "x", cwd=tmp_path)
+    if done.returncode and "contended" in done.stderr:
+        pytest.skip("this machine is too busy for the gated engine")
+    assert done.returncode == 0, done.stderr
+    assert header_of(tmp_path)["plan"]["engine"] == "gated"
+    assert sorted(os.listdir(tmp_path / "results/x")) == ["pyperf.json", "run.json", "table.csv"]
+    assert {row["engine"] for row in rows_of(tmp_path) if row["gross"]} <= {"gated"}
+
+
+# ---- Ctrl-C ----
+
+
+class Started:
+    """A run in the background that carries our mark in its environment."""
+
+    def __init__(self, folder, *arguments, until, **how):
+        self.mark = f"{MARK}={folder}"
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            cwd=folder,
+            env={**os.environ, MARK: str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.seen = ""
+        for line in self.process.stderr:
+            self.seen += line
+            if line.startswith(until):
+                return
+        raise AssertionError(f"never said {until!r}: {self.seen}")
+
+    def end(self):
+        """Return the exit code and standard error, after all processes had a moment to end."""
+        out, err = self.process.communicate(timeout=300)
+        self.out = out
+        deadline = time.monotonic() + 10
+        while self.left() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self.process.returncode, self.seen + err
+
+    def left(self):
+        return processes_with(self.mark)
+
+
+def unfinished_rounds(folder):
+    return sorted(path.name for path in (folder / "results/.unfinished-x/rounds").iterdir())
+
+
+def to_the_process(process, number):
+    process.send_signal(number)
+
+
+def to_the_group(process, number):
+    """As a terminal does."""
+    os.killpg(process.pid, number)
+
+
+@pytest.mark.parametrize(
+    ("send", "number"),
+    [(to_the_process, signal.SIGINT), (to_the_group, signal.SIGINT), (to_the_process, signal.SIGTERM)],
+    ids=["process", "group", "sigterm"],
+)
+def test_an_interrupt_keeps_what_is_done_and_resume_completes_it(tmp_path, send, number):
+    started = Started(tmp_path, *LONG, until="round 2 of")
+    assert started.left()
+    send(started.process, number)
+    code, err = started.end()
+    assert code == 130, err
+    assert started.left() == []
+    assert started.out == ""
+    assert "Traceback" not in err
+    last = err.splitlines()[-1]
+    found = re.fullmatch(
+        rf"rseqbench: interrupted with (\d+) of {ROUNDS} rounds done and kept; rseqbench run --resume x", last
+    )
+    assert found, last
+    kept = unfinished_rounds(tmp_path)
+    assert len(kept) == int(found[1]) >= 2
+    assert kept == [f"{i:05}.json" for i in range(len(kept))]
+    assert os.listdir(tmp_path / "results") == [".unfinished-x"]
+    stamps = {name: (tmp_path / "results/.unfinished-x/rounds" / name).read_bytes() for name in kept}
+
+    # What is unfinished is not shown, not replaced and not taken up as something else.
+    assert "run 'x' is unfinished" in rseqbench("report", "x", cwd=tmp_path).stderr
+    assert "there is an unfinished run 'x'" in run(*SHORT, "--label", "x", cwd=tmp_path, code=2).stderr
+    before = tree(tmp_path)
+    assert "takes no further options" in run("--resume", "x", "--rounds", "6", cwd=tmp_path, code=2).stderr
+    assert tree(tmp_path) == before
+
+    done = run("--resume", "x", cwd=tmp_path)
+    assert "checks done" not in done.stderr
+    assert os.listdir(tmp_path / "results") == ["x"]
+    header = header_of(tmp_path)
+    assert header["plan"]["rounds"] == ROUNDS
+    runs = Store(tmp_path / "results").load("x").suite.get_benchmark("counter/plain").get_runs()
+    assert [run.get_metadata()["round"] for run in runs] == list(range(ROUNDS))
+    first = json.loads(stamps["00000.json"])
+    kept_values = [one["runs"][0]["values"] for one in first["benchmarks"] if one["metadata"]["name"] == "counter/plain"]
+    assert [list(runs[0].values)] == kept_values
+
+
+def test_an_interrupt_while_it_checks_leaves_nothing_running(tmp_path):
+    begun = subprocess.Popen(
+        [*PROGRAM, "run", "--engine", "pyperf", "--label", "x"],
+        cwd=tmp_path,
+        env={**os.environ, MARK: str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "results/.unfinished-x/run.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    begun.send_signal(signal.SIGINT)
+    _, err = begun.communicate(timeout=300)
+    assert begun.returncode == 130, err
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    deadline = time.monotonic() + 10
+    while processes_with(f"{MARK}={tmp_path}\0") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_with(f"{MARK}={tmp_path}\0") == []
+
+
+def test_when_it_is_killed_its_workers_end_too_and_resume_completes_it(tmp_path):
+    started = Started(tmp_path, *LONG, until="round 2 of")
+    started.process.kill()
+    code, _ = started.end()
+    assert code == -signal.SIGKILL
+    assert started.left() == []
+    assert len(unfinished_rounds(tmp_path)) >= 2
+    run("--resume", "x", cwd=tmp_path)
+    assert len(Store(tmp_path / "results").load("x").suite.get_benchmark("counter/plain").get_runs()) == ROUNDS
+
+
+def test_a_run_is_not_taken_up_on_another_machine(tmp_path):
+    started = Started(tmp_path, *LONG, until="round 1 of")
+    started.process.send_signal(signal.SIGINT)
+    started.end()
+    path = tmp_path / "results/.unfinished-x/run.json"
+    raw = json.loads(path.read_text())
+    raw["machines"][0]["facts"]["linux"] = "2.6.32"
+    path.write_text(json.dumps(raw))
+    done = run("--resume", "x", cwd=tmp_path, code=2)
+    assert "run 'x' cannot be resumed: linux was '2.6.32' and is " in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_force_drops_what_is_unfinished(tmp_path):
+    started = Started(tmp_path, *LONG, until="round 1 of")
+    started.process.send_signal(signal.SIGINT)
+    started.end()
+    run(*SHORT, "counter/plain", "--label", "x", "--force", cwd=tmp_path)
+    assert os.listdir(tmp_path / "results") == ["x"]
+    assert header_of(tmp_path)["plan"]["rounds"] == 6

@@ -1,0 +1,341 @@
+"""rseqbench/rounds.py over an imagined target: what fails, what is kept, and what is taken up again."""
+
+import dataclasses
+import inspect
+
+import pyperf
+import pytest
+
+from rseqbench import plan as planning
+from rseqbench import rounds, table
+from rseqbench.engines.plain import Plain
+from rseqbench.errors import CheckError, TargetError
+from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Registration, Skip
+from rseqbench.results import Header, Store
+from rseqbench.targets import Target
+from tests.machines import defaults
+
+RSEQ, PLAIN, LSL = "counter/rseq", "counter/plain", "cpu_id/lsl"
+NAMES = (BASELINE, PLAIN, RSEQ)
+ROUNDS = 6
+CHECK = defaults().check
+
+
+class Imagined:
+    """A target in memory. `fails` says why a case fails in a round; `wrong` which checks fail."""
+
+    arch = "x86_64"
+
+    def __init__(self, fails=lambda case, number: "", wrong=()):
+        self._fails = fails
+        self._wrong = wrong
+        self.checked = []
+        self.measured = []  # (round, benchmark, loops)
+        self.rounds = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        pass
+
+    def machine(self):
+        return Machine(self.arch, "imagined", "virtual")
+
+    def cpus(self):
+        return (0,)
+
+    def registration(self):
+        return Registration.GLIBC
+
+    def benchmarks(self):
+        return [*(Benchmark(name, name) for name in NAMES), Benchmark(LSL, LSL, unavailable="x86 only")]
+
+    def check(self, benchmark, options):
+        self.checked.append(benchmark.name)
+        passed = benchmark.name not in self._wrong
+        return Check(benchmark.name, passed, 8, 1000, 1, 100, True, "" if passed else "the sum is 3")
+
+    def new_round(self):
+        self.rounds += 1
+
+    def calibrate(self, benchmarks, chunk_ns):
+        return dict.fromkeys(benchmarks, 1)
+
+    def gate(self, benchmarks, loops, plan, options):
+        raise NotImplementedError
+
+    def measure(self, case, plan, number, loops):
+        self.measured.append((number, case.id, loops))
+        why = self._fails(case, number)
+        if why:
+            raise TargetError(why)
+        metadata = {"name": case.id, "benchmark": case.benchmark, "arch": self.arch, "threads": case.threads}
+        metadata |= {"engine": "pyperf", "round": number, "registration": "glibc", "aborts": 0, "loops": loops or 64}
+        return pyperf.Benchmark([pyperf.Run([1e-9] * plan.values, metadata=metadata, collect_metadata=False)])
+
+
+def begun(tmp_path, cases=NAMES, number=ROUNDS):
+    plan = Plan(
+        tuple(Case(name, 1, Registration.GLIBC) for name in cases), (Skip(LSL, 1, "x86 only"),), number, 2, 0.5, 7,
+        "pyperf", "quick", (0,),
+    )  # fmt: skip
+    header = Header("mine", "", "", plan, (Machine("x86_64", "imagined", "virtual"),))
+    return Store(tmp_path / "results").begin(header, force=False)
+
+
+def run(target, unfinished, engine=None):
+    return list(rounds.run(target, unfinished, engine or Plain(), CHECK))
+
+
+def values(unfinished):
+    """Return how many rounds each benchmark of a run has that is finished now, as everything behind the store sees it."""
+    frame = table.build([unfinished.finish(lambda _: "")])
+    return frame.groupby("benchmark")["round"].count().to_dict()
+
+
+def test_the_imagined_target_is_one():
+    wanted = {name for name, _ in inspect.getmembers(Target) if not name.startswith("_")}
+    assert wanted <= set(dir(Imagined()))
+
+
+# ---- all is well ----
+
+
+def test_checks_come_first_then_every_round_measures_every_case_once(tmp_path):
+    target, unfinished = Imagined(), begun(tmp_path)
+    events = run(target, unfinished)
+    assert target.checked == list(NAMES)
+    kinds = [type(event).__name__ for event in events]
+    assert kinds == ["Checked"] * 3 + (["Measured"] * 3 + ["RoundDone"]) * ROUNDS
+    assert target.rounds == ROUNDS
+    for number in range(ROUNDS):
+        assert sorted(name for r, name, loops in target.measured if r == number and loops) == sorted(NAMES)
+    assert values(unfinished) == dict.fromkeys(NAMES, ROUNDS)
+
+
+def test_cases_come_in_the_random_order_of_the_plan(tmp_path):
+    target, unfinished = Imagined(), begun(tmp_path)
+    run(target, unfinished)
+    plan = unfinished.header.plan
+    for number in range(ROUNDS):
+        order = [case.id for case in planning.order(plan, number, plan.cases)]
+        assert [name for r, name, loops in target.measured if r == number and loops] == order
+
+
+def test_a_case_is_calibrated_once(tmp_path):
+    target = Imagined()
+    run(target, begun(tmp_path))
+    assert sorted(name for _, name, loops in target.measured if not loops) == sorted(NAMES)
+    assert {loops for _, _, loops in target.measured if loops} == {64}
+
+
+def test_events_count_what_is_done(tmp_path):
+    events = run(Imagined(), begun(tmp_path))
+    checked = [event for event in events if isinstance(event, rounds.Checked)]
+    assert [(event.done, event.of) for event in checked] == [(1, 3), (2, 3), (3, 3)]
+    measured = [event for event in events if isinstance(event, rounds.Measured)]
+    assert [event.done for event in measured] == list(range(1, 3 * ROUNDS + 1))
+    assert {event.of for event in measured} == {3 * ROUNDS}
+    done = [event for event in events if isinstance(event, rounds.RoundDone)]
+    assert [(event.done, event.of) for event in done] == [(i + 1, ROUNDS) for i in range(ROUNDS)]
+
+
+def test_the_header_keeps_the_checks_and_when_it_was_finished(tmp_path):
+    unfinished = begun(tmp_path)
+    run(Imagined(), unfinished)
+    assert [check.benchmark for check in unfinished.header.checks] == list(NAMES)
+    assert unfinished.header.finished.startswith("20")
+    assert unfinished.header.notes == ()
+    assert rounds.failures(unfinished.header) == []
+    assert Store(tmp_path / "results").resume("mine").header == unfinished.header
+
+
+def test_what_is_not_planned_is_not_checked(tmp_path):
+    target = Imagined()
+    run(target, begun(tmp_path, cases=(BASELINE,)))
+    assert target.checked == [BASELINE]
+
+
+def test_check_alone_passes_over_what_cannot_run():
+    target = Imagined(wrong=(RSEQ,))
+    events = list(rounds.check(target, target.benchmarks(), CHECK))
+    assert [event.check.benchmark for event in events] == list(NAMES)
+    assert [event.check.passed for event in events] == [True, True, False]
+    assert target.measured == []
+
+
+# ---- failing cases ----
+
+
+def fails_in(name, numbers):
+    return lambda case, number: f"killed in round {number}" if case.benchmark == name and number in numbers else ""
+
+
+def test_a_case_that_fails_in_one_round_is_void_there_and_noted(tmp_path):
+    unfinished = begun(tmp_path)
+    events = run(Imagined(fails_in(RSEQ, {2})), unfinished)
+    void = [event for event in events if isinstance(event, rounds.Measured) and event.failure]
+    assert [(event.case.benchmark, event.number, event.failure) for event in void] == [(RSEQ, 2, "killed in round 2")]
+    assert unfinished.header.notes == (f"{RSEQ}: void in 1 of {ROUNDS} rounds: killed in round 2",)
+    assert unfinished.header.plan.skips == (Skip(LSL, 1, "x86 only"),)
+    assert rounds.failures(unfinished.header) == []
+    assert values(unfinished) == {BASELINE: ROUNDS, PLAIN: ROUNDS, RSEQ: ROUNDS - 1}
+
+
+def test_a_case_that_fails_in_all_rounds_is_a_skip_with_its_reason(tmp_path):
+    unfinished = begun(tmp_path)
+    run(Imagined(fails_in(RSEQ, range(ROUNDS))), unfinished)
+    assert unfinished.header.plan.skips[1:] == (Skip(RSEQ, 1, "failed in every round: killed in round 0"),)
+    assert rounds.failures(unfinished.header) == [f"{RSEQ}: failed in every round: killed in round 0"]
+    assert values(unfinished) == {BASELINE: ROUNDS, PLAIN: ROUNDS}
+
+
+def test_a_case_that_fails_in_too_many_rounds_has_no_number(tmp_path):
+    """More than three in ten: what is left may be those in which something else went well."""
+    assert int(rounds.MOST_VOID * ROUNDS) == 1
+    unfinished = begun(tmp_path)
+    run(Imagined(fails_in(RSEQ, {1, 3})), unfinished)
+    assert unfinished.header.plan.skips[1:] == (Skip(RSEQ, 1, f"void in 2 of {ROUNDS} rounds: killed in round 1"),)
+    assert values(unfinished) == {BASELINE: ROUNDS, PLAIN: ROUNDS}
+
+
+def test_a_case_that_fails_while_it_is_calibrated_is_calibrated_in_the_next_round(tmp_path):
+    target, unfinished = Imagined(fails_in(RSEQ, {0})), begun(tmp_path)
+    run(target, unfinished)
+    assert [number for number, name, loops in target.measured if name == RSEQ and not loops] == [0, 1]
+    assert values(unfinished)[RSEQ] == ROUNDS - 1
+
+
+def test_a_round_in_which_everything_fails_is_lost_and_the_run_goes_on(tmp_path):
+    unfinished = begun(tmp_path)
+    events = run(Imagined(lambda case, number: "Linux stumbled" if number == 2 else ""), unfinished)
+    assert unfinished.rounds() == [0, 1, 3, 4, 5]
+    assert len([event for event in events if isinstance(event, rounds.RoundDone)]) == ROUNDS - 1
+    assert len(unfinished.header.notes) == len(NAMES)
+    assert values(unfinished) == dict.fromkeys(NAMES, ROUNDS - 1)
+
+
+def test_a_run_in_which_nothing_can_be_measured_is_an_error_with_the_reason(tmp_path):
+    unfinished = begun(tmp_path)
+    with pytest.raises(TargetError, match="nothing could be measured: no such CPU"):
+        run(Imagined(lambda *_: "no such CPU"), unfinished)
+    assert unfinished.rounds() == []
+
+
+# ---- failing checks ----
+
+
+def test_what_fails_its_check_is_not_timed(tmp_path):
+    target, unfinished = Imagined(wrong=(RSEQ,)), begun(tmp_path)
+    run(target, unfinished)
+    assert RSEQ not in {name for _, name, _ in target.measured}
+    assert unfinished.header.plan.skips[1:] == (Skip(RSEQ, 1, "check FAILED, so it is not timed: the sum is 3"),)
+    assert rounds.failures(unfinished.header) == [f"check FAILED: {RSEQ}: the sum is 3"]
+    assert values(unfinished) == {BASELINE: ROUNDS, PLAIN: ROUNDS}
+
+
+def test_what_fails_its_check_is_skipped_for_every_number_of_threads(tmp_path):
+    unfinished = begun(tmp_path)
+    cases = (*unfinished.header.plan.cases, Case(RSEQ, 4, Registration.GLIBC))
+    unfinished.update(dataclasses.replace(unfinished.header, plan=dataclasses.replace(unfinished.header.plan, cases=cases)))
+    run(Imagined(wrong=(RSEQ,)), unfinished)
+    assert [(skip.benchmark, skip.threads) for skip in unfinished.header.plan.skips[1:]] == [(RSEQ, 1), (RSEQ, 4)]
+
+
+def test_without_one_exact_benchmark_nothing_is_timed(tmp_path):
+    target = Imagined(wrong=NAMES)
+    with pytest.raises(CheckError, match="no benchmark passed its check"):
+        run(target, begun(tmp_path))
+    assert target.measured == []
+
+
+# ---- interrupted, and taken up again ----
+
+
+def interrupted(tmp_path, after, error=KeyboardInterrupt, **how):
+    """Begin a run that is interrupted in round `after`; return it as it is taken up again."""
+    fails = how.pop("fails", lambda case, number: "")
+
+    def stop(case, number):
+        if number == after and len(target.measured) % 2:
+            raise error
+        return fails(case, number)
+
+    target, unfinished = Imagined(stop, **how), begun(tmp_path)
+    with pytest.raises(error):
+        run(target, unfinished)
+    return Store(tmp_path / "results").resume("mine")
+
+
+@pytest.mark.parametrize("after", [1, 3, 5])
+def test_an_interrupt_keeps_the_finished_rounds_and_no_half_one(tmp_path, after):
+    assert interrupted(tmp_path, after).rounds() == list(range(after))
+
+
+def test_a_listener_that_goes_away_loses_only_the_round_under_way(tmp_path):
+    unfinished = begun(tmp_path)
+    events = rounds.run(Imagined(), unfinished, Plain(), CHECK)
+    for event in events:
+        if isinstance(event, rounds.Measured) and event.number == 2:
+            break
+    events.close()
+    assert Store(tmp_path / "results").resume("mine").rounds() == [0, 1]
+
+
+def test_taken_up_again_only_missing_rounds_are_measured(tmp_path):
+    resumed = interrupted(tmp_path, 3)
+    target = Imagined()
+    events = run(target, resumed)
+    assert {number for number, _, _ in target.measured} == {3, 4, 5}
+    assert target.checked == []
+    done = [event for event in events if isinstance(event, rounds.RoundDone)]
+    assert [(event.number, event.done, event.of) for event in done] == [(3, 4, 6), (4, 5, 6), (5, 6, 6)]
+    assert values(resumed) == dict.fromkeys(NAMES, ROUNDS)
+
+
+def test_interrupted_before_its_checks_were_over_they_are_done_again(tmp_path):
+    unfinished = begun(tmp_path)
+    events = rounds.run(Imagined(), unfinished, Plain(), CHECK)
+    next(events)
+    events.close()
+    target, resumed = Imagined(), Store(tmp_path / "results").resume("mine")
+    run(target, resumed)
+    assert target.checked == list(NAMES)
+    assert values(resumed) == dict.fromkeys(NAMES, ROUNDS)
+
+
+def test_a_failed_check_is_remembered_when_a_run_is_taken_up_again(tmp_path):
+    resumed = interrupted(tmp_path, 3, wrong=(RSEQ,))
+    target = Imagined()
+    run(target, resumed)
+    assert RSEQ not in {name for _, name, _ in target.measured}
+    assert [skip.benchmark for skip in resumed.header.plan.skips] == [LSL, RSEQ]
+    assert values(resumed) == {BASELINE: ROUNDS, PLAIN: ROUNDS}
+
+
+def test_failures_before_the_interrupt_are_not_forgotten(tmp_path):
+    resumed = interrupted(tmp_path, 5, fails=fails_in(RSEQ, range(ROUNDS)))
+    run(Imagined(fails_in(RSEQ, range(ROUNDS))), resumed)
+    assert [(skip.benchmark, skip.reason) for skip in resumed.header.plan.skips[1:]] == [
+        (RSEQ, "failed in every round: killed in round 5")
+    ]
+    assert values(resumed) == {BASELINE: ROUNDS, PLAIN: ROUNDS}
+
+
+def test_failures_before_the_interrupt_alone_are_not_forgotten_either(tmp_path):
+    resumed = interrupted(tmp_path, 5, fails=fails_in(RSEQ, {0}))
+    run(Imagined(), resumed)
+    assert [note.partition(" rounds")[0] for note in resumed.header.notes] == [f"{RSEQ}: void in 1 of {ROUNDS}"]
+    assert values(resumed) == {BASELINE: ROUNDS, PLAIN: ROUNDS, RSEQ: ROUNDS - 1}
+
+
+def test_a_run_that_only_has_to_be_finished_measures_nothing_and_says_nothing_twice(tmp_path):
+    unfinished = begun(tmp_path)
+    run(Imagined(fails_in(RSEQ, {2})), unfinished)
+    target, resumed = Imagined(), Store(tmp_path / "results").resume("mine")
+    assert run(target, resumed) == []
+    assert target.measured == target.checked == []
+    assert resumed.header.notes == unfinished.header.notes
+    assert resumed.header.plan == unfinished.header.plan
+    assert values(resumed)[RSEQ] == ROUNDS - 1
