@@ -8,6 +8,8 @@
 
 #include "kernel.h"
 
+#define PAGE_SHIFT 12
+
 /* The last number in "0-3,5": Linux numbers CPUs with holes, so a count of them is not enough. */
 static unsigned int last_possible(void)
 {
@@ -43,10 +45,15 @@ unsigned int possible_cpus(void)
 	return count;
 }
 
+/*
+ * Whole pages, so that a slot has the same address within a page in every process: loads and stores whose low twelve
+ * bits agree get in each other's way, and that must not be a matter of luck.
+ */
 void *percpu_alloc(unsigned int shift)
 {
-	size_t size = (size_t)possible_cpus() << shift;
-	void *memory = aligned_alloc((size_t)1 << (shift < 7 ? 7 : shift), size);
+	size_t align = (size_t)1 << (shift < PAGE_SHIFT ? PAGE_SHIFT : shift);
+	size_t size = (((size_t)possible_cpus() << shift) + align - 1) / align * align;
+	void *memory = aligned_alloc(align, size);
 
 	if (memory)
 		memset(memory, 0, size);
