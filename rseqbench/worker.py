@@ -240,6 +240,13 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
+def _say(answer: dict[str, Any]) -> None:
+    try:
+        print(json.dumps(answer), flush=True)
+    except BrokenPipeError:  # whoever started us was interrupted and is gone
+        os._exit(1)
+
+
 def main(arguments: list[str]) -> int:
     """Serve requests from stdin until it ends."""
     _die_with_parent()
@@ -248,15 +255,15 @@ def main(arguments: list[str]) -> int:
         kernels = Kernels(Path(arguments[0]), arguments[1])
         hello = kernels.hello()
     except (RuntimeError, ImportError) as error:
-        print(json.dumps({"error": str(error)}), flush=True)
+        _say({"error": str(error)})
         return 1
-    print(json.dumps({"result": hello}), flush=True)
+    _say({"result": hello})
     for name in arguments[2:]:
         importlib.import_module(name)  # once here instead of in every fork
     for line in sys.stdin:
         request = json.loads(line)
         answer = _in_a_fork(lambda r=request: _serve(kernels, r, hello["registration"]))
-        print(json.dumps(answer), flush=True)
+        _say(answer)
     return 0
 
 

@@ -131,7 +131,7 @@ def test_a_broken_sequence_is_caught(broken, kernel):
 @pytest.mark.parametrize("kernel", SEQUENCES)
 def test_the_same_check_passes_what_is_not_broken(kernel):
     with worker(build.extension(arches.host()).path) as started:
-        answer = ask(started, kernel, 900)
+        answer = ask(started, kernel, 300)
     assert answer["passed"], answer
     assert answer["aborts"] >= 1
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -66,6 +68,16 @@ def test_an_answer_that_is_none_is_an_error(tmp_path, monkeypatch, answer):
     (tmp_path / "rseqbench/worker.py").write_text(f"print({answer!r})")
     with pytest.raises(TargetError, match="^a worker process answered garbage: "):
         workers.Worker("/dev/null", "auto", {**os.environ, "PYTHONPATH": str(tmp_path)})
+
+
+def test_a_worker_whose_starter_was_interrupted_meanwhile_ends_without_a_word():
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "rseqbench.worker", str(build.extension(arches.host()).path), "auto"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert done.stderr == b""
+    assert done.returncode == 1
 
 
 def test_what_is_no_module_is_an_error(tmp_path):
