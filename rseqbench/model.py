@@ -30,7 +30,8 @@ class Benchmark:
 
     `unavailable` is the reason why it cannot run on this target, or empty. `shared`: it changes state that threads
     share, and is proved exact under stress; `sequence`: it runs rseq sequences, so its check must see aborts;
-    `threaded`: it may be timed with several threads at once; `trivial`: it has no result that could be wrong.
+    `threaded`: it may be timed with several threads at once; `trivial`: it has no result that could be wrong;
+    `own_cpus`: a thread of it that is preempted stops the others, so it needs as many CPUs as threads.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Benchmark:
     sequence: bool = False
     threaded: bool = False
     trivial: bool = False
+    own_cpus: bool = False
 
     @property
     def group(self) -> str:

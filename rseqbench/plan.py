@@ -35,6 +35,9 @@ def _matches(benchmark: Benchmark, pattern: str) -> bool:
     return pattern in ("all", benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
 
 
+_CROWDED = "a thread preempted within an operation makes the others lose theirs: needs a CPU for each thread"
+
+
 def make(
     benchmarks: Sequence[Benchmark],
     options: RunOptions,
@@ -58,7 +61,9 @@ def make(
         elif not counts:
             skips.append(Skip(benchmark.name, min(options.threads), "measured with one thread only"))
         else:
-            cases.extend(Case(benchmark.name, threads, needed) for threads in counts)
+            crowded = [threads for threads in counts if benchmark.own_cpus and threads > len(cpus)]
+            cases.extend(Case(benchmark.name, threads, needed) for threads in counts if threads not in crowded)
+            skips.extend(Skip(benchmark.name, threads, f"{_CROWDED}, and there are {len(cpus)}") for threads in crowded)
     return Plan(
         cases=tuple(cases),
         skips=tuple(skips),

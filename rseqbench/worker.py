@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 # The flags of kernels/include/kernel.h.
-_NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED, _TRIVIAL = 0x01, 0x04, 0x08, 0x10, 0x20, 0x40
+_NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED, _TRIVIAL, _OWN_CPUS = 1, 4, 8, 0x10, 0x20, 0x40, 0x80
 
 # The fields of struct host_chunk, in the order in which a gated round's answer lists them.
 _CHUNK = ("slot", "disturbed", "before", "after", "ticks", "aborts", "instructions", "cycles", "branch_misses")
@@ -68,6 +68,7 @@ class Kernels:
             "sequence": bool(kernel.flags & _SEQUENCE),
             "threaded": bool(kernel.flags & _THREADED),
             "trivial": bool(kernel.flags & _TRIVIAL),
+            "own_cpus": bool(kernel.flags & _OWN_CPUS),
         }
 
     def number(self, name: str) -> int:

@@ -24,6 +24,8 @@ static int open_one(uint64_t event, int leader)
 		.config = event,
 		.read_format = PERF_FORMAT_GROUP,
 		.disabled = leader < 0,
+		.pinned = leader <
+			  0, /* counted all the time, or an error: never a share scaled up, never a silent zero */
 		.exclude_kernel = 1, /* all that an unprivileged user may count, and all that a kernel executes */
 		.exclude_hv = 1,
 	};

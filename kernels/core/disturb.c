@@ -3,6 +3,7 @@
 #include "disturb.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,17 +28,38 @@ static int nth_cpu(const struct disturbance *self, unsigned int n)
 	return 0;
 }
 
-/* Force a running thread onto one CPU; it stays where it is if it is there already, so the next CPU comes next. */
-static void move(struct disturbance *self, pid_t tid, unsigned int n)
+/* Send a thread to another CPU than the last time; return whether it went. */
+static bool move(struct disturbance *self, unsigned int thread, unsigned int n)
 {
 	cpu_set_t *one = CPU_ALLOC(DISTURB_CPUS);
+	int cpu = nth_cpu(self, n);
+	bool moved;
 
 	if (!one)
-		return;
+		return false;
+	if (cpu == self->last[thread])
+		cpu = nth_cpu(self, n + 1);
 	CPU_ZERO_S(self->set_size, one);
-	CPU_SET_S(nth_cpu(self, n), self->set_size, one);
-	sched_setaffinity(tid, self->set_size, one);
+	CPU_SET_S(cpu, self->set_size, one);
+	moved = cpu != self->last[thread] && !sched_setaffinity(self->tids[thread], self->set_size, one);
+	if (moved)
+		self->last[thread] = cpu;
 	CPU_FREE(one);
+	return moved;
+}
+
+/* Mostly a migration, sometimes a signal, and now and then the thread may go where it likes, which does not count. */
+static bool disturb(struct disturbance *self, uint64_t turn, uint32_t random)
+{
+	unsigned int thread = random % self->count;
+
+	if (turn % 4 == 3)
+		return !syscall(SYS_tgkill, getpid(), self->tids[thread], SIGURG);
+	if (turn % 16 != 6)
+		return move(self, thread, random >> 8);
+	sched_setaffinity(self->tids[thread], self->set_size, self->allowed);
+	self->last[thread] = -1;
+	return false;
 }
 
 static bool met(const struct disturbance *self)
@@ -49,24 +71,14 @@ static void *mover_main(void *argument)
 {
 	struct disturbance *self = argument;
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	pid_t process = getpid();
 	uint32_t random = 2463534242; /* xorshift32: Marsaglia 2003 */
 
 	for (uint64_t turn = 0; !READ_ONCE(self->stop); turn++) {
-		pid_t tid;
-
 		random ^= random << 13;
 		random ^= random >> 17;
 		random ^= random << 5;
-		tid = self->tids[random % self->count];
-		/* Mostly migrations, some signals, and now and then the thread may go where it likes. */
-		if (turn % 4 == 3)
-			syscall(SYS_tgkill, process, tid, SIGURG);
-		else if (turn % 16 == 6)
-			sched_setaffinity(tid, self->set_size, self->allowed);
-		else
-			move(self, tid, random >> 8);
-		if (++self->done >= self->wanted && (met(self) || self->done >= self->wanted * PATIENCE))
+		self->done += disturb(self, turn, random);
+		if (self->done >= self->wanted && (met(self) || turn >= self->wanted * PATIENCE))
 			WRITE_ONCE(*self->enough, true);
 		nanosleep(&pause, NULL);
 	}
@@ -103,6 +115,13 @@ void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int cou
 	self->set_size = CPU_ALLOC_SIZE(DISTURB_CPUS);
 	CPU_ZERO_S(self->set_size, self->allowed);
 	sched_getaffinity(0, self->set_size, self->allowed);
+	self->last = malloc(count * sizeof(*self->last));
+	if (!self->last) {
+		fprintf(stderr, "out of memory\n");
+		_exit(1);
+	}
+	for (unsigned int i = 0; i < count; i++)
+		self->last[i] = -1;
 	sigaction(SIGURG, &action, &self->before);
 	start(&self->mover, mover_main, self);
 	if (beside)
@@ -117,5 +136,6 @@ uint64_t disturb_stop(struct disturbance *self)
 		pthread_join(self->companion, NULL);
 	sigaction(SIGURG, &self->before, NULL);
 	CPU_FREE(self->allowed);
+	free(self->last);
 	return self->done;
 }

@@ -25,13 +25,14 @@ struct disturbance {
 	void (*beside)(const bool *stop);
 	pthread_t mover, companion;
 	struct sigaction before;
+	int *last; /* where each thread was last sent */
 	size_t set_size;
 	cpu_set_t *allowed;
 };
 
 /* With `wanted` and `enough` set: start moving and signalling the threads, and run `beside` (may be NULL) in a thread of its own. */
 void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count, void (*beside)(const bool *stop));
-/* Stop both; return how many migrations were forced and signals sent. */
+/* Stop both; return how many times a thread was sent to another CPU or signalled. */
 uint64_t disturb_stop(struct disturbance *self);
 
 #endif

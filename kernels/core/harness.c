@@ -84,12 +84,14 @@ static void work(struct worker *self)
 {
 	struct team *team = self->team;
 
-	team->run(&self->thread, team->warm_up);
+	if (!self->failed)
+		team->run(&self->thread, team->warm_up);
 	self->thread.first += team->warm_up;
 	if (team->size > 1)
 		pthread_barrier_wait(&team->gate);
 	self->begin = now_ns();
-	team->run(&self->thread, team->loops);
+	if (!self->failed)
+		team->run(&self->thread, team->loops);
 	self->end = now_ns();
 }
 
@@ -99,7 +101,7 @@ static void work_disturbed(struct worker *self)
 	struct team *team = self->team;
 	unsigned long chunk = team->loops / CHECK_CHUNKS + 1;
 
-	while (self->operations + chunk <= team->loops && !READ_ONCE(team->enough)) {
+	while (!self->failed && self->operations + chunk <= team->loops && !READ_ONCE(team->enough)) {
 		team->run(&self->thread, chunk);
 		self->thread.first += chunk;
 		self->operations += chunk;
@@ -266,6 +268,8 @@ static const char *time_team(struct team *team, const int *cpus, unsigned int cp
 	if (cpu_count && pin(first->cpu))
 		return "cannot pin to the CPU";
 	first->thread.area = registration_enter();
+	if (!first->thread.area && registration_mode() != REGISTRATION_NONE)
+		return "cannot register the rseq area of the thread";
 	work(first);
 	return NULL;
 }

@@ -28,7 +28,7 @@ struct host_rseq {
 struct host_check {
 	uint64_t operations; /* done by all threads together */
 	uint64_t aborts;
-	uint64_t disturbances; /* migrations forced and signals sent */
+	uint64_t disturbances; /* times a thread was sent to another CPU or signalled */
 	uint64_t retries;
 	unsigned int threads;
 	char message[256]; /* what is wrong; or, if nothing is, what should have happened and did not */
@@ -60,7 +60,7 @@ struct host_round {
 	uint64_t ns; /* how long the round took */
 	uint64_t inside; /* of that, ticks spent inside chunks, warm-ups and probes excluded */
 	double ns_per_tick;
-	uint64_t resolution; /* the clock's smallest step, in ticks */
+	uint64_t resolution; /* the least by which two readings of the clock differ, in ticks: its step, or its cost */
 	char message[256];
 };
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 /* What kernels may call: per-CPU memory, complaints, and a moment of waiting. */
+#define _GNU_SOURCE
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel.h"
 
 #define PAGE_SHIFT 12
+#define MAX_CPUS 8192
 
 /* The last number in "0-3,5": Linux numbers CPUs with holes, so a count of them is not enough. */
 static unsigned int last_possible(void)
@@ -32,14 +36,30 @@ static unsigned int last_possible(void)
 	return last;
 }
 
+/* The highest CPU that we may run on, in case there is no /sys to ask. */
+static unsigned int last_allowed(void)
+{
+	cpu_set_t *set = CPU_ALLOC(MAX_CPUS);
+	size_t size = CPU_ALLOC_SIZE(MAX_CPUS);
+	unsigned int last = 0;
+
+	if (set && !sched_getaffinity(0, size, set))
+		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+			if (CPU_ISSET_S(cpu, size, set))
+				last = cpu;
+	CPU_FREE(set);
+	return last;
+}
+
 unsigned int possible_cpus(void)
 {
 	static unsigned int count;
 
 	if (!count) {
 		long configured = sysconf(_SC_NPROCESSORS_CONF);
-		unsigned int last = last_possible();
+		unsigned int last = last_possible(), allowed = last_allowed();
 
+		last = allowed > last ? allowed : last;
 		count = last + 1 > (unsigned long)configured ? last + 1 : (unsigned long)configured;
 	}
 	return count;
@@ -75,4 +95,11 @@ void linger(void)
 {
 	for (int i = 0; i < 500; i++)
 		barrier();
+}
+
+void doze(void)
+{
+	const struct timespec time = { .tv_nsec = 20000 };
+
+	nanosleep(&time, NULL);
 }

@@ -21,6 +21,8 @@
 #define IS_SEQUENCE 0x10 /* runs rseq sequences, so a check must see aborts */
 #define IS_THREADED 0x20 /* may be timed with several threads at once */
 #define IS_TRIVIAL 0x40 /* has no result that could be wrong */
+#define NEEDS_OWN_CPUS 0x80 /* a thread that is preempted stops the others: not timed with more threads than CPUs */
+#define ENTERS_LINUX 0x100 /* makes system calls */
 
 /* How a run is about to use the kernel. */
 struct setup {
@@ -69,7 +71,9 @@ void *percpu_alloc(unsigned int shift);
 unsigned int possible_cpus(void);
 /* Format a complaint of verify() into a static buffer. */
 const char *complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Spin for about a microsecond inside an operation that a check holds open. */
+/* Spin for some hundred nanoseconds inside an operation that a check holds open. */
 void linger(void);
+/* Sleep for some ten microseconds there: long enough for others to do a lot. */
+void doze(void);
 
 #endif

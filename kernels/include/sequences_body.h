@@ -54,7 +54,8 @@ static __always_inline void SEQ_NAME(compare_add)(struct rseq_area *area, unsign
 			: moved);
 		(void)value;
 		return;
-moved:;
+moved:
+		SEQ_LANDING;
 	} while (1);
 }
 
@@ -65,19 +66,22 @@ static __always_inline bool SEQ_NAME(add_on)(struct rseq_area *area, unsigned lo
 					     unsigned long cpu, unsigned long *counter,
 					     unsigned long n)
 {
-	unsigned long tmp;
+	unsigned long tmp, value;
+	const size_t off = 0;
 
 	asm_goto_output(
 		SEQ_START(OP_BNE_CPU(cpu, tmp, "%l[elsewhere]")) /* on that CPU? */
 		SEQ_ADD_RELEASE(counter, n) /* *counter += n, the commit */
 		SEQ_END
-		: [tmp] "=&r"(tmp)
+		: [tmp] "=&r"(tmp), [value] "=&r"(value)
 		: [area] "r"(area), [aborts] "r"(aborts), [cpu] "r"(cpu), [counter] "r"(counter),
-		  [n] RSEQ_IMMEDIATE(n)
+		  [n] RSEQ_IMMEDIATE(n), [off] "i"(off)
 		: "memory", "cc"
 		: elsewhere);
+	(void)value;
 	return true;
 elsewhere:
+	SEQ_LANDING;
 	return false;
 }
 
@@ -106,6 +110,7 @@ static __always_inline bool SEQ_NAME(compare_store_on)(struct rseq_area *area,
 		: unchanged);
 	return true;
 unchanged:
+	SEQ_LANDING;
 	return false;
 }
 
@@ -142,6 +147,7 @@ static __always_inline bool SEQ_NAME(reserve)(struct rseq_area *area, unsigned l
 	*at = position;
 	return true;
 full:
+	SEQ_LANDING;
 	return false;
 }
 
@@ -174,6 +180,7 @@ static __always_inline bool SEQ_NAME(pop)(struct rseq_area *area, unsigned long 
 	*block = (void *)head;
 	return true;
 empty:
+	SEQ_LANDING;
 	return false;
 }
 

@@ -38,9 +38,9 @@ static void run_syscall(struct thread *self, unsigned long loops)
 		syscall(SYS_getppid);
 }
 
-KERNEL(syscall_a, .name = "control/syscall_a", .doc = "a system call, to be compared with itself", .flags = IS_TRIVIAL,
-       .run = run_syscall);
-KERNEL(syscall_b, .name = "control/syscall_b", .doc = "the same function again", .flags = IS_TRIVIAL,
+KERNEL(syscall_a, .name = "control/syscall_a", .doc = "a system call, to be compared with itself",
+       .flags = IS_TRIVIAL | ENTERS_LINUX, .run = run_syscall);
+KERNEL(syscall_b, .name = "control/syscall_b", .doc = "the same function again", .flags = IS_TRIVIAL | ENTERS_LINUX,
        .run = run_syscall);
 
 static int placed_setup(const struct setup *setup)
@@ -70,6 +70,11 @@ static void stress_placed(struct thread *self, unsigned long loops)
 		stress_add(self->area, &self->aborts, slots, SLOT_SHIFT, 0, 1);
 }
 
+#ifdef __clang__
+#define PLACED(offset)                                                                                                 \
+	KERNEL_ABSENT(placed_##offset, "control/placed_" #offset, "the per-CPU increment at another place",            \
+		      "compiled by clang, which aligns every loop alike")
+#else
 /* Not aligned by the compiler, but pushed `offset` bytes into a cache line by no-ops that run once. */
 #define PLACED(offset)                                                                                                 \
 	static __attribute__((noinline, aligned(64), optimize("align-loops=1"))) void run_placed_##offset(             \
@@ -86,6 +91,7 @@ static void stress_placed(struct thread *self, unsigned long loops)
 	       .doc = "the per-CPU increment, pushed " #offset " bytes into a cache line",                             \
 	       .flags = NEEDS_RSEQ | IS_SHARED | IS_SEQUENCE, .setup = placed_setup, .run = run_placed_##offset,       \
 	       .stress = stress_placed, .verify = placed_verify, .teardown = placed_teardown)
+#endif
 
 PLACED(0);
 PLACED(16);

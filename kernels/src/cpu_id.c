@@ -227,7 +227,7 @@ static __always_inline unsigned int read_syscall(void)
 	return cpu;
 }
 
-CPU_ID(getcpu_syscall, "getcpu_syscall", "the getcpu system call", 0, read_syscall());
+CPU_ID(getcpu_syscall, "getcpu_syscall", "the getcpu system call", ENTERS_LINUX, read_syscall());
 
 /* What the area holds beyond the original 20 bytes, where this Linux says so and the registration covers it. */
 static const char *field_missing(const char *name, size_t end)

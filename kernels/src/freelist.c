@@ -35,16 +35,21 @@ static char *slots;
 static struct block *blocks;
 static unsigned int block_count;
 
+static __always_inline struct slot *slot_at(char *base, size_t cpu)
+{
+	return (struct slot *)(base + (cpu << SLOT_SHIFT));
+}
+
 static struct slot *slot_of(size_t cpu)
 {
-	return (struct slot *)(slots + (cpu << SLOT_SHIFT));
+	return slot_at(slots, cpu);
 }
 
 static int allocate(const struct setup *setup)
 {
-	block_count = possible_cpus() * setup->threads * BLOCKS_PER_THREAD;
+	block_count = (possible_cpus() + setup->threads) * BLOCKS_PER_THREAD;
 	slots = percpu_alloc(SLOT_SHIFT);
-	blocks = aligned_alloc(64, block_count * sizeof(*blocks));
+	blocks = aligned_alloc(4096, (block_count * sizeof(*blocks) + 4095) / 4096 * 4096);
 	if (slots && blocks)
 		return 0;
 	free(slots);
@@ -160,23 +165,25 @@ static __always_inline uint64_t next_tag(uint64_t tagged, uint32_t number)
 	return ((tagged >> 32) + 1) << 32 | number;
 }
 
-static __always_inline struct block *take_tagged(struct slot *slot)
+static __always_inline struct block *take_tagged(struct slot *slot, struct block *pool, const bool stress)
 {
 	uint64_t head = __atomic_load_n(&slot->tagged, __ATOMIC_ACQUIRE);
 
 	while ((uint32_t)head) {
-		struct block *block = &blocks[(uint32_t)head - 1];
+		struct block *block = &pool[(uint32_t)head - 1];
 		uint64_t next = next_tag(head, READ_ONCE(block->next_tagged));
 
+		if (stress)
+			linger();
 		if (__atomic_compare_exchange_n(&slot->tagged, &head, next, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
 			return block;
 	}
 	return NULL;
 }
 
-static __always_inline void give_tagged(struct slot *slot, struct block *block)
+static __always_inline void give_tagged(struct slot *slot, struct block *pool, struct block *block)
 {
-	uint32_t number = block - blocks + 1;
+	uint32_t number = block - pool + 1;
 	uint64_t head = __atomic_load_n(&slot->tagged, __ATOMIC_RELAXED);
 
 	do {
@@ -188,15 +195,18 @@ static __always_inline void give_tagged(struct slot *slot, struct block *block)
 #define FREELIST_CAS(symbol, name_, doc_, read_cpu)                                                                    \
 	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress)         \
 	{                                                                                                              \
+		char *base = slots;                                                                                    \
+		struct block *pool = blocks;                                                                           \
+                                                                                                                       \
 		while (loops) {                                                                                        \
-			struct block *block = take_tagged(slot_of(read_cpu));                                          \
+			struct block *block = take_tagged(slot_at(base, read_cpu), pool, stress);                      \
                                                                                                                        \
 			if (unlikely(!block)) {                                                                        \
 				wait_for_block(self);                                                                  \
 				continue;                                                                              \
 			}                                                                                              \
 			hold(self, block, stress);                                                                     \
-			give_tagged(slot_of(read_cpu), block);                                                         \
+			give_tagged(slot_at(base, read_cpu), pool, block);                                             \
 			loops--;                                                                                       \
 		}                                                                                                      \
 	}                                                                                                              \

@@ -25,7 +25,7 @@
 #define SLOT_SHIFT 7
 #define GOOD 0x600du
 #define POISON 0xdeadu
-#define OBJECTS 2
+#define OBJECTS 1024 /* a freed word stays poisoned for a while, so that a late reader meets the poison */
 
 struct slot {
 	unsigned long lock[2]; /* readers that came in, by period */
@@ -140,13 +140,22 @@ static const char *rcu_unmet(void)
 	return READ_ONCE(grace_periods) ? NULL : "no grace period ended, so nothing was poisoned";
 }
 
+/* Now and then a reader of a check is slower than a grace period, at either of the two places where it may matter. */
+static void dawdle(unsigned long loops, unsigned long when)
+{
+	if (loops % 64 == when)
+		doze();
+	else
+		linger();
+}
+
 /* The part in the middle, the same for all methods: dereference, read and compare a word. */
-static __always_inline void dereference(struct thread *self, const bool stress)
+static __always_inline void dereference(struct thread *self, unsigned long loops, const bool stress)
 {
 	struct object *object = READ_ONCE(published);
 
 	if (stress)
-		linger();
+		dawdle(loops, 0);
 	if (unlikely(READ_ONCE(object->word) != GOOD))
 		self->failures++;
 }
@@ -180,9 +189,11 @@ static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned l
 		for (; loops; loops--) {                                                                               \
 			unsigned long now = READ_ONCE(period);                                                         \
                                                                                                                        \
+			if (stress)                                                                                    \
+				dawdle(loops, 32);                                                                     \
 			__atomic_fetch_add(counter(base, read_cpu, now), 1, __ATOMIC_RELAXED);                         \
 			barrier();                                                                                     \
-			dereference(self, stress);                                                                     \
+			dereference(self, loops, stress);                                                              \
 			barrier();                                                                                     \
 			__atomic_fetch_add(counter(base, read_cpu, now) + 2, 1, __ATOMIC_RELAXED);                     \
 		}                                                                                                      \
@@ -209,8 +220,10 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 		unsigned long now = READ_ONCE(period);
 		unsigned long *lock = counter(base, 0, now);
 
+		if (stress)
+			dawdle(loops, 32);
 		SEQ(stress, add(area, &self->aborts, lock, SLOT_SHIFT, 0, 1));
-		dereference(self, stress);
+		dereference(self, loops, stress);
 		SEQ(stress, add(area, &self->aborts, lock, SLOT_SHIFT, offsetof(struct slot, unlock), 1));
 	}
 }

@@ -157,11 +157,28 @@ def test_an_option_that_makes_no_sense(refused, arguments, words):
 
 # ---- labels ----
 
-LABELS = ["", " ", "../x", "/tmp/x", "..", ".hidden", "a/b", "x" * 300, "caf\u00e9", "a b", "-", "x\n", "x\u202e", "\x1b[31m"]
+LABELS = [
+    "",
+    " ",
+    "../x",
+    "/tmp/x",
+    "..",
+    ".hidden",
+    "a/b",
+    "x" * 300,
+    "caf\u00e9",
+    "a b",
+    "-",
+    "x\n",
+    "x\u202e",
+    "\x1b[31m",
+]
 
 
 @pytest.mark.parametrize("label", LABELS)
-@pytest.mark.parametrize("command", [("run", "--label"), ("run", "--resume"), ("claims",), ("report",), ("compare", "patch-2018")])
+@pytest.mark.parametrize(
+    "command", [("run", "--label"), ("run", "--resume"), ("claims",), ("report",), ("compare", "patch-2018")]
+)
 def test_no_label_leaves_the_results_folder(refused, command, label):
     assert "bad label '" in refused(*command, label)
 
@@ -180,12 +197,17 @@ def test_a_label_with_a_nul_is_refused_too(folder):
 # ---- bench.toml ----
 
 
-@pytest.mark.parametrize("command", [["run"], ["list"], ["check"], ["claims"], ["report"], ["doctor"], ["compare", "a", "b"]])
+@pytest.mark.parametrize(
+    "command", [["run"], ["list"], ["check"], ["claims"], ["report"], ["doctor"], ["compare", "a", "b"]]
+)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("[run\n", ["bench.toml: not valid TOML"]),
-        ("[run]\nthreads = [0]\n", ["bench.toml: run.threads: expected a list of whole numbers from 1 to 4096, found [0]"]),
+        (
+            "[run]\nthreads = [0]\n",
+            ["bench.toml: run.threads: expected a list of whole numbers from 1 to 4096, found [0]"],
+        ),
         ("[rum]\n", ["bench.toml: unknown key 'rum'", "did you mean run?"]),
         ("\0", ["bench.toml: not valid TOML"]),
     ],
@@ -207,7 +229,10 @@ def test_a_malformed_bench_toml(refused, folder, command, text, words):
         ('preset = "quik"', ["unknown preset 'quik'", "did you mean quick"]),
         ('benchmarks = ["countr"]', ["unknown benchmark 'countr'", "counter"]),
         ('cpus = "99999"', ["CPU 99999 is not one we may use"]),
-        ('registration = "systemd"', ["bench.toml: run.registration: expected one of auto, glibc, self, found 'systemd'"]),
+        (
+            'registration = "systemd"',
+            ["bench.toml: run.registration: expected one of auto, glibc, self, found 'systemd'"],
+        ),
     ],
 )
 def test_a_bench_toml_that_names_what_is_not_there(refused, folder, text, words):
@@ -272,7 +297,13 @@ def test_no_compiler(refused, folder, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["rum"], ["run", "countr"], ["run", "--rounds", "0"], ["compare", "patch-2018", "../x"], ["--config-file", "no", "list"]],
+    [
+        ["rum"],
+        ["run", "countr"],
+        ["run", "--rounds", "0"],
+        ["compare", "patch-2018", "../x"],
+        ["--config-file", "no", "list"],
+    ],
 )
 def test_a_process_that_is_misused(tmp_path, arguments):
     done = rseqbench(*arguments, cwd=tmp_path)

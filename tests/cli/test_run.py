@@ -79,9 +79,17 @@ def test_the_header_says_what_was_done_and_where(stored):
     assert (header["plan"]["engine"], header["plan"]["preset"]) == ("pyperf", "quick")
     assert set(WHAT) <= {case["benchmark"] for case in header["plan"]["cases"]}
     assert "cpu_id/baseline" in {case["benchmark"] for case in header["plan"]["cases"]}
-    assert {"cpu", "linux", "libc", "compiler", "cflags", "registration", "rseq_feature_size", "python", "pyperf"} <= set(
-        header["machines"][0]["facts"]
-    )
+    assert {
+        "cpu",
+        "linux",
+        "libc",
+        "compiler",
+        "cflags",
+        "registration",
+        "rseq_feature_size",
+        "python",
+        "pyperf",
+    } <= set(header["machines"][0]["facts"])
     assert all(check["passed"] for check in header["checks"])
     assert set(WHAT) <= {check["benchmark"] for check in header["checks"]}
     assert header["finished"] > header["created"]
@@ -208,9 +216,7 @@ def test_a_label_that_exists_is_refused_before_anything_is_done(stored):
     folder, _ = stored
     before = tree(folder)
     done = run(*SHORT, *WHAT, "--label", "x", cwd=folder, code=2)
-    assert done.stderr == (
-        "rseqbench: there is a run 'x' already; give another --label, or --force to replace it\n"
-    )
+    assert done.stderr == ("rseqbench: there is a run 'x' already; give another --label, or --force to replace it\n")
     assert done.stdout == ""
     assert tree(folder) == before
 
@@ -378,7 +384,9 @@ def test_an_interrupt_keeps_what_is_done_and_resume_completes_it(tmp_path, send,
     runs = Store(tmp_path / "results").load("x").suite.get_benchmark("counter/plain").get_runs()
     assert [run.get_metadata()["round"] for run in runs] == list(range(ROUNDS))
     first = json.loads(stamps["00000.json"])
-    kept_values = [one["runs"][0]["values"] for one in first["benchmarks"] if one["metadata"]["name"] == "counter/plain"]
+    kept_values = [
+        one["runs"][0]["values"] for one in first["benchmarks"] if one["metadata"]["name"] == "counter/plain"
+    ]
     assert [list(runs[0].values)] == kept_values
 
 

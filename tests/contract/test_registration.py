@@ -153,7 +153,7 @@ def test_the_filter_does_what_it_says(tmp_path, code, why):
 
 
 @refusal
-@pytest.mark.parametrize("engine", ["pyperf", "gated"])
+@pytest.mark.parametrize("engine", ["pyperf", pytest.param("gated", marks=pytest.mark.slow)])
 def test_without_rseq_the_rest_is_measured_and_the_rows_say_why(tmp_path, code, why, engine):
     command = ("run", "--quick", "--engine", engine, "--rounds", "6", "--values", "3", "--label", "none", "cpu_id")
     done = rseqbench(*command, cwd=tmp_path, program=(*under(code), *PROGRAM))

@@ -125,7 +125,9 @@ class TestTargetContract:
         assert min(run.values) > 0
         assert run.get_loops() == loops
         metadata = run.get_metadata()
-        assert {name: metadata[name] for name in ("benchmark", "arch", "threads", "engine", "round", "registration")} == {
+        assert {
+            name: metadata[name] for name in ("benchmark", "arch", "threads", "engine", "round", "registration")
+        } == {
             "benchmark": SHARED,
             "arch": target.machine().arch,
             "threads": 1,

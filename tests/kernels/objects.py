@@ -78,9 +78,11 @@ class Library:
         self._relocate()
 
     def _read_sections(self, data):
-        table, = struct.unpack_from("<Q", data, 0x28) if self.wide else struct.unpack_from("<I", data, 0x20)
+        (table,) = struct.unpack_from("<Q", data, 0x28) if self.wide else struct.unpack_from("<I", data, 0x20)
         size, count, names = struct.unpack_from("<HHH", data, 0x3A if self.wide else 0x2E)
-        rows = [struct.unpack_from("<IIQQQQI" if self.wide else "<IIIIIII", data, table + i * size) for i in range(count)]
+        rows = [
+            struct.unpack_from("<IIQQQQI" if self.wide else "<IIIIIII", data, table + i * size) for i in range(count)
+        ]
         strings = rows[names][4]
         found = []
         for name, kind, _, address, offset, length, link in rows:
@@ -155,7 +157,13 @@ class Library:
 
     def instructions(self, begin, end):
         """Return the instructions from address `begin` up to `end`, data among them left out."""
-        command = [_objdump(self), "-d", "--no-show-raw-insn", f"--start-address={begin:#x}", f"--stop-address={end:#x}"]
+        command = [
+            _objdump(self),
+            "-d",
+            "--no-show-raw-insn",
+            f"--start-address={begin:#x}",
+            f"--stop-address={end:#x}",
+        ]
         done = subprocess.run([*command, str(self.path)], capture_output=True, text=True, check=True)
         lines = re.findall(r"^ *([0-9a-f]+):\t(.+?) *$", done.stdout, re.MULTILINE)
         found = [Instruction(int(address, 16), " ".join(text.split())) for address, text in lines]
@@ -164,17 +172,22 @@ class Library:
     def loop(self, file, name):
         """Return the instructions of the loop in a function with a single one: between a jump back and its target."""
         code = self.instructions(*self.function(file, name))
-        last = max(i for i, one in enumerate(code) if one.goes_to is not None and code[0].address < one.goes_to <= one.address)
+        last = max(
+            i for i, one in enumerate(code) if one.goes_to is not None and code[0].address < one.goes_to <= one.address
+        )
         return [one for one in code[: last + 1] if one.address >= code[last].goes_to]
 
 
-_OBJDUMPS = {0x3E: ("x86_64-linux-gnu", "binutils-x86-64-linux-gnu"), 0x28: ("arm-linux-gnueabihf", "binutils-arm-linux-gnueabihf"),
-             0xB7: ("aarch64-linux-gnu", "binutils-aarch64-linux-gnu")}  # fmt: skip
+_OBJDUMPS = {  # by e_machine: how the tool's name begins, and Debian's package
+    0x3E: ("x86_64-linux-gnu", "binutils-x86-64-linux-gnu"),
+    0x28: ("arm-linux-gnueabihf", "binutils-arm-linux-gnueabihf"),
+    0xB7: ("aarch64-linux-gnu", "binutils-aarch64-linux-gnu"),
+}
 
 
 def _objdump(library):
     """Return the objdump for a library's machine, or skip the test."""
-    machine, = struct.unpack_from("<H", library.path.read_bytes(), 0x12)
+    (machine,) = struct.unpack_from("<H", library.path.read_bytes(), 0x12)
     triplet, package = _OBJDUMPS[machine]
     found = shutil.which(f"{triplet}-objdump")
     if found is None:

@@ -27,7 +27,7 @@ _ARM = Dialect(
     announces=r"str \w+, \[\w+, #8\]$",
     stores=r"(str|stlr)\b",
     calls=r"(bl|blx|blr)\b",
-    atomics=r"(ldrex|strex|ldxr|ldaxr|stxr|stlxr|cas|ldadd|swp|bl \w+ <__aarch64_)",  # or libgcc's functions that choose
+    atomics=r"(ldrex|strex|ldxr|ldaxr|stxr|stlxr|cas|ldadd|swp|bl \w+ <__aarch64_)",  # or libgcc's, which choose
     branches=r"(b\.?(eq|ne|cs|cc|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|any|none)|cbn?z|tbn?z)\b",
 )
 DIALECTS = {

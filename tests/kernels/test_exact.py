@@ -107,7 +107,9 @@ def test_only_what_has_no_result_is_trivial(checked):
 @some_rseq
 def test_the_ways_to_read_the_cpu_number_were_all_checked(checked):
     found = {check.benchmark for _, check in checked if check.passed and not check.trivial}
-    assert found >= {f"cpu_id/{method}" for method in ("lsl", "gs", "getcpu_vdso", "getcpu_syscall", "rseq", "rseq_lazy")}
+    assert found >= {
+        f"cpu_id/{method}" for method in ("lsl", "gs", "getcpu_vdso", "getcpu_syscall", "rseq", "rseq_lazy")
+    }
 
 
 # ---- and what is wrong is caught ----

@@ -216,7 +216,10 @@ def test_an_error_of_the_linker_is_told_too(little):
 
 def test_no_python_headers_name_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / "nowhere"))
-    assert str(refused(build.extension, arches.host())) == f"no Python.h in {tmp_path / 'nowhere'}; apt-get install python3-dev"
+    assert (
+        str(refused(build.extension, arches.host()))
+        == f"no Python.h in {tmp_path / 'nowhere'}; apt-get install python3-dev"
+    )
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):

@@ -137,7 +137,8 @@ def test_the_35_needs_the_baseline_subtracted_and_the_20_does_not(patch):
 
 
 @pytest.mark.parametrize(
-    ("stated", "agrees"), [(15.1, False), (15.2, True), (16.25, True), (17.4, True), (17.5, False), (15, True), (18, False)]
+    ("stated", "agrees"),
+    [(15.1, False), (15.2, True), (16.25, True), (17.4, True), (17.5, False), (15, True), (18, False)],
 )
 def test_a_stated_number_agrees_as_far_as_its_own_digits_go(patch, stated, agrees):
     claim = dataclasses.replace(WRITTEN["lsl-x86_64"], stated=stated)
@@ -292,7 +293,9 @@ def test_emulated_time_is_never_a_verdict(patch):
     assert words == {VerdictWord.NOT_COMPARABLE, VerdictWord.NOT_MEASURED}
 
 
-@pytest.mark.parametrize(("rseq", "direction"), [(98.0, "same direction"), (117.4, "direction not resolved"), (150.0, "opposite direction")])
+@pytest.mark.parametrize(
+    ("rseq", "direction"), [(98.0, "same direction"), (117.4, "direction not resolved"), (150.0, "opposite direction")]
+)
 def test_a_kernel_that_stands_for_a_whole_library_is_no_verdict_but_a_direction(patch, rseq, direction):
     verdict = judged(patch, {**ALL, "ring_buffer/rseq": rseq})["lttng-x86_64"].verdict
     assert verdict.word == VerdictWord.NOT_COMPARABLE

@@ -209,7 +209,9 @@ def test_equal_runs_of_many_benchmarks_raise_no_alarm():
     for _ in range(30):
         names = [f"counter/{i}" for i in range(10)]
         a, b = ({name: np.exp(0.05 * dice.standard_t(2, 10)) for name in names} for _ in range(2))
-        alarms += any(row.word in (compare.FASTER, compare.SLOWER) for row in compared(run("a", a), run("b", b)).values())
+        alarms += any(
+            row.word in (compare.FASTER, compare.SLOWER) for row in compared(run("a", a), run("b", b)).values()
+        )
     assert alarms <= 6  # of 30; 1.5 are promised at most, and more than 6 would happen once in 3000 tries
 
 

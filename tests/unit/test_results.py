@@ -34,7 +34,13 @@ PLAN = Plan(
 
 
 def header(label="mine", **changes):
-    facts = {"cpu": "Imagined \u00b5 CPU", "cpus": 2, "glibc_registers": True, "load_1min": 0.25, "registration": "glibc"}
+    facts = {
+        "cpu": "Imagined \u00b5 CPU",
+        "cpus": 2,
+        "glibc_registers": True,
+        "load_1min": 0.25,
+        "registration": "glibc",
+    }
     made = Header(
         label=label,
         created="2024-05-17T12:08:41+00:00",
@@ -51,7 +57,14 @@ def header(label="mine", **changes):
 def suite(number, value=1e-9):
     benchmarks = []
     for name in NAMES:
-        metadata = {"name": name, "benchmark": name, "arch": "x86_64", "threads": 1, "engine": "pyperf", "round": number}
+        metadata = {
+            "name": name,
+            "benchmark": name,
+            "arch": "x86_64",
+            "threads": 1,
+            "engine": "pyperf",
+            "round": number,
+        }
         metadata |= {"registration": "glibc", "aborts": 0, "loops": 1000, "unit": "second"}
         benchmarks.append(pyperf.Benchmark([pyperf.Run([value, value], metadata=metadata, collect_metadata=False)]))
     return pyperf.BenchmarkSuite(benchmarks)
@@ -86,8 +99,27 @@ def test_what_can_name_a_run(label):
     assert results.check_label(label) == label
 
 
-BAD = ["", " ", "../x", "..", ".", "/abs", "a/b", "a\\b", ".hidden", "-rf", "_x", "x y", "x\n", "\nx", "a\0b", "x" * 101,
-       "x" * 300, "caf\u00e9", "\uff41", "a:b", "~", "*", "$HOME", "a\u202eb", ".unfinished-x", "@last"]  # fmt: skip
+BAD = [
+    *(
+        "",
+        " ",
+        ".",
+        "..",
+        "../x",
+        "/abs",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        ".unfinished-x",
+        "-rf",
+        "_x",
+        "@last",
+        "~",
+        "*",
+        "$HOME",
+    ),
+    *("x y", "x\n", "\nx", "a\0b", "a:b", "x" * 101, "x" * 300, "caf\u00e9", "\uff41", "a\u202eb"),
+]
 
 
 @pytest.mark.parametrize("label", BAD)
@@ -428,7 +460,9 @@ def test_a_header_in_which_anything_is_anything_else_is_a_header_or_one_line(tmp
         if isinstance(place[key], (dict, list)) and place[key] and data.draw(st.booleans()):
             place = place[key]
             continue
-        place[key] = data.draw(st.none() | st.integers() | st.text(max_size=3) | st.just([]) | st.just({}) | st.just([{}]))
+        place[key] = data.draw(
+            st.none() | st.integers() | st.text(max_size=3) | st.just([]) | st.just({}) | st.just([{}])
+        )
         break
     try:
         Header.from_json(json.dumps(raw), tmp_path / "run.json")
@@ -560,7 +594,9 @@ for step in range(1, 10_000):
 @pytest.mark.parametrize("before", ["replacing", "new"])
 def test_death_at_any_step_leaves_the_old_run_or_the_new_one(tmp_path, before):
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", DEATHS, str(tmp_path), before], cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", DEATHS, str(tmp_path), before], cwd=root, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     steps = sorted((path for path in tmp_path.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
     assert len(steps) > 20

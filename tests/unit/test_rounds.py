@@ -89,7 +89,7 @@ def run(target, unfinished, engine=None):
 
 
 def values(unfinished):
-    """Return how many rounds each benchmark of a run has that is finished now, as everything behind the store sees it."""
+    """Finish a run; return how many rounds each benchmark has, as everything behind the store sees it."""
     frame = table.build([unfinished.finish(lambda _: "")])
     return frame.groupby("benchmark")["round"].count().to_dict()
 
@@ -238,7 +238,9 @@ def test_what_fails_its_check_is_not_timed(tmp_path):
 def test_what_fails_its_check_is_skipped_for_every_number_of_threads(tmp_path):
     unfinished = begun(tmp_path)
     cases = (*unfinished.header.plan.cases, Case(RSEQ, 4, Registration.GLIBC))
-    unfinished.update(dataclasses.replace(unfinished.header, plan=dataclasses.replace(unfinished.header.plan, cases=cases)))
+    unfinished.update(
+        dataclasses.replace(unfinished.header, plan=dataclasses.replace(unfinished.header.plan, cases=cases))
+    )
     run(Imagined(wrong=(RSEQ,)), unfinished)
     assert [(skip.benchmark, skip.threads) for skip in unfinished.header.plan.skips[1:]] == [(RSEQ, 1), (RSEQ, 4)]
 

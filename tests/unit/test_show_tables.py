@@ -148,7 +148,9 @@ def test_two_runs_are_compared_row_by_row(tmp_path):
     assert rows["counter/rseq"].ratio.value == pytest.approx(1.2, rel=0.02)
     assert [name for name, row in rows.items() if row.word == "slower"] == ["counter/rseq"]
     assert rows["cpu_id/mm_cid"].reason == "b: mm_cid: Linux < 6.3"
-    quotient = next(s for s in found.speedups if (s.pair.slow, s.pair.fast) == ("counter/getcpu_atomic", "counter/rseq"))
+    quotient = next(
+        s for s in found.speedups if (s.pair.slow, s.pair.fast) == ("counter/getcpu_atomic", "counter/rseq")
+    )
     assert quotient.a.value / quotient.b.value == pytest.approx(1.2, rel=0.02)
     assert found.skips == ()
 

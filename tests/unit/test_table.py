@@ -82,9 +82,7 @@ def test_what_the_plan_calls_void_has_no_number(tmp_path):
     assert found["benchmark"].to_list() == [RSEQ]
 
 
-@pytest.mark.parametrize(
-    "missing", ["benchmark", "arch", "threads", "registration", "engine", "round", "aborts"]
-)
+@pytest.mark.parametrize("missing", ["benchmark", "arch", "threads", "registration", "engine", "round", "aborts"])
 def test_a_suite_that_lacks_what_we_store_is_refused_in_one_line(tmp_path, missing):
     with pytest.raises(ResultsError, match=r"pyperf\.json lacks '?\w+'? for") as caught:
         table.build([stored(tmp_path, [bench(RSEQ, [[1e-9]], **{missing: None})])])
@@ -93,7 +91,14 @@ def test_a_suite_that_lacks_what_we_store_is_refused_in_one_line(tmp_path, missi
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("arch", "m68k"), ("threads", "many"), ("round", "first"), ("aborts", "none"), ("engine", "gated"), ("round", 1.5)],
+    [
+        ("arch", "m68k"),
+        ("threads", "many"),
+        ("round", "first"),
+        ("aborts", "none"),
+        ("engine", "gated"),
+        ("round", 1.5),
+    ],
 )
 def test_a_suite_that_holds_something_else_there_is_refused_in_one_line(tmp_path, name, value):
     with pytest.raises(ResultsError, match=r"pyperf\.json") as caught:
@@ -193,7 +198,10 @@ def test_a_row_sums_up_operations_and_aborts_and_keeps_who_measured():
 
 def test_net_is_the_median_of_the_differences_inside_rounds():
     """Not the difference of the medians, which would be 1.5 - 1.0."""
-    rows = {row.benchmark: row for row in table.summarise(frame(run("mine", {RSEQ: [1.5, 5.0, 0.6], BASELINE: [1.0, 1.5, 0.5]})), 0.95)}
+    rows = {
+        row.benchmark: row
+        for row in table.summarise(frame(run("mine", {RSEQ: [1.5, 5.0, 0.6], BASELINE: [1.0, 1.5, 0.5]})), 0.95)
+    }
     assert rows[RSEQ].net.value == pytest.approx(0.5)
     assert rows[BASELINE].net is None
 
@@ -208,7 +216,9 @@ def test_the_baseline_of_another_machine_is_not_subtracted():
 
 
 def test_every_machine_s_own_baseline_is_subtracted():
-    found = frame(*(run("mine", {RSEQ: [4.0], BASELINE: [base]}, arch=arch) for arch, base in ((X86, 0.5), ("arm32", 3.0))))
+    found = frame(
+        *(run("mine", {RSEQ: [4.0], BASELINE: [base]}, arch=arch) for arch, base in ((X86, 0.5), ("arm32", 3.0)))
+    )
     net = {row.arch: row.net.value for row in table.summarise(found, 0.95) if row.benchmark == RSEQ}
     assert net == {X86: 3.5, "arm32": 1.0}
 

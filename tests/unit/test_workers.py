@@ -66,7 +66,7 @@ def test_an_answer_that_is_none_is_an_error(tmp_path, monkeypatch, answer):
     (tmp_path / "rseqbench").mkdir()
     (tmp_path / "rseqbench/__init__.py").touch()
     (tmp_path / "rseqbench/worker.py").write_text(f"print({answer!r})")
-    with pytest.raises(TargetError, match="^a worker process answered garbage: "):
+    with pytest.raises(TargetError, match=r"^a worker process answered garbage: "):
         workers.Worker("/dev/null", "auto", {**os.environ, "PYTHONPATH": str(tmp_path)})
 
 
@@ -83,7 +83,7 @@ def test_a_worker_whose_starter_was_interrupted_meanwhile_ends_without_a_word():
 def test_what_is_no_module_is_an_error(tmp_path):
     foreign = tmp_path / "_rseqbench_kernels.abi3.so"
     foreign.write_text("not an ELF file")
-    with pytest.raises(TargetError, match="invalid ELF header|file too short"):
+    with pytest.raises(TargetError, match=r"invalid ELF header|file too short"):
         workers.Worker(foreign, "auto", dict(os.environ))
 
 

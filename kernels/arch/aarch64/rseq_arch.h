@@ -5,8 +5,8 @@
 #ifndef RSEQ_ARCH_H
 #define RSEQ_ARCH_H
 
-#ifndef __aarch64__
-#error "kernels/arch/aarch64 is for AArch64 compilers"
+#if !defined(__aarch64__) || !defined(__AARCH64EL__)
+#error "kernels/arch/aarch64 is for little-endian AArch64 compilers"
 #endif
 
 #include <stdbool.h>
@@ -46,6 +46,7 @@
 	OP_ADD(tmp, n)                                                                                                     \
 	"stlr %[" #tmp "], [%[" #ptr "]]\n\t"
 /* clang-format on */
+#define OP_STORE_RELEASE(src, ptr) "stlr %[" #src "], [%[" #ptr "]]\n\t"
 #define OP_BEQ(a, b, label) "cmp %[" #a "], %[" #b "]\n\tb.eq " label "\n\t"
 #define OP_BNE(a, b, label) "cmp %[" #a "], %[" #b "]\n\tb.ne " label "\n\t"
 #define OP_BZ(a, label) "cbz %[" #a "], " label "\n\t"

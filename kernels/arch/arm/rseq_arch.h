@@ -5,8 +5,8 @@
 #ifndef RSEQ_ARCH_H
 #define RSEQ_ARCH_H
 
-#if !defined(__arm__) || __ARM_ARCH < 7
-#error "kernels/arch/arm is for ARMv7 compilers"
+#if !defined(__arm__) || !defined(__ARMEL__) || __ARM_ARCH < 7
+#error "kernels/arch/arm is for little-endian ARMv7 compilers"
 #endif
 
 #define RSEQ_SIG 0xe7f5def3
@@ -57,6 +57,7 @@
 	"dmb ish\n\t" /* what was written before is seen before */                                                     \
 	"str %[" #tmp "], [%[" #ptr "]]\n\t"
 /* clang-format on */
+#define OP_STORE_RELEASE(src, ptr) "dmb ish\n\tstr %[" #src "], [%[" #ptr "]]\n\t"
 #define OP_BEQ(a, b, label) "cmp %[" #a "], %[" #b "]\n\tbeq " label "\n\t"
 #define OP_BNE(a, b, label) "cmp %[" #a "], %[" #b "]\n\tbne " label "\n\t"
 #define OP_BZ(a, label) "cmp %[" #a "], #0\n\tbeq " label "\n\t"

@@ -46,6 +46,7 @@
 #define OP_STORE(src, ptr, off) "movq %[" #src "], %c[" #off "](%[" #ptr "])\n\t"
 #define OP_ADD_MEMORY(ptr, off, n, tmp) "addq %[" #n "], %c[" #off "](%[" #ptr "])\n\t"
 #define OP_ADD_RELEASE(ptr, n, tmp) "addq %[" #n "], (%[" #ptr "])\n\t" /* TSO: every store is a release */
+#define OP_STORE_RELEASE(src, ptr) "movq %[" #src "], (%[" #ptr "])\n\t"
 #define OP_BEQ(a, b, label) "cmpq %[" #b "], %[" #a "]\n\tje " label "\n\t"
 #define OP_BNE(a, b, label) "cmpq %[" #b "], %[" #a "]\n\tjne " label "\n\t"
 #define OP_BZ(a, label) "testq %[" #a "], %[" #a "]\n\tjz " label "\n\t"
@@ -123,7 +124,7 @@ static inline bool arch_clock_steady(void)
 {
 	unsigned int a, b, c, d = 0;
 
-	return __get_cpuid(0x80000007, &a, &b, &c, &d) && d & (1u << 8);
+	return __get_cpuid(0x80000007, &a, &b, &c, &d) && d & (1u << 8) && !arch_no_rdtscp();
 }
 static inline __attribute__((always_inline)) unsigned long arch_clock_begin(void)
 {
