@@ -370,11 +370,11 @@ def begun(target, tmp_path):
 def test_what_happens_to_a_round_makes_it_void_and_the_run_goes_on(target, tmp_path, monkeypatch, name):
     monkeypatch.setattr(gated, "SPREAD_S", 0.0)
     fault, why = FAULTS[name]
-    unfinished = begun(target, tmp_path)
+    unfinished, engine = begun(target, tmp_path), gated.Gated()
     try:
-        events = list(rounds.run(Disturbed(target, fault, 0), unfinished, gated.Gated(), defaults().check))
+        events = list(rounds.run(Disturbed(target, fault, 0), unfinished, engine, defaults().check))
     except TargetError as error:
-        if gated.CONTENDED in error.message:
+        if gated.CONTENDED in error.message and engine._fastest:  # or the fault itself is what contends
             pytest.skip("this machine is too busy for the gated engine")
         raise
     failures = [

@@ -372,6 +372,12 @@ def test_a_core_that_became_twice_as_fast_has_no_clock_that_jumped():
     assert {one.failure for one in taken(engine, target)} == {"contended: 0 of 12 chunks had the core to themselves"}
 
 
+@pytest.mark.parametrize("tick", [0.0, -0.4, math.nan])
+def test_a_tick_of_no_time_is_a_jump_even_where_the_run_knows_none(tick):
+    assert gated._jumped(answer(ns_per_tick=tick), 0.0, 0).startswith("a tick was ")
+    assert gated._jumped(answer(), 0.0, 0) == ""
+
+
 def test_one_odd_tick_while_preparing_is_not_the_run_s():
     target = Scripted(answer(ns_per_tick=9.0), *([answer()] * 4), answer())
     engine = gated.Gated()
