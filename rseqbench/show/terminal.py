@@ -88,15 +88,14 @@ def table(grid: Grid, out: Console) -> None:
     out.print(Text(grid.caption, style="bold"))
     reasons = [row for row in grid.rows if isinstance(row[-1], Reason) and len(row) < len(grid.columns)]
     rows = [row for row in grid.rows if row not in reasons]
-    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    whole, gap = _unbroken(grid, rows, out.width)
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
     for place, column in enumerate(grid.columns):
         side: Literal["right", "left"] = "right" if column.numeric else "left"
-        names = grid.rows if _fits(grid, rows, out.width) else []
-        whole = names if place == 0 else rows if column.numeric else []  # cells that must not be broken
-        least = max((len(str(row[place])) for row in whole), default=None)
-        drawn.add_column(
-            Text(column.head), justify=side, min_width=least, overflow="fold", no_wrap=column.numeric and not names
-        )
+        cells = (grid.rows if place == 0 else rows) if place in whole else []
+        least = max((len(str(row[place])) for row in cells), default=None)
+        kept = place in whole and column.numeric and 0 not in whole
+        drawn.add_column(Text(column.head), justify=side, min_width=least, overflow="fold", no_wrap=kept)
     for row in rows:
         drawn.add_row(*map(_styled, row))
     if rows or not reasons:
@@ -107,14 +106,26 @@ def table(grid: Grid, out: Console) -> None:
     out.print()
 
 
-def _fits(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> bool:
-    """Whether the names and numbers of a grid stand side by side unbroken within `width` columns."""
-    total = 0
+def _unbroken(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> tuple[set[int], int]:
+    """Choose the columns whose cells stay whole, and the gap behind each, so that the table fits `width` columns.
+
+    Names and numbers stay whole if they fit, then numbers only, then nothing: what does not fit folds, and nothing is
+    ever cut off.
+    """
+    longest = []
     for place, column in enumerate(grid.columns):
-        if place == 0 or column.numeric:
-            cells = [str(row[place]) for row in rows]
-            total += max(map(len, [*cells, *column.head.split()]), default=0) + 1
-    return total <= width
+        cells = [str(row[place]) for row in rows if place < len(row)]
+        whole_cells = column.numeric or not place
+        parts = cells if whole_cells else [word for cell in cells for word in cell.split()]
+        head = column.head.split() if column.numeric else [column.head]
+        longest.append(max(map(len, [*head, *parts])))
+    numbers = {place for place, column in enumerate(grid.columns) if column.numeric}
+    names = max((len(word) for row in rows for word in str(row[0]).split()), default=1)
+    for whole, gap in (({0} | numbers, 1), ({0} | numbers, 0), (numbers, 1), (numbers, 0)):
+        least = sum(longest) - (0 if 0 in whole else longest[0] - names)
+        if least + (gap + 1) * len(longest) <= width + 1:
+            return whole, gap
+    return set(), 0
 
 
 def _print_reasons(rows: Sequence[tuple[Cell, ...]], first: int, out: Console) -> None:
