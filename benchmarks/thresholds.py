@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import common
 
-from rseqbench import arches, config, engines, plan, stats, targets
+from rseqbench import arches, config, plan, stats, targets
 from rseqbench.config import Preset
 from rseqbench.engines.gated import SLOWEST_PROBE, gate
 from rseqbench.model import Chunk, Plan
@@ -47,8 +47,6 @@ def main() -> None:
     with targets.create(arches.host(), options) as target:
         preset = Preset(rounds=rounds, values=1, value_ms=1.0)
         made = plan.make(target.benchmarks(), options, preset, target.registration(), target.cpus(), 1)
-        engine = engines.create("gated")
-        engine.prepare(target, made, [])
         for line in common.environment():
             print(line)
         for chunk_us in (10, 20, 50, 200):
@@ -69,8 +67,10 @@ def _one(target: targets.Target, made: Plan, chunk_us: int, rounds: int) -> None
     quiet = [c for c in every if not c.disturbed and max(c.before, c.after) <= fastest * SLOWEST_PROBE]
     disturbed = sum(c.disturbed for c in every) / len(every)
     probes = sorted(max(c.before, c.after) / fastest for c in every)
-    print(f"\nchunks of {chunk_us} us: {len(every)} offered, {len(quiet) / len(every):.1%} counted, {disturbed:.2%} disturbed")
-    print("probe / fastest, quantiles: " + ", ".join(f"{q:.0%} {stats.quantile(probes, q):.3f}" for q in (0.5, 0.9, 0.99)))
+    counted = len(quiet) / len(every)
+    print(f"\nchunks of {chunk_us} us: {len(every)} offered, {counted:.1%} counted, {disturbed:.2%} disturbed")
+    quantiles = ", ".join(f"{share:.0%} {stats.quantile(probes, share):.3f}" for share in (0.5, 0.9, 0.99))
+    print(f"probe / fastest, quantiles: {quantiles}")
     rows = []
     for name, estimate in ESTIMATORS.items():
         gated = _ratios(streams, fastest, estimate, True)
@@ -80,7 +80,10 @@ def _one(target: targets.Target, made: Plan, chunk_us: int, rounds: int) -> None
 
 
 def _ratios(
-    streams: Sequence[Sequence[Sequence[Chunk]]], fastest: int, estimate: Callable[[Sequence[float]], float], gated: bool
+    streams: Sequence[Sequence[Sequence[Chunk]]],
+    fastest: int,
+    estimate: Callable[[Sequence[float]], float],
+    gated: bool,
 ) -> list[float]:
     """Return counter/getcpu_atomic over counter/rseq of each round that has enough of both."""
     found = []
