@@ -56,6 +56,17 @@ struct kernel {
 /* A method that this architecture does not have: listed with its reason. */
 #define KERNEL_ABSENT(symbol, name_, doc_, why) KERNEL(symbol, .name = name_, .doc = doc_, .absent = why)
 
+/* The two loops of a kernel from one always-inlined loop_symbol(self, loops, stress). */
+#define KERNEL_LOOPS(symbol)                                                                                           \
+	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
+	{                                                                                                              \
+		loop_##symbol(self, loops, false);                                                                     \
+	}                                                                                                              \
+	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
+	{                                                                                                              \
+		loop_##symbol(self, loops, true);                                                                      \
+	}
+
 #undef __always_inline /* the C library has its own */
 #define __always_inline inline __attribute__((always_inline))
 #define barrier() __asm__ volatile("" ::: "memory")

@@ -87,15 +87,7 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 		SEQ(stress, add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
 }
 
-static void run_rseq(struct thread *self, unsigned long loops)
-{
-	loop_rseq(self, loops, false);
-}
-
-static void stress_rseq(struct thread *self, unsigned long loops)
-{
-	loop_rseq(self, loops, true);
-}
+KERNEL_LOOPS(rseq)
 
 COUNTER(rseq, "rseq", "one restartable sequence that reads cpu_id inside", NEEDS_RSEQ | IS_SEQUENCE | IS_THREADED,
 	.stress = stress_rseq);
@@ -109,15 +101,7 @@ static __always_inline void loop_rseq_cmp(struct thread *self, unsigned long loo
 		SEQ(stress, compare_add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
 }
 
-static void run_rseq_cmp(struct thread *self, unsigned long loops)
-{
-	loop_rseq_cmp(self, loops, false);
-}
-
-static void stress_rseq_cmp(struct thread *self, unsigned long loops)
-{
-	loop_rseq_cmp(self, loops, true);
-}
+KERNEL_LOOPS(rseq_cmp)
 
 COUNTER(rseq_cmp, "rseq_cmp", "the same, comparing cpu_id with one read before (the style of 2018)",
 	NEEDS_RSEQ | IS_SEQUENCE | IS_THREADED, .stress = stress_rseq_cmp);

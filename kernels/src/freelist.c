@@ -148,14 +148,7 @@ static void wait_for_block(struct thread *self)
 }
 
 #define FREELIST(symbol, name_, doc_, flags_, verify_)                                                                 \
-	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
-	{                                                                                                              \
-		loop_##symbol(self, loops, false);                                                                     \
-	}                                                                                                              \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
-	{                                                                                                              \
-		loop_##symbol(self, loops, true);                                                                      \
-	}                                                                                                              \
+	KERNEL_LOOPS(symbol)                                                                                           \
 	KERNEL(symbol, .name = "freelist/" name_, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),            \
 	       .setup = freelist_setup, .run = run_##symbol, .stress = stress_##symbol, .verify = verify_,             \
 	       .teardown = freelist_teardown)

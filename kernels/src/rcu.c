@@ -161,14 +161,7 @@ static __always_inline void dereference(struct thread *self, unsigned long loops
 }
 
 #define RCU(symbol, doc_, flags_)                                                                                      \
-	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
-	{                                                                                                              \
-		loop_##symbol(self, loops, false);                                                                     \
-	}                                                                                                              \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
-	{                                                                                                              \
-		loop_##symbol(self, loops, true);                                                                      \
-	}                                                                                                              \
+	KERNEL_LOOPS(symbol)                                                                                           \
 	KERNEL(symbol, .name = "rcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),               \
 	       .unavailable = no_membarrier, .setup = rcu_setup, .run = run_##symbol, .stress = stress_##symbol,       \
 	       .beside = writer, .verify = rcu_verify, .unmet = rcu_unmet, .teardown = rcu_teardown)

@@ -219,14 +219,7 @@ struct ring {
 		for (; loops; loops--)                                                                                 \
 			event_##symbol(self, &ring, payload++, stress);                                                \
 	}                                                                                                              \
-	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
-	{                                                                                                              \
-		loop_##symbol(self, loops, false);                                                                     \
-	}                                                                                                              \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
-	{                                                                                                              \
-		loop_##symbol(self, loops, true);                                                                      \
-	}                                                                                                              \
+	KERNEL_LOOPS(symbol)                                                                                           \
 	KERNEL(symbol, .name = "ring_buffer/" #symbol, .doc = doc_,                                                    \
 	       .flags = IS_SHARED | IS_THREADED | NEEDS_OWN_CPUS | (flags_), .setup = ring_setup, .run = run_##symbol, \
 	       .stress = stress_##symbol, .beside = consumer, .verify = ring_verify, .teardown = ring_teardown)
