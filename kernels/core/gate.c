@@ -16,6 +16,7 @@
 #include "counters.h"
 #include "host.h"
 #include "kernel.h"
+#include "pin.h"
 #include "registration.h"
 #include "registry.h"
 
@@ -24,7 +25,6 @@
 #define WARM_UP_SHARE 16
 #define BUSY_SHARE 2 /* of the wanted chunks, how many are also taken with a neighbour, to show what that costs */
 #define NAP_NS 200000 /* how long a busy core is given up */
-#define CALIBRATION_TRIALS 7
 #define MAX_SLOTS 256
 
 /* Linux clears rseq_cs when it preempts or signals us outside of a descriptor's range: a descriptor as a tripwire. */
@@ -301,21 +301,6 @@ static const char *choose(struct gate *gate, const unsigned int *kernels, const 
 	return NULL;
 }
 
-static const char *pin_to(int cpu)
-{
-	cpu_set_t *set = CPU_ALLOC(cpu + 1);
-	size_t size = CPU_ALLOC_SIZE(cpu + 1);
-	int failed = !set;
-
-	if (set) {
-		CPU_ZERO_S(size, set);
-		CPU_SET_S(cpu, size, set);
-		failed = sched_setaffinity(0, size, set);
-	}
-	CPU_FREE(set);
-	return failed ? "cannot pin to the CPU" : NULL;
-}
-
 static int give_up(char message[256], const char *why)
 {
 	snprintf(message, 256, "%s", why);
@@ -363,44 +348,4 @@ int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int c
 	counters_close(&gate.counters);
 	failed = conclude(&gate, failed);
 	return failed ? give_up(out->message, failed) : 0;
-}
-
-const char *host_no_counters(void)
-{
-	struct counters counters;
-
-	counters_open(&counters);
-	counters_close(&counters);
-	return counters.missing;
-}
-
-uint64_t host_calibrate(unsigned int number, uint64_t ns, char message[256])
-{
-	const struct kernel *kernel = registry_get(number);
-	const struct setup setup = { .threads = 1, .loops = 1 };
-	struct thread thread = { .area = registration_enter() };
-	uint64_t loops = 1, best = 0;
-	bool suspended = kernel && kernel->flags & NEEDS_NO_RSEQ && thread.area;
-
-	if (!kernel || (kernel->setup && kernel->setup(&setup)) || (suspended && registration_suspend(thread.area))) {
-		give_up(message, "cannot set up the kernel");
-		return 0;
-	}
-	/* Double until the best of some trials takes long enough; scaling up from a shorter one would be a guess. */
-	for (; best < ns && loops < 1ul << 30; loops *= 2) {
-		best = UINT64_MAX;
-		for (int i = 0; i < CALIBRATION_TRIALS; i++) {
-			uint64_t begin = clock_ns(), took;
-
-			kernel->run(&thread, loops);
-			took = clock_ns() - begin;
-			best = took < best ? took : best;
-		}
-	}
-	if (suspended)
-		registration_resume(thread.area);
-	if (kernel->teardown)
-		kernel->teardown();
-	loops /= 2;
-	return best > ns ? loops * ns / best + 1 : loops;
 }

@@ -17,6 +17,7 @@
 #include "disturb.h"
 #include "host.h"
 #include "kernel.h"
+#include "pin.h"
 #include "registration.h"
 #include "registry.h"
 
@@ -65,21 +66,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static const char *pin(int cpu)
-{
-	cpu_set_t *set = CPU_ALLOC(cpu + 1);
-	size_t size = CPU_ALLOC_SIZE(cpu + 1);
-	int result;
-
-	if (!set)
-		return "out of memory";
-	CPU_ZERO_S(size, set);
-	CPU_SET_S(cpu, size, set);
-	result = sched_setaffinity(0, size, set);
-	CPU_FREE(set);
-	return result ? "cannot pin to the CPU" : NULL;
-}
-
 static void work(struct worker *self)
 {
 	struct team *team = self->team;
@@ -114,7 +100,7 @@ static void *worker_main(void *argument)
 
 	self->tid = syscall(SYS_gettid);
 	if (self->cpu >= 0)
-		self->failed = pin(self->cpu);
+		self->failed = pin_to(self->cpu);
 	self->thread.area = registration_enter();
 	if (!self->thread.area && registration_mode() != REGISTRATION_NONE)
 		self->failed = "cannot register the rseq area of a thread";
@@ -265,7 +251,7 @@ static const char *time_team(struct team *team, const int *cpus, unsigned int cp
 		team_start(team);
 		return team_join(team);
 	}
-	if (cpu_count && pin(first->cpu))
+	if (cpu_count && pin_to(first->cpu))
 		return "cannot pin to the CPU";
 	first->thread.area = registration_enter();
 	if (!first->thread.area && registration_mode() != REGISTRATION_NONE)
