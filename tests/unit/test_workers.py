@@ -1,10 +1,12 @@
 """rseqbench/targets/workers.py: worker processes when all is well, when they die, hang or talk nonsense."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -114,6 +116,28 @@ def test_stopping_takes_the_measuring_child_along():
     while _group(worker._process.pid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not _group(worker._process.pid)
+
+
+def test_a_worker_that_is_killed_takes_the_measuring_child_along(worker):
+    leader = worker._process.pid
+    endless = {**REQUEST, "kernel": "counter/shared_atomic", "threads": 8, "loops": 10**9, "wanted": 10**6}
+    worker._process.stdin.write(json.dumps(endless).encode() + b"\n")
+    worker._process.stdin.flush()
+    children = Path(f"/proc/{leader}/task/{leader}/children")
+    deadline = time.monotonic() + 30
+    while not children.read_text() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert children.read_text()
+    kill(worker)
+    worker._process.wait()
+    while _group(leader) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _group(leader)
+
+
+def test_an_interrupt_of_the_terminal_is_not_for_a_worker(worker):
+    os.kill(worker._process.pid, signal.SIGINT)
+    assert worker.ask(REQUEST, 30)["passed"]
 
 
 def _group(leader):
