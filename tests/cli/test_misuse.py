@@ -292,6 +292,14 @@ def test_no_compiler(refused, folder, monkeypatch):
     assert "apt-get install gcc" in line
 
 
+def test_a_label_is_refused_before_anything_is_compiled(refused, folder, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setenv("PATH", "")
+    assert "bad label" in refused("run", "--label", "../x")
+    (folder / "results" / "x").mkdir(parents=True)
+    assert "there is a run 'x' already" in refused("run", "--label", "x")
+
+
 # ---- the same in processes of their own ----
 
 
