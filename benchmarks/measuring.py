@@ -34,10 +34,10 @@ class Watched:
         """Hand on everything but gate()."""
         return getattr(self._target, name)
 
-    def gate(self, benchmarks: Sequence[str], loops: Sequence[int], *rest: Any) -> GatedRound:
+    def gate(self, cases: Sequence[Case], loops: Sequence[int], *rest: Any) -> GatedRound:
         """Hand on; remember the answer, how long it took, and how much of that was inside chunks."""
         began = time.monotonic()
-        self.last = self._target.gate(benchmarks, loops, *rest)
+        self.last = self._target.gate(cases, loops, *rest)
         self.asked_s = time.monotonic() - began
         each = zip(self.last.chunks, loops, strict=True)
         self.inside_s = sum(chunk.value * count for chunks, count in each for chunk in chunks) * 1e-9

@@ -15,7 +15,7 @@ import common
 from rseqbench import arches, config, plan, stats, targets
 from rseqbench.config import Preset
 from rseqbench.engines.gated import SLOWEST_PROBE, gate
-from rseqbench.model import Chunk, Plan
+from rseqbench.model import Case, Chunk, Plan
 
 KERNELS = (
     "counter/rseq",
@@ -54,13 +54,13 @@ def main() -> None:
 
 
 def _one(target: targets.Target, made: Plan, chunk_us: int, rounds: int) -> None:
-    loops = target.calibrate(list(KERNELS), chunk_us * 1000)
-    counts = [loops[name] for name in KERNELS]
+    cases = [Case(name) for name in KERNELS]
+    counts = [target.calibrate(case, made, chunk_us * 1000) for case in cases]
     fastest, streams = 0, []
     for number in range(rounds):
         target.new_round()
         wanted = {"wanted": 12, "fastest": fastest, "limit_ms": 2500, "seed": number + 1, "capacity": 4000}
-        answer = target.gate(KERNELS, counts, made, wanted)
+        answer = target.gate(cases, counts, made, wanted)
         fastest = min(fastest or answer.fastest, answer.fastest)
         streams.append(answer.chunks)
     every = [chunk for stream in streams for chunks in stream for chunk in chunks]

@@ -24,6 +24,7 @@ from measuring import ratio, session, take
 from rseqbench import arches, build, paths
 from rseqbench.arches import Arch
 from rseqbench.claims import Pair
+from rseqbench.model import Case
 
 PEERS = Path(__file__).parent / "peers"
 _COMMAND_MS = 100  # hyperfine times whole commands: long beside the millisecond that a process takes to start
@@ -182,7 +183,7 @@ def hyperfine(job: Job, clock: Clock) -> dict[tuple[str, str], Ratio]:
         program, out = folder / "command", folder / "hyperfine.json"
         compile_peer(arches.host(), "command.c", program)
         with session(job.kernels) as of:
-            loops = of.target.calibrate(list(job.kernels), _CHUNK_NS)
+            loops = {name: of.target.calibrate(Case(name), of.plan, _CHUNK_NS) for name in job.kernels}
         times = (10 if job.quick else _COMMAND_MS) * 1_000_000 // _CHUNK_NS
         operations = {name: loops[name] * times for name in job.kernels}
         options = ["-N", "--style", "none", "--export-json", str(out), *(["--runs", "3"] if job.quick else [])]

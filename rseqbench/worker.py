@@ -95,25 +95,26 @@ class Kernels:
         """Return the function that pyperf times."""
         return TimeFunction(self, self.number(name), threads, cpus)
 
-    def calibrate(self, names: list[str], chunk_ns: int) -> dict[str, int]:
-        """Return for each kernel how many operations last `chunk_ns`. Raises RuntimeError where that fails."""
-        found = {}
+    def calibrate(self, request: dict[str, Any]) -> int:
+        """Return how many operations last `chunk_ns`; see host_calibrate(). Raises RuntimeError where that fails."""
         message = self.ffi.new("char[256]")
-        for name in names:
-            found[name] = int(self.lib.host_calibrate(self.number(name), chunk_ns, message))
-            if not found[name]:
-                raise RuntimeError(f"{name}: {self.text(message)}")
-        return found
+        cpus = self.ffi.new("int[]", request["cpus"])
+        number, threads = self.number(request["kernel"]), request["threads"]
+        found = self.lib.host_calibrate(number, threads, cpus, len(cpus), request["chunk_ns"], message)
+        if not found:
+            raise RuntimeError(f"{request['kernel']}: {self.text(message)}")
+        return int(found)
 
     def gate(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a gated round; see host_gate() in kernels/core/host.h. A chunk is a list of its fields in their order."""
-        count, capacity = len(request["kernels"]), request["capacity"]
-        numbers = self.ffi.new("unsigned int[]", [self.number(name) for name in request["kernels"]])
-        loops = self.ffi.new("uint64_t[]", request["loops"])
+        capacity = request["capacity"]
+        each = zip(request["kernels"], request["threads"], request["loops"], strict=True)
+        slots = self.ffi.new("struct host_slot[]", [(self.number(name), *rest) for name, *rest in each])
+        cpus = self.ffi.new("int[]", request["cpus"])
         chunks = self.ffi.new("struct host_chunk[]", capacity)
         out = self.ffi.new("struct host_round *")
-        options = [request[key] for key in ("cpu", "wanted", "fastest", "limit_ms", "seed")]
-        if self.lib.host_gate(numbers, loops, count, *options, chunks, capacity, out):
+        options = [request[key] for key in ("wanted", "fastest", "limit_ms", "seed")]
+        if self.lib.host_gate(slots, len(slots), cpus, len(cpus), *options, chunks, capacity, out):
             raise RuntimeError(self.text(out.message))
         return {
             "chunks": [[getattr(c, field) for field in _CHUNK] for c in chunks[0 : out.chunks]],
@@ -227,7 +228,7 @@ def _serve(kernels: Kernels, request: dict[str, Any], registration: str) -> Any:
             options = {key: request[key] for key in ("threads", "loops", "wanted", "stress")}
             return kernels.check(request["kernel"], **options)
         case "calibrate":
-            return kernels.calibrate(request["kernels"], request["chunk_ns"])
+            return kernels.calibrate(request)
         case "gate":
             return kernels.gate(request)
         case "measure":

@@ -21,7 +21,8 @@ const char *host_no_counters(void)
 	return counters.missing;
 }
 
-uint64_t host_calibrate(unsigned int number, uint64_t ns, char message[256])
+uint64_t host_calibrate(unsigned int number, unsigned int threads, const int *cpus, unsigned int cpu_count, uint64_t ns,
+			char message[256])
 {
 	const struct kernel *kernel = registry_get(number);
 	const struct setup setup = { .threads = 1, .loops = 1 };

@@ -283,20 +283,22 @@ static void measure_clock(struct gate *gate)
 	}
 }
 
-static const char *choose(struct gate *gate, const unsigned int *kernels, const uint64_t *loops, unsigned int count)
+static const char *choose(struct gate *gate, const struct host_slot *slots, unsigned int count)
 {
 	if (!count || count > MAX_SLOTS)
 		return "too few or too many kernels for one round";
 	gate->count = count;
 	for (unsigned int i = 0; i < count; i++) {
-		const struct kernel *kernel = registry_get(kernels[i]);
+		const struct kernel *kernel = registry_get(slots[i].kernel);
 		const char *why = kernel ? NULL : "no such kernel";
 
-		if (kernel && !(kernel->flags & NEEDS_NO_RSEQ))
+		if (slots[i].threads != 1)
+			why = "gated rounds have one thread";
+		if (!why && !(kernel->flags & NEEDS_NO_RSEQ))
 			why = registry_unavailable(kernel);
 		if (why)
 			return why;
-		gate->slots[i] = (struct slot){ .kernel = kernel, .loops = loops[i] };
+		gate->slots[i] = (struct slot){ .kernel = kernel, .loops = slots[i].loops };
 	}
 	return NULL;
 }
@@ -307,9 +309,9 @@ static int give_up(char message[256], const char *why)
 	return -1;
 }
 
-int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int count, int cpu, unsigned int wanted,
-	      uint64_t fastest, uint64_t limit_ms, uint64_t seed, struct host_chunk *chunks, uint64_t capacity,
-	      struct host_round *out)
+int host_gate(const struct host_slot *slots, unsigned int count, const int *cpus, unsigned int cpu_count,
+	      unsigned int wanted, uint64_t fastest, uint64_t limit_ms, uint64_t seed, struct host_chunk *chunks,
+	      uint64_t capacity, struct host_round *out)
 {
 	static struct gate gate;
 	uint64_t begin_ns, begin_ticks;
@@ -319,7 +321,7 @@ int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int c
 	memset(&gate, 0, sizeof(gate));
 	memset(out, 0, sizeof(*out));
 	gate.wanted = wanted;
-	gate.cpu = cpu;
+	gate.cpu = cpus[0];
 	gate.fastest = fastest ? fastest : UINT64_MAX;
 	gate.random = seed | 1;
 	gate.chunks = chunks;
@@ -329,8 +331,8 @@ int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int c
 	gate.tripwire.start = (uint64_t)(unsigned long)gate_never + 1;
 	gate.tripwire.length = 1;
 	gate.tripwire.abort = (uint64_t)(unsigned long)gate_never;
-	failed = choose(&gate, kernels, loops, count);
-	failed = failed ? failed : pin_to(cpu);
+	failed = cpu_count ? choose(&gate, slots, count) : "no CPU to pin to";
+	failed = failed ? failed : pin_to(cpus[0]);
 	if (failed)
 		return give_up(out->message, failed);
 	gate.thread.area = registration_enter();

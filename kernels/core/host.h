@@ -43,9 +43,15 @@ struct host_time {
 /* Why this machine's own counters cannot be read (perf_event_open(2)), or NULL if they can. */
 const char *host_no_counters(void);
 
+/* What a gated round is to time: `loops` operations a chunk in each of `threads` threads. */
+struct host_slot {
+	unsigned int kernel, threads;
+	uint64_t loops;
+};
+
 /* One chunk of a gated round, in the order in which they ran. */
 struct host_chunk {
-	uint32_t slot; /* which of the kernels asked for */
+	uint32_t slot; /* which of the slots asked for */
 	uint32_t disturbed; /* 1: Linux ran something else meanwhile */
 	uint32_t before, after; /* what the probes took, in ticks */
 	uint32_t ticks; /* what the chunk took, the clock's own cost taken off */
@@ -74,15 +80,16 @@ int host_check(unsigned int kernel, unsigned int threads, uint64_t loops, uint64
 /* `loops` operations in each of the threads, pinned to the CPUs of the list in turn. */
 int host_time(unsigned int kernel, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count,
 	      struct host_time *out);
-/* How many operations of a kernel last `ns` on a core that is ours, by its fastest trial; 0 on failure. */
-uint64_t host_calibrate(unsigned int kernel, uint64_t ns, char message[256]);
+/* How many operations of a kernel, in each thread, last `ns` on cores that are ours, by the fastest trial; 0 on failure. */
+uint64_t host_calibrate(unsigned int kernel, unsigned int threads, const int *cpus, unsigned int cpu_count, uint64_t ns,
+			char message[256]);
 /*
- * A gated round: chunks of `loops[i]` operations of each of the `count` kernels, in an order that `seed` shuffles anew
- * in every pass, until each has `wanted` chunks between two probes of at most 115% of `fastest` ticks (0: of the
- * fastest seen), or `limit_ms` are over, or `capacity` chunks are written.
+ * A gated round: chunks of each of the `count` slots, in an order that `seed` shuffles anew in every pass, until each
+ * has `wanted` chunks between two probes of at most 115% of `fastest` ticks (0: of the fastest seen), or `limit_ms` are
+ * over, or `capacity` chunks are written. Threads are pinned to the CPUs of the list in turn.
  */
-int host_gate(const unsigned int *kernels, const uint64_t *loops, unsigned int count, int cpu, unsigned int wanted,
-	      uint64_t fastest, uint64_t limit_ms, uint64_t seed, struct host_chunk *chunks, uint64_t capacity,
-	      struct host_round *out);
+int host_gate(const struct host_slot *slots, unsigned int count, const int *cpus, unsigned int cpu_count,
+	      unsigned int wanted, uint64_t fastest, uint64_t limit_ms, uint64_t seed, struct host_chunk *chunks,
+	      uint64_t capacity, struct host_round *out);
 
 #endif

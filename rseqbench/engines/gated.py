@@ -74,7 +74,7 @@ class Gated:
 
     def __init__(self) -> None:
         """Begin with nothing calibrated and no probe seen."""
-        self._loops: dict[str, int] = {}
+        self._loops: dict[Case, int] = {}
         self._fastest = 0
         self._tick = 0.0  # ns
         self._plain = Plain()
@@ -82,18 +82,17 @@ class Gated:
 
     def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
         """Size the chunks, and look out for the fastest probe for some seconds: it is the measure of quiet."""
-        names = sorted({case.benchmark for case in cases if case.threads == 1})
-        if not names:
+        alone = sorted((case for case in cases if case.threads == 1), key=lambda case: case.id)
+        if not alone:
             return
         options = {"wanted": 1000, "fastest": 0, "limit_ms": 20, "seed": 1, "capacity": 16}
-        seen = [target.gate(names[:1], [1], plan, options)]
-        self._loops = target.calibrate(
-            names, max(CHUNK_NS, round(LEAST_STEPS * seen[0].resolution * seen[0].ns_per_tick))
-        )
+        seen = [target.gate(alone[:1], [1], plan, options)]
+        chunk_ns = max(CHUNK_NS, round(LEAST_STEPS * seen[0].resolution * seen[0].ns_per_tick))
+        self._loops = {case: target.calibrate(case, plan, chunk_ns) for case in alone}
         end = time.monotonic() + _SETTLE_S
         while time.monotonic() < end and not _settled([answer.fastest for answer in seen]):
             time.sleep(0.02)
-            seen.append(target.gate(names[:1], [self._loops[names[0]]], plan, options))
+            seen.append(target.gate(alone[:1], [self._loops[alone[0]]], plan, options))
         self._fastest = min(answer.fastest for answer in seen)
         self._tick = statistics.median(answer.ns_per_tick for answer in seen)
 
@@ -109,7 +108,6 @@ class Gated:
         return SPREAD_S
 
     def _interleaved(self, target: Target, plan: Plan, number: int, cases: list[Case]) -> Iterator[Taken]:
-        names = [case.benchmark for case in cases]
         options = {
             "wanted": WANTED_CHUNKS,
             "fastest": self._fastest,
@@ -118,7 +116,7 @@ class Gated:
             "capacity": _CAPACITY_PER_CASE * len(cases),
         }
         try:
-            answer = target.gate(names, [self._loops[name] for name in names], plan, options)
+            answer = target.gate(cases, [self._loops[case] for case in cases], plan, options)
         except TargetError as error:
             yield from (Taken(case, None, error.message) for case in cases)
             return
@@ -141,7 +139,7 @@ class Gated:
         metadata: dict[str, str | int | float] = {
             "name": case.id,
             "unit": "second",
-            "loops": self._loops[case.benchmark],
+            "loops": self._loops[case],
             "benchmark": case.benchmark,
             "arch": target.arch,
             "threads": case.threads,

@@ -49,13 +49,11 @@ class Target(Protocol):
     def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
         """Time a case for round `number` with `loops` operations a value; with 0 loops, calibrate them."""
 
-    def calibrate(self, benchmarks: Sequence[str], chunk_ns: int) -> dict[str, int]:
-        """Return how many operations of each benchmark last `chunk_ns` on a core of its own."""
+    def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
+        """Return how many operations, in each thread, of a case last `chunk_ns` on cores of its own."""
 
-    def gate(
-        self, benchmarks: Sequence[str], loops: Sequence[int], plan: Plan, options: Mapping[str, int]
-    ) -> GatedRound:
-        """Run one gated round; `options` are those of host_gate() in kernels/core/host.h."""
+    def gate(self, cases: Sequence[Case], loops: Sequence[int], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+        """Run one gated round of the cases; `options` are those of host_gate() in kernels/core/host.h."""
 
 
 def _native(arch: Arch, options: RunOptions) -> Target:

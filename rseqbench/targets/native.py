@@ -141,20 +141,30 @@ class Native:
         text = self._worker(case.registration).ask(request, _MEASURE_TIMEOUT_S)
         return pyperf.Benchmark.loads(text)
 
-    def calibrate(self, benchmarks: Sequence[str], chunk_ns: int) -> dict[str, int]:
-        """Return how many operations of each benchmark last `chunk_ns`. Raises TargetError when one fails."""
-        request = {"do": "calibrate", "kernels": list(benchmarks), "chunk_ns": chunk_ns}
-        found: dict[str, int] = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
-        return found
+    def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
+        """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""
+        request = {
+            "do": "calibrate",
+            "kernel": case.benchmark,
+            "threads": case.threads,
+            "cpus": list(plan.cpus),
+            "chunk_ns": chunk_ns,
+        }
+        return int(self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S))
 
-    def gate(
-        self, benchmarks: Sequence[str], loops: Sequence[int], plan: Plan, options: Mapping[str, int]
-    ) -> GatedRound:
+    def gate(self, cases: Sequence[Case], loops: Sequence[int], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
-        request = {"do": "gate", "kernels": list(benchmarks), "loops": list(loops), "cpu": plan.cpus[0], **options}
+        request = {
+            "do": "gate",
+            "kernels": [case.benchmark for case in cases],
+            "threads": [case.threads for case in cases],
+            "loops": list(loops),
+            "cpus": list(plan.cpus),
+            **options,
+        }
         answer = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
         per_tick = answer["ns_per_tick"]
-        chunks: list[list[Chunk]] = [[] for _ in benchmarks]
+        chunks: list[list[Chunk]] = [[] for _ in cases]
         for slot, disturbed, before, after, ticks, aborts, *counts in answer["chunks"]:
             value = ticks * per_tick / loops[slot]
             counted = None if self._hello["no_counters"] else tuple(count / loops[slot] for count in counts)

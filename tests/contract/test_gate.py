@@ -41,9 +41,13 @@ def available(target):
     return [benchmark.name for benchmark in target.benchmarks() if not benchmark.unavailable]
 
 
+def calibrate(target, names, chunk_ns):
+    return {name: target.calibrate(Case(name), plan(target), chunk_ns) for name in names}
+
+
 def gate(target, names, loops=1000, **changes):
     loops = [loops[name] for name in names] if isinstance(loops, dict) else [loops] * len(names)
-    return target.gate(names, loops, plan(target), {**OPTIONS, **changes})
+    return target.gate(list(map(Case, names)), loops, plan(target), {**OPTIONS, **changes})
 
 
 # ---- a round ----
@@ -51,7 +55,7 @@ def gate(target, names, loops=1000, **changes):
 
 def test_chunks_of_every_kernel_are_neither_too_short_for_the_clock_nor_too_long_to_be_left_alone(target):
     names = available(target)
-    loops = target.calibrate(names, gated.CHUNK_NS)
+    loops = calibrate(target, names, gated.CHUNK_NS)
     answer = gate(target, names, loops)
     for name, chunks in zip(names, answer.chunks, strict=True):
         lengths = [chunk.value * loops[name] for chunk in chunks if not chunk.disturbed]
@@ -61,7 +65,7 @@ def test_chunks_of_every_kernel_are_neither_too_short_for_the_clock_nor_too_long
 
 def test_every_kernel_gets_its_chunks_unless_the_round_is_over(target):
     names = available(target)
-    loops = target.calibrate(names, gated.CHUNK_NS)
+    loops = calibrate(target, names, gated.CHUNK_NS)
     begin = time.monotonic()
     answer = gate(target, names, loops)
     over = time.monotonic() - begin >= OPTIONS["limit_ms"] * 1e-3
@@ -88,7 +92,8 @@ def test_a_round_never_has_more_chunks_than_there_is_room_for(target):
 
 def passes(target, names, seed, wanted=6):
     """Return the order of the kernels in each pass of a round in which no pass was cut short by a busy core."""
-    request = {"do": "gate", "kernels": names, "loops": [1000] * len(names), "cpu": target.cpus()[0]}
+    each = {"kernels": names, "threads": [1] * len(names), "loops": [1000] * len(names)}
+    request = {"do": "gate", **each, "cpus": list(target.cpus())}
     for _ in range(10):
         answer = target._worker(target.registration()).ask({**request, **OPTIONS, "wanted": wanted, "seed": seed}, 60)
         if not answer["waits"]:
@@ -131,7 +136,7 @@ def test_rseq_is_registered_again_after_a_kernel_that_needs_it_off(target):
 )
 def test_what_cannot_be_is_an_error_of_one_line_and_nothing_more(target, names, changes, why):
     with pytest.raises(TargetError) as caught:
-        target.gate(names, [1000] * len(names), plan(target, **changes), OPTIONS)
+        target.gate(list(map(Case, names)), [1000] * len(names), plan(target, **changes), OPTIONS)
     assert caught.value.message == why
     assert gate(target, ["cpu_id/baseline"]).chunks[0]
 
@@ -150,7 +155,8 @@ def test_a_kernel_number_that_is_not_there_is_an_error():
     words = (
         "import sys, pathlib; from rseqbench.worker import Kernels; k = Kernels(pathlib.Path(sys.argv[1]), 'auto'); "
         "k.number = lambda name: int(name); "
-        "k.gate(dict(kernels=[sys.argv[2]], loops=[1], cpu=0, wanted=1, fastest=0, limit_ms=1, seed=1, capacity=1))"
+        "k.gate(dict(kernels=[sys.argv[2]], threads=[1], loops=[1], cpus=[0], wanted=1, fastest=0, limit_ms=1, seed=1, "
+        "capacity=1))"
     )
     for number in (10_000, 2**32 - 1):
         command = [sys.executable, "-c", words, str(build.extension(arches.host()).path), str(number)]
@@ -266,7 +272,7 @@ def other_cpus(target):
     "kernel", ["cpu_id/baseline", "cpu_id/getcpu_syscall", pytest.param("counter/rseq", marks=some_rseq)]
 )
 def test_a_chunk_in_which_the_process_was_stopped_is_disturbed(target, kernel):
-    loops = target.calibrate([kernel], 1_000_000)
+    loops = calibrate(target, [kernel], 1_000_000)
 
     def stop(process):
         for _ in range(3):
@@ -296,18 +302,18 @@ class Disturbed:
         self.number += 1
         self._target.new_round()
 
-    def gate(self, names, loops, plan, options):
+    def gate(self, cases, loops, plan, options):
         if self.number != self._when:
-            return self._target.gate(names, loops, plan, options)
-        return self._fault(self._target, names, loops, plan, options)
+            return self._target.gate(cases, loops, plan, options)
+        return self._fault(self._target, cases, loops, plan, options)
 
 
 def doing(disturb):
     """Return a fault that does something to the process that measures."""
 
-    def fault(target, names, loops, plan, options):
+    def fault(target, cases, loops, plan, options):
         with meanwhile(target, lambda process: disturb(target, process)):
-            return target.gate(names, loops, plan, {**options, **ENDLESS})
+            return target.gate(cases, loops, plan, {**options, **ENDLESS})
 
     return fault
 
@@ -326,11 +332,11 @@ def take_away(target, process):
     os.sched_setaffinity(process, other_cpus(target))
 
 
-def stopped(target, names, loops, plan, options):
+def stopped(target, cases, loops, plan, options):
     """Stop the process that measures for longer than anybody waits for its answer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native_module, "_MEASURE_TIMEOUT_S", 1.0)
-        return doing(lambda _, process: os.kill(process, signal.SIGSTOP))(target, names, loops, plan, options)
+        return doing(lambda _, process: os.kill(process, signal.SIGSTOP))(target, cases, loops, plan, options)
 
 
 def jumped(tamper):

@@ -143,12 +143,11 @@ class TestTargetContract:
         assert bench.get_runs()[0].get_metadata()["threads"] == 2
 
     def test_takes_gated_rounds(self, target):
-        names = [SHARED, "cpu_id/baseline", "cpu_id/sched_getcpu_norseq"]
-        loops = target.calibrate(names, 20_000)
-        assert set(loops) == set(names)
-        assert min(loops.values()) >= 1
+        cases = list(map(Case, [SHARED, "cpu_id/baseline", "cpu_id/sched_getcpu_norseq"]))
+        loops = [target.calibrate(case, plan(target), 20_000) for case in cases]
+        assert min(loops) >= 1
         options = {"wanted": 3, "fastest": 0, "limit_ms": 500, "seed": 1, "capacity": 100}
-        answer = target.gate(names, [loops[name] for name in names], plan(target), options)
+        answer = target.gate(cases, loops, plan(target), options)
         assert [bool(chunks) for chunks in answer.chunks] == [True] * 3
         assert sum(map(len, answer.chunks)) <= 100
         assert min(chunk.value for chunks in answer.chunks for chunk in chunks) > 0
@@ -159,8 +158,8 @@ class TestTargetContract:
 
     def test_a_gated_round_of_an_unknown_kernel_is_an_error_and_nothing_more(self, target):
         with pytest.raises(TargetError, match="no kernel 'counter/nonsense'"):
-            target.calibrate(["counter/nonsense"], 20_000)
-        assert target.calibrate([SHARED], 20_000)
+            target.calibrate(Case("counter/nonsense"), plan(target), 20_000)
+        assert target.calibrate(case(target), plan(target), 20_000)
 
     def test_an_unknown_kernel_is_an_error_and_nothing_more(self, target):
         with pytest.raises(TargetError, match="no kernel 'counter/nonsense'"):

@@ -209,12 +209,12 @@ class Scripted:
         self.answers = list(answers)
         self.asked = []
 
-    def calibrate(self, benchmarks, chunk_ns):
+    def calibrate(self, case, plan, chunk_ns):
         self.chunk_ns = chunk_ns
-        return dict.fromkeys(benchmarks, 1000)
+        return 1000
 
-    def gate(self, benchmarks, loops, plan, options):
-        self.asked.append((list(benchmarks), list(loops), dict(options)))
+    def gate(self, cases, loops, plan, options):
+        self.asked.append(([case.benchmark for case in cases], list(loops), dict(options)))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer

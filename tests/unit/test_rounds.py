@@ -59,10 +59,10 @@ class Imagined:
     def new_round(self):
         self.rounds += 1
 
-    def calibrate(self, benchmarks, chunk_ns):
-        return dict.fromkeys(benchmarks, 1)
+    def calibrate(self, case, plan, chunk_ns):
+        return 1
 
-    def gate(self, benchmarks, loops, plan, options):
+    def gate(self, cases, loops, plan, options):
         raise NotImplementedError
 
     def measure(self, case, plan, number, loops):
