@@ -236,6 +236,74 @@ def test_a_clock_that_jumps_while_a_chunk_runs_makes_the_round_void(tmp_path, mo
     assert all(failure.startswith("the clock jumped: the chunks took ") for failure in failures), failures
 
 
+# ---- several threads ----
+
+
+def crew(target, threads, names=("counter/shared_atomic", "counter/rseq_atomic"), **changes):
+    return target.gate(slots(names, 20_000, 30, threads), plan(target), {**OPTIONS, "limit_ms": 20_000, **changes})
+
+
+@two_cpus
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_chunks_of_several_threads_stand_between_probes_too(target, threads):
+    """The sum of what all of them did is verified: the kernels of the group share one."""
+    answer = crew(target, threads)
+    for chunks in answer.chunks:
+        assert len(chunks) >= 30
+        assert all(chunk.value > 0 and chunk.before >= answer.fastest <= chunk.after for chunk in chunks)
+    assert 0 < answer.inside <= 1
+
+
+@two_cpus
+def test_one_round_has_chunks_of_one_thread_and_of_several(target):
+    each = [*slots(["counter/shared_atomic"]), *slots(["counter/shared_atomic"], threads=2)]
+    answer = target.gate(each, plan(target), OPTIONS)
+    assert [len(chunks) >= WANTED for chunks in answer.chunks] == [True, True]
+
+
+@two_cpus
+def test_each_thread_has_a_cpu_of_its_own_in_turn(target):
+    seen = {}
+
+    def look(process):
+        time.sleep(0.2)
+        for task in Path(f"/proc/{process}/task").iterdir():
+            seen[task.name] = os.sched_getaffinity(int(task.name))
+
+    cpus = target.cpus()[:2]
+    with meanwhile(target, look):
+        wanted = slots(["counter/shared_atomic"], 100_000, 10**6, 3)
+        target.gate(wanted, plan(target, cpus=cpus), {**OPTIONS, "limit_ms": 1500})
+    assert sorted(map(tuple, seen.values())) == sorted([(cpus[0],), (cpus[1],), (cpus[0],)])
+
+
+@two_cpus
+@pytest.mark.parametrize("threads", [2, 4])
+def test_a_chunk_in_which_another_process_had_a_cpu_of_a_thread_is_disturbed(target, threads):
+    """Chunks of ten milliseconds and more: hardly one of them passes without a turn of the other process."""
+    hog = "import os, sys; os.sched_setaffinity(0, {int(sys.argv[1])}); print(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", hog, str(target.cpus()[1])], stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        try:
+            loops = target.calibrate(Case("counter/rseq_atomic", threads), plan(target), 10_000_000)
+            wanted = slots(["counter/rseq_atomic"], loops, 10**6, threads)
+            (chunks,) = target.gate(wanted, plan(target), {**OPTIONS, "limit_ms": 1500}).chunks
+        finally:
+            process.kill()
+    assert len(chunks) > 3
+    assert sum(chunk.disturbed for chunk in chunks) > 0.7 * len(chunks)
+
+
+@pytest.mark.parametrize(
+    ("name", "threads", "why"),
+    [("cpu_id/baseline", 2, "measured with one thread only"), ("counter/plain", 0, "a chunk needs a thread")],
+)
+def test_threads_that_cannot_be_are_an_error(target, name, threads, why):
+    with pytest.raises(TargetError) as caught:
+        target.gate(slots([name], threads=threads), plan(target), OPTIONS)
+    assert caught.value.message == why
+
+
 # ---- disturbed in the middle ----
 
 

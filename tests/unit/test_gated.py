@@ -198,6 +198,26 @@ def test_the_fastest_probe_has_settled_when_five_are_within_two_percent_of_it(se
     assert gated._settled(seen) == settled
 
 
+@pytest.mark.parametrize(
+    ("threads", "cpus", "step_ns", "found"),
+    [
+        (1, 1, 1.0, (gated.CHUNK_NS, gated.WANTED_CHUNKS)),
+        (1, 8, 25.0, (gated.CHUNK_NS, gated.WANTED_CHUNKS)),
+        (1, 8, 100.0, (200_000, gated.WANTED_CHUNKS)),
+        (2, 2, 1.0, (gated.TEAM_CHUNK_NS, gated.TEAM_CHUNKS)),
+        (3, 2, 1.0, (gated.CROWD_CHUNK_NS, gated.TEAM_CHUNKS)),
+        (2, 1, 1.0, (gated.CROWD_CHUNK_NS, gated.TEAM_CHUNKS)),
+        (2, 1, 1e4, (20_000_000, gated.TEAM_CHUNKS)),
+    ],
+)
+def test_chunks_are_sized_by_their_threads_and_by_the_clock(threads, cpus, step_ns, found):
+    assert gated.sized(threads, cpus, step_ns) == found
+
+
+def test_every_case_can_have_enough_chunks():
+    assert min(gated.WANTED_CHUNKS, gated.TEAM_CHUNKS) >= FEWEST_CHUNKS
+
+
 # ---- the engine over a target that answers as told ----
 
 
