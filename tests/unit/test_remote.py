@@ -202,9 +202,13 @@ def test_a_damaged_copy_is_an_error(sshd, program, tmp_path, sum_):
         host.copy(program)
 
 
-def test_a_login_shell_that_greets_is_no_disturbance(sshd, program, tmp_path):
-    (tmp_path / "greeting").write_text("echo welcome; echo 'what a day' >&2\n")
-    server = sshd(env={"BASH_ENV": str(tmp_path / "greeting"), "ENV": str(tmp_path / "greeting")})
+def test_a_login_shell_that_greets_is_no_disturbance(sshd, program):
+    server = sshd()
+    for name in (".bashrc", ".zshenv"):  # bash reads it when an sshd starts it
+        (server.home / name).write_text("echo welcome; echo 'what a day' >&2\n")
+    there = ["-p", str(server.port), server.destination.rpartition(":")[0], "true"]
+    if not subprocess.check_output([*shlex.split(server.ssh), *there], stderr=subprocess.DEVNULL):
+        pytest.skip("this login shell greets nobody")
     with Host(server.destination) as host:
         assert host.machine() == os.uname().machine
         assert host.run([host.copy(program)]).lines.read_line(10) == b"|"
@@ -264,6 +268,25 @@ def test_a_connection_lost_in_the_middle_is_an_error_and_leaves_nothing(sshd, pr
         assert not session.alive
         with pytest.raises(TargetError, match=r"lost|gone"):
             host.run([remote]).lines.read_line(10)
+    assert eventually(lambda: not running(remote))
+    assert eventually(lambda: server.left() == [])
+
+
+def test_a_connection_that_falls_silent_is_lost(sshd, program):
+    server = sshd()
+    with server.config.open("a") as config:
+        config.write("    ServerAliveInterval 1\n    ServerAliveCountMax 1\n")
+    with Host(server.destination) as host:
+        remote = host.copy(program)
+        session = host.run([remote])
+        fall_asleep(session)
+        silent = server.connections()
+        for connection in silent:
+            os.kill(connection, signal.SIGSTOP)
+        with pytest.raises(TargetError, match=r"^connection to \S+ lost \(Timeout, server \S+ not responding\.\)"):
+            session.lines.read_line(30)
+    for connection in silent:
+        os.kill(connection, signal.SIGCONT)
     assert eventually(lambda: not running(remote))
     assert eventually(lambda: server.left() == [])
 

@@ -10,7 +10,7 @@ import pytest
 
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.targets.remote import failures, scripts
-from rseqbench.targets.remote.client import parse
+from rseqbench.targets.remote.client import Client, parse
 from rseqbench.targets.remote.host import Host
 from tests.sshd import USER, free_port, keygen
 
@@ -134,14 +134,20 @@ def test_a_host_that_cannot_be_resolved(sshd):
     )
 
 
-def test_an_unknown_host_key_is_not_accepted(sshd):
+def test_an_unknown_host_key_is_not_accepted_and_nobody_is_asked(sshd, tmp_path, monkeypatch):
     server = sshd()
     server.known_hosts.unlink()
+    asks = tmp_path / "askpass"
+    asks.write_text(f"#!/bin/sh\n: >{tmp_path}/asked\necho yes\n")
+    asks.chmod(0o755)
+    monkeypatch.setenv("SSH_ASKPASS", str(asks))
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
     assert fails(server.destination) == (
         f"the host key of {server.destination} is not known here (Host key verification failed.); log in once by hand "
         f"to compare and accept it: {server.ssh} -p {server.port} {USER}@127.0.0.1"
     )
     assert not server.known_hosts.exists()
+    assert not (tmp_path / "asked").exists()
 
 
 def test_a_changed_host_key_is_not_accepted(sshd):
@@ -165,11 +171,20 @@ def test_a_password_is_never_asked_for(sshd):
     )
 
 
-def test_a_host_that_does_not_answer(sshd, monkeypatch):
+def test_a_host_that_does_not_answer(sshd):
     server = sshd()
     with server.config.open("a") as config:
-        config.write("    ConnectTimeout 1\n    ProxyCommand sleep 30\n")  # the user's patience goes before ours
+        config.write("    ConnectTimeout 1\n    ProxyCommand sleep 5\n")  # the user's patience goes before ours
     assert re.match(r"^\S+ does not answer \(Connection .*timed out.*\); is it on", fails(server.destination))
+
+
+def test_a_user_who_set_no_time_limit_gets_ours(sshd, tmp_path):
+    server = sshd()
+    limits = {"-oConnectTimeout=15", "-oServerAliveInterval=15"}
+    assert limits <= set(Client(parse(server.destination), tmp_path).command("true", first=True))
+    with server.config.open("a") as config:
+        config.write("    ConnectTimeout 40\n    ServerAliveInterval 50\n")
+    assert not limits & set(Client(parse(server.destination), tmp_path).command("true", first=True))
 
 
 def test_no_folder_that_can_be_written_to(sshd):

@@ -85,7 +85,8 @@ class Client:
         return TargetError(f"there is no {self._ssh[0]} here", "apt-get install openssh-client")
 
     def _settings(self) -> dict[str, str]:
-        command = [*self._ssh, *_ALWAYS, "-G", *self._port, "--", self.destination.user_host]
+        # Without our options: Debian's BatchMode sets a ServerAliveInterval of 300 s, as if the user had.
+        command = [*self._ssh, "-G", *self._port, "--", self.destination.user_host]
         try:
             done = subprocess.run(
                 command,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -47,12 +48,18 @@ class Host:
     def __enter__(self) -> Self:
         """Connect, make the folder, and ask for the machine. Raises TargetError with ssh's own last words."""
         with contextlib.ExitStack() as opened:
-            # A socket's name may have 108 bytes only, so it cannot be under any $TMPDIR.
-            controls = opened.enter_context(tempfile.TemporaryDirectory(prefix="rseqbench-ssh-", dir="/tmp"))
+            try:  # a socket's name may have 108 bytes only, so it cannot be under any $TMPDIR
+                controls = opened.enter_context(tempfile.TemporaryDirectory(prefix="rseqbench-ssh-", dir="/tmp"))
+            except OSError as error:
+                raise TargetError(
+                    f"cannot write to /tmp: {error.strerror or error}", "see: df /tmp; ls -ld /tmp"
+                ) from error
             self._client = client.Client(self._destination, Path(controls))
             self._keeper = Session(self._client, "our shell", scripts.KEEP, meanings=_MEANINGS)
             opened.callback(self._keeper.close)
-            self._machine, self._folder = (self._keeper.lines.read_line(_HELLO_TIMEOUT_S).decode() for _ in range(2))
+            self._machine, self._folder = (
+                os.fsdecode(self._keeper.lines.read_line(_HELLO_TIMEOUT_S)) for _ in range(2)
+            )
             self._open = opened.pop_all()
         return self
 
@@ -82,7 +89,7 @@ class Host:
             with path.open("rb") as source:
                 session = self._session("the copy", scripts.COPY, [self._folder, name], source)
             try:
-                how, told, _ = (session.lines.read_line(_COPY_TIMEOUT_S).decode() for _ in range(3))
+                how, told, _ = (os.fsdecode(session.lines.read_line(_COPY_TIMEOUT_S)) for _ in range(3))
             finally:
                 session.close()
             if told.split()[: len(_summed(how, path).split())] != _summed(how, path).split():

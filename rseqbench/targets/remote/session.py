@@ -15,6 +15,7 @@ from rseqbench.targets.remote import failures, scripts
 from rseqbench.targets.remote.client import Client
 
 _GRACE_S = 5.0  # for the remote side to end by itself; a second is its own
+_COPIED_GRACE_S = 1.0  # a copy that did not end by now was given up
 _START_TIMEOUT_S = 90.0
 
 
@@ -76,7 +77,7 @@ class Session:
                 with contextlib.suppress(OSError):
                     self._process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE_S)
+                self._process.wait(_GRACE_S if self._process.stdin is not None else _COPIED_GRACE_S)
         finally:
             if self._process.poll() is None:
                 self._process.kill()
