@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rseqbench.errors import TargetError
 from rseqbench.model import Registration
+from rseqbench.targets.lines import Lines
 
 START_TIMEOUT_S = 60.0
 _TUNABLE = "glibc.pthread.rseq"
@@ -35,7 +34,9 @@ class Worker:
             env=environment,
             start_new_session=True,
         )
-        self._buffer = b""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        reader, writer = self._process.stdout.fileno(), self._process.stdin.fileno()
+        self._lines = Lines(reader, writer, "a worker process", self._ended)
         try:
             self.hello: dict[str, Any] = self._read(START_TIMEOUT_S)
         except BaseException:
@@ -44,12 +45,7 @@ class Worker:
 
     def ask(self, request: dict[str, Any], timeout_s: float) -> Any:
         """Send a request and return its result. Raises TargetError on failure or after `timeout_s` seconds."""
-        try:
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError as error:
-            raise TargetError(f"a worker process is gone ({error.strerror})") from error
+        self._lines.send(json.dumps(request).encode())
         return self._read(timeout_s)
 
     @property
@@ -68,7 +64,11 @@ class Worker:
                     pipe.close()
 
     def _read(self, timeout_s: float) -> Any:
-        line = self._line(timeout_s)
+        try:
+            line = self._lines.read_line(timeout_s)
+        except TargetError:
+            self.stop()
+            raise
         try:
             answer = json.loads(line)
             if "error" in answer:
@@ -77,20 +77,8 @@ class Worker:
         except (ValueError, KeyError, TypeError) as error:
             raise TargetError(f"a worker process answered garbage: {line[:80]!r}") from error
 
-    def _line(self, timeout_s: float) -> bytes:
-        assert self._process.stdout is not None
-        deadline = time.monotonic() + timeout_s
-        while b"\n" not in self._buffer:
-            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                self.stop()
-                raise TargetError(f"a worker process did not answer within {timeout_s:g} s")
-            chunk = os.read(self._process.stdout.fileno(), 65536)
-            if not chunk:
-                raise TargetError(f"a worker process died ({_death(self._process)})")
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return line
+    def _ended(self, reason: str) -> TargetError:
+        return TargetError(f"a worker process {f'is gone ({reason})' if reason else f'died ({_death(self._process)})'}")
 
 
 def _death(process: subprocess.Popen[bytes]) -> str:

@@ -426,7 +426,7 @@ def test_a_target_that_fails_in_every_round_ends_the_run(target, tmp_path, monke
 def test_nothing_is_left_behind_by_a_round_that_was_stopped(target):
     worker = target._worker(target.registration())._process.pid
     with pytest.raises(TargetError, match="did not answer"):
-        stopped(target, ["cpu_id/baseline"], [1000], plan(target), OPTIONS)
+        stopped(target, [Case("cpu_id/baseline")], [1000], plan(target), OPTIONS)
     deadline = time.monotonic() + 5
     while children(worker) and time.monotonic() < deadline:
         time.sleep(0.01)
