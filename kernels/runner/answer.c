@@ -2,6 +2,7 @@
 #include "answer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,8 +130,10 @@ bool write_all(int fd, const void *bytes, size_t length)
 	while (length) {
 		ssize_t written = write(fd, from, length);
 
-		if (written < 0 && errno == EINTR)
+		if (written < 0 && (errno == EINTR || errno == EAGAIN)) {
+			poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1); /* others may have made it so */
 			continue;
+		}
 		if (written <= 0)
 			return false;
 		from += written;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,9 +37,10 @@ static bool refill(struct input *input)
 		input->too_long = true;
 		input->length = 0;
 	}
-	do
+	do {
+		poll(&(struct pollfd){ .fd = input->fd, .events = POLLIN }, 1, -1); /* it may be a non-blocking one */
 		got = read(input->fd, input->buffer + input->length, sizeof(input->buffer) - input->length);
-	while (got < 0 && errno == EINTR);
+	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
 	if (got > 0)
 		input->length += (size_t)got;
 	return got > 0;
