@@ -79,7 +79,8 @@ static bool load_module(const char *name)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	loaded = fd >= 0 && (!syscall(SYS_finit_module, fd, "", 0) || errno == EEXIST);
 	if (!loaded)
-		say("cannot load %s: %s", path, strerror(errno));
+		say("cannot load %s: %s", path,
+		    fd >= 0 && errno == ENOENT ? "it needs a module that comes later, or never" : strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return loaded;
@@ -157,7 +158,7 @@ static void serve_port(void)
 
 	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
 		if ((*device || find_port(device)) && host_is_there(device)) {
-			serve_device(device);
+			serve_device(device, true);
 			return;
 		}
 		nanosleep(&step, NULL);

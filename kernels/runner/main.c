@@ -59,7 +59,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		return serve(STDIN_FILENO, STDOUT_FILENO);
 	if (argc == 3 && !strcmp(argv[1], "serve"))
-		return serve_device(argv[2]);
+		return serve_device(argv[2], false);
 	fprintf(stderr, "usage: runner once " PROTOCOL " NUMBER VERB [KEY=VALUE]...\n       runner serve [DEVICE]\n");
 	return BAD_USAGE;
 }

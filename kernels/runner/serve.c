@@ -141,9 +141,20 @@ int serve(int in, int out)
 	return 0;
 }
 
-int serve_device(const char *path)
+static bool greet(int out)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY), code;
+	struct answer answer = { 0 };
+	bool sent;
+
+	answer_string(&answer, "ready");
+	sent = answer_send(&answer, "0", out);
+	free(answer.text);
+	return sent;
+}
+
+int serve_device(const char *path, bool greets)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY), code = 0;
 	struct termios before, raw;
 	bool terminal;
 
@@ -157,7 +168,8 @@ int serve_device(const char *path)
 		cfmakeraw(&raw);
 		tcsetattr(fd, TCSANOW, &raw);
 	}
-	code = serve(fd, fd);
+	if (!greets || greet(fd))
+		code = serve(fd, fd);
 	if (terminal)
 		tcsetattr(fd, TCSADRAIN, &before);
 	close(fd);
