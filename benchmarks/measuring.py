@@ -15,7 +15,7 @@ from rseqbench import arches, config, engines, paths, stats, table, targets
 from rseqbench import plan as planning
 from rseqbench.claims import Pair
 from rseqbench.errors import TargetError
-from rseqbench.model import Case, Estimate, GatedRound, Plan
+from rseqbench.model import Case, Estimate, GatedRound, Plan, Slot
 from rseqbench.rounds import MOST_VOID
 from rseqbench.targets import Target
 
@@ -34,13 +34,13 @@ class Watched:
         """Hand on everything but gate()."""
         return getattr(self._target, name)
 
-    def gate(self, cases: Sequence[Case], loops: Sequence[int], *rest: Any) -> GatedRound:
+    def gate(self, slots: Sequence[Slot], *rest: Any) -> GatedRound:
         """Hand on; remember the answer, how long it took, and how much of that was inside chunks."""
         began = time.monotonic()
-        self.last = self._target.gate(cases, loops, *rest)
+        self.last = self._target.gate(slots, *rest)
         self.asked_s = time.monotonic() - began
-        each = zip(self.last.chunks, loops, strict=True)
-        self.inside_s = sum(chunk.value * count for chunks, count in each for chunk in chunks) * 1e-9
+        each = zip(self.last.chunks, slots, strict=True)
+        self.inside_s = sum(chunk.value * slot.loops for chunks, slot in each for chunk in chunks) * 1e-9
         return self.last
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import common
 
 from rseqbench import arches, config, plan, stats, targets
 from rseqbench.config import Preset
-from rseqbench.engines.gated import SLOWEST_PROBE, gate
-from rseqbench.model import Case, Chunk, Plan
+from rseqbench.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, gate
+from rseqbench.model import Case, Chunk, Plan, Slot
 
 KERNELS = (
     "counter/rseq",
@@ -28,7 +29,8 @@ KERNELS = (
 ESTIMATORS: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,
-    "lower quartile": stats.quantile,
+    "lower quartile": partial(stats.quantile, share=0.25),
+    "lowest decile": stats.quantile,
     "minimum": min,
 }
 
@@ -55,12 +57,12 @@ def main() -> None:
 
 def _one(target: targets.Target, made: Plan, chunk_us: int, rounds: int) -> None:
     cases = [Case(name) for name in KERNELS]
-    counts = [target.calibrate(case, made, chunk_us * 1000) for case in cases]
+    slots = [Slot(case, target.calibrate(case, made, chunk_us * 1000), WANTED_CHUNKS) for case in cases]
     fastest, streams = 0, []
     for number in range(rounds):
         target.new_round()
-        wanted = {"wanted": 12, "fastest": fastest, "limit_ms": 2500, "seed": number + 1, "capacity": 4000}
-        answer = target.gate(cases, counts, made, wanted)
+        wanted = {"fastest": fastest, "limit_ms": 2500, "seed": number + 1, "capacity": 8000}
+        answer = target.gate(slots, made, wanted)
         fastest = min(fastest or answer.fastest, answer.fastest)
         streams.append(answer.chunks)
     every = [chunk for stream in streams for chunks in stream for chunk in chunks]

@@ -119,6 +119,15 @@ class Machine:
 
 
 @dataclass(frozen=True)
+class Slot:
+    """What a gated round is asked for: `wanted` chunks of a case, `loops` operations each in every thread."""
+
+    case: Case
+    loops: int
+    wanted: int
+
+
+@dataclass(frozen=True)
 class Chunk:
     """One timed chunk of a gated round: ns/op, what the probes took (ticks), whether it was disturbed, its aborts.
 
@@ -135,7 +144,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class GatedRound:
-    """What a target answers to a gated round: the chunks of each benchmark asked for, in the same order.
+    """What a target answers to a gated round: the chunks of each slot asked for, in the same order.
 
     `fastest` is the fastest probe and `resolution` the clock's smallest step, both in ticks of `ns_per_tick`;
     `inside` is the share of the round that was spent in timed chunks.

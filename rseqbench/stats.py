@@ -18,12 +18,12 @@ from rseqbench.model import Estimate
 Floats = NDArray[np.float64]
 
 
-FEWEST_CHUNKS = 8  # below that, a quarter of the chunks is too few to mean anything
-_LOW = 0.25
+FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anything
+_LOW = 0.1
 
 
 def quantile(values: Sequence[float], share: float = _LOW) -> float:
-    """Return the smallest value that at least `share` of the values do not exceed; by default the lower quartile."""
+    """Return the smallest value that at least `share` of the values do not exceed; by default the lowest decile."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
@@ -32,9 +32,9 @@ def round_value(values: Sequence[float], engine: str) -> float:
     """Reduce the values that one process took in one round to the round's value.
 
     This is the one place that decides what a value is. Gated chunks have no disturbance in them, but a kernel may run
-    in two modes of its own between which a median jumps: the lower quartile. Plain pyperf values may have a preemption
-    in them, which a median does not feel. Both were compared with mean, minimum and other quantiles on a loaded machine
-    (docs/method.md). Raises ValueError where there are no values, or too few chunks.
+    in modes of its own, a few percent apart, between which a higher quantile jumps: the lowest decile. Plain pyperf
+    values may have a preemption in them, which a median does not feel. Both were compared with mean, minimum and other
+    quantiles on a loaded machine (docs/method.md). Raises ValueError where there are no values, or too few chunks.
     """
     if not values or (engine == "gated" and len(values) < FEWEST_CHUNKS):
         raise ValueError(f"{len(values)} values are too few for a round of engine {engine}")

@@ -97,12 +97,12 @@ class Kernels:
     def gate(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a gated round; see host_gate() in kernels/core/host.h. A chunk is a list of its fields in their order."""
         capacity = request["capacity"]
-        each = zip(request["kernels"], request["threads"], request["loops"], strict=True)
+        each = zip(request["kernels"], *(request[key] for key in ("threads", "wanted", "loops")), strict=True)
         slots = self.ffi.new("struct host_slot[]", [(self.number(name), *rest) for name, *rest in each])
         cpus = self.ffi.new("int[]", request["cpus"])
         chunks = self.ffi.new("struct host_chunk[]", capacity)
         out = self.ffi.new("struct host_round *")
-        options = [request[key] for key in ("wanted", "fastest", "limit_ms", "seed")]
+        options = [request[key] for key in ("fastest", "limit_ms", "seed")]
         if self.lib.host_gate(slots, len(slots), cpus, len(cpus), *options, chunks, capacity, out):
             raise RuntimeError(self.text(out.message))
         return {

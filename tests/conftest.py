@@ -2,7 +2,18 @@
 
 import pytest
 
-_FOREIGN = ("CC", "COLUMNS", "FORCE_COLOR", "GLIBC_TUNABLES", "NO_COLOR", "RSEQBENCH_KERNELS", "TTY_COMPATIBLE")
+from tests.sshd import sshd  # noqa: F401 - a fixture
+
+_FOREIGN = (
+    "CC",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "GLIBC_TUNABLES",
+    "NO_COLOR",
+    "RSEQBENCH_KERNELS",
+    "RSEQBENCH_SSH",
+    "TTY_COMPATIBLE",
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,9 +43,9 @@ struct host_time {
 /* Why this machine's own counters cannot be read (perf_event_open(2)), or NULL if they can. */
 const char *host_no_counters(void);
 
-/* What a gated round is to time: `loops` operations a chunk in each of `threads` threads. */
+/* What a gated round is to time: `wanted` chunks of `loops` operations in each of `threads` threads. */
 struct host_slot {
-	unsigned int kernel, threads;
+	unsigned int kernel, threads, wanted;
 	uint64_t loops;
 };
 
@@ -53,7 +53,7 @@ struct host_slot {
 struct host_chunk {
 	uint32_t slot; /* which of the slots asked for */
 	uint32_t disturbed; /* 1: Linux ran something else meanwhile */
-	uint32_t before, after; /* what the probes took, in ticks */
+	uint32_t before, after; /* what the probes took, in ticks; of several threads, the slowest */
 	uint32_t ticks; /* what the chunk took, the clock's own cost taken off */
 	uint32_t aborts;
 	uint32_t instructions, cycles, branch_misses; /* in user mode; 0 where the machine does not count */
@@ -85,11 +85,11 @@ uint64_t host_calibrate(unsigned int kernel, unsigned int threads, const int *cp
 			char message[256]);
 /*
  * A gated round: chunks of each of the `count` slots, in an order that `seed` shuffles anew in every pass, until each
- * has `wanted` chunks between two probes of at most 115% of `fastest` ticks (0: of the fastest seen), or `limit_ms` are
+ * has its chunks between two probes of at most 115% of `fastest` ticks (0: of the fastest seen), or `limit_ms` are
  * over, or `capacity` chunks are written. Threads are pinned to the CPUs of the list in turn.
  */
 int host_gate(const struct host_slot *slots, unsigned int count, const int *cpus, unsigned int cpu_count,
-	      unsigned int wanted, uint64_t fastest, uint64_t limit_ms, uint64_t seed, struct host_chunk *chunks,
-	      uint64_t capacity, struct host_round *out);
+	      uint64_t fastest, uint64_t limit_ms, uint64_t seed, struct host_chunk *chunks, uint64_t capacity,
+	      struct host_round *out);
 
 #endif

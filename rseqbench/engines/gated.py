@@ -11,29 +11,44 @@ import math
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyperf
 
 from rseqbench.engines import Taken
-from rseqbench.engines.plain import Plain
 from rseqbench.errors import TargetError
-from rseqbench.model import COUNTED, Case, Chunk, GatedRound, Plan, Registration
-from rseqbench.stats import FEWEST_CHUNKS, quantile
+from rseqbench.model import COUNTED, Case, Chunk, GatedRound, Plan, Registration, Slot
+from rseqbench.stats import FEWEST_CHUNKS
 from rseqbench.targets import Target
 
 CHUNK_NS = 50_000
+WANTED_CHUNKS = 96
+TEAM_CHUNK_NS = 200_000  # of several threads, each on its CPU: they begin up to a microsecond apart
+CROWD_CHUNK_NS = 2_000_000  # of more threads than CPUs, which take turns: long beside what waking them takes
+TEAM_CHUNKS = 48  # of several threads, crowded or not
 LEAST_STEPS = 2_000  # of the clock, in a chunk: a coarser clock makes chunks longer
-WANTED_CHUNKS = 12
+LEAST_SHARE = 0.1  # of all tries that are quiet: in a short pause of a neighbour, chunks pass that it was in
 SLOWEST_PROBE = 1.15  # times the fastest of the run: slower, and the core had a neighbour
 LIMIT_MS = 2_500  # for a round on a core that is never ours
 CLOCK_SLACK = 0.01  # by which a round's tick may differ from the run's: more, and the clock jumped
 SPREAD_S = 0.5  # neighbours come in phases of a second or two: rounds must not all fall into one
 CONTENDED = "contended"
-_CAPACITY_PER_CASE = 100
+_CAPACITY = 8  # times the wanted chunks: room for those that do not count
 _FASTER_PROBE = 10  # times faster than any before it: no CPU steps up its frequency by that much
 _SETTLE_S = 2.0
+
+
+def sized(threads: int, cpus: int, step_ns: float) -> tuple[int, int]:
+    """Return how long a chunk of so many threads on so many CPUs is (ns), and how many are wanted in a round.
+
+    `step_ns` is the least by which two readings of the clock differ.
+    """
+    if threads == 1:
+        length, wanted = CHUNK_NS, WANTED_CHUNKS
+    else:
+        length, wanted = (TEAM_CHUNK_NS if threads <= cpus else CROWD_CHUNK_NS), TEAM_CHUNKS
+    return max(length, round(LEAST_STEPS * step_ns)), wanted
 
 
 @dataclass(frozen=True)
@@ -70,68 +85,76 @@ def gate(chunks: Sequence[Chunk], fastest: int) -> Sorted:
 
 
 class Gated:
-    """The engine `gated`. Cases with several threads go through pyperf, and say so."""
+    """The engine `gated`."""
 
     def __init__(self) -> None:
         """Begin with nothing calibrated and no probe seen."""
-        self._loops: dict[Case, int] = {}
+        self._slots: dict[Case, Slot] = {}
         self._fastest = 0
         self._tick = 0.0  # ns
-        self._plain = Plain()
-        self._began = 0.0
 
     def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
         """Size the chunks, and look out for the fastest probe for some seconds: it is the measure of quiet."""
-        alone = sorted((case for case in cases if case.threads == 1), key=lambda case: case.id)
-        if not alone:
+        if not cases:
             return
-        options = {"wanted": 1000, "fastest": 0, "limit_ms": 20, "seed": 1, "capacity": 16}
-        seen = [target.gate(alone[:1], [1], plan, options)]
-        chunk_ns = max(CHUNK_NS, round(LEAST_STEPS * seen[0].resolution * seen[0].ns_per_tick))
-        self._loops = {case: target.calibrate(case, plan, chunk_ns) for case in alone}
+        options = {"fastest": 0, "limit_ms": 20, "seed": 1, "capacity": 16}
+        alone = replace(min(cases, key=lambda case: (case.threads, case.id)), threads=1)
+        seen = [target.gate([Slot(alone, 1, 1000)], plan, options)]
+        step_ns = seen[0].resolution * seen[0].ns_per_tick
+        for case in cases:
+            chunk_ns, wanted = sized(case.threads, len(plan.cpus), step_ns)
+            self._slots[case] = Slot(case, target.calibrate(case, plan, chunk_ns), wanted)
+        chunk_ns, _ = sized(1, len(plan.cpus), step_ns)
+        probing = Slot(alone, target.calibrate(alone, plan, chunk_ns), 1000)
         end = time.monotonic() + _SETTLE_S
         while time.monotonic() < end and not _settled([answer.fastest for answer in seen]):
             time.sleep(0.02)
-            seen.append(target.gate(alone[:1], [self._loops[alone[0]]], plan, options))
+            seen.append(target.gate([probing], plan, options))
         self._fastest = min(answer.fastest for answer in seen)
         self._tick = statistics.median(answer.ns_per_tick for answer in seen)
-
-    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
-        """Measure all single-threaded cases at once, interleaved, then the others."""
-        alone = [case for case in cases if case.threads == 1]
-        if alone:
-            yield from self._interleaved(target, plan, number, alone)
-        yield from self._plain.round(target, plan, number, [case for case in cases if case.threads > 1])
 
     def pause_s(self) -> float:
         """Return how far apart rounds begin."""
         return SPREAD_S
 
-    def _interleaved(self, target: Target, plan: Plan, number: int, cases: list[Case]) -> Iterator[Taken]:
-        options = {
-            "wanted": WANTED_CHUNKS,
-            "fastest": self._fastest,
-            "limit_ms": LIMIT_MS,
-            "seed": plan.seed * 1_000_003 + number * 2 + 1,
-            "capacity": _CAPACITY_PER_CASE * len(cases),
-        }
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+        """Measure all cases at once, interleaved."""
         try:
-            answer = target.gate(cases, [self._loops[case] for case in cases], plan, options)
+            answer = self._ask(target, plan, number, cases)
+            sorts = self._sort(answer)
         except TargetError as error:
             yield from (Taken(case, None, error.message) for case in cases)
             return
-        jumped = _jumped(answer, self._tick, self._fastest)
-        if jumped:
-            yield from (Taken(case, None, f"the clock jumped: {jumped}") for case in cases)
-            return
-        self._fastest = min(self._fastest, answer.fastest)
-        for case, chunks in zip(cases, answer.chunks, strict=True):
-            found = gate(chunks, self._fastest)
+        for case, chunks, found in zip(cases, answer.chunks, sorts, strict=True):
             if len(found.quiet) < FEWEST_CHUNKS:
                 why = f"{CONTENDED}: {len(found.quiet)} of {found.offered} chunks had the core to themselves"
                 yield Taken(case, None, why)
             else:
                 yield Taken(case, self._bench(target, case, number, found, answer, sum(c.aborts for c in chunks)))
+
+    def _ask(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> GatedRound:
+        slots = [self._slots[case] for case in cases]
+        long_ms = CROWD_CHUNK_NS * 4e-6
+        crowds_ms = sum(slot.wanted * long_ms for slot in slots if slot.case.threads > len(plan.cpus))
+        options = {
+            "fastest": self._fastest,
+            "limit_ms": LIMIT_MS + round(crowds_ms),
+            "seed": plan.seed * 1_000_003 + number * 2 + 1,
+            "capacity": sum(_CAPACITY * slot.wanted for slot in slots),
+        }
+        return target.gate(slots, plan, options)
+
+    def _sort(self, answer: GatedRound) -> list[Sorted]:
+        """Sort the chunks of each case. Raises TargetError where the round as a whole cannot be believed."""
+        jumped = _jumped(answer, self._tick, self._fastest)
+        if jumped:
+            raise TargetError(f"the clock jumped: {jumped}")
+        self._fastest = min(self._fastest, answer.fastest)
+        sorts = [gate(chunks, self._fastest) for chunks in answer.chunks]
+        ours, tries = sum(len(one.quiet) for one in sorts), sum(one.offered for one in sorts) + answer.waits
+        if ours < LEAST_SHARE * tries:
+            raise TargetError(f"{CONTENDED}: the core was ours in {ours} of {tries} tries")
+        return sorts
 
     def _bench(
         self, target: Target, case: Case, number: int, chunks: Sorted, answer: GatedRound, aborts: int
@@ -139,7 +162,7 @@ class Gated:
         metadata: dict[str, str | int | float] = {
             "name": case.id,
             "unit": "second",
-            "loops": self._loops[case],
+            "loops": self._slots[case].loops,
             "benchmark": case.benchmark,
             "arch": target.arch,
             "threads": case.threads,
@@ -156,7 +179,7 @@ class Gated:
             "date": datetime.now().isoformat(timespec="seconds"),
         }
         if len(chunks.busy) >= FEWEST_CHUNKS // 2:
-            metadata["busy_ns"] = quantile(chunks.busy)
+            metadata["busy_ns"] = statistics.median(chunks.busy)
         for name, counts in zip(COUNTED, zip(*chunks.counted, strict=True), strict=False):
             metadata[name] = statistics.median(counts)
         values = [value * 1e-9 for value in chunks.quiet]

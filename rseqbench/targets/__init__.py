@@ -10,7 +10,7 @@ import pyperf
 
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions, unknown
-from rseqbench.model import Benchmark, Case, Check, GatedRound, Machine, Plan, Registration
+from rseqbench.model import Benchmark, Case, Check, GatedRound, Machine, Plan, Registration, Slot
 
 
 class Target(Protocol):
@@ -52,8 +52,8 @@ class Target(Protocol):
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
         """Return how many operations, in each thread, of a case last `chunk_ns` on cores of its own."""
 
-    def gate(self, cases: Sequence[Case], loops: Sequence[int], plan: Plan, options: Mapping[str, int]) -> GatedRound:
-        """Run one gated round of the cases; `options` are those of host_gate() in kernels/core/host.h."""
+    def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+        """Run one gated round of the slots; `options` are those of host_gate() in kernels/core/host.h."""
 
 
 def _native(arch: Arch, options: RunOptions) -> Target:

@@ -13,7 +13,7 @@ from rseqbench import build, facts
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.model import Benchmark, Case, Check, Chunk, GatedRound, Machine, Plan, Registration
+from rseqbench.model import Benchmark, Case, Check, Chunk, GatedRound, Machine, Plan, Registration, Slot
 from rseqbench.plan import parse_cpus
 from rseqbench.targets.workers import Worker, environment
 
@@ -32,7 +32,7 @@ class Native:
                 "native is the only target there is so far; run it on such a machine",
             )
         self._arch = arch
-        self._preload = ["pyperf"] if options.engine == "pyperf" or max(options.threads) > 1 else []
+        self._preload = ["pyperf"] if options.engine == "pyperf" else []
         self._wanted = options.registration
         isolated = facts.cpu_list(facts.isolated_cpus() or "") or ()
         self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
@@ -152,23 +152,25 @@ class Native:
         }
         return int(self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S))
 
-    def gate(self, cases: Sequence[Case], loops: Sequence[int], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+    def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
         request = {
             "do": "gate",
-            "kernels": [case.benchmark for case in cases],
-            "threads": [case.threads for case in cases],
-            "loops": list(loops),
+            "kernels": [slot.case.benchmark for slot in slots],
+            "threads": [slot.case.threads for slot in slots],
+            "wanted": [slot.wanted for slot in slots],
+            "loops": [slot.loops for slot in slots],
             "cpus": list(plan.cpus),
             **options,
         }
         answer = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
         per_tick = answer["ns_per_tick"]
-        chunks: list[list[Chunk]] = [[] for _ in cases]
-        for slot, disturbed, before, after, ticks, aborts, *counts in answer["chunks"]:
-            value = ticks * per_tick / loops[slot]
-            counted = None if self._hello["no_counters"] else tuple(count / loops[slot] for count in counts)
-            chunks[slot].append(Chunk(value, before, after, bool(disturbed), aborts, counted))
+        chunks: list[list[Chunk]] = [[] for _ in slots]
+        for number, disturbed, before, after, ticks, aborts, *counts in answer["chunks"]:
+            loops = slots[number].loops
+            value = ticks * per_tick / loops
+            counted = None if self._hello["no_counters"] else tuple(count / loops for count in counts)
+            chunks[number].append(Chunk(value, before, after, bool(disturbed), aborts, counted))
         return GatedRound(
             chunks=tuple(map(tuple, chunks)),
             fastest=answer["fastest"],

@@ -17,13 +17,14 @@ import pytest
 from rseqbench import arches, build, paths, rounds, table
 from rseqbench.engines import gated
 from rseqbench.errors import TargetError
-from rseqbench.model import Case, Check, Plan
+from rseqbench.model import Case, Check, Plan, Slot
 from rseqbench.results import Header, Store
 from rseqbench.targets import native as native_module
 from tests.machines import defaults, native, some_rseq, two_cpus
 
-OPTIONS = {"wanted": 12, "fastest": 0, "limit_ms": 2500, "seed": 1, "capacity": 10_000}
-ENDLESS = {"wanted": 10**6, "limit_ms": 30_000, "capacity": 300_000}  # for as long as it takes to disturb a round
+WANTED = 12
+OPTIONS = {"fastest": 0, "limit_ms": 2500, "seed": 1, "capacity": 10_000}
+ENDLESS = {"limit_ms": 30_000, "capacity": 300_000}  # for as long as it takes to disturb a round
 NO_RSEQ = "cpu_id/sched_getcpu_norseq"
 
 
@@ -45,9 +46,13 @@ def calibrate(target, names, chunk_ns):
     return {name: target.calibrate(Case(name), plan(target), chunk_ns) for name in names}
 
 
-def gate(target, names, loops=1000, **changes):
-    loops = [loops[name] for name in names] if isinstance(loops, dict) else [loops] * len(names)
-    return target.gate(list(map(Case, names)), loops, plan(target), {**OPTIONS, **changes})
+def slots(names, loops=1000, wanted=WANTED, threads=1):
+    each = [loops[name] for name in names] if isinstance(loops, dict) else [loops] * len(names)
+    return [Slot(Case(name, threads), count, wanted) for name, count in zip(names, each, strict=True)]
+
+
+def gate(target, names, loops=1000, wanted=WANTED, **changes):
+    return target.gate(slots(names, loops, wanted), plan(target), {**OPTIONS, **changes})
 
 
 # ---- a round ----
@@ -73,7 +78,7 @@ def test_every_kernel_gets_its_chunks_unless_the_round_is_over(target):
     assert len(answer.chunks) == len(names) > 20
     for name, chunks in zip(names, answer.chunks, strict=True):
         accepted = [chunk for chunk in chunks if not chunk.disturbed]
-        assert over or len(accepted) >= OPTIONS["wanted"], name
+        assert over or len(accepted) >= WANTED, name
         assert all(chunk.value > 0 and chunk.before >= answer.fastest <= chunk.after for chunk in chunks), name
     assert 0 < answer.inside <= 1
     assert answer.registration == target.registration()
@@ -92,10 +97,12 @@ def test_a_round_never_has_more_chunks_than_there_is_room_for(target):
 
 def passes(target, names, seed, wanted=6):
     """Return the order of the kernels in each pass of a round in which no pass was cut short by a busy core."""
-    each = {"kernels": names, "threads": [1] * len(names), "loops": [1000] * len(names)}
+    each = {"kernels": names} | {
+        key: [value] * len(names) for key, value in {"threads": 1, "wanted": wanted, "loops": 1000}.items()
+    }
     request = {"do": "gate", **each, "cpus": list(target.cpus())}
     for _ in range(10):
-        answer = target._worker(target.registration()).ask({**request, **OPTIONS, "wanted": wanted, "seed": seed}, 60)
+        answer = target._worker(target.registration()).ask({**request, **OPTIONS, "seed": seed}, 60)
         if not answer["waits"]:
             slots = [row[0] for row in answer["chunks"]]
             return [slots[i * len(names) : (i + 1) * len(names)] for i in range(wanted)]
@@ -136,7 +143,7 @@ def test_rseq_is_registered_again_after_a_kernel_that_needs_it_off(target):
 )
 def test_what_cannot_be_is_an_error_of_one_line_and_nothing_more(target, names, changes, why):
     with pytest.raises(TargetError) as caught:
-        target.gate(list(map(Case, names)), [1000] * len(names), plan(target, **changes), OPTIONS)
+        target.gate(slots(names), plan(target, **changes), OPTIONS)
     assert caught.value.message == why
     assert gate(target, ["cpu_id/baseline"]).chunks[0]
 
@@ -155,8 +162,8 @@ def test_a_kernel_number_that_is_not_there_is_an_error():
     words = (
         "import sys, pathlib; from rseqbench.worker import Kernels; k = Kernels(pathlib.Path(sys.argv[1]), 'auto'); "
         "k.number = lambda name: int(name); "
-        "k.gate(dict(kernels=[sys.argv[2]], threads=[1], loops=[1], cpus=[0], wanted=1, fastest=0, limit_ms=1, seed=1, "
-        "capacity=1))"
+        "k.gate(dict(kernels=[sys.argv[2]], threads=[1], wanted=[1], loops=[1], cpus=[0], fastest=0, limit_ms=1, "
+        "seed=1, capacity=1))"
     )
     for number in (10_000, 2**32 - 1):
         command = [sys.executable, "-c", words, str(build.extension(arches.host()).path), str(number)]
@@ -175,19 +182,19 @@ WRONG_LINES = {
     ),
     "warm_up_not_counted": (
         "core/gate.c",
-        "slot->operations += warm_up + slot->loops;",
-        "slot->operations += slot->loops;",
+        "slot->operations += (slots_warm_up(slot) + slot->loops) * slot->threads;",
+        "slot->operations += slot->loops * slot->threads;",
         "the sum is",
     ),
     "first_kernel_of_a_group_only": (
-        "core/gate.c",
-        "sum += gate->slots[i].operations;",
-        "sum = gate->slots[number].operations;",
+        "core/slots.c",
+        "sum += slots->list[i].operations;",
+        "sum = slots->list[number].operations;",
         "the sum is",
     ),
     "rseq_not_registered_again": (
         "core/gate.c",
-        "return registration_resume(gate->thread.area) ? ",
+        "return registration_resume(area) ? ",
         "return 0 ? ",
         "",  # it may be the next kernel that crashes
     ),
@@ -217,8 +224,8 @@ def test_a_round_that_is_not_exact_is_void(tmp_path, monkeypatch, mistake):
 @pytest.mark.parametrize("jump", ["- (1ull << 32)", "+ (1ull << 32)"])
 def test_a_clock_that_jumps_while_a_chunk_runs_makes_the_round_void(tmp_path, monkeypatch, jump):
     """By as many ticks as vanish where the answer keeps 32 bits of them."""
-    right = "\tend = clock_end(gate->own_clock);\n"
-    wrong = f"\tend = clock_end(gate->own_clock) {jump} * (gate->out->chunks == 3);\n"
+    right = "\ttimer_run(&gate->timer, slot->kernel, slot->loops, stretch);\n"
+    wrong = f"{right}\tstretch->end = stretch->end {jump} * (gate->out->chunks == 3);\n"
     change(tmp_path, monkeypatch, "core/gate.c", right, wrong)
     cases = [Case("cpu_id/baseline"), Case("control/atomic_a")]
     with native(engine="gated") as target:
@@ -282,7 +289,7 @@ def test_a_chunk_in_which_the_process_was_stopped_is_disturbed(target, kernel):
             os.kill(process, signal.SIGCONT)
 
     with meanwhile(target, stop):
-        (chunks,) = gate(target, [kernel], loops, **{**ENDLESS, "limit_ms": 1500}).chunks
+        (chunks,) = gate(target, [kernel], loops, 10**6, **{**ENDLESS, "limit_ms": 1500}).chunks
     long = [chunk for chunk in chunks if chunk.value * loops[kernel] > 0.25e9]
     assert long
     assert all(chunk.disturbed for chunk in long)
@@ -302,18 +309,19 @@ class Disturbed:
         self.number += 1
         self._target.new_round()
 
-    def gate(self, cases, loops, plan, options):
+    def gate(self, slots, plan, options):
         if self.number != self._when:
-            return self._target.gate(cases, loops, plan, options)
-        return self._fault(self._target, cases, loops, plan, options)
+            return self._target.gate(slots, plan, options)
+        return self._fault(self._target, slots, plan, options)
 
 
 def doing(disturb):
     """Return a fault that does something to the process that measures."""
 
-    def fault(target, cases, loops, plan, options):
+    def fault(target, slots, plan, options):
+        endless = [replace(slot, wanted=10**6) for slot in slots]
         with meanwhile(target, lambda process: disturb(target, process)):
-            return target.gate(cases, loops, plan, {**options, **ENDLESS})
+            return target.gate(endless, plan, {**options, **ENDLESS})
 
     return fault
 
@@ -332,11 +340,11 @@ def take_away(target, process):
     os.sched_setaffinity(process, other_cpus(target))
 
 
-def stopped(target, cases, loops, plan, options):
+def stopped(target, slots, plan, options):
     """Stop the process that measures for longer than anybody waits for its answer."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(native_module, "_MEASURE_TIMEOUT_S", 1.0)
-        return doing(lambda _, process: os.kill(process, signal.SIGSTOP))(target, cases, loops, plan, options)
+        return doing(lambda _, process: os.kill(process, signal.SIGSTOP))(target, slots, plan, options)
 
 
 def jumped(tamper):
@@ -426,7 +434,7 @@ def test_a_target_that_fails_in_every_round_ends_the_run(target, tmp_path, monke
 def test_nothing_is_left_behind_by_a_round_that_was_stopped(target):
     worker = target._worker(target.registration())._process.pid
     with pytest.raises(TargetError, match="did not answer"):
-        stopped(target, [Case("cpu_id/baseline")], [1000], plan(target), OPTIONS)
+        stopped(target, slots(["cpu_id/baseline"]), plan(target), OPTIONS)
     deadline = time.monotonic() + 5
     while children(worker) and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -11,7 +11,7 @@ import pytest
 
 from rseqbench import arches, targets
 from rseqbench.errors import TargetError
-from rseqbench.model import Case, Plan, Registration
+from rseqbench.model import Case, Plan, Registration, Slot
 from tests.commands import processes_with
 from tests.machines import defaults
 
@@ -146,8 +146,10 @@ class TestTargetContract:
         cases = list(map(Case, [SHARED, "cpu_id/baseline", "cpu_id/sched_getcpu_norseq"]))
         loops = [target.calibrate(case, plan(target), 20_000) for case in cases]
         assert min(loops) >= 1
-        options = {"wanted": 3, "fastest": 0, "limit_ms": 500, "seed": 1, "capacity": 100}
-        answer = target.gate(cases, loops, plan(target), options)
+        options = {"fastest": 0, "limit_ms": 500, "seed": 1, "capacity": 100}
+        answer = target.gate(
+            [Slot(one, count, 3) for one, count in zip(cases, loops, strict=True)], plan(target), options
+        )
         assert [bool(chunks) for chunks in answer.chunks] == [True] * 3
         assert sum(map(len, answer.chunks)) <= 100
         assert min(chunk.value for chunks in answer.chunks for chunk in chunks) > 0

@@ -36,7 +36,7 @@ def record(machine, runs, seed=5):
 @pytest.fixture(scope="module")
 def shared_machine():
     """Return runs on a machine whose core has a neighbour for more than half of the time."""
-    return record(Machine(quiet=0.4), 250)
+    return record(Machine(quiet=0.4), 120)
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,7 @@ def test_the_tests_need_more(machine):
         "libc6-dev-arm64-cross",
         "clang-format",
         "chromium",
+        "openssh-client",
     ):
         assert f" {package}" in done.stderr
 

@@ -62,7 +62,7 @@ class Imagined:
     def calibrate(self, case, plan, chunk_ns):
         return 1
 
-    def gate(self, cases, loops, plan, options):
+    def gate(self, slots, plan, options):
         raise NotImplementedError
 
     def measure(self, case, plan, number, loops):

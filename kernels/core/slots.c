@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+#include "slots.h"
+
+#include "registry.h"
+
+const char *slots_choose(struct slots *self, const struct host_slot *slots, unsigned int count)
+{
+	if (!count || count > MAX_SLOTS)
+		return "too few or too many kernels for one round";
+	self->count = count;
+	for (unsigned int i = 0; i < count; i++) {
+		const struct kernel *kernel = registry_get(slots[i].kernel);
+		const char *why = kernel ? NULL : "no such kernel";
+
+		if (kernel && !(kernel->flags & NEEDS_NO_RSEQ))
+			why = registry_unavailable(kernel);
+		if (kernel && slots[i].threads != 1 && !(kernel->flags & IS_THREADED))
+			why = "measured with one thread only";
+		if (!slots[i].threads)
+			why = "a chunk needs a thread";
+		if (why)
+			return why;
+		self->list[i] = (struct slot){ .kernel = kernel,
+					       .threads = slots[i].threads,
+					       .wanted = slots[i].wanted,
+					       .loops = slots[i].loops };
+	}
+	return NULL;
+}
+
+/* Kernels of one group share their state: whoever comes first sets it up, verifies it for all and tears it down. */
+static bool leads(const struct slots *slots, unsigned int number)
+{
+	for (unsigned int i = 0; i < number; i++)
+		if (slots->list[i].kernel->setup == slots->list[number].kernel->setup)
+			return false;
+	return true;
+}
+
+static bool verified_before(const struct slots *slots, unsigned int number)
+{
+	for (unsigned int i = 0; i < number; i++)
+		if (slots->list[i].kernel->verify == slots->list[number].kernel->verify)
+			return true;
+	return false;
+}
+
+static uint64_t operations_with(const struct slots *slots, unsigned int number)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < slots->count; i++)
+		if (slots->list[i].kernel->setup == slots->list[number].kernel->setup)
+			sum += slots->list[i].operations;
+	return sum;
+}
+
+unsigned int slots_most_threads(const struct slots *slots)
+{
+	unsigned int most = 1;
+
+	for (unsigned int i = 0; i < slots->count; i++)
+		most = slots->list[i].threads > most ? slots->list[i].threads : most;
+	return most;
+}
+
+const char *slots_set_up(const struct slots *slots)
+{
+	const struct setup setup = { .threads = slots_most_threads(slots), .loops = 1 };
+
+	for (unsigned int i = 0; i < slots->count; i++)
+		if (slots->list[i].kernel->setup && leads(slots, i) && slots->list[i].kernel->setup(&setup))
+			return complain("cannot set up %s", slots->list[i].kernel->name);
+	return NULL;
+}
+
+/* The sums, lists and events that a whole round left behind must be exact, like those of a check. */
+const char *slots_conclude(const struct slots *slots, const struct thread *counts, const char *failed)
+{
+	for (unsigned int i = 0; i < slots->count; i++) {
+		const struct kernel *kernel = slots->list[i].kernel;
+
+		if (!failed && kernel->verify && kernel->flags & IS_SHARED && !verified_before(slots, i))
+			failed = kernel->verify(operations_with(slots, i));
+	}
+	for (unsigned int i = 0; i < slots->count; i++)
+		if (slots->list[i].kernel->teardown && leads(slots, i))
+			slots->list[i].kernel->teardown();
+	if (!failed && (counts->failures || counts->retries))
+		failed = "an operation went wrong or had to be repeated";
+	return failed;
+}
