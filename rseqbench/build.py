@@ -1,4 +1,4 @@
-"""kernels/ + Arch -> a compiled object, cached by content: a cffi extension for the host, a library elsewhere."""
+"""kernels/ + Arch -> a compiled object, cached by content: a cffi extension for the host, a static runner elsewhere."""
 
 from __future__ import annotations
 
@@ -51,6 +51,23 @@ class _Compiler:
     version: str
 
 
+@dataclass(frozen=True)
+class _Product:
+    """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it."""
+
+    name: str
+    link: str
+    folders: tuple[str, ...] = ("core", "src")
+    glue: bool = False
+
+
+_EXTENSION = _Product(f"{MODULE}.abi3.so", "-shared", glue=True)
+_LIBRARY = _Product("libkernels.so", "-shared")
+# Not -static-pie: Debian's armhf C library has no start code for it. And with the -fPIC of the others, although a
+# program need not have it, so that the loops that are timed are the same instructions as in the extension.
+_RUNNER = _Product("runner", "-static", ("core", "src", "runner"))
+
+
 def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
     """Compile all kernels into a cffi extension for this Python, unless the cache has it; `extra` are more flags.
 
@@ -59,12 +76,17 @@ def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
     include = Path(sysconfig.get_path("include"))
     if not (include / "Python.h").is_file():
         raise BuildError(f"no Python.h in {include}", "apt-get install python3-dev")
-    return _cached(arch, (f"-I{include}", *extra), f"{MODULE}.abi3.so", _glue)
+    return _cached(arch, (f"-I{include}", *extra), _EXTENSION)
 
 
 def library(arch: Arch, extra: Sequence[str] = ()) -> Built:
     """Compile all kernels for `arch`, foreign or not, into a shared library without Python; same errors."""
-    return _cached(arch, tuple(extra), "libkernels.so", None)
+    return _cached(arch, tuple(extra), _LIBRARY)
+
+
+def runner(arch: Arch, extra: Sequence[str] = ()) -> Built:
+    """Compile all kernels for `arch`, foreign or not, into the static program of docs/protocol.md; same errors."""
+    return _cached(arch, tuple(extra), _RUNNER)
 
 
 def declarations() -> str:
@@ -86,34 +108,33 @@ def _glue(folder: Path) -> list[Path]:
     return [target]
 
 
-def _cached(arch: Arch, extra: tuple[str, ...], name: str, glue: object) -> Built:
+def _cached(arch: Arch, extra: tuple[str, ...], product: _Product) -> Built:
     compiler = _find_compiler(arch)
     flags = (*CFLAGS, *arch.cflags, *extra)
-    digest = _digest(arch, compiler, flags, name)
+    digest = _digest(arch, compiler, flags, product)
     folder = paths.cache() / digest[:16]
-    built = Built(folder / name, compiler.version, " ".join((*CFLAGS, *arch.cflags)), digest[:16])
+    built = Built(folder / product.name, compiler.version, " ".join((*CFLAGS, *arch.cflags)), digest[:16])
     if built.path.is_file():
         return built
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            sources = _sources() + (_glue(Path(scratch)) if glue else [])
-            _compile(arch, compiler, flags, sources, Path(scratch) / name)
-            os.replace(Path(scratch) / name, built.path)
+            sources = _sources(product) + (_glue(Path(scratch)) if product.glue else [])
+            _compile(arch, compiler, (product.link, *flags), sources, Path(scratch) / product.name)
+            os.replace(Path(scratch) / product.name, built.path)
     except OSError as error:
         raise BuildError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
     return built
 
 
-def _sources() -> list[Path]:
-    root = paths.kernels()
-    return sorted([*root.glob("core/*.c"), *root.glob("src/*.c")])
+def _sources(product: _Product) -> list[Path]:
+    return sorted(path for folder in product.folders for path in (paths.kernels() / folder).glob("*.c"))
 
 
 def _compile(arch: Arch, compiler: _Compiler, flags: Sequence[str], sources: list[Path], target: Path) -> None:
     root = paths.kernels()
     includes = [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{arch.folder}"]
-    command = [compiler.command, *flags, *includes, "-shared", "-o", str(target), *map(str, sources)]
+    command = [compiler.command, *flags, *includes, "-o", str(target), *map(str, sources)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2:")]
@@ -139,12 +160,13 @@ def _answer(command: str, option: str) -> str:
     return done.stdout if not done.returncode else ""
 
 
-def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], name: str) -> str:
+def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], product: _Product) -> str:
     root = paths.kernels()
     digest = hashlib.sha256()
-    files = [*root.glob("core/*"), *root.glob("src/*"), *root.glob("include/*"), *arch.folder.glob("*")]
+    folders = [*(root / name for name in (*product.folders, "include")), arch.folder]
+    files = [path for folder in folders for path in folder.glob("*")]
     for path in sorted(path for path in files if path.is_file()):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
-    parts = (compiler.command, compiler.version, *flags, name, sys.version)
+    parts = (compiler.command, compiler.version, *flags, product.name, product.link, sys.version)
     digest.update("\0".join(parts).encode())
     return digest.hexdigest()

@@ -17,8 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-# The flags of kernels/include/kernel.h.
-_NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED, _TRIVIAL, _OWN_CPUS = 1, 4, 8, 0x10, 0x20, 0x40, 0x80
+from rseqbench.flags import described
 
 # The fields of struct host_chunk, in the order in which a gated round's answer lists them.
 _CHUNK = ("slot", "disturbed", "before", "after", "ticks", "aborts", "instructions", "cycles", "branch_misses")
@@ -58,18 +57,8 @@ class Kernels:
     def _describe(self, number: int) -> dict[str, Any]:
         kernel = self.ffi.new("struct host_kernel *")
         self.lib.host_kernel(number, kernel)
-        return {
-            "name": self.text(kernel.name),
-            "doc": self.text(kernel.doc),
-            "unavailable": self.text(kernel.unavailable),
-            "needs_rseq": bool(kernel.flags & _NEEDS_RSEQ),
-            "needs_no_rseq": bool(kernel.flags & _NEEDS_NO_RSEQ),
-            "shared": bool(kernel.flags & _SHARED),
-            "sequence": bool(kernel.flags & _SEQUENCE),
-            "threaded": bool(kernel.flags & _THREADED),
-            "trivial": bool(kernel.flags & _TRIVIAL),
-            "own_cpus": bool(kernel.flags & _OWN_CPUS),
-        }
+        name, doc, unavailable = map(self.text, (kernel.name, kernel.doc, kernel.unavailable))
+        return described(name, doc, unavailable, kernel.flags)
 
     def number(self, name: str) -> int:
         """Return the number of the kernel called `name`. Raises RuntimeError when there is none."""

@@ -106,7 +106,9 @@ class Library:
         return next(section for section in self.sections if section.name == name)
 
     def has_text_relocations(self):
-        dynamic = next(section for section in self.sections if section.kind == _DYNAMIC)
+        dynamic = next((section for section in self.sections if section.kind == _DYNAMIC), None)
+        if dynamic is None:  # a static program, which nothing relocates
+            return False
         entries = struct.iter_unpack("<qQ" if self.wide else "<iI", dynamic.data)
         return any(tag == _DT_TEXTREL or (tag == _DT_FLAGS and value & _DF_TEXTREL) for tag, value in entries)
 

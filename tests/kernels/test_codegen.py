@@ -43,10 +43,10 @@ DIALECTS = {
 }
 
 
-def compiled(name):
-    """Return the kernel library of an architecture, or skip the test where its compiler is not installed."""
+def compiled(name, make=build.library):
+    """Return the kernels of an architecture, or skip the test where its compiler is not installed."""
     try:
-        return Library(build.library(arches.named(name), extra=["-Werror"]).path)
+        return Library(make(arches.named(name), extra=["-Werror"]).path)
     except BuildError as error:
         if "no C compiler" not in error.message:
             raise
@@ -58,9 +58,10 @@ def arch(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
-def library(arch):
-    return compiled(arch)
+@pytest.fixture(scope="module", params=[build.library, build.runner], ids=["shared", "static"])
+def library(arch, request):
+    """Return the kernels as they are linked for Python, and as they are linked into the runner."""
+    return compiled(arch, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +164,14 @@ def test_the_timed_increment_is_one_announcement_and_straight_code(library, code
     assert not matching(dialect.branches, inside)
     assert matching(dialect.branches, loop) == [loop[-1]]
     assert len(matching(dialect.stores, loop)) == 2
+
+
+def test_the_runner_times_the_instructions_that_python_times(arch):
+    """But for the addresses in them, which the linker knows earlier in a program that is not moved."""
+    shared, static = (compiled(arch, make) for make in (build.library, build.runner))
+    for name in ("run_plain", "run_rseq", "run_rseq_cmp", "run_rseq_atomic"):
+        loops = [[one.mnemonic for one in made.loop("counter.c", name)] for made in (shared, static)]
+        assert loops[0] == loops[1], name
 
 
 def test_reading_the_cpu_number_inside_saves_instructions(library):

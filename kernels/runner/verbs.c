@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#include "verbs.h"
+
+#include <string.h>
+
+#include "host.h"
+
+static const struct {
+	const char *name;
+	void (*run)(struct request *request, struct answer *answer);
+} verbs[] = {
+	{ "hello", verb_hello },	 { "list", verb_list }, { "check", verb_check }, { "time", verb_time },
+	{ "calibrate", verb_calibrate }, { "gate", verb_gate }, { "read", verb_read },	 { "glob", verb_glob },
+};
+
+bool refuses(struct request *request, struct answer *answer)
+{
+	const char *why = request_refused(request);
+
+	if (why)
+		answer_fail(answer, "%s", why);
+	return why;
+}
+
+void verb_do(struct request *request, struct answer *answer)
+{
+	const char *registration = request_has(request, "registration") ? request_text(request, "registration")
+									: "auto";
+	char message[256];
+
+	if (request->wrong[0]) {
+		answer_fail(answer, "%s", request->wrong);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(request->verb, verbs[i].name))
+			continue;
+		if (host_start(registration, message))
+			answer_fail(answer, "%s", message);
+		else
+			verbs[i].run(request, answer);
+		return;
+	}
+	answer_fail(answer, "no verb %.40s", request->verb);
+}
