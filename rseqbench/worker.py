@@ -7,7 +7,6 @@ a fresh process at the cost of milliseconds, and a kernel that dies takes nobody
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.util
 import json
@@ -16,6 +15,8 @@ import signal
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
+
+from rseqbench.lifetime import die_with_parent
 
 # The flags of kernels/include/kernel.h.
 _NEEDS_RSEQ, _NEEDS_NO_RSEQ, _SHARED, _SEQUENCE, _THREADED, _TRIVIAL, _OWN_CPUS = 1, 4, 8, 0x10, 0x20, 0x40, 0x80
@@ -190,7 +191,7 @@ def _in_a_fork(work: Any) -> dict[str, Any]:
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        _die_with_parent()
+        die_with_parent()
         os.close(read)
         _answer_and_exit(work, write)
     os.close(write)
@@ -237,11 +238,6 @@ def _serve(kernels: Kernels, request: dict[str, Any], registration: str) -> Any:
             raise RuntimeError(f"cannot do {unknown!r}")
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, however that happens (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
-
-
 def _say(answer: dict[str, Any]) -> None:
     try:
         print(json.dumps(answer), flush=True)
@@ -251,7 +247,7 @@ def _say(answer: dict[str, Any]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Serve requests from stdin until it ends."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C reaches us too; our parent decides
     try:
         kernels = Kernels(Path(arguments[0]), arguments[1])
