@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench import paths
+from rseqbench import arches, paths
 from rseqbench.arches import Arch
 from rseqbench.errors import BuildError
 
@@ -67,6 +67,11 @@ def library(arch: Arch, extra: Sequence[str] = ()) -> Built:
     return _cached(arch, tuple(extra), "libkernels.so", None)
 
 
+def plugin() -> Built:
+    """Compile the plugin that counts instructions under qemu-user, for this machine; same errors."""
+    return _cached(arches.host(), (), "libcount.so", None, [paths.kernels() / "plugin" / "count.c"])
+
+
 def declarations() -> str:
     """Return what a host may call, as plain C for cffi: host.h without its preprocessor lines."""
     text = (paths.kernels() / "core" / "host.h").read_text(encoding="utf-8")
@@ -86,7 +91,7 @@ def _glue(folder: Path) -> list[Path]:
     return [target]
 
 
-def _cached(arch: Arch, extra: tuple[str, ...], name: str, glue: object) -> Built:
+def _cached(arch: Arch, extra: tuple[str, ...], name: str, glue: object, only: list[Path] | None = None) -> Built:
     compiler = _find_compiler(arch)
     flags = (*CFLAGS, *arch.cflags, *extra)
     digest = _digest(arch, compiler, flags, name)
@@ -97,7 +102,7 @@ def _cached(arch: Arch, extra: tuple[str, ...], name: str, glue: object) -> Buil
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            sources = _sources() + (_glue(Path(scratch)) if glue else [])
+            sources = (only or _sources()) + (_glue(Path(scratch)) if glue else [])
             _compile(arch, compiler, flags, sources, Path(scratch) / name)
             os.replace(Path(scratch) / name, built.path)
     except OSError as error:
@@ -142,7 +147,13 @@ def _answer(command: str, option: str) -> str:
 def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], name: str) -> str:
     root = paths.kernels()
     digest = hashlib.sha256()
-    files = [*root.glob("core/*"), *root.glob("src/*"), *root.glob("include/*"), *arch.folder.glob("*")]
+    files = [
+        *root.glob("core/*"),
+        *root.glob("plugin/*"),
+        *root.glob("src/*"),
+        *root.glob("include/*"),
+        *arch.folder.glob("*"),
+    ]
     for path in sorted(path for path in files if path.is_file()):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
     parts = (compiler.command, compiler.version, *flags, name, sys.version)

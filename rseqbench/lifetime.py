@@ -1,4 +1,4 @@
-"""A process that never outlives the one which started it."""
+"""Processes of ours: none outlives the one that started it, and how one ended."""
 
 from __future__ import annotations
 
@@ -15,3 +15,8 @@ def die_with_parent() -> None:
     The parent is the thread that forked it. It holds over an exec, so it works as the preexec_fn of a Popen.
     """
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def ending(code: int) -> str:
+    """Return in words how a process ended, from what Popen.wait() returns: "SIGKILL" or "exit code 3"."""
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

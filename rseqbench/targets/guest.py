@@ -21,7 +21,7 @@ from typing import Self
 
 from rseqbench.arches import Arch
 from rseqbench.errors import TargetError
-from rseqbench.lifetime import die_with_parent
+from rseqbench.lifetime import die_with_parent, ending
 from rseqbench.linux import LinuxImage, initramfs
 from rseqbench.linux.image import emulated
 
@@ -161,7 +161,7 @@ class Guest:
             byte = self.socket.recv(1)
             if not byte:
                 code = self._qemu.wait()
-                raise self.failure("stopped before it spoke" if not code else f"stopped, qemu with exit code {code}")
+                raise self.failure("stopped before it spoke" if not code else f"stopped, qemu with {ending(code)}")
             line += byte
         return line.rstrip(b"\r\n")
 

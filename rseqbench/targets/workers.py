@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rseqbench.errors import TargetError
+from rseqbench.lifetime import ending
 from rseqbench.model import Registration
 
 START_TIMEOUT_S = 60.0
@@ -87,15 +88,10 @@ class Worker:
                 raise TargetError(f"a worker process did not answer within {timeout_s:g} s")
             chunk = os.read(self._process.stdout.fileno(), 65536)
             if not chunk:
-                raise TargetError(f"a worker process died ({_death(self._process)})")
+                raise TargetError(f"a worker process died ({ending(self._process.wait())})")
             self._buffer += chunk
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line
-
-
-def _death(process: subprocess.Popen[bytes]) -> str:
-    code = process.wait()
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def environment(registration: str) -> dict[str, str]:
