@@ -33,6 +33,8 @@ Acquire::https::Timeout "{timeout_s}";
 # As root apt would download as the user _apt, who cannot enter a private folder.
 _AS_ROOT = 'APT::Sandbox::User "root";\n'
 _TIMEOUT_S = 20
+TOOLS = ("apt-get", "apt-cache", "dpkg-deb")
+WITHOUT_APT = "mend that, or give a Linux of your own: --linux PATH"
 _DEPENDS = re.compile(r"^Depends: (.*)$", re.MULTILINE)
 
 
@@ -89,9 +91,6 @@ class Apt:
 
     def _failed(self, what: str, complaint: str) -> TargetError:
         return TargetError(f"{what}: {complaint or 'it says no more'}", WITHOUT_APT)
-
-
-WITHOUT_APT = "mend that, or give a Linux of your own: --linux PATH"
 
 
 def _first_complaint(stderr: str) -> str:
