@@ -32,7 +32,8 @@ Acquire::https::Timeout "{timeout_s}";
 """
 # As root apt would download as the user _apt, who cannot enter a private folder.
 _AS_ROOT = 'APT::Sandbox::User "root";\n'
-_TIMEOUT_S = 20
+_TIMEOUT_S = 20  # without a byte from a mirror
+_LIMIT_S = 900  # for all of a download on a slow line; apt has been seen to wait for ever on a full disk
 TOOLS = ("apt-get", "apt-cache", "dpkg-deb")
 WITHOUT_APT = "mend that, or give a Linux of your own: --linux PATH"
 _DEPENDS = re.compile(r"^Depends: (.*)$", re.MULTILINE)
@@ -84,10 +85,13 @@ class Apt:
                 capture_output=True,
                 text=True,
                 errors="replace",
+                timeout=_LIMIT_S,
                 check=False,
             )
         except FileNotFoundError as error:
             raise TargetError(f"no {command} here to fetch Debian's Linux with", WITHOUT_APT) from error
+        except subprocess.TimeoutExpired as error:
+            raise TargetError(f"{command} {arguments[0]} did not end within {_LIMIT_S} s", WITHOUT_APT) from error
 
     def _failed(self, what: str, complaint: str) -> TargetError:
         return TargetError(f"{what}: {complaint or 'it says no more'}", WITHOUT_APT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import shutil
 import subprocess
 import tempfile
 import zlib
@@ -18,6 +18,7 @@ from rseqbench.linux import modules
 from rseqbench.linux.apt import WITHOUT_APT, Apt
 
 _FACTS = "facts.json"
+_NEEDED_MIB = 600  # while a package is fetched and unpacked
 _HEAD = 4096  # bytes; every architecture's magic number lies within
 
 
@@ -76,7 +77,7 @@ def fetched(arch: Arch) -> LinuxImage | None:
 def debian(arch: Arch) -> LinuxImage:
     """Return Debian's Linux for `arch`, fetched through apt unless the cache has it.
 
-    Takes some ten seconds and 400 MB the first time, of which 10 to 35 MB stay; works offline from then on. Raises
+    Takes some ten seconds and 500 MB the first time, of which 6 to 35 MB stay; works offline from then on. Raises
     TargetError without apt, network or space.
     """
     found = fetched(arch)
@@ -85,6 +86,7 @@ def debian(arch: Arch) -> LinuxImage:
     qemu, folder = emulated(arch), _folder(arch)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(folder.parent)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{arch.name}-") as scratch:
             _fetch(qemu, Path(scratch))
             _keep(Path(scratch) / "keep", folder)
@@ -105,6 +107,13 @@ def emulated(arch: Arch) -> Qemu:
 
 def _folder(arch: Arch) -> Path:
     return paths.cache() / "linux" / arch.name
+
+
+def _check_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free >> 20
+    if free < _NEEDED_MIB:
+        message = f"fetching Debian's Linux takes {_NEEDED_MIB} MiB, and {folder} has {free} left"
+        raise TargetError(message, "make room, or set XDG_CACHE_HOME")
 
 
 def _fetch(qemu: Qemu, scratch: Path) -> None:
@@ -141,7 +150,7 @@ def _unpack(deb: Path, tree: Path) -> None:
     except FileNotFoundError as error:
         raise TargetError(f"no dpkg-deb here to unpack {deb.name} with", WITHOUT_APT) from error
     if done.returncode:
-        words = re.sub(r"\s+", " ", done.stderr).strip()
+        words = done.stderr.strip().partition("\n")[0]
         raise TargetError(f"cannot unpack {deb.name} below {paths.cache()}: {words}", "is the disk full?")
 
 

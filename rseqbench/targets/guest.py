@@ -28,8 +28,11 @@ from rseqbench.linux.image import emulated
 PORT = "rseqbench"  # what the guest finds in /sys/class/virtio-ports/*/name
 BOOT_TIMEOUT_S = 180.0
 _TAIL = 3  # lines of the console that go into an error
-_TELLING = re.compile(r"panic|Failed to execute|not syncing|Out of memory|Oops|init|rseqbench|error -", re.IGNORECASE)
-_STAMP = re.compile(r"^\[ *\d+\.\d+\] ")
+_STAMP = re.compile(r"^\[ *\d+\.\d+\] ")  # a line without one is the program's own
+_TELLING = re.compile(r"panic - |Failed to execute|Out of memory|Oops|Unable to|modules?: ")
+_TRACE = re.compile(
+    r"\+0x[0-9a-f]+/0x|^(CPU: |Hardware name|Call trace|---\[|Backtrace|Exception stack)", re.IGNORECASE
+)
 
 # One virtual CPU whose every instruction takes a nanosecond of guest time, and nothing random: the clock then counts
 # instructions, the same in each boot. The date is any that is not today's.
@@ -101,24 +104,28 @@ class Guest:
 
     def failure(self, what: str) -> TargetError:
         """Return the error that says `what` went wrong with this guest, and the telling lines of its console."""
-        complaint = _content(self._complaints).strip().splitlines()
-        lines = [_STAMP.sub("", line).strip() for line in self.console().splitlines()]
-        lines = [line for line in lines if line]
-        telling = [line for line in lines if _TELLING.search(line)] or lines
-        said = " | ".join([*complaint[:1], *telling[-_TAIL:]]) or "its console is empty"
-        return TargetError(f"the {self._arch.name} guest {what}: {said}")
+        complaint = _content(self._complaints).strip().partition("\n")[0]
+        said = complaint or " | ".join(_telling(self.console().splitlines())[-_TAIL:])
+        silent = f"its console is empty, and it had {self._memory_mib} MiB of memory"
+        return TargetError(f"the {self._arch.name} guest {what}: {said or silent}")
 
     def _start(self, stack: contextlib.ExitStack) -> socket.socket:
         """Start qemu and return our end of the stream; `stack` gets what ends it all."""
         ours, theirs = socket.socketpair()
         stack.enter_context(ours)
         with theirs:
-            modules = {path.stem: path.read_bytes() for path in self._image.modules}
-            archive = _memory_file("initramfs", initramfs.build(self._init.read_bytes(), modules), stack)
+            archive = _memory_file("initramfs", self._initramfs(), stack)
             command = self.command(archive, self._console, theirs.fileno())
             self._qemu = self._spawn(command, (archive, self._console, theirs.fileno()))
         stack.callback(_kill, self._qemu)
         return ours
+
+    def _initramfs(self) -> bytes:
+        try:
+            modules = {path.stem: path.read_bytes() for path in self._image.modules}
+            return initramfs.build(self._init.read_bytes(), modules)
+        except OSError as error:
+            raise TargetError(f"cannot read {error.filename}: {error.strerror}") from error
 
     def _spawn(self, command: Sequence[str], files: Sequence[int]) -> subprocess.Popen[bytes]:
         """Start qemu in a session of its own: the terminal's Ctrl-C is for us to act on."""
@@ -174,6 +181,14 @@ def _memory_file(name: str, content: bytes, stack: contextlib.ExitStack) -> int:
     while view:
         view = view[os.write(descriptor, view) :]
     return descriptor
+
+
+def _telling(console: Sequence[str]) -> list[str]:
+    """Return the lines of a console that say what went wrong; where none does, all that are no stack trace."""
+    shown = {line: _STAMP.sub("", line).strip() for line in console}
+    lines = [line for line in console if shown[line] and not _TRACE.search(shown[line])]
+    telling = [line for line in lines if not _STAMP.match(line) or _TELLING.search(line)]
+    return [shown[line] for line in telling or lines]
 
 
 def _content(descriptor: int) -> str:
