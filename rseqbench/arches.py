@@ -14,11 +14,32 @@ from rseqbench.errors import BuildError
 
 
 @dataclass(frozen=True)
+class Qemu:
+    """How qemu runs an architecture; kernels/README.md says what each column holds."""
+
+    system: str
+    system_package: str
+    user: str
+    user_package: str
+    machine: str
+    cpu: str
+    port: str
+    modules: tuple[str, ...]
+    console: str
+    debian: str
+    linux: str
+    image: str
+    magic: str
+    magic_at: int
+
+
+@dataclass(frozen=True)
 class Arch:
     """One architecture: its folder of ops and what is needed to compile for it.
 
     name: what the user types; machines: what uname -m says; triplets: how a compiler's target begins;
-    compilers: tried in order; package: Debian's packages with a compiler and headers for it.
+    compilers: tried in order; package: Debian's packages with a compiler and headers for it;
+    qemu: how it is emulated, None where nobody has said.
     """
 
     name: str
@@ -29,11 +50,16 @@ class Arch:
     cflags: tuple[str, ...]
     package: str
     cpu: str
+    qemu: Qemu | None = None
 
     @property
     def is_host(self) -> bool:
         """Whether this machine runs its code natively."""
         return platform.machine() in self.machines
+
+
+def _columns(raw: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
 
 
 def known() -> dict[str, Arch]:
@@ -42,9 +68,9 @@ def known() -> dict[str, Arch]:
     for path in sorted(paths.kernels().glob("arch/*/arch.toml")):
         try:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
-            columns: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
-            arch = Arch(folder=path.parent, **columns)
-        except (OSError, tomllib.TOMLDecodeError, TypeError) as error:
+            qemu = raw.pop("qemu", None)
+            arch = Arch(folder=path.parent, qemu=qemu and Qemu(**_columns(qemu)), **_columns(raw))
+        except (OSError, tomllib.TOMLDecodeError, TypeError, AttributeError) as error:
             raise BuildError(f"{path}: malformed: {error}", "kernels/README.md says what an arch.toml holds") from error
         found[arch.name] = arch
     return found

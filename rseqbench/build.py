@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench import paths
+from rseqbench import arches, paths
 from rseqbench.arches import Arch
 from rseqbench.errors import BuildError
 
@@ -66,6 +66,7 @@ _LIBRARY = _Product("libkernels.so", "-shared")
 # Not -static-pie: Debian's armhf C library has no start code for it. And with the -fPIC of the others, although a
 # program need not have it, so that the loops that are timed are the same instructions as in the extension.
 _RUNNER = _Product("runner", "-static", ("core", "src", "runner"))
+_PLUGIN = _Product("libcount.so", "-shared", ("plugin",))
 
 
 def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
@@ -87,6 +88,11 @@ def library(arch: Arch, extra: Sequence[str] = ()) -> Built:
 def runner(arch: Arch, extra: Sequence[str] = ()) -> Built:
     """Compile all kernels for `arch`, foreign or not, into the static program of docs/protocol.md; same errors."""
     return _cached(arch, tuple(extra), _RUNNER)
+
+
+def plugin() -> Built:
+    """Compile the plugin that counts instructions under qemu-user, for this machine; same errors."""
+    return _cached(arches.host(), (), _PLUGIN)
 
 
 def declarations() -> str:

@@ -7,7 +7,6 @@ a fresh process at the cost of milliseconds, and a kernel that dies takes nobody
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.util
 import json
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rseqbench.flags import described
+from rseqbench.lifetime import die_with_parent
 
 # The fields of struct host_chunk, in the order in which a gated round's answer lists them.
 _CHUNK = ("slot", "disturbed", "before", "after", "ticks", "aborts", "instructions", "cycles", "branch_misses")
@@ -179,7 +179,7 @@ def _in_a_fork(work: Any) -> dict[str, Any]:
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
-        _die_with_parent()
+        die_with_parent()
         os.close(read)
         _answer_and_exit(work, write)
     os.close(write)
@@ -226,11 +226,6 @@ def _serve(kernels: Kernels, request: dict[str, Any], registration: str) -> Any:
             raise RuntimeError(f"cannot do {unknown!r}")
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, however that happens (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
-
-
 def _say(answer: dict[str, Any]) -> None:
     try:
         print(json.dumps(answer), flush=True)
@@ -240,7 +235,7 @@ def _say(answer: dict[str, Any]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Serve requests from stdin until it ends."""
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C reaches us too; our parent decides
     try:
         kernels = Kernels(Path(arguments[0]), arguments[1])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rseqbench.errors import TargetError
+from rseqbench.lifetime import ending
 from rseqbench.model import Registration
 from rseqbench.targets.lines import Lines
 
@@ -78,12 +79,9 @@ class Worker:
             raise TargetError(f"a worker process answered garbage: {line[:80]!r}") from error
 
     def _ended(self, reason: str) -> TargetError:
-        return TargetError(f"a worker process {f'is gone ({reason})' if reason else f'died ({_death(self._process)})'}")
-
-
-def _death(process: subprocess.Popen[bytes]) -> str:
-    code = process.wait()
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return TargetError(
+            f"a worker process {f'is gone ({reason})' if reason else f'died ({ending(self._process.wait())})'}"
+        )
 
 
 def environment(registration: str) -> dict[str, str]:

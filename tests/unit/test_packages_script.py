@@ -115,6 +115,9 @@ def test_the_tests_need_more(machine):
         "libc6-dev-arm64-cross",
         "clang-format",
         "chromium",
+        "qemu-user",
+        "qemu-system-arm",
+        "qemu-system-x86",
         "openssh-client",
     ):
         assert f" {package}" in done.stderr

@@ -1,0 +1,88 @@
+"""What it takes to run other architectures here: qemu, for whole guests and for single programs, and their Linux."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+from rseqbench import arches, facts, linux
+from rseqbench.arches import Arch, Qemu
+from rseqbench.doctor.finding import Check, Finding, Host, install
+from rseqbench.errors import RseqbenchError, TargetError
+from rseqbench.linux.apt import TOOLS
+from rseqbench.targets.counted import qemu_with_plugins
+
+
+def system(host: Host) -> Finding | None:
+    """The qemu-system of every architecture, this one too: under it a whole guest boots, with a Linux of its own."""
+    words, missing = {}, set()
+    for arch, qemu in _guests(host):
+        words[arch.name] = _version(qemu.system) or "none"
+        if words[arch.name] == "none":
+            missing.add(qemu.system_package)
+    return _finding("qemu-system", words, missing) if words else None
+
+
+def user(host: Host) -> Finding | None:
+    """The qemu-user of every other architecture, and whether it can count instructions."""
+    words, missing, unable = {}, set(), ""
+    for arch, qemu in _guests(host):
+        if host.machine in arch.machines:
+            continue
+        words[arch.name] = _version(qemu.user) or "none"
+        if words[arch.name] == "none":
+            missing.add(qemu.user_package)
+            continue
+        try:
+            qemu_with_plugins(arch)
+        except TargetError as error:
+            words[arch.name] += ", without plugins"
+            unable = f"it cannot count instructions: {error.hint}"
+    return _finding("qemu-user", words, missing, unable) if words else None
+
+
+def images(host: Host) -> Finding | None:
+    """Debian's Linux of every architecture, which is fetched when a guest first needs it."""
+    words = {}
+    for arch, _ in _guests(host):
+        try:
+            image = linux.fetched(arch)
+        except RuntimeError:
+            return None  # a user without a home, told by the check of the cache folder
+        words[arch.name] = image.package.removeprefix("linux-image-") if image else "not fetched yet"
+    absent = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if "not fetched yet" in words.values() and absent:
+        return Finding("guests' Linux", _listed(words), "warn", f"no {absent[0]} to fetch it with: give --linux PATH")
+    return Finding("guests' Linux", _listed(words)) if words else None
+
+
+def _guests(host: Host) -> list[tuple[Arch, Qemu]]:
+    """Return the architectures of which guests can be run here; nobody emulates x86-64 on a board."""
+    try:
+        known = arches.known().values()
+    except RseqbenchError:
+        return []  # told by the check of the compiler
+    on_x86 = host.machine in facts.X86
+    return [(arch, arch.qemu) for arch in known if arch.qemu and (on_x86 or not facts.X86.intersection(arch.machines))]
+
+
+def _version(command: str) -> str:
+    """Return the version that a qemu tells, "7.2.22"; empty when it is not there or does not start."""
+    try:
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return (done.stdout.partition(" version ")[2].split() or ["of unknown version"])[0]
+
+
+def _finding(name: str, words: dict[str, str], missing: set[str], advice: str = "") -> Finding:
+    if missing:
+        return Finding(name, _listed(words), "warn", install(" ".join(sorted(missing))))
+    return Finding(name, _listed(words), "warn", advice) if advice else Finding(name, _listed(words))
+
+
+def _listed(words: dict[str, str]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in words.items())
+
+
+CHECKS: tuple[Check, ...] = (system, user, images)

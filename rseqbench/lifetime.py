@@ -1,0 +1,22 @@
+"""Processes of ours: none outlives the one that started it, and how one ended."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)  # looked up before a fork: little is safe between fork and exec
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, however that happens (prctl(2), PR_SET_PDEATHSIG).
+
+    The parent is the thread that forked it. It holds over an exec, so it works as the preexec_fn of a Popen.
+    """
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def ending(code: int) -> str:
+    """Return in words how a process ended, from what Popen.wait() returns: "SIGKILL" or "exit code 3"."""
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -1,0 +1,88 @@
+"""Linux modules: which ones a driver needs, in the order in which they have to be loaded, unpacked."""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from rseqbench.errors import TargetError
+
+_ELF64 = 2
+# Where an ELF header holds e_shoff, e_shentsize, and where a section header holds name, offset and size.
+_HEADERS = {1: ("<I", 32, 46), _ELF64: ("<Q", 40, 58)}
+_SECTIONS = {1: ("<I12xII", 40), _ELF64: ("<I20xQQ", 64)}
+_PACKED = (".ko", ".ko.xz", ".ko.zst")
+
+
+def in_load_order(folder: Path, wanted: Sequence[str]) -> dict[str, bytes]:
+    """Return the modules `wanted` and all they depend on, as name -> ELF file, each after what it needs.
+
+    `folder` is a lib/modules/RELEASE; what is built into Linux is left out. Raises TargetError when one is missing.
+    """
+    builtin = {_name(Path(line)) for line in _lines(folder / "modules.builtin")}
+    files = {_name(path): path for path in sorted(folder.rglob("*.ko*")) if path.name.endswith(_PACKED)}
+    found: dict[str, bytes] = {}
+
+    def add(name: str) -> None:
+        if name in found or name in builtin:
+            return
+        if name not in files:
+            raise TargetError(f"{folder.name} has no module {name}", "it needs virtio's console, built in or as module")
+        elf = _unpacked(files[name])
+        for other in depends(elf):
+            add(other)
+        found[name] = elf
+
+    for name in wanted:
+        add(name.replace("-", "_"))
+    return found
+
+
+def depends(elf: bytes) -> list[str]:
+    """Return the names of the modules that a module says it depends on. Raises TargetError for what is no module."""
+    try:
+        fields = _section(elf, b".modinfo").split(b"\0")
+    except (struct.error, IndexError, KeyError, ValueError) as error:
+        raise TargetError("a Linux module is damaged: no .modinfo in it") from error
+    (names,) = [field[len(b"depends=") :] for field in fields if field.startswith(b"depends=")] or [b""]
+    return [name.replace("-", "_") for name in names.decode().split(",") if name]
+
+
+def _section(elf: bytes, wanted: bytes) -> bytes:
+    """Return the content of a section of a little-endian ELF file. Raises ValueError and the like without one."""
+    if elf[:4] != b"\x7fELF":
+        raise ValueError("no ELF file")
+    form, offset, sizes = _HEADERS[elf[4]]
+    (start,) = struct.unpack_from(form, elf, offset)
+    size, count, names = struct.unpack_from("<HHH", elf, sizes)
+    form, length = _SECTIONS[elf[4]]
+    if size != length:
+        raise ValueError("odd section headers")
+    sections = [struct.unpack_from(form, elf, start + size * number) for number in range(count)]
+    strings = sections[names][1]
+    for name, place, extent in sections:
+        if elf.startswith(wanted + b"\0", strings + name):
+            return elf[place : place + extent]
+    raise ValueError("no such section")
+
+
+def _unpacked(path: Path) -> bytes:
+    if path.suffix == ".xz":
+        return lzma.decompress(path.read_bytes())
+    if path.suffix != ".zst":
+        return path.read_bytes()
+    try:
+        return subprocess.run(["zstd", "-dcq", str(path)], capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise TargetError(f"cannot unpack {path.name}", "apt-get install zstd") from error
+
+
+def _name(path: Path) -> str:
+    return path.name.partition(".ko")[0].replace("-", "_")
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

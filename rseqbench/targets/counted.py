@@ -1,0 +1,91 @@
+"""A foreign static program under qemu-user, and how many instructions of its own it executed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rseqbench import build
+from rseqbench.arches import Arch
+from rseqbench.errors import TargetError
+from rseqbench.lifetime import die_with_parent, ending
+from rseqbench.linux.image import emulated
+
+_PLUGINS = "-plugin"  # an option that a qemu without plugins does not list in its help
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a program printed, and the instructions it executed in user mode from its first to its last."""
+
+    stdout: bytes
+    instructions: int
+
+
+def run(arch: Arch, program: Path, arguments: Sequence[str] = (), *, stdin: bytes = b"", timeout_s: float) -> Counted:
+    """Run a static program of `arch` to its end and count what it executed; exact if it has one thread.
+
+    Raises TargetError when there is no qemu for it, one without plugins, or when the program fails or does not end
+    within `timeout_s` seconds.
+    """
+    qemu = qemu_with_plugins(arch)
+    library = build.plugin().path
+    answer = os.memfd_create("instructions")
+    try:
+        command = [qemu, "-plugin", f"{library},fd={answer}", str(program), *arguments]
+        pid, stdout = _finished(command, stdin, answer, timeout_s)
+        counts = os.pread(answer, 1 << 16, 0).decode()
+    finally:
+        os.close(answer)
+    for line in counts.splitlines():  # a program that forks leaves one line a process
+        process, _, count = line.partition(" ")
+        if int(process) == pid:
+            return Counted(stdout, int(count))
+    raise TargetError(f"{program.name} ended under {qemu} without a count of its instructions")
+
+
+def qemu_with_plugins(arch: Arch) -> str:
+    """Return the qemu-user of `arch`. Raises TargetError if it is not there or takes no plugins."""
+    name, package = emulated(arch).user, emulated(arch).user_package
+    try:
+        shown = subprocess.run([name, "-h"], capture_output=True, text=True, errors="replace", check=False).stdout
+    except FileNotFoundError as error:
+        raise TargetError(f"no {name} to run {arch.name} with", f"apt-get install {package}") from error
+    except OSError as error:
+        raise TargetError(f"{name} does not start: {error.strerror}", f"apt-get install {package}") from error
+    if _PLUGINS not in shown:
+        hint = "Debian 12's own qemu-user has them, that of its backports has not"
+        raise TargetError(f"this {name} was built without plugins, which count instructions", hint)
+    return name
+
+
+def _finished(command: Sequence[str], stdin: bytes, answer: int, timeout_s: float) -> tuple[int, bytes]:
+    """Run a command to its good end and return its process id and what it printed."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[answer],
+        start_new_session=True,
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
+    )
+    with process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise TargetError(
+                f"{Path(command[3]).name} did not end within {timeout_s:g} s under {command[0]}"
+            ) from error
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # whatever it started, too
+                os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode:
+        words = stderr.decode(errors="replace").strip().splitlines() or [ending(process.returncode)]
+        raise TargetError(f"{Path(command[3]).name} failed under {command[0]}: {words[-1]}")
+    return process.pid, stdout
