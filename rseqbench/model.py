@@ -160,6 +160,20 @@ class GatedRound:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How many instructions an emulated machine took for a case: `taken[i]` are those of the i-th number of loops.
+
+    Each was repeated as often as asked. A count may be off by `step` instructions, the clock's smallest step, and
+    holds whatever the emulated Linux did meanwhile.
+    """
+
+    taken: tuple[tuple[int, ...], ...]
+    step: int
+    aborts: int
+    registration: str
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A number with its interval: `n` rounds went in, `coverage` is what the interval promises.
 

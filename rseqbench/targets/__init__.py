@@ -10,7 +10,7 @@ import pyperf
 
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions, unknown
-from rseqbench.model import Benchmark, Case, Check, GatedRound, Machine, Plan, Registration, Slot
+from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Registration, Slot
 
 
 class Target(Protocol):
@@ -54,6 +54,9 @@ class Target(Protocol):
 
     def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round of the slots; `options` are those of host_gate() in kernels/core/host.h."""
+
+    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
+        """Count the instructions that each number of `loops` takes, `repeat` times, where time is emulated."""
 
 
 def _native(arch: Arch, options: RunOptions) -> Target:

@@ -13,12 +13,12 @@ from rseqbench import build, facts
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.model import Benchmark, Case, Check, Chunk, GatedRound, Machine, Plan, Registration, Slot
+from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Registration, Slot
 from rseqbench.plan import parse_cpus
+from rseqbench.targets import answers
 from rseqbench.targets.workers import Worker, environment
 
 _MEASURE_TIMEOUT_S = 120.0
-_MOST_OPERATIONS = 2**31  # of all threads of a check together: ring_buffer numbers its payloads with 32 bits
 
 
 class Native:
@@ -70,16 +70,7 @@ class Native:
         found = facts.collect()
         if self._built:
             found |= {"compiler": self._built.compiler, "cflags": self._built.cflags, "kernels": self._built.digest}
-        found |= {
-            "registration": self._hello["registration"],
-            "glibc_registers": bool(self._hello["libc_size"]),
-            "rseq_size": self._hello["libc_size"],
-            "rseq_registered": self._hello["registered"],
-            "rseq_feature_size": self._hello["feature_size"],
-        }
-        found["counters"] = self._hello["no_counters"] or "instructions, cycles and branch misses, user mode"
-        if self._hello["reason"]:
-            found["rseq_reason"] = self._hello["reason"]
+        found |= answers.rseq_facts(self._hello)
         virtual = found.get("virtual", "none") != "none"
         return Machine(self._arch.name, "native", "virtual" if virtual else "hardware", found)
 
@@ -93,31 +84,18 @@ class Native:
 
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels; those that need rseq to be off are asked of a worker without it."""
-        without = {k["name"]: k for k in self._worker(Registration.NONE).hello["kernels"]}
-        found = [Benchmark(**(without[k["name"]] if k["needs_no_rseq"] else k)) for k in self._hello["kernels"]]
-        return sorted(found, key=lambda benchmark: benchmark.name)
+        without = self._worker(Registration.NONE).hello["kernels"]
+        return answers.described(self._hello["kernels"], without)
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
-        threads = options.threads_per_cpu * len(os.sched_getaffinity(0)) if benchmark.threaded else 1
         registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
-        request = {
-            "do": "check",
-            "kernel": benchmark.name,
-            "threads": threads,
-            "loops": min(options.operations, _MOST_OPERATIONS // threads),
-            "wanted": options.disturbances,
-        }
-        answers = []
-        for stress in (False, True) if benchmark.shared else (False,):
-            try:
-                answer = self._worker(registration).ask({**request, "stress": stress}, options.timeout_s)
-            except TargetError as error:  # a kernel that crashes or hangs is not exact
-                answer = {"passed": False, "message": error.message, "operations": 0, "aborts": 0, "disturbances": 0}
-            answers.append(answer)
-            if not answer["passed"]:
-                break
-        return _concluded(benchmark, threads, answers)
+
+        def ask(request: dict[str, Any]) -> Mapping[str, Any]:
+            found: Mapping[str, Any] = self._worker(registration).ask({"do": "check", **request}, options.timeout_s)
+            return found
+
+        return answers.checked(benchmark, options, len(os.sched_getaffinity(0)), ask)
 
     def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
         """Time a case in a fresh process. Raises TargetError when it dies, fails, or has another registration."""
@@ -154,32 +132,13 @@ class Native:
 
     def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
-        request = {
-            "do": "gate",
-            "kernels": [slot.case.benchmark for slot in slots],
-            "threads": [slot.case.threads for slot in slots],
-            "wanted": [slot.wanted for slot in slots],
-            "loops": [slot.loops for slot in slots],
-            "cpus": list(plan.cpus),
-            **options,
-        }
+        request = {"do": "gate", **answers.gate_request(slots, plan, options)}
         answer = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
-        per_tick = answer["ns_per_tick"]
-        chunks: list[list[Chunk]] = [[] for _ in slots]
-        for number, disturbed, before, after, ticks, aborts, *counts in answer["chunks"]:
-            loops = slots[number].loops
-            value = ticks * per_tick / loops
-            counted = None if self._hello["no_counters"] else tuple(count / loops for count in counts)
-            chunks[number].append(Chunk(value, before, after, bool(disturbed), aborts, counted))
-        return GatedRound(
-            chunks=tuple(map(tuple, chunks)),
-            fastest=answer["fastest"],
-            resolution=answer["resolution"],
-            ns_per_tick=per_tick,
-            inside=answer["inside"] * per_tick / answer["ns"],
-            waits=answer["waits"],
-            registration=self.registration().value,
-        )
+        return answers.gated_round(answer, slots, not self._hello["no_counters"], self.registration())
+
+    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
+        """Raise TargetError: time is real here."""
+        raise TargetError("time is real on this machine, so nothing counts instructions", "--target qemu-system")
 
     def _worker(self, registration: Registration) -> Worker:
         """Return a running worker whose registration really is the given one."""
@@ -196,28 +155,3 @@ class Native:
                 raise TargetError(f"a worker has rseq registered by {got}, not {registration.value} as chosen")
             self._workers[registration] = worker
         return self._workers[registration]
-
-
-def _concluded(benchmark: Benchmark, threads: int, answers: list[dict[str, Any]]) -> Check:
-    aborts = sum(answer["aborts"] for answer in answers)
-    disturbances = sum(answer["disturbances"] for answer in answers)
-    passed = all(answer["passed"] for answer in answers)
-    told = next((answer["message"] for answer in answers if answer["message"]), "")
-    missing = told if passed else ""
-    if benchmark.sequence and not aborts:
-        missing = "no abort was taken"
-    elif benchmark.shared and len(os.sched_getaffinity(0)) == 1:
-        missing = "only one CPU, so no migration"
-    elif benchmark.shared and not disturbances:
-        missing = "over before anything disturbed it"
-    return Check(
-        benchmark=benchmark.name,
-        passed=passed,
-        threads=threads,
-        operations=sum(answer["operations"] for answer in answers),
-        aborts=aborts,
-        disturbances=disturbances,
-        exercised=not missing,
-        message=missing if passed else told,
-        trivial=benchmark.trivial,
-    )

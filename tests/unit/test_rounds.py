@@ -65,6 +65,9 @@ class Imagined:
     def gate(self, slots, plan, options):
         raise NotImplementedError
 
+    def count(self, case, plan, loops, repeat):
+        raise NotImplementedError
+
     def measure(self, case, plan, number, loops):
         self.measured.append((number, case.id, loops))
         why = self._fails(case, number)

@@ -1,0 +1,62 @@
+"""rseqbench/targets/answers.py: what is asked of a process that holds the kernels, and what its answers mean."""
+
+import pytest
+
+from rseqbench.errors import TargetError
+from rseqbench.model import Benchmark
+from rseqbench.targets.answers import MOST_OPERATIONS, checked, concluded
+from tests.machines import defaults
+
+SHARED = Benchmark("counter/x", "doc", shared=True)
+SEQUENCE = Benchmark("counter/x", "doc", shared=True, sequence=True)
+EXACT = {"passed": True, "message": "", "operations": 10, "aborts": 2, "disturbances": 5}
+WRONG = {"passed": False, "message": "the sum is 3", "operations": 10, "aborts": 0, "disturbances": 5}
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "answers", "cpus", "verdict", "message"),
+    [
+        (SEQUENCE, [EXACT, EXACT], 2, "exact", ""),
+        (SEQUENCE, [EXACT, WRONG], 2, "FAILED", "the sum is 3"),
+        (SEQUENCE, [{**EXACT, "aborts": 0}] * 2, 2, "exact, not exercised", "no abort was taken"),
+        (SEQUENCE, [{**EXACT, "aborts": 0}, EXACT], 2, "exact", ""),
+        (SHARED, [{**EXACT, "aborts": 0}] * 2, 2, "exact", ""),
+        (SHARED, [EXACT], 1, "exact, not exercised", "only one CPU, so no migration"),
+        (SHARED, [{**EXACT, "disturbances": 0}], 2, "exact, not exercised", "over before anything disturbed it"),
+        (Benchmark("cpu_id/x", "doc"), [{**EXACT, "aborts": 0, "disturbances": 0}], 1, "exact", ""),
+        (Benchmark("cpu_id/x", "doc", trivial=True), [EXACT], 2, "trivial", ""),
+    ],
+)
+def test_what_is_concluded_from_the_answers(benchmark, answers, cpus, verdict, message):
+    check = concluded(benchmark, 8, cpus, answers)
+    assert (check.verdict, check.message) == (verdict, message)
+    assert check.operations == 10 * len(answers)
+    assert check.threads == 8
+
+
+def test_a_shared_benchmark_is_checked_as_it_is_timed_and_with_its_sequences_held_open():
+    asked = []
+    checked(SHARED, defaults().check, 2, lambda request: asked.append(request) or EXACT)
+    assert [request["stress"] for request in asked] == [False, True]
+
+
+def test_what_is_wrong_once_is_not_tried_again():
+    asked = []
+    check = checked(SHARED, defaults().check, 2, lambda request: asked.append(request) or WRONG)
+    assert (len(asked), check.passed, check.message) == (1, False, "the sum is 3")
+
+
+def test_a_check_that_dies_is_not_exact():
+    def die(_):
+        raise TargetError("killed by SIGSEGV")
+
+    check = checked(SEQUENCE, defaults().check, 2, die)
+    assert (check.verdict, check.message) == ("FAILED", "killed by SIGSEGV")
+
+
+def test_all_threads_together_do_no_more_operations_than_payloads_have_numbers():
+    asked = []
+    threaded = Benchmark("ring_buffer/x", "doc", shared=True, threaded=True)
+    checked(threaded, defaults().check, 300, lambda request: asked.append(request) or EXACT)
+    assert asked[0]["threads"] == defaults().check.threads_per_cpu * 300
+    assert asked[0]["threads"] * asked[0]["loops"] <= MOST_OPERATIONS
