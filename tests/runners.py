@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from rseqbench.targets.lines import Lines
-from rseqbench.targets.session import Session
+from rseqbench.targets.runner import Session
 
 
 @contextlib.contextmanager

@@ -136,15 +136,19 @@ void verb_calibrate(struct request *request, struct answer *answer)
 static unsigned int get_slots(struct request *request, struct host_slot slots[MAX_LIST])
 {
 	static const char *names[MAX_LIST];
-	static uint64_t threads[MAX_LIST], loops[MAX_LIST];
+	static uint64_t threads[MAX_LIST], wanted[MAX_LIST], loops[MAX_LIST];
 	unsigned int count = request_texts(request, "kernels", names);
 	bool even = request_integers(request, "threads", 1, MAX_THREADS, threads) == count;
 
+	even &= request_integers(request, "wanted", 1, MAX_CHUNKS, wanted) == count;
 	even &= request_integers(request, "loops", 1, most_loops(1), loops) == count;
 	if (!even && !request->wrong[0])
-		snprintf(request->wrong, sizeof(request->wrong), "kernels, threads and loops differ in length");
+		snprintf(request->wrong, sizeof(request->wrong), "kernels, threads, wanted and loops differ in length");
 	for (unsigned int i = 0; i < count && !request->wrong[0]; i++)
-		slots[i] = (struct host_slot){ find_kernel(request, names[i]), (unsigned int)threads[i], loops[i] };
+		slots[i] = (struct host_slot){ .kernel = find_kernel(request, names[i]),
+					       .threads = (unsigned int)threads[i],
+					       .wanted = (unsigned int)wanted[i],
+					       .loops = loops[i] };
 	return count;
 }
 
@@ -169,7 +173,6 @@ void verb_gate(struct request *request, struct answer *answer)
 	static struct host_slot slots[MAX_LIST];
 	static int cpus[MAX_LIST];
 	unsigned int count = get_slots(request, slots), cpu_count = get_cpus(request, cpus);
-	unsigned int wanted = request_integer(request, "wanted", 1, MAX_CHUNKS);
 	uint64_t fastest = request_integer(request, "fastest", 0, MAX_NUMBER);
 	uint64_t limit_ms = request_integer(request, "limit_ms", 1, MAX_MS);
 	uint64_t seed = request_integer(request, "seed", 0, MAX_NUMBER);
@@ -182,7 +185,7 @@ void verb_gate(struct request *request, struct answer *answer)
 	chunks = calloc(capacity, sizeof(*chunks));
 	if (!chunks)
 		answer_fail(answer, "out of memory for %llu chunks", (unsigned long long)capacity);
-	else if (host_gate(slots, count, cpus, cpu_count, wanted, fastest, limit_ms, seed, chunks, capacity, &out))
+	else if (host_gate(slots, count, cpus, cpu_count, fastest, limit_ms, seed, chunks, capacity, &out))
 		answer_fail(answer, "%s", out.message);
 	else if (!isfinite(out.ns_per_tick))
 		answer_fail(answer, "the clock stood still during the round");

@@ -15,14 +15,15 @@ from rseqbench import arches, build, paths, wire
 from rseqbench.errors import TargetError
 from rseqbench.targets import workers
 from rseqbench.targets.lines import Lines
-from rseqbench.targets.session import Session
+from rseqbench.targets.runner import Session
 from tests.machines import libc_rseq, some_rseq, two_cpus
 from tests.runners import child, gone, serving, session
 
 CPU = min(os.sched_getaffinity(0))
 CHECK = {"threads": 4, "loops": 10**6, "wanted": 20}
 ENDLESS = {"kernel": "counter/shared_atomic", "threads": 2, "loops": 10**12, "wanted": 10**9, "stress": False}
-GATE = {"cpus": [CPU], "wanted": 2, "fastest": 0, "limit_ms": 1000, "seed": 1, "capacity": 50}
+GATE = {"cpus": [CPU], "fastest": 0, "limit_ms": 1000, "seed": 1, "capacity": 50}
+SLOT = {"kernels": ["counter/plain"], "threads": [1], "wanted": [1], "loops": [1000]}
 FAULTS = """// SPDX-License-Identifier: MIT
 #include <stdlib.h>
 #include <unistd.h>
@@ -157,7 +158,7 @@ def test_calibration_is_a_number_of_operations(ask):
 
 def test_a_gated_round_has_its_chunks_in_the_order_of_the_struct(ask):
     kernels = ["cpu_id/baseline", "counter/plain"]
-    found = ask("gate", kernels=kernels, threads=[1, 1], loops=[1000, 2000], **GATE)
+    found = ask("gate", kernels=kernels, threads=[1, 1], wanted=[2, 3], loops=[1000, 2000], **GATE)
     assert {len(chunk) for chunk in found["chunks"]} == {9}
     assert {slot for slot, *_ in found["chunks"]} <= {0, 1}
     assert all(before >= found["fastest"] <= after for _, _, before, after, *_ in found["chunks"])
@@ -230,8 +231,8 @@ def test_names_are_found_by_pattern(ask, tmp_path):
         ("hello", {"registration": ""}, "registration: empty"),
         ("quit", {"now": 1}, "no verb quit"),
         ("calibrate", {"kernel": "counter/plain", "threads": 1, "cpus": 0}, "chunk_ns: missing"),
-        ("gate", {"kernels": ["counter/plain"], "threads": [1, 1], "loops": 1, **GATE}, "differ in length"),
-        ("gate", {"kernels": ["counter/plain"], "threads": 1, "loops": 1, **GATE, "capacity": 10**7}, "capacity: an"),
+        ("gate", {**SLOT, "threads": [1, 1], **GATE}, "differ in length"),
+        ("gate", {**SLOT, **GATE, "capacity": 10**7}, "capacity: an"),
         ("read", {"path": "/\0"}, "path: empty, or a malformed % code"),
     ],
 )

@@ -32,12 +32,13 @@ PATHS = st.sampled_from(
     ["/", "/proc/self/stat", "/proc/*/stat", "/etc/[", "/*/*", "/[a-z]*/*s", "//", "/dev/null", "/\\"]
 )
 GATES = st.builds(
-    lambda kernels, threads, loops, capacity, cpus: (
-        f"gate kernels={kernels} threads={threads} loops={loops} wanted=1 fastest=0 limit_ms=20 seed=0"
+    lambda kernels, threads, wanted, loops, capacity, cpus: (
+        f"gate kernels={kernels} threads={threads} wanted={wanted} loops={loops} fastest=0 limit_ms=20 seed=0"
         f" capacity={capacity} cpus={cpus}"
     ),
     st.lists(st.sampled_from(["counter/plain", "cpu_id/baseline", "x"]), max_size=3).map(",".join),
     st.lists(st.sampled_from(["1", "2"]), max_size=3).map(",".join),
+    st.lists(st.sampled_from(["1", "9"]), max_size=3).map(",".join),
     st.lists(st.sampled_from(["1", "1000"]), max_size=3).map(",".join),
     st.sampled_from(["0", "1", "3", "1000000"]),
     NUMBERS,

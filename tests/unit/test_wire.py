@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import urllib.parse
 import zlib
 
@@ -11,10 +12,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rseqbench import wire
+from rseqbench import flags, paths, wire
 from rseqbench.errors import TargetError
 from rseqbench.targets.lines import Lines
-from rseqbench.targets.session import Session
+from rseqbench.targets.runner import Session
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -200,6 +201,17 @@ def test_kernels_are_described_as_a_worker_does():
     (kernel,) = wire.kernels([row])
     assert {name for name, value in kernel.items() if value is True} == {"needs_rseq", "shared", "sequence"}
     assert (kernel["name"], kernel["doc"], kernel["unavailable"]) == ("a/b", "d", "")
+
+
+def test_every_flag_has_the_bit_of_kernel_h():
+    header = (paths.kernels() / "include" / "kernel.h").read_text()
+    bits = {name.lower(): int(bit, 16) for name, bit in re.findall(r"#define ((?:NEEDS|IS)_\w+) (0x\w+)", header)}
+    unlike = {"needs_own_cpus": "own_cpus"}
+    bits = {unlike.get(name, name.removeprefix("is_")): bit for name, bit in bits.items() if name != "needs_libc_rseq"}
+    for name, bit in bits.items():
+        kernel = flags.described("a/b", "", "", bit)
+        assert [key for key, value in kernel.items() if value is True] == [name]
+        assert set(kernel) - {"name", "doc", "unavailable"} == set(bits)
 
 
 @pytest.mark.parametrize("listed", [None, 3, [3], [{}], [{"name": "a/b", "doc": "", "unavailable": "", "flags": "x"}]])
