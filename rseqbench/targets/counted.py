@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -64,6 +65,12 @@ def qemu_with_plugins(arch: Arch) -> str:
     return name
 
 
+def _bound() -> None:
+    """End with us, and leave no core: qemu writes one into the working folder when the program crashes."""
+    die_with_parent()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def _finished(command: Sequence[str], stdin: bytes, answer: int, timeout_s: float) -> tuple[int, bytes]:
     """Run a command to its good end and return its process id and what it printed."""
     process = subprocess.Popen(
@@ -73,7 +80,7 @@ def _finished(command: Sequence[str], stdin: bytes, answer: int, timeout_s: floa
         stderr=subprocess.PIPE,
         pass_fds=[answer],
         start_new_session=True,
-        preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
+        preexec_fn=_bound,  # noqa: PLW1509 - it calls two functions of the C library
     )
     with process:
         try:
