@@ -9,6 +9,7 @@ from rseqbench.targets import native
 from tests.machines import defaults
 from tests.machines import native as on_this_machine
 
+
 def test_foreign_code_is_refused():
     foreign = next(arch for arch in arches.known().values() if not arch.is_host)
     with pytest.raises(UsageError, match=f"{foreign.name} code cannot run natively on"):
