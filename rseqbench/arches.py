@@ -39,7 +39,7 @@ class Arch:
 
     name: what the user types; machines: what uname -m says; triplets: how a compiler's target begins;
     compilers: tried in order; package: Debian's packages with a compiler and headers for it;
-    qemu: how it is emulated, None where nobody has said.
+    qemu: how it is emulated, None where nobody has said; compat: the machines of a wider architecture that may run it.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Arch:
     package: str
     cpu: str
     qemu: Qemu | None = None
+    compat: tuple[str, ...] = ()
 
     @property
     def is_host(self) -> bool:

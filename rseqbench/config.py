@@ -41,6 +41,7 @@ class RunOptions:
     threads: list[int] = field(metadata=_limits(1, 4096))
     cpus: str
     registration: str = field(metadata={"choices": ("auto", "glibc", "self")})
+    linux: str
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ X86 = frozenset({"x86_64", "i386", "i486", "i586", "i686"})
 _CPUS = "sys/devices/system/cpu"
 NO_TURBO = f"{_CPUS}/intel_pstate/no_turbo"
 BOOST = f"{_CPUS}/cpufreq/boost"
+_CLOCKS = "sys/devices/system/clocksource/clocksource0"
 _DEVICE_TREE = "proc/device-tree"
 _SMBIOS = "sys/class/dmi/id"
 
@@ -143,7 +144,7 @@ def virtual(root: Path = ROOT, machine: str | None = None) -> str | None:
 
 
 def _hypervisor(root: Path) -> str | None:
-    clocks = (read(root, "sys/devices/system/clocksource/clocksource0/available_clocksource") or "").split()
+    clocks = (read(root, f"{_CLOCKS}/available_clocksource") or "").split()
     hints = [
         read(root, f"{_DEVICE_TREE}/hypervisor/compatible"),
         read(root, "sys/hypervisor/type"),
@@ -216,7 +217,7 @@ def vdso_getcpu(root: Path = ROOT, machine: str | None = None) -> str | None:
 
 def clocksource(root: Path = ROOT) -> str | None:
     """Return the clock that Linux keeps time by."""
-    return read(root, "sys/devices/system/clocksource/clocksource0/current_clocksource") or None
+    return read(root, f"{_CLOCKS}/current_clocksource") or None
 
 
 def package(name: str) -> str | None:
@@ -227,28 +228,66 @@ def package(name: str) -> str | None:
         return None
 
 
-def collect(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]:
+# All files that the facts of a machine are read from, relative to its root: patterns, with {release} for uname -r.
+# Another machine's are copied here by these, and then read as our own are.
+SOURCES = (
+    "proc/cpuinfo",
+    "proc/loadavg",
+    "proc/sys/kernel/osrelease",
+    "proc/config.gz",
+    "boot/config-{release}",
+    f"{_DEVICE_TREE}/model",
+    f"{_DEVICE_TREE}/compatible",
+    f"{_DEVICE_TREE}/hypervisor/compatible",
+    f"{_SMBIOS}/sys_vendor",
+    f"{_SMBIOS}/product_name",
+    "sys/hypervisor/type",
+    f"{_CPUS}/online",
+    f"{_CPUS}/isolated",
+    f"{_CPUS}/nohz_full",
+    f"{_CPUS}/smt/active",
+    f"{_CPUS}/cpu*/cpufreq/scaling_governor",
+    NO_TURBO,
+    BOOST,
+    f"{_CLOCKS}/available_clocksource",
+    f"{_CLOCKS}/current_clocksource",
+)
+
+
+def of_machine(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]:
     """Return the facts of the machine under `root`, of architecture `machine` (as in `uname -m`; None: this one).
 
     Facts that cannot be read are left out. No fact names the machine or its owner.
     """
-    readers: dict[str, Callable[[], Fact | None]] = {
-        "cpu": lambda: cpu(root),
-        "cpus": lambda: cpus(root),
-        "linux": lambda: linux(root),
-        "config_rseq": lambda: config_rseq(root),
-        "libc": libc,
-        "virtual": lambda: virtual(root, machine),
-        "governor": lambda: governor(root),
-        "smt": lambda: smt(root),
-        "turbo": lambda: turbo(root),
-        "load_1min": lambda: load_1min(root),
-        "isolated_cpus": lambda: isolated_cpus(root),
-        "vdso_getcpu": lambda: vdso_getcpu(root, machine),
-        "clocksource": lambda: clocksource(root),
-        "page_size": lambda: os.sysconf("SC_PAGE_SIZE"),
-        "python": platform.python_version,
-        "pyperf": lambda: package("pyperf"),
-    }
+    return _known(
+        {
+            "cpu": lambda: cpu(root),
+            "cpus": lambda: cpus(root),
+            "linux": lambda: linux(root),
+            "config_rseq": lambda: config_rseq(root),
+            "virtual": lambda: virtual(root, machine),
+            "governor": lambda: governor(root),
+            "smt": lambda: smt(root),
+            "turbo": lambda: turbo(root),
+            "load_1min": lambda: load_1min(root),
+            "isolated_cpus": lambda: isolated_cpus(root),
+            "vdso_getcpu": lambda: vdso_getcpu(root, machine),
+            "clocksource": lambda: clocksource(root),
+        }
+    )
+
+
+def of_python() -> dict[str, Fact]:
+    """Return the facts of the Python that measures and stores."""
+    return _known({"python": platform.python_version, "pyperf": lambda: package("pyperf")})
+
+
+def collect(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]:
+    """Return all facts of this machine, or of one laid out under `root`: of_machine(), its C library, our Python."""
+    own = _known({"libc": libc, "page_size": lambda: os.sysconf("SC_PAGE_SIZE")})
+    return of_machine(root, machine) | own | of_python()
+
+
+def _known(readers: Mapping[str, Callable[[], Fact | None]]) -> dict[str, Fact]:
     found = {name: reader() for name, reader in readers.items()}
     return {name: value for name, value in found.items() if value is not None}

@@ -118,7 +118,19 @@ def check_label(label: str) -> str:
 
 
 # What must not change between the rounds of one run.
-_SAME = ("cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registration", "rseq_feature_size", "virtual")
+_SAME = (
+    "cpu",
+    "linux",
+    "libc",
+    "config_rseq",
+    "compiler",
+    "kernels",
+    "registration",
+    "rseq_feature_size",
+    "virtual",
+    "emulator",
+    "linux_package",
+)
 
 
 def changed_since(begun: Machine, now: Machine) -> str:
@@ -138,6 +150,7 @@ def resumed_options(header: Header) -> dict[str, Any]:
         "engine": header.plan.engine,
         "cpus": ",".join(map(str, header.plan.cpus)),
         "registration": str(machine.facts.get("registration", "auto")).replace("none", "auto"),
+        **({"linux": machine.facts["linux_image"]} if "linux_image" in machine.facts else {}),
     }
 
 

@@ -31,11 +31,12 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--rounds", type=click.IntRange(1, 10_000), help="Passes over all benchmarks, in place of the preset's.")
 @click.option("--values", type=click.IntRange(1, 10_000), help="Timed values per process, in place of the preset's.")
 @click.option("--arch", help="host, x86_64, arm32 or arm64.")
-@click.option("--target", help="Where to run; native is this machine.")
-@click.option("--engine", help="How a value is taken: gated, pyperf, or both, as two runs.")
+@click.option("--target", help="native, ssh:[USER@]HOST[:PORT], qemu-system, qemu-user or runner; auto chooses.")
+@click.option("--engine", help="How a value is taken: gated, pyperf, counted; both, as two runs; auto chooses.")
 @click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something.")
 @click.option("--cpus", metavar="LIST", help="CPUs to pin to, such as 2 or 0,2-3; auto chooses.")
 @click.option("--registration", type=click.Choice(["auto", "glibc", "self"]), help="Who registers rseq.")
+@click.option("--linux", metavar="PATH", help="What qemu-system boots, in place of Debian's own.")
 @click.option("--config", "configuration", metavar="NAME", help="A configuration of bench.toml.")
 @click.option("--label", help="The run's name in the results folder.")
 @click.option("--force", is_flag=True, help="Replace a run of that label.")
@@ -61,15 +62,17 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         _resume(label, chosen, config, store)
         return
     options = _options(config, chosen)
+    arch = arches.named(options.arch)
+    options = dataclasses.replace(options, target=targets.resolved(arch, options.target))
     label = chosen["label"] if "label" in chosen else _free_label(store, options)
-    each = engines.chosen(options.engine)
+    each = engines.chosen(options.engine, targets.kind(options.target).emulated)
     labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
     for name in labels.values():
         store.ensure_free(name, given["force"])
     failed: list[str] = []
     for engine in each:
         own = dataclasses.replace(options, engine=engine)
-        with targets.create(arches.named(own.arch), own) as target:
+        with targets.create(arch, own) as target:
             unfinished = _begin(target, config, own, chosen, labels[engine], store)
             failed += _measure(target, unfinished, config, store)
     if len(each) > 1:

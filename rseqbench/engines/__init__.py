@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import importlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pyperf
 
 from rseqbench.config import unknown
+from rseqbench.errors import UsageError
 from rseqbench.model import Case, Plan
 from rseqbench.targets import Target
 
@@ -35,30 +37,46 @@ class Engine(Protocol):
         """Return how many seconds rounds should begin apart at least."""
 
 
-def _pyperf() -> Engine:
-    from rseqbench.engines.plain import Plain  # noqa: PLC0415 - an engine is loaded when it is used
+@dataclass(frozen=True)
+class Kind:
+    """A kind of engine: the module and class that make one, and whether it counts instructions of emulated machines."""
 
-    return Plain()
-
-
-def _gated() -> Engine:
-    from rseqbench.engines.gated import Gated  # noqa: PLC0415 - as above
-
-    return Gated()
+    module: str
+    name: str
+    emulated: bool = False
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"gated": _gated, "pyperf": _pyperf}
+ENGINES = {
+    "gated": Kind("gated", "Gated"),
+    "pyperf": Kind("plain", "Plain"),
+    "counted": Kind("counted", "Counted", True),
+}
 
 
-def chosen(name: str) -> list[str]:
-    """Return the names of the engines to measure with: "both" is all of them. Raises UsageError for an unknown one."""
-    if name != "both" and name not in ENGINES:
-        raise unknown("engine", name, [*ENGINES, "both"])
-    return list(ENGINES) if name == "both" else [name]
+def chosen(name: str, emulated: bool) -> list[str]:
+    """Return the names of the engines to measure with on a target whose time is `emulated` or not.
+
+    "auto" is the best one there, "both" is all of them. Raises UsageError for an unknown one, and for one that cannot
+    tell anything there: emulated time is no time, and where time is real nothing counts instructions.
+    """
+    possible = [engine for engine, kind in ENGINES.items() if kind.emulated == emulated]
+    if name == "auto":
+        return possible[:1]
+    if name == "both":
+        return possible
+    if name not in ENGINES:
+        raise unknown("engine", name, [*ENGINES, "auto", "both"])
+    if name not in possible:
+        why = "time is emulated there, which is no time" if emulated else "time is real there, so nothing counts"
+        raise UsageError(f"engine {name} cannot measure on this target: {why}", f"--engine {possible[0]}")
+    return [name]
 
 
 def create(name: str) -> Engine:
     """Return a new engine. Raises UsageError when there is none of that name."""
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
-    return ENGINES[name]()
+    kind = ENGINES[name]
+    module = importlib.import_module(f"rseqbench.engines.{kind.module}")  # an engine is loaded when it is used
+    made: Engine = getattr(module, kind.name)()
+    return made

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+import importlib
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
 
 import pyperf
 
+from rseqbench import build
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions, unknown
 from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Registration, Slot
@@ -59,18 +65,57 @@ class Target(Protocol):
         """Count the instructions that each number of `loops` takes, `repeat` times, where time is emulated."""
 
 
-def _native(arch: Arch, options: RunOptions) -> Target:
-    from rseqbench.targets.native import Native  # noqa: PLC0415 - a target is loaded when it is used
+@dataclass(frozen=True)
+class Kind:
+    """A kind of target: the module and class that make one, and whether its time is emulated."""
 
-    return Native(arch, options)
+    module: str
+    name: str
+    emulated: bool = False
 
 
-KINDS: dict[str, Callable[[Arch, RunOptions], Target]] = {"native": _native}
+KINDS = {
+    "native": Kind("native", "Native"),
+    "runner": Kind("local", "Local"),
+    "ssh": Kind("ssh", "Ssh"),
+    "qemu-system": Kind("qemu_system", "QemuSystem", emulated=True),
+    "qemu-user": Kind("qemu_user", "QemuUser", emulated=True),
+}
+
+
+def resolved(arch: Arch, target: str) -> str:
+    """Return the target that "auto" means for an architecture: this machine where it runs its code, else emulation.
+
+    A 64-bit ARM may run arm32 through the static runner; whether this one does is tried.
+    """
+    if target != "auto":
+        return target
+    if arch.is_host:
+        return "native"
+    return "runner" if _runs_here(arch) else "qemu-system"
+
+
+def _runs_here(arch: Arch) -> bool:
+    if platform.machine() not in arch.compat:
+        return False
+    command = [str(build.runner(arch).path), "once", "rseqbench/1", "1", "hello"]
+    with contextlib.suppress(OSError):
+        return not subprocess.run(command, capture_output=True, check=False).returncode
+    return False
+
+
+def kind(target: str) -> Kind:
+    """Return the kind of a target. Raises UsageError when there is none of that name."""
+    name = target.partition(":")[0]
+    if name not in KINDS:
+        raise unknown("target", target, [*KINDS, "auto"])
+    return KINDS[name]
 
 
 def create(arch: Arch, options: RunOptions) -> Target:
-    """Return the target that the options name. Raises UsageError when there is no such kind."""
-    kind = options.target.partition(":")[0]
-    if kind not in KINDS:
-        raise unknown("target", options.target, KINDS)
-    return KINDS[kind](arch, options)
+    """Return the target that the options name, "auto" resolved. Raises UsageError when there is no such kind."""
+    options = replace(options, target=resolved(arch, options.target))
+    found = kind(options.target)
+    module = importlib.import_module(f"rseqbench.targets.{found.module}")  # a target is loaded when it is used
+    made: Target = getattr(module, found.name)(arch, options)
+    return made

@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from rseqbench import wire
+from rseqbench.errors import TargetError
 from rseqbench.targets.lines import Lines
 
 
 class Session:
-    """Requests to one runner over its lines, which stay their owner's."""
+    """Requests to one runner over its lines, which stay their owner's.
+
+    broken: an answer did not come, or was none, so that whatever comes next may still be that one: start another.
+    """
 
     def __init__(self, lines: Lines) -> None:
         """Take the lines to a runner that serves at their other end."""
         self._lines = lines
         self._number = 0
+        self.broken = False
 
     def ask(self, verb: str, timeout_s: float, **arguments: wire.Argument) -> Any:
         """Return the answer to a request, for which the runner has `timeout_s` seconds.
@@ -23,5 +28,15 @@ class Session:
         when what comes is no answer to this request.
         """
         self._number += 1
-        self._lines.send(wire.encode(self._number, verb, **arguments))
-        return wire.decode(self._lines.read_line(timeout_s), self._number)
+        line = wire.encode(self._number, verb, **arguments)
+        try:
+            self._lines.send(line)
+            answer = self._lines.read_line(timeout_s)
+        except TargetError:
+            self.broken = True
+            raise
+        try:
+            return wire.decode(answer, self._number)
+        except wire.WireError:
+            self.broken = True
+            raise

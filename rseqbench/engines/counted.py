@@ -1,0 +1,104 @@
+"""Instructions per operation on an emulated machine, where time is none: the slope between two numbers of operations.
+
+What surrounds the loop is the same for both numbers and cancels. Where a whole machine is emulated, its clock counts
+instructions, those of a timer tick too: a count beyond the least by more than the clock's steps had one in it, and is
+counted as interrupted, not averaged in. docs/method.md says what such a number is worth.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import pyperf
+
+from rseqbench.engines import Taken
+from rseqbench.errors import TargetError
+from rseqbench.model import Case, Counts, Plan
+from rseqbench.targets import Target
+
+BUDGET = 500_000  # instructions: a fifth of the time between two timer ticks, and long beside a step of the clock
+REPEAT = 5
+FEWEST = 2  # undisturbed counts of each number of operations
+_LEAST_LOOPS = 512  # a lap of what a kernel does now and then, such as switching to the next sub-buffer
+_TRIAL = (1000, 3000)
+
+
+class Counted:
+    """The engine `counted`."""
+
+    def __init__(self) -> None:
+        """Begin with nothing calibrated."""
+        self._loops: dict[Case, int] = {}
+
+    def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
+        """Do nothing: a case is calibrated when it is first met."""
+
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+        """Count one case after the other."""
+        for case in cases:
+            try:
+                if case not in self._loops:
+                    self._loops[case] = fitting(slope(target.count(case, plan, _TRIAL, REPEAT), _TRIAL))
+                loops = self._loops[case]
+                counts = target.count(case, plan, (loops, 2 * loops), REPEAT)
+                yield Taken(case, _bench(target, case, number, loops, counts))
+            except TargetError as error:
+                yield Taken(case, None, error.message)
+
+    def pause_s(self) -> float:
+        """Return 0: there is nobody to disturb a count."""
+        return 0.0
+
+
+def undisturbed(taken: Sequence[int], step: int) -> list[int]:
+    """Return the counts that are the least but for two steps of the clock. The others had a timer tick in them."""
+    return [count for count in taken if count <= min(taken) + 2 * step]
+
+
+def slopes(counts: Counts, loops: tuple[int, int]) -> list[float]:
+    """Return instructions per operation from the undisturbed counts of two numbers of operations, paired as they came.
+
+    Raises TargetError where too few are undisturbed, or where more operations did not take more instructions.
+    """
+    few, many = (undisturbed(taken, counts.step) for taken in counts.taken)
+    if min(len(few), len(many)) < FEWEST:
+        raise TargetError(f"interrupted: {len(few)} and {len(many)} of {len(counts.taken[0])} counts had no timer tick")
+    found = [(high - low) / (loops[1] - loops[0]) for low, high in zip(few, many, strict=False)]
+    if min(found) <= 0:
+        raise TargetError(f"{loops[1]} operations took no more instructions than {loops[0]}")
+    return found
+
+
+def slope(counts: Counts, loops: tuple[int, int]) -> float:
+    """Return the median of slopes(); same errors."""
+    return statistics.median(slopes(counts, loops))
+
+
+def fitting(cost: float) -> int:
+    """Return how many operations of `cost` instructions to count: a power of two, so that every run takes the same."""
+    loops = _LEAST_LOOPS
+    while loops * 2 * cost <= BUDGET:
+        loops *= 2
+    return loops
+
+
+def _bench(target: Target, case: Case, number: int, loops: int, counts: Counts) -> pyperf.Benchmark:
+    pair = (loops, 2 * loops)
+    values = slopes(counts, pair)
+    metadata: dict[str, str | int | float] = {
+        "name": case.id,
+        "unit": "integer",
+        "loops": loops,
+        "benchmark": case.benchmark,
+        "arch": target.arch,
+        "threads": case.threads,
+        "engine": "counted",
+        "round": number,
+        "registration": counts.registration,
+        "aborts": counts.aborts,
+        "interrupted": sum(len(taken) - len(undisturbed(taken, counts.step)) for taken in counts.taken),
+        "date": datetime.now().isoformat(timespec="seconds"),
+    }
+    return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])

@@ -1,0 +1,82 @@
+"""A foreign program under qemu-user: no rseq there, but the other methods run, and a foreign build is seen to work.
+
+What is counted are the instructions of the program itself; what Linux does in a system call is not among them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rseqbench import wire
+from rseqbench.arches import Arch
+from rseqbench.errors import TargetError
+from rseqbench.linux.image import emulated
+from rseqbench.model import Case, Counts, Fact, Plan
+from rseqbench.targets import counted
+from rseqbench.targets.served import Served
+
+_TIMEOUT_S = 300.0
+_STEP = 100  # instructions: by so many, writing an answer of other digits differs
+
+
+class QemuUser(Served):
+    """The target `qemu-user`."""
+
+    kind = "qemu-user"
+    timing = "emulated"
+
+    def _connect(self, program: Path, stack: contextlib.ExitStack) -> _Once:
+        """Return what starts a process for each request."""
+        counted.qemu_with_plugins(self._arch)
+        self._once = _Once(self._arch, program)
+        return self._once
+
+    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
+        """Count the instructions of whole processes that do each number of `loops` once."""
+        found: list[tuple[int, ...]] = []
+        aborts = 0
+        for number in loops:
+            runs = [self._whole(case, plan, number) for _ in range(repeat)]
+            found.append(tuple(instructions for _, instructions in runs))
+            aborts += sum(sum(answer["aborts"]) for answer, _ in runs)
+        return Counts(tuple(found), _STEP, aborts, case.registration.value)
+
+    def _whole(self, case: Case, plan: Plan, loops: int) -> tuple[Any, int]:
+        return self._once.counted(
+            "time",
+            _TIMEOUT_S,
+            kernel=case.benchmark,
+            threads=1,
+            cpus=[plan.cpus[0]],
+            loops=[loops],
+            registration=case.registration.value,
+        )
+
+    def _own_facts(self) -> Mapping[str, Fact]:
+        return {"emulator": f"{emulated(self._arch).user}, user mode: Linux's instructions are not counted"}
+
+
+class _Once:
+    """A runner that is started anew for each request."""
+
+    broken = False
+
+    def __init__(self, arch: Arch, program: Path) -> None:
+        self._arch = arch
+        self._program = program
+
+    def ask(self, verb: str, timeout_s: float, **arguments: wire.Argument) -> Any:
+        """Return the answer; see docs/protocol.md. Raises TargetError."""
+        return self.counted(verb, timeout_s, **arguments)[0]
+
+    def counted(self, verb: str, timeout_s: float, **arguments: wire.Argument) -> tuple[Any, int]:
+        """Return the answer, and the instructions that it took to be there."""
+        words = wire.encode(1, verb, **arguments).decode("ascii").split(" ")
+        done = counted.run(self._arch, self._program, ["once", *words], timeout_s=timeout_s)
+        line, newline, rest = done.stdout.partition(b"\n")
+        if not newline or rest:
+            raise TargetError(f"the runner answered with more or less than a line: {done.stdout[:80]!r}")
+        return wire.decode(line, 1), done.instructions
