@@ -8,8 +8,8 @@ measured speed-up:
   no difference resolved  the interval holds 1, or the gain is below the floor
   contradicted            the interval lies below 1
 A claim of equality is reproduced when the whole interval lies within the band around 1, contradicted when it lies
-wholly outside, and otherwise no difference is resolved. Emulated time, a printed time of another machine and a
-kernel that stands for a whole library are not comparable; what is not there was not measured, and why.
+wholly outside, and otherwise no difference is resolved. Instructions of an emulated machine, a printed time of another
+machine and a kernel that stands for a whole library are not comparable; what is not there was not measured, and why.
 """
 
 from __future__ import annotations
@@ -80,13 +80,17 @@ class Arithmetic:
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim, what its own table gives, what was measured, and the verdict."""
+    """A claim, what its own table gives, what was measured, and the verdict.
+
+    `unit` is that of the values behind `measured` and `today`, per operation; empty where there are none.
+    """
 
     claim: Claim
     arithmetic: Arithmetic | None
     measured: Estimate | None
     today: Estimate | None
     verdict: Verdict
+    unit: str = ""
 
 
 @cache
@@ -182,8 +186,9 @@ def _judge_one(
         return Judged(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, why))
     if claim.kind == "time":
         measured = rows[claim.arch, claim.slow, 1]
-        reason = f"another machine's time; here {measured.gross.value:.3g} {measured.unit}/op"
-        return Judged(claim, own, measured.gross, None, Verdict(VerdictWord.NOT_COMPARABLE, reason))
+        no_time = ", which is no time" if measured.unit != "ns" else ""
+        reason = f"another machine's time; here {measured.gross.value:.3g} {measured.unit}/op{no_time}"
+        return Judged(claim, own, measured.gross, None, Verdict(VerdictWord.NOT_COMPARABLE, reason), measured.unit)
     ratio = table.speedup(frame, label, *claim.pair, rules.confidence, claim.net)
     today = None
     if claim.today:
@@ -192,8 +197,8 @@ def _judge_one(
     if ratio is None:
         verdict = Verdict(VerdictWord.UNRESOLVED, "no round in which both exceed the baseline, so nothing to divide")
     else:
-        verdict = _ratio_verdict(claim, ratio, machine, rules)
-    return Judged(claim, own, ratio, today, verdict)
+        verdict = _ratio_verdict(claim, ratio, today, machine, rules)
+    return Judged(claim, own, ratio, today, verdict, rows[claim.pair[0]].unit)
 
 
 def _not_measured(claim: Claim, machine: Machine, rows: dict[Key, Row], reasons: dict[str, str]) -> str:
@@ -209,17 +214,36 @@ def _not_measured(claim: Claim, machine: Machine, rows: dict[Key, Row], reasons:
     return ""
 
 
-def _ratio_verdict(claim: Claim, ratio: Estimate, machine: Machine, rules: VerdictRules) -> Verdict:
+def _ratio_verdict(
+    claim: Claim, ratio: Estimate, today: Estimate | None, machine: Machine, rules: VerdictRules
+) -> Verdict:
+    bare = f"the kernel is the bare operation; the patch timed {claim.whole}"
     if machine.timing == "emulated":
-        return Verdict(VerdictWord.NOT_COMPARABLE, f"{_direction(ratio)}, {ratio.value:.3g}x in instructions, not time")
+        reason = _in_instructions(claim, ratio) + (f", and {bare}" if claim.whole else "")
+        return Verdict(VerdictWord.NOT_COMPARABLE, "; ".join(filter(None, [reason, _no_price(claim, today)])))
     if claim.whole:
-        reason = f"{_direction(ratio)}, but the kernel is the bare operation; the patch timed {claim.whole}"
+        reason = f"{_direction(ratio)}, but {bare}"
         return Verdict(VerdictWord.NOT_COMPARABLE, reason)
     verdict = equality(ratio, rules) if claim.kind == "equal" else speedup(claim.stated, ratio, rules)
     if claim.vdso and machine.facts.get("vdso_getcpu") == "rdpid":
         note = "the vDSO here runs RDPID, the patch's ran LSL"
         return dataclasses.replace(verdict, reason=f"{verdict.reason}; {note}")
     return verdict
+
+
+def _in_instructions(claim: Claim, ratio: Estimate) -> str:
+    """Say what a quotient of instructions is beside a claim in time. That two cost the same has no direction."""
+    direction = "" if claim.kind == "equal" else f"{_direction(ratio)}, "
+    net = " without the loop" if claim.net else ""
+    return f"{direction}{ratio.value:.3g}x in instructions{net}; time not comparable"
+
+
+def _no_price(claim: Claim, today: Estimate | None) -> str:
+    """Keep a reader from taking fewer instructions for less time, where what is in use today has fewer."""
+    if claim.today is None or today is None or today.value >= 1:
+        return ""
+    ways = [name.partition("/")[2] for name in claim.today]
+    return f"{ways[0]} takes fewer instructions than {ways[1]}, but instructions do not price an atomic"
 
 
 def _direction(ratio: Estimate) -> str:

@@ -19,11 +19,13 @@ EQUAL = "equal"
 UNRESOLVED = "no difference resolved"
 NOT_COMPARABLE = "not comparable"
 MISSING = "not measured"
+FEWER = "fewer instructions"
+MORE = "more instructions"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One benchmark in two runs. `ratio` is b/a: above 1 means that b takes longer.
+    """One benchmark in two runs. `ratio` is b/a: above 1 means that b takes longer, or more instructions.
 
     `p` is the Mann-Whitney probability of equality, adjusted by Holm for all rows that are compared.
     """
@@ -41,11 +43,15 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Speedup:
-    """The quotient of a pair inside each of two runs; None where a run lacks one of the pair."""
+    """The quotient of a pair inside each of two runs; None where a run lacks one of the pair.
+
+    `units` are those of the values behind the two: a quotient of instructions is none of times.
+    """
 
     pair: Pair
     a: Estimate | None
     b: Estimate | None
+    units: tuple[str, str]
 
 
 def compare(
@@ -61,6 +67,9 @@ def compare(
     `skips` are the cases that a run (named first) could not measure; their reasons are carried into the rows. On the
     same machine the clock may still tick at another rate than last time; a difference that the empty loop shares is
     the machine's, not the benchmark's, and none is claimed. Different machines may differ in everything.
+
+    Counts of instructions have no noise, so there is nothing to test: they are equal, or differ by as little as one
+    instruction, whatever the floor. Each run is one boot and so one sample, however many rounds it has.
     """
     rows = {label: _by_key(frame, label, rules.confidence) for label in (a, b)}
     reasons = {(label, skip.benchmark, skip.threads): skip.reason for label, skip in skips}
@@ -101,10 +110,24 @@ def _one(
         ratio = _against_constant(row_a.gross, row_b.gross)
         reason = f"{published[0]}: another machine, one printed value without spread"
         return replace(row, ratio=ratio, word=NOT_COMPARABLE, reason=reason)
+    if row_a.unit != "ns":
+        return _counts(row, row_a.gross, row_b.gross)
     ratio, p = stats.independent_ratio(
         table.series(frame, b, key).to_list(), table.series(frame, a, key).to_list(), rules.confidence
     )
     return replace(row, ratio=ratio, p=p, word=UNRESOLVED)
+
+
+def _counts(row: Comparison, a: Estimate, b: Estimate) -> Comparison:
+    """Compare counts of instructions, each with the range of its rounds."""
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        raise ValueError("a count without its range")
+    ratio = Estimate(b.value / a.value, b.low / a.high, b.high / a.low, min(a.n, b.n), 0.0)
+    if abs(b.value - a.value) <= stats.SAME_COUNT:
+        return replace(row, ratio=ratio, word=EQUAL, reason=f"to {stats.SAME_COUNT:g} of an instruction")
+    if a.low <= b.high and b.low <= a.high:
+        return replace(row, ratio=ratio, word=UNRESOLVED, reason="the counts of the rounds overlap")
+    return replace(row, ratio=ratio, word=MORE if b.value > a.value else FEWER)
 
 
 def _against_constant(a: Estimate, b: Estimate) -> Estimate:
@@ -164,11 +187,12 @@ def speedups(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[Pair], confide
         keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
         both = [table.speedup(frame, label, *keys, confidence, pair.net) for label in (a, b)]
         if any(estimate is not None for estimate in both):
-            found.append(Speedup(pair, both[0], both[1]))
+            units = table.unit(frame, a, pair.arch), table.unit(frame, b, pair.arch)
+            found.append(Speedup(pair, both[0], both[1], units))
     return found
 
 
 def worst_slowdown(rows: Sequence[Comparison]) -> Comparison | None:
-    """Return the row in which b is slower by most, differences only, or None when nothing is slower."""
-    slower = [row for row in rows if row.word == SLOWER and row.ratio is not None]
+    """Return the row in which b is slower, or takes more instructions, by most; differences only, None without any."""
+    slower = [row for row in rows if row.word in (SLOWER, MORE) and row.ratio is not None]
     return max(slower, key=lambda row: row.ratio.value if row.ratio else 0.0, default=None)

@@ -21,6 +21,7 @@ class Registration(StrEnum):
 
 BASELINE = "cpu_id/baseline"
 CONTROLS = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))  # the same code twice
+USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
 COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
 
 
@@ -177,7 +178,8 @@ class Counts:
 class Estimate:
     """A number with its interval: `n` rounds went in, `coverage` is what the interval promises.
 
-    Without enough rounds there is no interval: `low` and `high` are then None and `coverage` 0.
+    Without enough rounds there is no interval: `low` and `high` are then None and `coverage` 0. Of a count, which has
+    no noise, `low` and `high` are the least and the most that was seen; that promises nothing, so `coverage` is 0 too.
     """
 
     value: float
@@ -190,6 +192,11 @@ class Estimate:
     def has_interval(self) -> bool:
         """Whether enough rounds were there for an interval."""
         return self.low is not None and self.high is not None
+
+    @property
+    def is_range(self) -> bool:
+        """Whether `low` and `high` are all that was seen of a count, no interval."""
+        return self.has_interval and not self.coverage
 
     def inverse(self) -> Estimate:
         """Return the estimate of 1/x, for a ratio read the other way round."""

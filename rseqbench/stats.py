@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 
 
 FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anything
+SAME_COUNT = 0.1  # instructions per operation: thrice what a step of an emulated clock makes of a slope at worst
 _LOW = 0.1
 
 
@@ -59,16 +60,20 @@ def sign_rank(n: int, confidence: float) -> tuple[int, float] | None:
     return best
 
 
-def median(values: Sequence[float] | Floats, confidence: float = 0.95) -> Estimate:
+def median(values: Sequence[float] | Floats, confidence: float | None = 0.95) -> Estimate:
     """Estimate the median of `values` (one a round) with its order-statistic (sign) interval.
 
-    Raises ValueError on an empty input. With too few values the estimate has no interval.
+    Without `confidence` the values are counts of one emulated machine, and rounds in it are not independent: the
+    estimate then has their range, whose coverage is 0. Raises ValueError on an empty input. With too few values the
+    estimate has no interval.
     """
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     n = len(ordered)
     if n == 0:
         raise ValueError("no rounds, so no median")
     middle = float(np.median(ordered))
+    if confidence is None:
+        return Estimate(middle, float(ordered[0]), float(ordered[-1]), n, 0.0)
     rank = sign_rank(n, confidence)
     if rank is None:
         return Estimate(middle, None, None, n, 0.0)
@@ -76,9 +81,12 @@ def median(values: Sequence[float] | Floats, confidence: float = 0.95) -> Estima
     return Estimate(middle, float(ordered[k - 1]), float(ordered[n - k]), n, coverage)
 
 
-def paired_ratio(top: Sequence[float] | Floats, bottom: Sequence[float] | Floats, confidence: float = 0.95) -> Estimate:
+def paired_ratio(
+    top: Sequence[float] | Floats, bottom: Sequence[float] | Floats, confidence: float | None = 0.95
+) -> Estimate:
     """Estimate top/bottom from values of the same rounds: the median over rounds of the ratio inside a round.
 
+    `confidence` as for median().
     The two must be of equal length, in the same order of rounds. The median of an even number of ratios is taken on
     the logarithm, so that the ratio and its inverse are each other's reciprocal.
     """

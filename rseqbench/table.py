@@ -11,7 +11,7 @@ import pandas as pd
 
 from rseqbench import stats
 from rseqbench.errors import ResultsError
-from rseqbench.model import BASELINE, COUNTED, Estimate
+from rseqbench.model import BASELINE, COUNTED, USER_ONLY, Estimate
 from rseqbench.results import Run
 
 COLUMNS: dict[str, str] = {
@@ -22,12 +22,13 @@ COLUMNS: dict[str, str] = {
     "threads": "int64",
     "registration": "str",  # glibc, self, none: what the process really had
     "engine": "str",
-    "unit": "str",  # ns or instructions, per operation
+    "unit": "str",  # ns, instructions, or user instructions (without Linux's), per operation
     "round": "int64",
     "value": "float64",  # per operation, loop included, in `unit`
     "values": "int64",  # raw values behind it
     "loops": "int64",
     "aborts": "int64",  # rseq aborts while it was timed
+    "interrupted": "float64",  # counts left out, as a timer tick was in them; NaN where instructions are not counted
     "busy": "float64",  # the same as value with a neighbour on the core; NaN where that was not seen
     "instructions": "float64",  # per operation, in user mode; NaN where the CPU's counters cannot be read
     "cycles": "float64",
@@ -35,6 +36,7 @@ COLUMNS: dict[str, str] = {
 }
 
 _NS_PER_SECOND = 1e9
+_INSTRUCTIONS = {USER_ONLY: "user instructions"}
 Key = tuple[str, str, int]  # arch, benchmark, threads
 
 
@@ -73,10 +75,10 @@ def build(runs: Iterable[Run]) -> pd.DataFrame:
 
 
 def _records(run: Run) -> Iterable[dict[str, Any]]:
-    timing = {machine.arch: machine.timing for machine in run.header.machines}
+    machines = {machine.arch: machine for machine in run.header.machines}
     void = {(skip.benchmark, skip.threads) for skip in run.header.plan.skips}
     for benchmark in run.suite:
-        scale, unit = (_NS_PER_SECOND, "ns") if benchmark.get_unit() == "second" else (1.0, "instructions")
+        seconds = benchmark.get_unit() == "second"
         for raw in benchmark.get_runs():
             meta = raw.get_metadata()
             if not raw.values or (meta.get("benchmark"), meta.get("threads")) in void:
@@ -85,20 +87,22 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                 strange = [name for name in ("threads", "round", "aborts") if type(meta[name]) is not int]
                 if strange:
                     raise ValueError(f"{strange[0]} is {meta[strange[0]]!r}")
+                machine = machines[meta["arch"]]
                 yield {
                     "label": run.label,
-                    "arch": meta["arch"],
-                    "timing": timing[meta["arch"]],
+                    "arch": machine.arch,
+                    "timing": machine.timing,
                     "benchmark": meta["benchmark"],
                     "threads": meta["threads"],
                     "registration": meta["registration"],
                     "engine": meta["engine"],
-                    "unit": unit,
+                    "unit": "ns" if seconds else _INSTRUCTIONS.get(machine.target, "instructions"),
                     "round": meta["round"],
-                    "value": stats.round_value(raw.values, meta["engine"]) * scale,
+                    "value": stats.round_value(raw.values, meta["engine"]) * (_NS_PER_SECOND if seconds else 1.0),
                     "values": len(raw.values),
                     "loops": raw.get_loops(),
                     "aborts": meta["aborts"],
+                    "interrupted": meta.get("interrupted", math.nan),
                     "busy": meta.get("busy_ns", math.nan),
                     **{name: meta.get(name, math.nan) for name in COUNTED},
                 }
@@ -145,7 +149,18 @@ def speedup(
         top, bottom = top - joined[:, 2], bottom - joined[:, 2]
     if (top <= 0).any() or (bottom <= 0).any():
         return None
-    return stats.paired_ratio(top, bottom, confidence)
+    return stats.paired_ratio(top, bottom, _level(unit(frame, label, slow[0]), confidence))
+
+
+def unit(frame: pd.DataFrame, label: str, arch: str) -> str:
+    """Return the unit of the values that run `label` has for `arch`; an empty string where it has none."""
+    units = frame["unit"][(frame["label"] == label) & (frame["arch"] == arch)]
+    return str(units.iloc[0]) if len(units) else ""
+
+
+def _level(unit_name: str, confidence: float) -> float | None:
+    """Return the confidence of an interval, None for counts: of those there is a range, and rounds are no sample."""
+    return confidence if unit_name == "ns" else None
 
 
 def summarise(frame: pd.DataFrame, confidence: float) -> list[Row]:
@@ -164,8 +179,8 @@ def summarise(frame: pd.DataFrame, confidence: float) -> list[Row]:
                 engine=str(first["engine"]),
                 unit=str(first["unit"]),
                 timing=str(first["timing"]),
-                gross=stats.median(part["value"].to_list(), confidence),
-                net=_net(frame, label, key, confidence),
+                gross=stats.median(part["value"].to_list(), _level(str(first["unit"]), confidence)),
+                net=_net(frame, label, key, _level(str(first["unit"]), confidence)),
                 aborts=int(part["aborts"].sum()),
                 operations=int((part["loops"] * part["values"]).sum()),
                 counted=_counted(part),
@@ -179,7 +194,7 @@ def _counted(part: pd.DataFrame) -> tuple[float, ...]:
     return () if any(map(math.isnan, medians)) else tuple(medians)
 
 
-def _net(frame: pd.DataFrame, label: str, key: Key, confidence: float) -> Estimate | None:
+def _net(frame: pd.DataFrame, label: str, key: Key, confidence: float | None) -> Estimate | None:
     if key[1] == BASELINE:
         return None
     values, base = pair(frame, label, key, (key[0], BASELINE, 1))

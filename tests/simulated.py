@@ -97,6 +97,8 @@ class Simulation:
     preset: str = "default"
     loops: int = 1_000_000
     aborts: int = 3
+    target: str = "native"
+    interrupted: int = 0  # counts of an emulated round
 
 
 def store(where: Store, simulation: Simulation) -> Run:
@@ -128,7 +130,7 @@ def _header(simulation: Simulation, cases: Sequence[Case]) -> Header:
         command=f"rseqbench run --label {simulation.label}",
         plan=Plan(tuple(cases), tuple(simulation.skips), simulation.rounds, simulation.values, 1.0, simulation.seed,
                   "pyperf", simulation.preset, (1,)),
-        machines=(Machine(simulation.arch, "native", simulation.timing, simulation.facts),),
+        machines=(Machine(simulation.arch, simulation.target, simulation.timing, simulation.facts),),
         checks=tuple(checks),
         docs={name: f"what {name} does" for name in simulation.costs} if docs is None else docs,
         notes=simulation.notes,
@@ -165,6 +167,7 @@ def _benchmark(simulation: Simulation, case: Case, number: int, dice: random.Ran
         "round": number,
         "aborts": simulation.aborts if case.registration != Registration.NONE else 0,
         "loops": simulation.loops,
+        **({"interrupted": simulation.interrupted} if emulated else {}),
     }
     return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])
 

@@ -33,7 +33,7 @@ def _show(shown: Contents, style: str, verdicts: bool) -> None:
     from rseqbench.show import data, markdown, terminal
     from rseqbench.show.grids import claims
 
-    grids = claims.of_run(shown.judged, shown.run.label, shown.unit) if verdicts else claims.claims(shown.judged)
+    grids = claims.of_run(shown.judged, shown.run.label) if verdicts else claims.claims(shown.judged)
     records = data.verdicts(shown.judged) if verdicts else data.claims(shown.judged)
     if style == "table":
         terminal.claims(shown, terminal.console(), verdicts)

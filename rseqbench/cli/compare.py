@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--fail-above",
     type=click.FloatRange(min=0),
     metavar="PERCENT",
-    help="Exit with 1 when a benchmark is slower in B by more than this, and significantly so.",
+    help="Exit with 1 when a benchmark is slower in B, or takes more instructions, by more than this, and surely so.",
 )
 @click.pass_context
 def command(ctx: click.Context, a: str, b: str, style: str, fail_above: float | None) -> None:

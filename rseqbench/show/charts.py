@@ -50,16 +50,21 @@ def speedups(shown: Contents, name: str = "speedups") -> str:
     labels = [words.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
     figure, axes = _rows(labels, [one.verdict.word.value for one in drawn])
     for y, one in enumerate(drawn):
-        axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
+        if not shown.counts:  # instructions reproduce no time
+            axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
         axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=svg.TEXT, zorder=2)
         _point(axes, one.measured, y, "o", svg.FIRST)
         _point(axes, one.today, y + 0.32, "s", svg.SECOND, hollow=True)
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     values = [x for one in drawn for x in _span(one.measured) + _span(one.today)] + [j.claim.stated for j in drawn]
     _log(axes, [*values, 1.0])
-    axes.set_xlabel("times faster, or where equality is claimed times as long; 1 is no difference; logarithmic")
-    _legend(axes, [("o", True, "measured"), ("|", True, "claimed"), ("s", False, "what is in use today, measured")])
-    return _svg(figure, name, "Speed-ups measured against those claimed", "; ".join(map(_spoken, drawn)))
+    what = (
+        "times the instructions of rseq" if shown.counts else "times faster, or where equality is claimed times as long"
+    )
+    axes.set_xlabel(f"{what}; 1 is no difference; logarithmic")
+    measured, claimed = ("instructions", "claimed, in time") if shown.counts else ("measured", "claimed")
+    _legend(axes, [("o", True, measured), ("|", True, claimed), ("s", False, f"what is in use today, {measured}")])
+    return _svg(figure, name, "What was measured beside what was claimed", "; ".join(map(_spoken, drawn)))
 
 
 def _reproduced(one: Judged, shown: Contents) -> tuple[float, float]:
@@ -82,7 +87,9 @@ def reading_cpu(shown: Contents, name: str = "reading") -> str:
     drawn = sorted((one for one in drawn if one.arch == arch), key=lambda m: m.row.gross.value if m.row else math.inf)
     if not any(one.row for one in drawn):
         return ""
-    notes = [f"{words.estimate(one.row.gross).value} {shown.unit}" if one.row else "not measured" for one in drawn]
+    notes = [
+        f"{words.cost(one.row.gross).value} {words.short(one.row.unit)}" if one.row else "not measured" for one in drawn
+    ]
     figure, axes = _rows([one.method for one in drawn], notes)
     printed = _printed(shown, arch)
     values: list[float] = []
@@ -133,7 +140,7 @@ def rounds(shown: Contents, name: str = "rounds") -> str:
 
 
 def _median(one: Measured) -> str:
-    return f"{words.estimate(one.row.gross).value} {words.unit(one.row.unit)}" if one.row else ""
+    return f"{words.cost(one.row.gross).value} {words.short(one.row.unit)}" if one.row else ""
 
 
 def _deviations(shown: Contents, one: Measured) -> list[float]:
@@ -164,7 +171,7 @@ def _rows(labels: Sequence[str], notes: Sequence[str]) -> tuple[Figure, Axes]:
 def _point(axes: Axes, number: Estimate | None, y: float, marker: str, colour: str, hollow: bool = False) -> None:
     if number is None:
         return
-    if number.low is not None and number.high is not None:
+    if number.low is not None and number.high is not None and not (number.is_range and number.low * 1.01 > number.high):
         axes.hlines(y, number.low, number.high, color=colour, linewidth=1.6, zorder=3)
         axes.plot([number.low, number.high], [y, y], linestyle="", marker="|", markersize=5, color=colour, zorder=3)
     face = "none" if hollow else colour

@@ -10,7 +10,7 @@ from rseqbench import control, table
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
-from rseqbench.show import limits, sentences, tables, words
+from rseqbench.show import emulated, limits, sentences, tables, words
 from rseqbench.show.tables import Measured, PatchTable, Quotient
 
 
@@ -32,6 +32,11 @@ class Contents:
     summary: str
     limits: tuple[str, ...]
     sentences: tuple[str, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether the run's values are instructions of an emulated machine, no times."""
+        return any(one.row.unit != "ns" for one in self.measured if one.row)
 
     @property
     def unit(self) -> str:
@@ -57,13 +62,18 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         judged=judged,
         quotients=tables.quotients(run, frame, rules.confidence),
         summary=sentences.measured_where(run.header, sum(one.row is not None for one in measured)),
-        limits=(*_controls(run, frame, rules), *limits.limits(run.header, rules.confidence)),
+        limits=(*_controls(run, frame, rules), *_limits(run, frame, rules)),
         sentences=sentences.verdicts(judged, run.header.machines),
     )
 
 
+def _limits(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
+    return (*emulated.limits(run.header, frame), *limits.limits(run.header, rules.confidence))
+
+
 def _controls(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
     """Return what the control benchmarks say of the run: its false alarms first, then what placement does."""
-    arches = [machine.arch for machine in run.header.machines]
-    alarms = [text for arch in arches for text in control.false_alarms(frame, run.label, arch, rules)]
-    return (*alarms, *filter(None, (control.placement(frame, run.label, arch) for arch in arches)))
+    machines = run.header.machines
+    alarms = [text for m in machines for text in control.false_alarms(frame, run.label, m.arch, rules)]
+    timed = [machine.arch for machine in machines if machine.timing != "emulated"]  # a count has no place in memory
+    return (*alarms, *filter(None, (control.placement(frame, run.label, arch) for arch in timed)))

@@ -64,10 +64,17 @@ def _verdict(one: Judged) -> Record:
     return {
         **_estimate("measured", one.measured),
         **_estimate("today", one.today),
+        "measured_unit": _claim_unit(one),
         "rounds": one.measured.n if one.measured else 0,
         "verdict": one.verdict.word.value,
         "reason": one.verdict.reason,
     }
+
+
+def _claim_unit(one: Judged) -> str | None:
+    if one.measured is None:
+        return None
+    return words.unit(one.unit) if one.claim.kind == "time" else words.quotient_of(one.unit)
 
 
 def claims(judged: Iterable[Judged]) -> list[Record]:
@@ -139,8 +146,9 @@ def speedups(found: Compared) -> list[Record]:
 
 
 def _speedup(one: compare.Speedup) -> Record:
-    pair = {"arch": one.pair.arch, "slow": one.pair.slow, "fast": one.pair.fast, "a_unit": "x", "b_unit": "x"}
-    return {**pair, **_estimate("a_value", one.a), **_estimate("b_value", one.b)}
+    pair = {"arch": one.pair.arch, "slow": one.pair.slow, "fast": one.pair.fast}
+    units = {f"{side}_unit": words.quotient_of(unit) for side, unit in zip("ab", one.units, strict=True)}
+    return {**pair, **units, **_estimate("a_value", one.a), **_estimate("b_value", one.b)}
 
 
 def _estimate(name: str, number: Estimate | None) -> dict[str, float | None]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from rseqbench import disk
 from rseqbench.model import VerdictWord
-from rseqbench.show import charts, data, sentences, words
+from rseqbench.show import charts, data, reading, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason
 from rseqbench.show.grids import claims as of_claims
@@ -70,6 +70,7 @@ def _parts(shown: Contents) -> dict[str, object]:
     decided, absent, _ = of_claims.split(shown.judged)
     return {
         "header": header,
+        "counts": shown.counts,
         "published": all(machine.timing == "published" for machine in header.machines),
         "summary": shown.summary,
         "limits": shown.limits,
@@ -82,7 +83,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "arithmetic": of_claims.arithmetic(shown.judged),
         "wrong": [one for one in shown.judged if one.arithmetic and not one.arithmetic.agrees],
         "stated": of_claims.claims(shown.judged),
-        "times": of_claims.times(shown.judged, shown.unit),
+        "times": of_claims.times(shown.judged),
         "patch_tables": [of_run.patch_table(table) for table in shown.patch_tables],
         "figures": _figures(shown),
         "distributions": _distributions(shown),
@@ -99,36 +100,14 @@ def _parts(shown: Contents) -> dict[str, object]:
 
 
 def _figures(shown: Contents) -> list[Figure]:
-    return [
-        Figure(
-            "speedups",
-            "Speed-ups: measured, claimed, and over what is in use today",
-            "Right of the dashed line rseq is faster; the bar through a dot is its interval, and a claim counts as "
-            "reproduced where that bar touches the grey band around the claim's mark (equality: lies within it). "
-            "Hollow squares answer another question: how much faster rseq is than what one would write today.",
-            Markup(charts.speedups(shown, "speedups")),
-        ),
-        Figure(
-            "reading",
-            "Cost of reading the CPU number",
-            "Each step to the right multiplies the cost; what lies on the dashed line costs nothing beside the loop "
-            "that calls it. "
-            "Hollow diamonds are the values that the patch printed, of its own machine: compare their order, not "
-            "their size.",
-            Markup(charts.reading_cpu(shown, "reading")),
-        ),
-    ]
+    readings = reading.of_counts() if shown.counts else reading.of_times()
+    drawn = {"speedups": charts.speedups(shown, "speedups"), "reading": charts.reading_cpu(shown, "reading")}
+    return [Figure(name, *readings[name], Markup(svg)) for name, svg in drawn.items()]
 
 
 def _distributions(shown: Contents) -> Figure:
-    return Figure(
-        "rounds",
-        "Every round of every benchmark",
-        "A dot is one round, a fresh process; tight columns around 0 are a quiet machine, two clumps are two states of "
-        "it, and single dots far to the right are rounds that something else disturbed. "
-        "The interval in the tables is read off these dots alone, with no assumption about their shape.",
-        Markup(charts.rounds(shown, "rounds")),
-    )
+    caption, how = (reading.of_counts() if shown.counts else reading.of_times())["rounds"]
+    return Figure("rounds", caption, how, Markup(charts.rounds(shown, "rounds")))
 
 
 def _commands(shown: Contents) -> list[str]:

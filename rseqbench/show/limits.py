@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rseqbench import stats
-from rseqbench.model import Fact, Machine, Registration
+from rseqbench.model import Fact, Machine, Plan, Registration
 from rseqbench.results import Header
 from rseqbench.show.sentences import virtual
 
@@ -14,20 +14,20 @@ _BUSY_LOAD = 0.5
 
 
 def limits(header: Header, confidence: float) -> tuple[str, ...]:
-    """Return a sentence for each thing that limits what the run can say; missing facts limit nothing."""
+    """Return a sentence for each thing that limits what the run can say; missing facts limit nothing.
+
+    What an emulated machine's numbers are, emulated.py says.
+    """
     if all(machine.timing == "published" for machine in header.machines):
         return ()
-    found = [text for machine in header.machines for text in _machine(machine, header.plan.engine)]
-    return tuple(dict.fromkeys([*found, *_plan(header, confidence)]))
+    timed = [machine for machine in header.machines if machine.timing != "emulated"]
+    found = [text for machine in timed for text in _machine(machine, header.plan.engine)]
+    rounds = _rounds(header.plan, confidence) if timed else ()
+    return tuple(dict.fromkeys([*found, *_plan(header), *rounds, *_checks(header)]))
 
 
 def _machine(machine: Machine, engine: str) -> Iterable[str]:
     facts = machine.facts
-    if machine.timing == "emulated":
-        yield (
-            f"Emulated by {machine.target}: the unit is instructions per operation, which is no time. "
-            "Nothing here can be held against the patch's nanoseconds."
-        )
     if virtual(facts):
         yield (
             f"Measured in a virtual machine ({facts['virtual']}): neighbours on the same hardware are invisible here, "
@@ -36,7 +36,7 @@ def _machine(machine: Machine, engine: str) -> Iterable[str]:
     busy = _busy(facts)
     if busy:
         yield busy
-    if engine == "pyperf" and machine.timing != "emulated" and (busy or virtual(facts)):
+    if engine == "pyperf" and (busy or virtual(facts)):
         yield (
             "Engine pyperf keeps every value as it came: on a disturbed machine the intervals cover the disturbance "
             "that varies between rounds, not one that lasts."
@@ -65,12 +65,15 @@ def _on(value: Fact | None) -> bool:
     return value is not None and str(value).lower() in ("1", "true", "on", "yes", "enabled")
 
 
-def _plan(header: Header, confidence: float) -> Iterable[str]:
+def _plan(header: Header) -> Iterable[str]:
     plan = header.plan
     if not plan.cases:
         yield "Nothing was measured: every benchmark was skipped, for the reason that stands beside it."
     elif all(case.registration == Registration.NONE for case in plan.cases):
         yield "No process had a registered rseq area, so whatever needs one was not measured."
+
+
+def _rounds(plan: Plan, confidence: float) -> Iterable[str]:
     if plan.cases and stats.sign_rank(plan.rounds, confidence) is None:
         need = next(n for n in range(1, 10_000) if stats.sign_rank(n, confidence) is not None)
         yield (
@@ -79,6 +82,9 @@ def _plan(header: Header, confidence: float) -> Iterable[str]:
         )
     elif plan.preset == "quick":
         yield f"A quick run: {plan.rounds} rounds a benchmark, so the intervals are wider than they need to be."
+
+
+def _checks(header: Header) -> Iterable[str]:
     exercised = {check.benchmark for check in header.checks if check.exercised}
     unproved = sorted({check.benchmark for check in header.checks if check.passed} - exercised)
     if unproved:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from rseqbench.claims import Judged
-from rseqbench.compare import Comparison
+from rseqbench.compare import MORE, Comparison
 from rseqbench.model import Estimate, Fact, Machine, VerdictWord
 from rseqbench.results import Header
 from rseqbench.show import words
@@ -26,18 +26,18 @@ def measured_where(header: Header, benchmarks: int) -> str:
 
 def _machine(machine: Machine) -> str:
     facts = machine.facts
-    cpu = facts.get("cpu", "an unknown CPU")
-    parts = [f"{cpu} ({machine.arch})"]
-    if "cpus" in facts:
+    emulated = machine.timing == "emulated"
+    parts = [f"{facts.get('cpu', 'an unknown CPU')} ({machine.arch})"]
+    if emulated:  # the CPU that such a machine names is none
+        parts = [f"{machine.arch} emulated by {machine.target} ({facts.get('emulator', 'an unknown emulator')})"]
+    elif "cpus" in facts:
         parts.append(f"{facts['cpus']} CPUs")
     if "linux" in facts:
         parts.append(f"Linux {facts['linux']}")
     if "libc" in facts:
         parts.append(str(facts["libc"]))
-    if virtual(facts):
+    if virtual(facts) and not emulated:
         parts.append("in a virtual machine")
-    if machine.timing == "emulated":
-        parts.append(f"emulated by {machine.target}")
     return ", ".join(parts)
 
 
@@ -76,13 +76,14 @@ def _verdict(one: Judged, ratio: Estimate, emulated: bool) -> str:
     group = claim.slow.partition("/")[0]
     slow, fast = words.method(claim.slow), words.method(claim.fast)
     net = ", both net of the empty loop" if claim.net else ""
-    said = f"the patch said {claim.stated:g}" + (f" of {claim.whole}" if claim.whole else "")
-    value = words.estimate(ratio)
+    said = f"the patch said {claim.stated:g}" + (" in time" if emulated else "")
+    said += f" of {claim.whole}" if claim.whole else ""
+    value = words.ratio(ratio, "")
     if claim.kind == "equal":
         what = "as many instructions as" if emulated else "as long as"
         return f"{group}: {slow} takes {value} times {what} {fast}; the patch said that they cost the same"
     if emulated:
-        return f"{group}: {slow} takes {value} times the instructions of {fast}{net}; {said} in time"
+        return f"{group}: {slow} takes {value} times the instructions of {fast}{net}; {said}"
     if ratio.low is None or ratio.high is None:
         looks = f"{words.estimate(ratio).value} times faster than {slow}{net}"
         return f"{group}: {fast} looks {looks}, but {ratio.n} rounds give no interval; {said}"
@@ -94,10 +95,16 @@ def _verdict(one: Judged, ratio: Estimate, emulated: bool) -> str:
 
 
 def slower(row: Comparison, a: str, b: str, limit: float) -> str:
-    """Return the line that says by how much `row` is slower in `b`; empty where that is at most `limit` percent."""
+    """Return the line that says by how much `row` is slower in `b`, or takes more instructions.
+
+    It is empty where that is at most `limit` percent.
+    """
     ratio = row.ratio
     if ratio is None or ratio.value <= 1 + limit / 100:
         return ""
     interval = f" ({words.percent(ratio.low)} .. {words.percent(ratio.high)})" if ratio.low and ratio.high else ""
     case = words.with_threads(row.benchmark, row.threads)
+    if row.word == MORE:
+        more = f"{case} takes {words.percent(ratio.value)} more instructions"
+        return f"{more} in {b} than in {a}, more than {limit:g}%"
     return f"{case} is {words.percent(ratio.value)}{interval} slower in {b} than in {a}, more than {limit:g}%"

@@ -98,9 +98,13 @@ class Compared:
 
 @dataclass(frozen=True)
 class Quotient:
-    """A pair's quotient inside a run: on a core of its own, and beside a neighbour where one was there."""
+    """A pair's quotient inside a run: on a core of its own, and beside a neighbour where one was there.
+
+    `unit` is that of the values: a quotient of instructions is none of times.
+    """
 
     pair: Pair
+    unit: str
     alone: Estimate
     beside: Estimate | None
 
@@ -113,7 +117,7 @@ def quotients(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Quotien
         alone = table.speedup(frame, run.label, *keys, confidence, pair.net)
         if alone is not None:
             beside = table.speedup(frame, run.label, *keys, confidence, pair.net, "busy")
-            found.append(Quotient(pair, alone, beside))
+            found.append(Quotient(pair, table.unit(frame, run.label, pair.arch), alone, beside))
     return tuple(found)
 
 

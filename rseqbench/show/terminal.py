@@ -63,7 +63,7 @@ def run(shown: Contents, out: Console) -> None:
 def claims(shown: Contents, out: Console, verdicts: bool) -> None:
     """Print each number of the message with the arithmetic on it, or with `verdicts` what the run says of each."""
     judged = shown.judged
-    grids = of_claims.of_run(judged, shown.run.label, shown.unit) if verdicts else of_claims.claims(judged)
+    grids = of_claims.of_run(judged, shown.run.label) if verdicts else of_claims.claims(judged)
     for grid in grids:
         table(grid, out)
     if verdicts:
@@ -92,10 +92,7 @@ def table(grid: Grid, out: Console) -> None:
     drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
     for place, column in enumerate(grid.columns):
         side: Literal["right", "left"] = "right" if column.numeric else "left"
-        cells = (grid.rows if place == 0 else rows) if place in whole else []
-        least = max((len(str(row[place])) for row in cells), default=None)
-        kept = place in whole and column.numeric and 0 not in whole
-        drawn.add_column(Text(column.head), justify=side, min_width=least, overflow="fold", no_wrap=kept)
+        drawn.add_column(Text(column.head), justify=side, width=whole.get(place), overflow="fold")
     for row in rows:
         drawn.add_row(*map(_styled, row))
     if rows or not reasons:
@@ -106,31 +103,35 @@ def table(grid: Grid, out: Console) -> None:
     out.print()
 
 
-def _unbroken(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> tuple[set[int], int]:
-    """Choose the columns whose cells stay whole, and the gap behind each, so that the table fits `width` columns.
+def _unbroken(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> tuple[dict[int, int], int]:
+    """Choose the widths of the columns whose cells stay whole, and the gap behind each, for a table of `width` columns.
 
     Names and numbers stay whole if they fit, then numbers only, then nothing: what does not fit folds, and nothing is
-    ever cut off.
+    ever cut off. A width is given outright, as rich would shrink whatever has none.
     """
-    longest = []
+    longest, natural = [], []
     for place, column in enumerate(grid.columns):
-        cells = [str(row[place]) for row in rows if place < len(row)]
+        cells = [str(row[place]) for row in (rows if place else grid.rows) if place < len(row)]
         whole_cells = column.numeric or not place
         parts = cells if whole_cells else [word for cell in cells for word in cell.split()]
         head = column.head.split() if column.numeric else [column.head]
         longest.append(max(map(len, [*head, *parts])))
+        natural.append(max(map(len, [column.head, *cells])))
     numbers = {place for place, column in enumerate(grid.columns) if column.numeric}
     names = max((len(word) for row in rows for word in str(row[0]).split()), default=1)
     for whole, gap in (({0} | numbers, 1), ({0} | numbers, 0), (numbers, 1), (numbers, 0)):
         least = sum(longest) - (0 if 0 in whole else longest[0] - names)
-        if least + (gap + 1) * len(longest) <= width + 1:
-            return whole, gap
-    return set(), 0
+        gaps = (gap + 1) * len(longest)
+        if sum(natural) + gaps <= width + 1:
+            return dict(enumerate(natural)), gap
+        if least + gaps <= width + 1:
+            return {place: longest[place] for place in whole}, gap
+    return {}, 0
 
 
 def _print_reasons(rows: Sequence[tuple[Cell, ...]], first: int, out: Console) -> None:
     below = Table.grid(padding=(0, 2, 0, 0))
-    below.add_column(min_width=first, overflow="fold")
+    below.add_column(width=min(first, out.width // 2), overflow="fold")
     below.add_column(overflow="fold")
     for row in rows:
         below.add_row(Text(str(row[0])), Text(", ".join(str(cell) for cell in row[1:] if str(cell)), style="dim"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from rseqbench.claims import Claim, Pair
 from rseqbench.model import Estimate, VerdictWord
+from rseqbench.stats import SAME_COUNT
 
 ICONS = {
     VerdictWord.REPRODUCED: "✓",
@@ -22,6 +23,8 @@ NOTHING = "-"  # a cell without a value
 _MOST_DIGITS = 4  # significant digits of a value whose interval is narrower than anybody needs
 _FEWEST_DIGITS = 2
 _NO_INTERVAL_DIGITS = 3
+_SHORT = {"instructions": "insn", "user instructions": "user insn"}
+_COUNT_DECIMALS = 2  # a count is whole, unless an operation does something only now and then
 _MOST_DECIMALS = 4  # a tenth of a picosecond is below anything a round resolves, and so is a ratio's 0.01%
 
 
@@ -39,15 +42,28 @@ class Printed:
 
 
 def unit(name: str) -> str:
-    """Return the unit as it stands beside a value: "ns" -> "ns/op"."""
+    """Return the unit in full, as data has it: "ns" -> "ns/op"."""
     return f"{name}/op"
+
+
+def short(name: str) -> str:
+    """Return the unit as it stands in a table: "instructions" -> "insn/op"; emulated.py explains the word."""
+    return unit(_SHORT.get(name, name))
+
+
+def quotient_of(name: str) -> str:
+    """Return what a quotient of values in this unit is, as data has it: "x" of times, "x of instructions"."""
+    return "x" if name in ("ns", "") else f"x of {name}"
 
 
 def estimate(number: Estimate, suffix: str = "") -> Printed:
     """Print a value and its interval, as precisely as the interval's half width deserves: "0.62 (0.61 .. 0.63)".
 
-    `suffix` goes behind the value only. Where there are too few rounds for an interval, their number takes its place.
+    `suffix` goes behind the value only. Where there are too few rounds for an interval, their number takes its place. A
+    quotient of counts has a range, which is printed where it can be seen.
     """
+    if number.is_range:
+        return _ranged(number, min(_MOST_DECIMALS, max(0, _NO_INTERVAL_DIGITS - 1 - _exponent(number.value))), suffix)
     places = _decimals(number)
     value = _fixed(number.value, places) + suffix
     if number.low is None or number.high is None:
@@ -55,9 +71,22 @@ def estimate(number: Estimate, suffix: str = "") -> Printed:
     return Printed(value, f"{_fixed(number.low, places)} .. {_fixed(number.high, places)}")
 
 
-def ratio(number: Estimate) -> Printed:
+def count(number: Estimate, suffix: str = "") -> Printed:
+    """Print instructions per operation: "11", "37.29"; with the range of its rounds where that is not the clock's."""
+    value, whole = (_fixed(x, _COUNT_DECIMALS) for x in (number.value, round(number.value)))
+    if number.low is None or number.high is None or number.high - number.low <= SAME_COUNT:
+        return Printed((_fixed(number.value, 0) if value == whole else value) + suffix)
+    return _ranged(number, _COUNT_DECIMALS, suffix)
+
+
+def cost(number: Estimate, suffix: str = "") -> Printed:
+    """Print what an operation takes, as time or as instructions: estimate() or count()."""
+    return count(number, suffix) if number.is_range else estimate(number, suffix)
+
+
+def ratio(number: Estimate, suffix: str = "x") -> Printed:
     """Print a quotient: "8.5x (8.3 .. 8.7)"."""
-    return estimate(number, "x")
+    return estimate(number, suffix)
 
 
 def as_printed(value: float) -> Printed:
@@ -140,6 +169,11 @@ def _decimals(number: Estimate) -> int:
 def _exponent(value: float) -> int:
     """Return the decimal exponent of the first digit; a hair of tolerance, so that 0.63 - 0.61 counts as 0.02."""
     return math.floor(math.log10(abs(value) * (1 + 1e-9))) if value else 0
+
+
+def _ranged(number: Estimate, places: int, suffix: str) -> Printed:
+    value, *ends = (_fixed(x, places) for x in (number.value, number.low, number.high) if x is not None)
+    return Printed(value + suffix, "" if set(ends) <= {value} else " .. ".join(ends))
 
 
 def _fixed(value: float, places: int) -> str:

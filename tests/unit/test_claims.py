@@ -287,8 +287,14 @@ def test_emulated_time_is_never_a_verdict(patch):
     found = judged(patch, machine=Machine("x86_64", "qemu", "emulated", {}), unit="instructions")
     for name in ("counter-x86_64", "lsl-x86_64", "gs-x86_64", "liburcu-x86_64"):
         assert found[name].verdict.word == VerdictWord.NOT_COMPARABLE
-        assert "in instructions, not time" in found[name].verdict.reason
-    assert found["counter-x86_64"].verdict.reason.startswith("same direction, 7.65x")
+        assert "x in instructions; time not comparable" in found[name].verdict.reason
+    assert found["counter-x86_64"].verdict.reason == "same direction, 7.65x in instructions; time not comparable"
+    assert "direction" not in found["gs-x86_64"].verdict.reason
+    assert found["lttng-x86_64"].verdict.reason == (
+        "same direction, 1.2x in instructions; time not comparable, and the kernel is the bare operation; "
+        "the patch timed LTTng-UST's whole event, clock included"
+    )
+    assert found["cpu_id/lsl@x86_64"].verdict.reason.endswith("here 13 instructions/op, which is no time")
     words = {one.verdict.word for one in found.values()}
     assert words == {VerdictWord.NOT_COMPARABLE, VerdictWord.NOT_MEASURED}
 

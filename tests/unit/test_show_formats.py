@@ -136,7 +136,7 @@ def test_data_formats_hold_the_numbers_that_text_shows(laptop):
 
 
 def test_verdicts_agree_in_all_formats(laptop):
-    grids = of_claims.of_run(laptop.judged, "simulated", laptop.unit)
+    grids = of_claims.of_run(laptop.judged, "simulated")
     page = {caption: rows[1:] for caption, rows in Tables(html.page(laptop)).found}
     records = {record["claim"]: record for record in data.verdicts(laptop.judged)}
     read = {row[0]: row for row in from_markdown(markdown.document(grids)) if len(row) == 5}

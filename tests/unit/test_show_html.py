@@ -178,7 +178,7 @@ def test_missing_facts_are_said(nothing):
 def test_emulation_never_shows_its_numbers_as_time(emulated):
     text = html.page(emulated)
     measured = text[text.index('id="measured"') : text.index('id="checks"')]
-    assert "instructions/op with loop" in measured
+    assert "insn/op with loop" in measured
     assert not re.search(r"\bns/op", measured)
     drawn = charts.reading_cpu(emulated)
     assert "instructions/op" in drawn

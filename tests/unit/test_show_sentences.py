@@ -59,7 +59,7 @@ def test_emulation_speaks_of_instructions(tmp_path):
     assert "times the instructions of rseq" in emulated.sentences[0]
     assert all("faster" not in sentence for sentence in emulated.sentences)
     assert emulated.unit == "instructions/op"
-    assert emulated.limits[0].startswith("Emulated by native: the unit is instructions per operation")
+    assert emulated.limits[0].startswith("Emulated by native: insn/op means instructions per operation")
 
 
 def test_verdicts_are_counted_once_each(laptop):

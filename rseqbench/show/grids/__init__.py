@@ -72,4 +72,4 @@ class Marks:
 
 def time(row: Row) -> Printed:
     """Print what an operation costs, loop included; a value of the message as it stands there."""
-    return words.as_printed(row.gross.value) if row.timing == "published" else words.estimate(row.gross)
+    return words.as_printed(row.gross.value) if row.timing == "published" else words.cost(row.gross)

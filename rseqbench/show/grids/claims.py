@@ -40,44 +40,41 @@ def arithmetic(judged: Sequence[Judged]) -> Grid:
     return make("The message's own arithmetic", heads, "--n-n-", rows)
 
 
-def times(judged: Sequence[Judged], time_unit: str = "ns/op") -> Grid:
-    """Return the times in the message's tables beside the measured ones, in the run's `time_unit`."""
+def times(judged: Sequence[Judged]) -> Grid:
+    """Return the times in the message's tables beside the measured ones."""
     marks = Marks()
     rows = []
     for one in split(judged)[2]:
         note = marks.of(one.verdict.reason) if one.measured is None else ""
-        rows.append((one.claim.id, _stated(one), _measured_cell(one, time_unit), one.verdict.word, note))
+        rows.append((one.claim.id, _stated(one), _measured_cell(one), one.verdict.word, note))
     heads = ("claim", "claimed", "measured", "verdict", "why")
     return make("The times in the message's tables, of other machines", heads, "-nn--", rows, marks.notes())
 
 
-def of_run(judged: Sequence[Judged], label: str, time_unit: str = "ns/op") -> list[Grid]:
+def of_run(judged: Sequence[Judged], label: str) -> list[Grid]:
     """Return all that run `label` says: the written claims, what a user would replace today, the tables' times."""
     decided, absent, _ = split(judged)
     parts = [
-        verdicts(decided, f"What {label} says of the claims", time_unit),
+        verdicts(decided, f"What {label} says of the claims"),
         today(judged),
         verdicts(absent, f"Not measured in {label}"),
-        times(judged, time_unit),
+        times(judged),
     ]
     return [grid for grid in parts if grid.rows]
 
 
-def verdicts(judged: Sequence[Judged], caption: str, time_unit: str = "ns/op") -> Grid:
-    """Return claimed, measured and the verdict with its reason, a row a claim; `time_unit` is the run's."""
+def verdicts(judged: Sequence[Judged], caption: str) -> Grid:
+    """Return claimed, measured and the verdict with its reason, a row a claim."""
     heads = ("claim", "claimed", "measured", "verdict", "why")
-    rows = [
-        (one.claim.id, _stated(one), _measured_cell(one, time_unit), one.verdict.word, one.verdict.reason)
-        for one in judged
-    ]
+    rows = [(one.claim.id, _stated(one), _measured_cell(one), one.verdict.word, one.verdict.reason) for one in judged]
     return make(caption, heads, "-nn--", rows)
 
 
-def judgements(judged: Sequence[Judged], caption: str, time_unit: str = "ns/op") -> Grid:
+def judgements(judged: Sequence[Judged], caption: str) -> Grid:
     """Return the verdicts with what each claim compares and what a user would replace today: the wide form."""
     heads = ("claim", "verdict", "claimed", "measured", "today", "why")
     rows = [
-        (_named(one), one.verdict.word, _stated(one), _measured_cell(one, time_unit), _today(one), one.verdict.reason)
+        (_named(one), one.verdict.word, _stated(one), _measured_cell(one), _today(one), one.verdict.reason)
         for one in judged
     ]
     return make(caption, heads, "--nn--", rows)
@@ -98,10 +95,12 @@ def _today(one: Judged) -> Cell:
     return dataclasses.replace(words.ratio(one.today), after=f"over {words.method(one.claim.today[0])}")
 
 
-def _measured_cell(one: Judged, time_unit: str) -> Cell:
+def _measured_cell(one: Judged) -> Cell:
     if one.measured is None:
         return ""
-    return words.estimate(one.measured, f" {time_unit}") if one.claim.kind == "time" else words.ratio(one.measured)
+    return (
+        words.cost(one.measured, f" {words.short(one.unit)}") if one.claim.kind == "time" else words.ratio(one.measured)
+    )
 
 
 def today(judged: Sequence[Judged]) -> Grid:
@@ -111,7 +110,8 @@ def today(judged: Sequence[Judged]) -> Grid:
         if one.claim.today and one.today is not None:
             slow, fast = one.claim.today
             rows.append((one.claim.id, slow, fast, words.ratio(one.today)))
-    heads = ("claim", "in use today", "rseq way", "speedup")
+    times = all(one.unit in ("ns", "") for one in judged)
+    heads = ("claim", "in use today", "rseq way", "speedup" if times else "quotient of instructions")
     return make("What a user would replace today", heads, "---n", rows)
 
 

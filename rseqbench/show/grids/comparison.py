@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from rseqbench import compare
@@ -22,12 +22,20 @@ def comparison(found: Compared) -> list[Grid]:
 
 
 def _comparison(found: Compared, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
-    per = ", ".join(sorted({words.unit(one.unit) for row in rows for one in (row.a, row.b) if one}))
+    heads, per = _heads(found, [(r.a.unit if r.a else "", r.b.unit if r.b else "") for r in rows])
     marks = Marks()
     cells = [(*_comparison_row(row), f"{row.word} {marks.of(row.reason)}") for row in rows]
-    heads = ("benchmark", found.a, found.b, "second / first", "difference")
-    caption = f"{found.b} (second) against {found.a} (first) on {arch}, {per}"
-    return make(caption, heads, "-nnn-", cells, marks.notes())
+    caption = f"{found.b} (second) against {found.a} (first) on {arch}{per}"
+    return make(caption, ("benchmark", *heads, "second / first", "difference"), "-nnn-", cells, marks.notes())
+
+
+def _heads(found: Compared, units: Iterable[tuple[str, str]]) -> tuple[list[str], str]:
+    """Return the headings of the two runs, with their units where these differ, and else the unit for the caption."""
+    names = [", ".join(sorted({words.short(unit) for unit in side if unit})) for side in zip(*units, strict=True)]
+    distinct = set(filter(None, names))
+    if len(distinct) > 1:
+        return [f"{label} ({unit})" for label, unit in zip((found.a, found.b), names, strict=True)], ""
+    return [found.a, found.b], "".join(f", {unit}" for unit in distinct)
 
 
 def _comparison_row(row: compare.Comparison) -> tuple[Cell, ...]:
@@ -37,9 +45,13 @@ def _comparison_row(row: compare.Comparison) -> tuple[Cell, ...]:
 
 
 def speedups(found: Compared) -> Grid:
-    """Return the speed-ups inside each of two runs, beside each other."""
+    """Return the speed-ups inside each of two runs, beside each other; quotients of instructions are called that."""
     rows = []
     for one in found.speedups:
         quotients = (words.ratio(number) if number else words.NOTHING for number in (one.a, one.b))
         rows.append((words.quotient(one.pair), one.pair.arch, *quotients))
-    return make("Speed-ups inside each run", ("slow / fast", "machine", found.a, found.b), "--nn", rows)
+    units = [one.units for one in found.speedups] or [("", "")]
+    heads, per = _heads(found, units)
+    times = {unit for pair in units for unit in pair} <= {"ns", ""}
+    caption = "Speed-ups inside each run" if times else f"Quotients inside each run{per}"
+    return make(caption, ("slow / fast", "machine", *heads), "--nn", rows)

@@ -38,6 +38,13 @@ _FACTS = {
     "engine": "engine",
     "counters": "CPU counters",
 }
+_EMULATED = {
+    "emulator": "emulated by",
+    "linux_image": "Linux asked for",
+    "linux_package": "Linux, the package it is from",
+    "check_cpus": "CPUs online in the checks",
+}
+_HARDWARE = ("virtual", "governor", "smt", "turbo", "load_1min", "isolated_cpus")  # nothing to an emulated CPU
 _PRINTED_MACHINE = ("cpu", "machine", "libc")  # all that the message says of its machines
 
 
@@ -48,7 +55,7 @@ def measured(found: Sequence[Measured]) -> list[Grid]:
 
 
 def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
-    units = sorted({words.unit(one.row.unit) for one in found if one.row})
+    units = sorted({words.short(one.row.unit) for one in found if one.row})
     per = ", ".join(units) or "per op"
     title = message.group_title(group)
     counted = any(one.row and one.row.counted for one in found)
@@ -67,7 +74,7 @@ def _measured_row(one: Measured, counted: bool) -> tuple[Cell, ...]:
     published = row.timing == "published"
     net: Cell = "baseline" if row.benchmark == BASELINE else "no baseline"
     if row.net:
-        net = words.as_printed(row.net.value) if published else words.estimate(row.net)
+        net = words.as_printed(row.net.value) if published else words.cost(row.net)
     counts = [f"{count:.3g}" for count in row.counted] or [""] * len(COUNTED)
     shown = counts if counted else ()
     if published:
@@ -81,11 +88,28 @@ def patch_table(shown: PatchTable) -> Grid:
 
 
 def _pairs(shown: PatchTable) -> Grid:
-    rows = [_pair_row(line) for line in shown.pairs]
-    units = sorted({words.unit(one.unit) for line in shown.pairs for one in line.values if one})
-    per = ", ".join(units) or "per op"
+    units = sorted({words.short(one.unit) for line in shown.pairs for one in line.values if one})
+    notes = _printed_machines(shown)
+    if len(units) > 1:  # each row says its own
+        rows = [_with_unit(line) for line in shown.pairs]
+        columns = ("machine", "unit", "instead of", "takes", "rseq takes", "quotient")
+        return make(shown.section.title, columns, "---nnn", rows, [*notes, *_no_price(shown.pairs)])
+    per = "".join(units) or "per op"
     heads = ("machine", "instead of", f"{per}", f"rseq, {per}", "speedup")
-    return make(shown.section.title, heads, "--nnn", rows, _printed_machines(shown))
+    return make(shown.section.title, heads, "--nnn", [_pair_row(line) for line in shown.pairs], notes)
+
+
+def _with_unit(line: PairLine) -> tuple[Cell, ...]:
+    row = _pair_row(line)
+    slow, fast = line.values
+    unit = words.short(slow.unit) if slow and fast else ""
+    return row[0], unit, *row[1:]
+
+
+def _no_price(lines: Sequence[PairLine]) -> list[str]:
+    """Keep a reader from taking fewer instructions for less time, where an atomic comes out with fewer than rseq."""
+    fewer = [words.method(one.slow) for one in lines if one.speedup and one.speedup.value < 1]
+    return [f"{', '.join(fewer)}: fewer instructions, but these do not price an atomic."] if fewer else []
 
 
 def _printed_machines(shown: PatchTable) -> list[str]:
@@ -109,10 +133,14 @@ def _pair_row(line: PairLine) -> tuple[Cell, ...]:
 
 def _lines(shown: PatchTable) -> Grid:
     printed = [f"patch, {machine.arch}" for machine in shown.printed_on]
-    beside, units = [], [words.unit("ns")]
-    for place, machine in enumerate(shown.measured_on):
-        units += [words.unit(one.row.unit) for line in shown.lines if (one := line.measured[place]) and one.row]
-        beside += [f"this run, {machine.arch}" if len(shown.measured_on) > 1 else "this run", "net of the loop"]
+    beside: list[str] = []
+    units = [_units(shown, place) for place in range(len(shown.measured_on))]
+    mixed = any(unit not in (words.short("ns"), "") for unit in units)
+    if mixed:
+        printed = [f"{head}, {words.short('ns')}" for head in printed]
+    for machine, unit in zip(shown.measured_on, units, strict=True):
+        name = f"this run, {machine.arch}" if len(shown.measured_on) > 1 else "this run"
+        beside += [f"{name}, {unit}" if mixed and unit else name, "net of the loop"]
     rows: list[list[Cell]] = []
     for line in shown.lines:
         row: list[Cell] = [line.words, *(words.as_printed(one.gross.value) if one else "" for one in line.printed)]
@@ -120,21 +148,33 @@ def _lines(shown: PatchTable) -> Grid:
             row += _beside(one, last=one is line.measured[-1])
         rows.append(row)
     heads = ("way of reading", *printed, *beside)
-    caption = f"{shown.section.title}, {' and '.join(dict.fromkeys(units))}"
+    caption = shown.section.title if mixed else f"{shown.section.title}, {words.short('ns')}"
     return make(caption, heads, "-" + "n" * (len(heads) - 1), rows, _printed_machines(shown))
+
+
+def _units(shown: PatchTable, place: int) -> str:
+    found = {words.short(one.row.unit) for line in shown.lines if (one := line.measured[place]) and one.row}
+    return ", ".join(sorted(found))
 
 
 def _beside(one: Measured | None, last: bool) -> tuple[Cell, ...]:
     if one is None or one.row is None:
         why = f"not measured: {one.reason if one else 'not selected in this run'}"
         return (Reason(why),) if last else (why, "")
-    return time(one.row), words.estimate(one.row.net) if one.row.net else ""
+    return time(one.row), words.cost(one.row.net) if one.row.net else ""
 
 
 def quotients(found: Sequence[Quotient]) -> Grid:
     """Return the quotients of a run; what they are beside a neighbour only where one was there."""
+    unit = next((words.short(one.unit) for one in found), "")
+    time = unit == words.short("ns")
     busy = any(one.beside for one in found)
-    heads = ("slow / fast", "alone on the core", *(("beside a neighbour",) if busy else ()), "what it is")
+    heads = (
+        "slow / fast",
+        "alone on the core" if time else unit,
+        *(("beside a neighbour",) if busy else ()),
+        "what it is",
+    )
     rows = []
     for one in found:
         beside = words.ratio(one.beside) if one.beside else words.NOTHING
@@ -154,14 +194,17 @@ def checks(found: Sequence[Check]) -> Grid:
 
 def facts(machines: Sequence[Machine]) -> Grid:
     """Return what is known of each machine and build; what should be known and is not says so."""
-    wanted = [name for name in _FACTS if name != "machine"]
+    emulated = all(machine.timing == "emulated" for machine in machines)
+    wanted = [name for name in _FACTS if name != "machine" and not (emulated and name in _HARDWARE)]
+    if emulated:
+        wanted = [*_EMULATED, *wanted]
     if all(machine.timing == "published" for machine in machines):
         wanted = list(_PRINTED_MACHINE)
     found = dict.fromkeys([*wanted, *(name for machine in machines for name in machine.facts)])
     rows: list[tuple[Cell, ...]] = [
         ("target", *(machine.target for machine in machines)),
         ("time", *(machine.timing for machine in machines)),
-        *((_FACTS.get(name, name), *(_fact(machine, name) for machine in machines)) for name in found),
+        *(({**_FACTS, **_EMULATED}.get(name, name), *(_fact(machine, name) for machine in machines)) for name in found),
     ]
     heads = ("fact", *(machine.arch for machine in machines))
     return make("Machine and build", heads, "-" * len(heads), rows)
