@@ -162,12 +162,13 @@ class GatedRound:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many instructions an emulated machine took for a case: `taken[i]` are those of the i-th number of loops.
+    """How many instructions an emulated machine took for a case: each of `taken[i]` covers `operations[i]` operations.
 
     Each was repeated as often as asked. A count may be off by `step` instructions, the clock's smallest step, and
     holds whatever the emulated Linux did meanwhile.
     """
 
+    operations: tuple[int, ...]
     taken: tuple[tuple[int, ...], ...]
     step: int
     aborts: int

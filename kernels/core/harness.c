@@ -282,10 +282,11 @@ int host_time(unsigned int number, unsigned int threads, uint64_t loops, const i
 		end = team.workers[i].end > end ? team.workers[i].end : end;
 	}
 	out->ns = end - begin;
+	out->operations = threads * setup.loops;
 	counted = team_counts(&team, &out->aborts, &retries);
 	if (!failed && retries)
 		failed = "an operation had to be repeated, so this is not the time of the operation";
-	failed = conclude(kernel, threads * setup.loops, false, failed ? failed : counted);
+	failed = conclude(kernel, out->operations, false, failed ? failed : counted);
 	free(team.workers);
 	return failed ? fail(out->message, "%s", failed) : 0;
 }

@@ -37,6 +37,7 @@ struct host_check {
 struct host_time {
 	uint64_t ns; /* from the first thread's start to the last one's end */
 	uint64_t aborts;
+	uint64_t operations; /* of all threads, those of the warm-up included, which are not in ns */
 	char message[256];
 };
 

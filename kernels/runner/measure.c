@@ -86,7 +86,7 @@ static void put_numbers(struct answer *answer, const char *key, const uint64_t *
 /* The list of loops is gone through `repeat` times, so that neighbouring values share what happens meanwhile. */
 void verb_time(struct request *request, struct answer *answer)
 {
-	static uint64_t loops[MAX_LIST], ns[MAX_RUNS], aborts[MAX_RUNS];
+	static uint64_t loops[MAX_LIST], ns[MAX_RUNS], aborts[MAX_RUNS], operations[MAX_RUNS];
 	unsigned int kernel = get_kernel(request), threads = get_threads(request);
 	unsigned int count = request_integers(request, "loops", 1, most_loops(threads), loops);
 	unsigned int repeat = request_has(request, "repeat") ? request_integer(request, "repeat", 1, MAX_RUNS) : 1;
@@ -108,11 +108,14 @@ void verb_time(struct request *request, struct answer *answer)
 		}
 		ns[i] = out.ns;
 		aborts[i] = out.aborts;
+		operations[i] = out.operations;
 	}
 	answer_put(answer, "{");
 	put_numbers(answer, "ns", ns, runs);
 	answer_put(answer, ",");
 	put_numbers(answer, "aborts", aborts, runs);
+	answer_put(answer, ",");
+	put_numbers(answer, "operations", operations, runs);
 	answer_put(answer, "}");
 }
 

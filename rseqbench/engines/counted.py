@@ -41,7 +41,7 @@ class Counted:
         for case in cases:
             try:
                 if case not in self._loops:
-                    self._loops[case] = fitting(slope(target.count(case, plan, _TRIAL, REPEAT), _TRIAL))
+                    self._loops[case] = fitting(slope(target.count(case, plan, _TRIAL, REPEAT)))
                 loops = self._loops[case]
                 counts = target.count(case, plan, (loops, 2 * loops), REPEAT)
                 yield Taken(case, _bench(target, case, number, loops, counts))
@@ -62,7 +62,7 @@ def undisturbed(taken: Sequence[int], step: int) -> list[int]:
     return max(groups, key=len)
 
 
-def slopes(counts: Counts, loops: tuple[int, int]) -> list[float]:
+def slopes(counts: Counts) -> list[float]:
     """Return instructions per operation from the undisturbed counts of two numbers of operations, paired as they came.
 
     Raises TargetError where too few are undisturbed, or where more operations did not take more instructions.
@@ -70,15 +70,16 @@ def slopes(counts: Counts, loops: tuple[int, int]) -> list[float]:
     few, many = (undisturbed(taken, counts.step) for taken in counts.taken)
     if min(len(few), len(many)) < FEWEST:
         raise TargetError(f"interrupted: {len(few)} and {len(many)} of {len(counts.taken[0])} counts agree")
-    found = [(high - low) / (loops[1] - loops[0]) for low, high in zip(few, many, strict=False)]
+    more = counts.operations[1] - counts.operations[0]
+    found = [(high - low) / more for low, high in zip(few, many, strict=False)]
     if min(found) <= 0:
-        raise TargetError(f"{loops[1]} operations took no more instructions than {loops[0]}")
+        raise TargetError(f"{more} more operations took no more instructions")
     return found
 
 
-def slope(counts: Counts, loops: tuple[int, int]) -> float:
+def slope(counts: Counts) -> float:
     """Return the median of slopes(); same errors."""
-    return statistics.median(slopes(counts, loops))
+    return statistics.median(slopes(counts))
 
 
 def fitting(cost: float) -> int:
@@ -90,8 +91,7 @@ def fitting(cost: float) -> int:
 
 
 def _bench(target: Target, case: Case, number: int, loops: int, counts: Counts) -> pyperf.Benchmark:
-    pair = (loops, 2 * loops)
-    values = slopes(counts, pair)
+    values = slopes(counts)
     metadata: dict[str, str | int | float] = {
         "name": case.id,
         "unit": "integer",

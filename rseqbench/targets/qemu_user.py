@@ -36,13 +36,13 @@ class QemuUser(Served):
 
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Count the instructions of whole processes that do each number of `loops` once."""
-        found: list[tuple[int, ...]] = []
-        aborts = 0
+        operations, taken, aborts = [], [], 0
         for number in loops:
             runs = [self._whole(case, plan, number) for _ in range(repeat)]
-            found.append(tuple(instructions for _, instructions in runs))
+            operations.append(runs[0][0]["operations"][0])  # whole processes: their warm-up is in the count
+            taken.append(tuple(instructions for _, instructions in runs))
             aborts += sum(sum(answer["aborts"]) for answer, _ in runs)
-        return Counts(tuple(found), _STEP, aborts, case.registration.value)
+        return Counts(tuple(operations), tuple(taken), _STEP, aborts, case.registration.value)
 
     def _whole(self, case: Case, plan: Plan, loops: int) -> tuple[Any, int]:
         return self._once.counted(

@@ -227,7 +227,7 @@ class Served(abc.ABC):
             raise TargetError(f"time is real on {self._options.target}, so nothing counts instructions")
         ns, aborts = self._time(case, plan, loops, repeat)
         taken = tuple(tuple(ns[i :: len(loops)]) for i in range(len(loops)))
-        return Counts(taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
+        return Counts(tuple(loops), taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
 
     def _ask(self, verb: str, timeout_s: float, **arguments: wire.Argument) -> Any:
         return self._runner.ask(verb, timeout_s, **arguments)
