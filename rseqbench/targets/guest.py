@@ -109,6 +109,13 @@ class Guest:
         silent = f"its console is empty, and it had {self._memory_mib} MiB of memory"
         return TargetError(f"the {self._arch.name} guest {what}: {said or silent}")
 
+    def ended(self, when: str = "") -> TargetError:
+        """Return the error for a stream that has ended, `when` in words: the guest powered off, or qemu failed."""
+        code = self._qemu.wait()
+        if code < 0:  # so nothing on the console is the reason
+            return TargetError(f"the {self._arch.name} guest stopped{when}: qemu was ended by {ending(code)}")
+        return self.failure(f"stopped, qemu with {ending(code)}" if code else f"stopped{when}")
+
     def _start(self, stack: contextlib.ExitStack) -> socket.socket:
         """Start qemu and return our end of the stream; `stack` gets what ends it all."""
         ours, theirs = socket.socketpair()
@@ -167,8 +174,7 @@ class Guest:
                 raise self.failure(f"said nothing within {self._boot_timeout_s:g} s")
             byte = self.socket.recv(1)
             if not byte:
-                code = self._qemu.wait()
-                raise self.failure("stopped before it spoke" if not code else f"stopped, qemu with {ending(code)}")
+                raise self.ended(" before it spoke")
             line += byte
         return line.rstrip(b"\r\n")
 

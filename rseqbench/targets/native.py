@@ -29,7 +29,7 @@ class Native:
         if not arch.is_host:
             raise UsageError(
                 f"{arch.name} code cannot run natively on {os.uname().machine}",
-                "native is the only target there is so far; run it on such a machine",
+                "--target auto emulates it, --target ssh:HOST runs it on such a machine",
             )
         self._arch = arch
         self._preload = ["pyperf"] if options.engine == "pyperf" else []

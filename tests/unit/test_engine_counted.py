@@ -1,0 +1,193 @@
+"""rseqbench/engines/counted.py: instructions per operation, from an imagined machine whose costs are known."""
+
+import pytest
+
+from rseqbench.engines import counted
+from rseqbench.engines.counted import BUDGET, REPEAT, Counted, fitting, slope, slopes, undisturbed
+from rseqbench.errors import TargetError
+from rseqbench.model import Case, Counts, Plan, Registration
+
+PAIR = (1000, 3000)
+ONE, OTHER = Case("counter/rseq", 1, Registration.GLIBC), Case("cpu_id/sched_getcpu_norseq", 1, Registration.NONE)
+PLAN = Plan((ONE, OTHER), (), 2, 7, 0.5, 1, "counted", "quick", (0,))
+TICK = 11_000  # instructions that Linux takes for one
+
+
+def counts(few, many, step=16):
+    return Counts((tuple(few), tuple(many)), step, 0, "glibc")
+
+
+# ---- the pure parts ----
+
+
+@pytest.mark.parametrize(
+    ("taken", "step", "left"),
+    [
+        ([100, 100, 100], 0, [100, 100, 100]),
+        ([100, 101, 100], 0, [100, 100]),
+        ([116, 100, 132, 133], 16, [116, 100, 132]),
+        ([1100, 100, 5100], 16, [100]),
+    ],
+)
+def test_a_count_beyond_the_least_by_more_than_two_steps_had_a_tick_in_it(taken, step, left):
+    assert undisturbed(taken, step) == left
+
+
+def test_a_slope_is_free_of_what_surrounds_the_loop():
+    for around in (0, 77, 1_000_000):
+        assert slopes(counts([around + 12_000] * 3, [around + 36_000] * 3), PAIR) == [12.0] * 3
+
+
+def test_counts_are_paired_as_they_came_and_ticks_leave_no_trace():
+    clean = counts([12_000, 12_016, 12_000], [36_000, 36_000, 36_016])
+    assert slopes(clean, PAIR) == [12.0, (36_000 - 12_016) / 2000, (36_016 - 12_000) / 2000]
+    ticked = counts([12_000, 12_000 + TICK, 12_016, 12_000], [36_000 + TICK, 36_000, 36_000, 36_016])
+    assert slopes(ticked, PAIR) == slopes(clean, PAIR)
+
+
+def test_a_slope_is_the_median():
+    assert slope(counts([12_000, 12_000, 12_016], [36_000, 36_016, 36_016]), PAIR) == 12.0
+
+
+@pytest.mark.parametrize(("few", "many"), [([0, TICK, TICK], [24_000] * 3), ([0] * 3, [24_000, TICK * 9, TICK * 8])])
+def test_too_few_without_a_tick_are_no_number(few, many):
+    with pytest.raises(TargetError, match=r"^interrupted: \d and \d of 3 counts had no timer tick$"):
+        slopes(counts(few, many), PAIR)
+
+
+def test_two_without_a_tick_are_enough():
+    assert counted.FEWEST == 2
+    assert slopes(counts([0, TICK, 0], [24_000, 24_000, 99_999]), PAIR) == [12.0, 12.0]
+
+
+@pytest.mark.parametrize("many", [12_000, 11_999])
+def test_more_operations_that_take_no_more_are_an_error(many):
+    with pytest.raises(TargetError, match=r"^3000 operations took no more instructions than 1000$"):
+        slopes(counts([12_000] * 2, [many] * 2), PAIR)
+
+
+@pytest.mark.parametrize("cost", [0.5, 1, 2, 2.01, 12, 98, 244.1, 245, 450, 976, 977, 5000])
+def test_loops_are_a_power_of_two_that_fills_the_budget(cost):
+    loops = fitting(cost)
+    assert loops & (loops - 1) == 0
+    assert loops >= 512
+    assert loops == 512 or loops * cost <= BUDGET
+    assert loops * 2 * cost > BUDGET
+
+
+# ---- the engine ----
+
+
+class Scripted:
+    """A machine on which an operation takes `cost` instructions. `spoil` changes the n-th list of counts."""
+
+    arch = "arm32"
+
+    def __init__(self, cost, spoil=lambda number, taken: taken):
+        self._cost, self._spoil = cost, spoil
+        self.asked = []
+
+    def count(self, case, plan, loops, repeat):
+        if case.benchmark not in self._cost:
+            raise TargetError("the guest stopped")
+        self.asked.append((case, tuple(loops), repeat))
+        cost = self._cost[case.benchmark]
+        taken = [[round(1234 + cost * number)] * repeat for number in loops]
+        taken = self._spoil(len(self.asked), taken)
+        return Counts(tuple(map(tuple, taken)), 16, 3, case.registration.value)
+
+
+COSTS = {ONE.benchmark: 12, OTHER.benchmark: 116}
+
+
+def measured(target, engine=None, number=0, cases=(ONE, OTHER)):
+    engine = engine or Counted()
+    engine.prepare(target, PLAN, cases)
+    return list(engine.round(target, PLAN, number, cases))
+
+
+def test_every_case_has_its_instructions():
+    taken = measured(Scripted(COSTS))
+    assert [one.case for one in taken] == [ONE, OTHER]
+    for one, cost in zip(taken, COSTS.values(), strict=True):
+        (run,) = one.bench.get_runs()
+        assert run.values == (cost,) * REPEAT
+        assert one.failure == ""
+
+
+def test_a_case_is_calibrated_once_and_then_counted_with_the_same_loops():
+    target, engine = Scripted(COSTS), Counted()
+    for number in range(3):
+        measured(target, engine, number)
+    for case, cost in ((ONE, 12), (OTHER, 116)):
+        loops = fitting(cost)
+        asked = [(pair, repeat) for one, pair, repeat in target.asked if one == case]
+        assert asked == [((1000, 3000), REPEAT), *[((loops, 2 * loops), REPEAT)] * 3]
+
+
+def test_what_is_stored_says_how_it_was_counted():
+    loops = fitting(116)
+    bench = measured(Scripted(COSTS), number=4)[1].bench
+    assert bench.get_name() == OTHER.id
+    metadata = {k: v for k, v in bench.get_runs()[0].get_metadata().items() if k != "date"}
+    assert metadata == {
+        "name": OTHER.id,
+        "unit": "integer",
+        "loops": loops,
+        "benchmark": OTHER.benchmark,
+        "arch": "arm32",
+        "threads": 1,
+        "engine": "counted",
+        "round": 4,
+        "registration": "none",
+        "aborts": 3,
+        "interrupted": 0,
+    }
+
+
+def ticked(*at):
+    """Put a tick into counts of the second request: (which number of loops, which repetition)."""
+
+    def spoil(number, taken):
+        for loops, repetition in at if number == 2 else ():
+            taken[loops][repetition] += TICK
+        return taken
+
+    return spoil
+
+
+def test_a_tick_is_counted_as_interrupted_and_not_averaged_in():
+    (one,) = measured(Scripted(COSTS, ticked((0, 1), (1, 2), (1, 4))), cases=[ONE])
+    (run,) = one.bench.get_runs()
+    assert set(run.values) == {12}
+    assert len(run.values) == REPEAT - 2
+    assert run.get_metadata()["interrupted"] == 3
+
+
+def test_with_too_many_ticks_a_round_is_void_and_the_next_one_goes_on():
+    target, engine = Scripted(COSTS, ticked((0, 0), (0, 1), (0, 2), (0, 3))), Counted()
+    (void,) = measured(target, engine, cases=[ONE])
+    assert void.bench is None
+    assert void.failure == f"interrupted: 1 and {REPEAT} of {REPEAT} counts had no timer tick"
+    (good,) = measured(target, engine, 1, [ONE])
+    assert good.bench.get_runs()[0].values == (12,) * REPEAT
+
+
+def test_a_calibration_that_fails_is_made_again_in_the_next_round():
+    def spoil(number, taken):
+        return [[5] * REPEAT] * 2 if number == 1 else taken
+
+    target, engine = Scripted(COSTS, spoil), Counted()
+    (void,) = measured(target, engine, cases=[ONE])
+    assert void.failure == "3000 operations took no more instructions than 1000"
+    assert measured(target, engine, 1, [ONE])[0].bench is not None
+
+
+def test_what_a_target_cannot_count_does_not_keep_the_others_from_it():
+    taken = measured(Scripted({OTHER.benchmark: 116}))
+    assert (taken[0].bench, taken[0].failure) == (None, "the guest stopped")
+    assert taken[1].bench is not None
+
+
+def test_there_is_nothing_to_wait_for():
+    assert Counted().pause_s() == 0.0
