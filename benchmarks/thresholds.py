@@ -1,12 +1,13 @@
-"""The measurements behind the constants of the gated engine: chunk length, probe threshold, quantile.
+"""The measurements behind the constants of the gated engine: chunk length, probe threshold, quantile, chunks a round.
 
-Prints three tables and the environment. About a minute without load; run it under stress-ng for the other columns of
-docs/method.md.
+Prints a table for each chunk length, then how wide the intervals of 22 rounds are by the quantile and by how many
+chunks a round has, and the environment. About two minutes without load.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,6 +27,15 @@ KERNELS = (
     "cpu_id/getcpu_syscall",
     "control/atomic_a",
 )
+MODAL = (
+    "cpu_id/sched_getcpu_norseq",
+    "cpu_id/getcpu_vdso",
+    "ring_buffer/rseq",
+    "freelist/getcpu_cas",
+    "freelist/malloc",
+)
+CHUNKS = (12, 24, 48, WANTED_CHUNKS)
+DRAWS = 300  # of 22 rounds each, for the half-width that is usual
 ESTIMATORS: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,
@@ -45,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
-    options = config.load().options(None, {"benchmarks": list(KERNELS)})
+    options = config.load().options(None, {"benchmarks": [*KERNELS, *MODAL]})
     with targets.create(arches.host(), options) as target:
         preset = Preset(rounds=rounds, values=1, value_ms=1.0)
         made = plan.make(target.benchmarks(), options, preset, target.registration(), target.cpus(), 1)
@@ -53,10 +63,14 @@ def main() -> None:
             print(line)
         for chunk_us in (10, 20, 50, 200):
             _one(target, made, chunk_us, rounds)
+        _widths(*_take(target, made, (KERNELS[0], *MODAL), 50, rounds))
 
 
-def _one(target: targets.Target, made: Plan, chunk_us: int, rounds: int) -> None:
-    cases = [Case(name) for name in KERNELS]
+def _take(
+    target: targets.Target, made: Plan, names: Sequence[str], chunk_us: int, rounds: int
+) -> tuple[list[Sequence[Sequence[Chunk]]], int]:
+    """Return the chunks of each kernel in each round, and the fastest probe of all."""
+    cases = [Case(name) for name in names]
     slots = [Slot(case, target.calibrate(case, made, chunk_us * 1000), WANTED_CHUNKS) for case in cases]
     fastest, streams = 0, []
     for number in range(rounds):
@@ -65,6 +79,36 @@ def _one(target: targets.Target, made: Plan, chunk_us: int, rounds: int) -> None
         answer = target.gate(slots, made, wanted)
         fastest = min(fastest or answer.fastest, answer.fastest)
         streams.append(answer.chunks)
+    return streams, fastest
+
+
+def _widths(streams: Sequence[Sequence[Sequence[Chunk]]], fastest: int) -> None:
+    """Print the usual half-width of the interval of a kernel over counter/rseq, in percent, 22 rounds each."""
+    print("\nhalf-width in percent of the interval of 22 rounds, over counter/rseq, chunks of 50 us")
+    quiet = [[_values(chunks, fastest, True) for chunks in stream] for stream in streams]
+    rows = []
+    for count in CHUNKS:
+        for name, estimate in ESTIMATORS.items():
+            cells = [f"{_half_width(quiet, kernel, count, estimate):.2f}" for kernel in range(1, len(MODAL) + 1)]
+            rows.append([str(count), name, *cells])
+    print(common.table(["chunks", "estimator", *(name.partition("/")[2] for name in MODAL)], rows))
+
+
+def _half_width(
+    quiet: Sequence[Sequence[Sequence[float]]], kernel: int, count: int, estimate: Callable[[Sequence[float]], float]
+) -> float:
+    pairs = [(one[kernel][:count], one[0][:count]) for one in quiet if min(len(one[kernel]), len(one[0])) >= count // 2]
+    ratios = [estimate(top) / estimate(bottom) for top, bottom in pairs]
+    dice, found = random.Random(1), []
+    for _ in range(DRAWS):
+        drawn = stats.median(dice.choices(ratios, k=22))
+        assert drawn.low is not None and drawn.high is not None
+        found.append((drawn.high - drawn.low) / 2 / drawn.value)
+    return 100 * statistics.median(found)
+
+
+def _one(target: targets.Target, made: Plan, chunk_us: int, rounds: int) -> None:
+    streams, fastest = _take(target, made, KERNELS, chunk_us, rounds)
     every = [chunk for stream in streams for chunks in stream for chunk in chunks]
     quiet = [c for c in every if not c.disturbed and max(c.before, c.after) <= fastest * SLOWEST_PROBE]
     disturbed = sum(c.disturbed for c in every) / len(every)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rseqbench.errors import TargetError
+from rseqbench.lifetime import die_with_parent
 
 # The system's hooks clear or feed the system's own cache; the lists come first because apt merges what it reads.
 _SETTINGS = """\
@@ -87,6 +88,7 @@ class Apt:
                 errors="replace",
                 timeout=_LIMIT_S,
                 check=False,
+                preexec_fn=die_with_parent,
             )
         except FileNotFoundError as error:
             raise TargetError(f"no {command} here to fetch Debian's Linux with", WITHOUT_APT) from error

@@ -226,7 +226,7 @@ def test_a_malformed_bench_toml(refused, folder, command, text, words):
     ("text", "words"),
     [
         ('arch = "m68k"', ["unknown arch 'm68k'"]),
-        (f'arch = "{FOREIGN}"', ["cannot run natively"]),
+        (f'arch = "{FOREIGN}"\ntarget = "native"', ["cannot run natively"]),
         ('target = "mars"', ["unknown target 'mars'"]),
         ('engine = "steam"', ["unknown engine 'steam'"]),
         ('preset = "quik"', ["unknown preset 'quik'", "did you mean quick"]),

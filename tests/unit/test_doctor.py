@@ -10,9 +10,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from rseqbench import abi, doctor, facts
+from rseqbench import abi, doctor, facts, paths
 from rseqbench.cli.doctor import command
-from rseqbench.doctor import building, finding, noise, offered
+from rseqbench.doctor import building, emulated, finding, noise, offered
 from rseqbench.doctor.finding import Finding, Host
 
 CPUS = "sys/devices/system/cpu"
@@ -193,6 +193,7 @@ def test_damaged_kernels_are_one_finding(host, monkeypatch, tmp_path):
     assert found.status == "bad"
     assert "arch.toml: malformed" in found.value
     assert building.cross_compilers(host()) is None
+    assert [check(host()) for check in emulated.CHECKS] == [None] * len(emulated.CHECKS)
 
 
 def test_cross_compilers_are_only_missed(host, programs, user):
@@ -209,6 +210,77 @@ def test_a_board_needs_no_compiler_for_itself_or_for_x86(host, programs):
     programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", machine="arm-linux-gnueabihf"))
     found = building.cross_compilers(host(machine="aarch64"))
     assert found == Finding("cross compilers", "arm32: arm-linux-gnueabihf-gcc 12.2.0")
+
+
+QEMU = 'test "$1" = -h && echo "-plugin" || echo "qemu version 7.2.22 (Debian 1:7.2)"'
+
+
+@pytest.fixture
+def qemus(programs, tmp_path):
+    """Return a function that makes qemus of these names, which tell their version and have plugins."""
+
+    def make(*names, body=QEMU):
+        programs()
+        for name in names:
+            (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+            (tmp_path / "bin" / name).chmod(0o755)
+
+    return make
+
+
+def test_qemu_is_there(host, qemus):
+    qemus("qemu-system-arm", "qemu-system-aarch64", "qemu-system-x86_64", "qemu-arm", "qemu-aarch64")
+    system, user = emulated.system(host()), emulated.user(host())
+    assert (system.status, user.status) == ("ok", "ok")
+    assert {"arm32: 7.2.22", "arm64: 7.2.22", "x86_64: 7.2.22"} == set(system.value.split(", "))
+    assert {"arm32: 7.2.22", "arm64: 7.2.22"} == set(user.value.split(", "))
+
+
+def test_missing_qemus_are_only_missed(host, qemus, user):
+    qemus("qemu-system-arm")
+    found = emulated.system(host())
+    assert found.status == "warn"
+    assert {"arm32: 7.2.22", "arm64: none", "x86_64: none"} == set(found.value.split(", "))
+    assert found.advice == "sudo apt-get install -y qemu-system-arm qemu-system-x86"
+    assert emulated.user(host()).advice == "sudo apt-get install -y qemu-user"
+
+
+def test_a_qemu_that_cannot_count_is_told(host, qemus):
+    qemus("qemu-arm", "qemu-aarch64", body='test "$1" = -h || echo "qemu-arm version 10.0.2"')
+    found = emulated.user(host())
+    assert found.status == "warn"
+    assert "arm32: 10.0.2, without plugins" in found.value
+    assert "cannot count instructions" in found.advice
+
+
+def test_nobody_emulates_x86_on_a_board(host, qemus):
+    qemus("qemu-system-arm", "qemu-system-aarch64", "qemu-arm")
+    board = host(machine="aarch64")
+    assert emulated.system(board).status == "ok"
+    assert emulated.user(board) == Finding("qemu-user", "arm32: 7.2.22")
+    assert "x86_64" not in emulated.images(board).value
+
+
+def test_what_linux_guests_have(host, tmp_path, monkeypatch, programs):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = paths.cache() / "linux" / "arm32"
+    folder.mkdir(parents=True)
+    facts_of = {"package": "linux-image-6.1.0-9-toy 6.1.9-1", "release": "6.1.0-9-toy", "modules": []}
+    (folder / "facts.json").write_text(json.dumps(facts_of))
+    programs(apt_get="", apt_cache="", dpkg_deb="")
+    found = emulated.images(host())
+    assert found.status == "ok"
+    assert {"arm32: 6.1.0-9-toy 6.1.9-1", "arm64: not fetched yet"} <= set(found.value.split(", "))
+    (tmp_path / "bin" / "dpkg-deb").unlink()
+    assert emulated.images(host()).advice == "no dpkg-deb to fetch it with: give --linux PATH"
+
+
+def test_a_user_without_a_home_is_told_once(host, monkeypatch):
+    def no_home():
+        raise RuntimeError("no home")
+
+    monkeypatch.setattr(emulated.linux.image.paths, "cache", no_home)
+    assert emulated.images(host()) is None
 
 
 def test_missing_python_headers_keep_a_run_from_working(host, monkeypatch, tmp_path):

@@ -41,12 +41,12 @@ def test_a_round_of_pyperf_is_its_median(values, value):
     assert stats.round_value(values, "pyperf") == value
 
 
-def test_a_round_of_the_gated_engine_is_its_lower_quartile():
-    assert stats.round_value([8.0, 1.0, 7.0, 2.0, 6.0, 3.0, 5.0, 4.0], "gated") == 2.0
-    assert stats.round_value([*range(1, 13)], "gated") == 3.0
+def test_a_round_of_the_gated_engine_is_its_lowest_decile():
+    assert stats.round_value([*range(40, 0, -1)], "gated") == 4.0
+    assert stats.round_value([*range(1, 97)], "gated") == 10.0
 
 
-@pytest.mark.parametrize(("values", "engine"), [([], "pyperf"), ([], "gated"), ([1.0] * 7, "gated")])
+@pytest.mark.parametrize(("values", "engine"), [([], "pyperf"), ([], "gated"), ([1.0] * 39, "gated")])
 def test_a_round_of_too_few_values_has_none(values, engine):
     with pytest.raises(ValueError, match=f"{len(values)} values are too few for a round of engine {engine}"):
         stats.round_value(values, engine)
