@@ -2,8 +2,7 @@
 
 import pytest
 
-from rseqbench.engines import counted
-from rseqbench.engines.counted import BUDGET, REPEAT, Counted, fitting, slope, slopes, undisturbed
+from rseqbench.engines.counted import BUDGET, FEWEST, REPEAT, Counted, fitting, slope, slopes, undisturbed
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Counts, Plan, Registration
 
@@ -26,10 +25,12 @@ def counts(few, many, step=16):
         ([100, 100, 100], 0, [100, 100, 100]),
         ([100, 101, 100], 0, [100, 100]),
         ([116, 100, 132, 133], 16, [116, 100, 132]),
-        ([1100, 100, 5100], 16, [100]),
+        ([100, 1100, 116, 5100], 16, [100, 116]),
+        ([100, 7000, 7016, 12_000, 7000], 16, [7000, 7016, 7000]),
+        ([7000, 100, 116, 7016, 7000], 16, [7000, 7016, 7000]),
     ],
 )
-def test_a_count_beyond_the_least_by_more_than_two_steps_had_a_tick_in_it(taken, step, left):
+def test_what_most_counts_agree_on_is_undisturbed_be_others_larger_or_smaller(taken, step, left):
     assert undisturbed(taken, step) == left
 
 
@@ -49,21 +50,29 @@ def test_a_slope_is_the_median():
     assert slope(counts([12_000, 12_000, 12_016], [36_000, 36_016, 36_016]), PAIR) == 12.0
 
 
-@pytest.mark.parametrize(("few", "many"), [([0, TICK, TICK], [24_000] * 3), ([0] * 3, [24_000, TICK * 9, TICK * 8])])
-def test_too_few_without_a_tick_are_no_number(few, many):
-    with pytest.raises(TargetError, match=r"^interrupted: \d and \d of 3 counts had no timer tick$"):
+@pytest.mark.parametrize(
+    ("few", "many", "agree"),
+    [
+        ([0, TICK, 2 * TICK, 0], [24_000] * 4, "2 and 4"),
+        ([0] * 4, [24_000, TICK * 9, 24_000, TICK * 8], "4 and 2"),
+    ],
+)
+def test_too_few_that_agree_are_no_number(few, many, agree):
+    with pytest.raises(TargetError, match=f"^interrupted: {agree} of 4 counts agree$"):
         slopes(counts(few, many), PAIR)
 
 
-def test_two_without_a_tick_are_enough():
-    assert counted.FEWEST == 2
-    assert slopes(counts([0, TICK, 0], [24_000, 24_000, 99_999]), PAIR) == [12.0, 12.0]
+def test_as_many_as_are_asked_for_are_enough():
+    few, many = [0] * FEWEST + [TICK, 9 * TICK], [24_000] * FEWEST + [99_999, 77_777]
+    assert slopes(counts(few, many), PAIR) == [12.0] * FEWEST
+    with pytest.raises(TargetError):
+        slopes(counts(few[1:], many), PAIR)
 
 
 @pytest.mark.parametrize("many", [12_000, 11_999])
 def test_more_operations_that_take_no_more_are_an_error(many):
     with pytest.raises(TargetError, match=r"^3000 operations took no more instructions than 1000$"):
-        slopes(counts([12_000] * 2, [many] * 2), PAIR)
+        slopes(counts([12_000] * FEWEST, [many] * FEWEST), PAIR)
 
 
 @pytest.mark.parametrize("cost", [0.5, 1, 2, 2.01, 12, 98, 244.1, 245, 450, 976, 977, 5000])
@@ -146,18 +155,18 @@ def test_what_is_stored_says_how_it_was_counted():
 
 
 def ticked(*at):
-    """Put a tick into counts of the second request: (which number of loops, which repetition)."""
+    """Put ticks into counts of the second request: (which number of loops, which repetition, how many)."""
 
     def spoil(number, taken):
-        for loops, repetition in at if number == 2 else ():
-            taken[loops][repetition] += TICK
+        for loops, repetition, ticks in at if number == 2 else ():
+            taken[loops][repetition] += ticks * TICK
         return taken
 
     return spoil
 
 
 def test_a_tick_is_counted_as_interrupted_and_not_averaged_in():
-    (one,) = measured(Scripted(COSTS, ticked((0, 1), (1, 2), (1, 4))), cases=[ONE])
+    (one,) = measured(Scripted(COSTS, ticked((0, 1, 1), (1, 2, 1), (1, 4, 2))), cases=[ONE])
     (run,) = one.bench.get_runs()
     assert set(run.values) == {12}
     assert len(run.values) == REPEAT - 2
@@ -165,10 +174,11 @@ def test_a_tick_is_counted_as_interrupted_and_not_averaged_in():
 
 
 def test_with_too_many_ticks_a_round_is_void_and_the_next_one_goes_on():
-    target, engine = Scripted(COSTS, ticked((0, 0), (0, 1), (0, 2), (0, 3))), Counted()
+    few = REPEAT - FEWEST + 1
+    target, engine = Scripted(COSTS, ticked(*((0, i, i + 1) for i in range(few)))), Counted()
     (void,) = measured(target, engine, cases=[ONE])
     assert void.bench is None
-    assert void.failure == f"interrupted: 1 and {REPEAT} of {REPEAT} counts had no timer tick"
+    assert void.failure == f"interrupted: {FEWEST - 1} and {REPEAT} of {REPEAT} counts agree"
     (good,) = measured(target, engine, 1, [ONE])
     assert good.bench.get_runs()[0].values == (12,) * REPEAT
 
