@@ -101,7 +101,7 @@ class TestArm32:
         measured = {name: claims[name] for name in ("counter-arm32", "getcpu-arm32")}
         assert {verdict for verdict, _ in measured.values()} == {"not comparable"}
         assert all(re.search(COUNTED, reason) for _, reason in measured.values()), measured
-        assert {verdict for name, (verdict, _) in claims.items() if name not in measured} <= {"not measured"}
+        assert {verdict for verdict, _ in claims.values()} <= {"not comparable", "not measured"}
 
     def test_the_header_names_the_machine_that_was_imagined(self, arm32):
         facts = header_of(arm32)["machines"][0]["facts"]

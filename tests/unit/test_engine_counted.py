@@ -24,7 +24,7 @@ def counts(few, many, step=16):
     [
         ([100, 100, 100], 0, [100, 100, 100]),
         ([100, 101, 100], 0, [100, 100]),
-        ([116, 100, 132, 133], 16, [116, 100, 132]),
+        ([116, 100, 132, 133, 100], 16, [116, 100, 132, 100]),
         ([100, 1100, 116, 5100], 16, [100, 116]),
         ([100, 7000, 7016, 12_000, 7000], 16, [7000, 7016, 7000]),
         ([7000, 100, 116, 7016, 7000], 16, [7000, 7016, 7000]),
@@ -40,14 +40,30 @@ def test_a_slope_is_free_of_what_surrounds_the_loop():
 
 
 def test_counts_are_paired_as_they_came_and_ticks_leave_no_trace():
-    clean = counts([12_000, 12_016, 12_000], [36_000, 36_000, 36_016])
-    assert slopes(clean, PAIR) == [12.0, (36_000 - 12_016) / 2000, (36_016 - 12_000) / 2000]
-    ticked = counts([12_000, 12_000 + TICK, 12_016, 12_000], [36_000 + TICK, 36_000, 36_000, 36_016])
-    assert slopes(ticked, PAIR) == slopes(clean, PAIR)
+    wider = counts([12_000, 12_200, 12_000], [36_000, 36_000, 36_200], step=100)
+    assert slopes(wider, PAIR) == [12.0, 11.9, 12.1]
+    ticked = counts([12_000, 12_000 + TICK, 12_200, 12_000], [36_000 + TICK, 36_000, 36_000, 36_200], step=100)
+    assert slopes(ticked, PAIR) == slopes(wider, PAIR)
+
+
+@pytest.mark.parametrize("loops", [(512, 1024), (1024, 2048), (16_384, 32_768), (131_072, 262_144)])
+@pytest.mark.parametrize("cost", [2, 10.5, 143, 318])
+def test_a_step_of_the_clock_more_or_less_does_not_show(loops, cost):
+    true = [round(cost * number) for number in loops]
+    for off in (-16, 0, 16):
+        found = slopes(counts([true[0]] * FEWEST, [true[1] + off] * FEWEST), loops)
+        assert found == [cost] * FEWEST
+
+
+def test_decimals_are_as_many_as_the_steps_leave():
+    loops = (16_384, 32_768)
+    true = [round(12.3456 * number) for number in loops]
+    assert slopes(counts([true[0]] * 3, [true[1]] * 3), loops) == [12.35] * 3
+    assert slopes(counts([true[0]] * 3, [true[1]] * 3, step=1), loops) == [12.346] * 3
 
 
 def test_a_slope_is_the_median():
-    assert slope(counts([12_000, 12_000, 12_016], [36_000, 36_016, 36_016]), PAIR) == 12.0
+    assert slope(counts([12_000] * 3, [36_000, 36_150, 36_200], step=100), PAIR) == 12.1
 
 
 @pytest.mark.parametrize(
