@@ -61,9 +61,9 @@ def make(
         elif not counts:
             skips.append(Skip(benchmark.name, min(options.threads), "measured with one thread only"))
         else:
-            crowded = [threads for threads in counts if benchmark.own_cpus and threads > len(cpus)]
-            cases.extend(Case(benchmark.name, threads, needed) for threads in counts if threads not in crowded)
-            skips.extend(Skip(benchmark.name, threads, f"{_CROWDED}, and there are {len(cpus)}") for threads in crowded)
+            refused = {threads: _too_many(benchmark, threads, options.engine, len(cpus)) for threads in counts}
+            cases.extend(Case(benchmark.name, threads, needed) for threads, why in refused.items() if not why)
+            skips.extend(Skip(benchmark.name, threads, why) for threads, why in refused.items() if why)
     return Plan(
         cases=tuple(cases),
         skips=tuple(skips),
@@ -75,6 +75,15 @@ def make(
         preset=options.preset,
         cpus=tuple(cpus),
     )
+
+
+def _too_many(benchmark: Benchmark, threads: int, engine: str, cpus: int) -> str:
+    """Return why a benchmark cannot be measured with so many threads, or nothing when it can."""
+    if threads > 1 and engine == "counted":
+        return "what is counted are the instructions of one thread: several are measured where time is real"
+    if benchmark.own_cpus and threads > cpus:
+        return f"{_CROWDED}, and there are {cpus}"
+    return ""
 
 
 def _thread_counts(benchmark: Benchmark, asked: Sequence[int]) -> list[int]:

@@ -95,6 +95,24 @@ class Sshd:
         """Return the files and folders that clients have left behind on this host."""
         return sorted([*self.tmp.iterdir(), *self.home.iterdir()])
 
+    def cut(self):
+        """Kill it and what serves its connections; the programs over there are left to themselves."""
+        for process in [self._process.pid, *self.sessions()]:
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{process}/comm").read_text() == "sshd\n":
+                    os.kill(process, signal.SIGKILL)
+        self._process.wait()
+
+    def disconnect(self):
+        """Kill what serves its connections, and go on listening."""
+        for process in self.connections():
+            os.kill(process, signal.SIGKILL)
+
+    def again(self):
+        """Start it again, on the same port and with the same keys."""
+        self._launch(())
+        assert self._listens(self.port), self.log.read_text()
+
     def stop(self):
         """Kill it and every session."""
         for process in [*self.sessions(), self._process.pid]:
@@ -109,13 +127,16 @@ class Sshd:
             port = free_port()
             env = shlex.join(f"{name}={value}" for name, value in self._env.items())
             (self.folder / "sshd_config").write_text(_SERVER.format(folder=self.folder, port=port, env=env))
-            self.log = self.folder / "log"
-            with self.log.open("w") as log:
-                command = [*prefix, SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")]
-                self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
+            self._launch(prefix)
             if self._listens(port):
                 return port
         raise AssertionError(f"sshd did not start: {self.log.read_text()}")
+
+    def _launch(self, prefix):
+        self.log = self.folder / "log"
+        with self.log.open("w") as log:
+            command = [*prefix, SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
 
     def _listens(self, port):
         deadline = time.monotonic() + 20

@@ -22,7 +22,7 @@
 #include "registry.h"
 
 #define WARM_UP_SHARE 16 /* a run is preceded by a sixteenth of itself */
-#define CHECK_CHUNKS 256 /* a check looks that often whether it has been disturbed enough */
+#define CHECK_CHUNKS 2048 /* a check looks that often whether it has been disturbed enough */
 
 struct team;
 

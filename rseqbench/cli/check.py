@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+
+from rseqbench.cli import place
 
 
 @click.command("check")
 @click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...")
-@click.option("--arch", default="host", show_default=True, help="host, x86_64, arm32 or arm64.")
-@click.option("--target", default="native", show_default=True, help="Where to run it.")
-@click.option("--registration", type=click.Choice(["auto", "glibc", "self"]), default="auto", show_default=True)
+@place.options
 @click.option("--disturbances", type=click.IntRange(1, 1_000_000), help="Migrations and signals a check must see.")
 @click.pass_context
-def command(
-    ctx: click.Context, benchmarks: tuple[str, ...], arch: str, target: str, registration: str, disturbances: int | None
-) -> None:
+def command(ctx: click.Context, /, benchmarks: tuple[str, ...], disturbances: int | None, **where: Any) -> None:
     """Prove BENCHMARKs (default: all) exact under forced migration and signals; time nothing.
 
     Exits with 1 when one is not exact.
@@ -27,9 +27,9 @@ def command(
     from rseqbench.show.grids import run as grids
 
     config = (ctx.find_object(State) or State(None)).config()
-    options = config.options(None, {"arch": arch, "target": target, "registration": registration})
+    options = config.options(None, place.given(where))
     hardness = dataclasses.replace(config.check, **({"disturbances": disturbances} if disturbances else {}))
-    with targets.create(arches.named(arch), options) as entered:
+    with targets.create(arches.named(options.arch), options) as entered:
         chosen = plan.select(entered.benchmarks(), benchmarks or ["all"])
         checks = [event.check for event in rounds.check(entered, chosen, hardness)]
     terminal.table(grids.checks(checks), terminal.console())

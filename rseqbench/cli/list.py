@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+
+from rseqbench.cli import place
 
 
 @click.command("list")
 @click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...")
-@click.option("--arch", default="host", show_default=True, help="host, x86_64, arm32 or arm64.")
-@click.option("--target", default="native", show_default=True, help="Where it would run.")
+@place.options
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
-def command(ctx: click.Context, benchmarks: tuple[str, ...], arch: str, target: str, style: str) -> None:
+def command(ctx: click.Context, /, benchmarks: tuple[str, ...], style: str, **where: Any) -> None:
     """List what can be measured, by group, and say why not where not."""
     import dataclasses
     import json
@@ -22,8 +25,8 @@ def command(ctx: click.Context, benchmarks: tuple[str, ...], arch: str, target: 
     from rseqbench.show.grids import kernels
 
     state = ctx.find_object(State) or State(None)
-    options = state.config().options(None, {"arch": arch, "target": target})
-    with targets.create(arches.named(arch), options) as entered:
+    options = state.config().options(None, place.given(where))
+    with targets.create(arches.named(options.arch), options) as entered:
         everything = entered.benchmarks()
         name = entered.machine().arch
     chosen = plan.select(everything, benchmarks or ["all"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import State
+from rseqbench.cli import State, place
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, RunOptions
@@ -30,13 +30,10 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--preset", help="A preset of bench.toml by its name.")
 @click.option("--rounds", type=click.IntRange(1, 10_000), help="Passes over all benchmarks, in place of the preset's.")
 @click.option("--values", type=click.IntRange(1, 10_000), help="Timed values per process, in place of the preset's.")
-@click.option("--arch", help="host, x86_64, arm32 or arm64.")
-@click.option("--target", help="native, ssh:[USER@]HOST[:PORT], qemu-system, qemu-user or runner; auto chooses.")
+@place.options
 @click.option("--engine", help="How a value is taken: gated, pyperf, counted; both, as two runs; auto chooses.")
 @click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something.")
 @click.option("--cpus", metavar="LIST", help="CPUs to pin to, such as 2 or 0,2-3; auto chooses.")
-@click.option("--registration", type=click.Choice(["auto", "glibc", "self"]), help="Who registers rseq.")
-@click.option("--linux", metavar="PATH", help="What qemu-system boots, in place of Debian's own.")
 @click.option("--config", "configuration", metavar="NAME", help="A configuration of bench.toml.")
 @click.option("--label", help="The run's name in the results folder.")
 @click.option("--force", is_flag=True, help="Replace a run of that label.")
@@ -56,7 +53,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     state = ctx.find_object(State) or State(None)
     config = state.config()
     store = state.store()
-    chosen = {name: value for name, value in given.items() if value is not None and value is not False and value != ()}
+    chosen = place.given(given)
     label = chosen.pop("resume", None)
     if label is not None:
         _resume(label, chosen, config, store)
@@ -157,9 +154,17 @@ def _end(failed: list[str]) -> None:
     click.get_current_context().exit(1 if failed else 0)
 
 
+def _kept(unfinished: Unfinished) -> str:
+    """Say what is on disk of a run that ended early, and how to go on."""
+    header = unfinished.header
+    done = f"{len(unfinished.rounds())} of {header.plan.rounds} rounds done and kept"
+    return f"{done}; rseqbench run --resume {header.label}"
+
+
 def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> list[str]:
     """Go through the rounds, store the run and print it; return a line for each benchmark that failed."""
     from rseqbench import engines, rounds
+    from rseqbench.errors import TargetError
     from rseqbench.results import PATCH
     from rseqbench.show import contents, data, progress, terminal
 
@@ -167,13 +172,12 @@ def _measure(target: Target, unfinished: Unfinished, config: Config, store: Stor
         engine = engines.create(unfinished.header.plan.engine)
         progress.follow(rounds.run(target, unfinished, engine, config.check))
     except KeyboardInterrupt:
-        header = unfinished.header
-        click.echo(
-            f"rseqbench: interrupted with {len(unfinished.rounds())} of {header.plan.rounds} rounds done and kept; "
-            f"rseqbench run --resume {header.label}",
-            err=True,
-        )
+        click.echo(f"rseqbench: interrupted with {_kept(unfinished)}", err=True)
         click.get_current_context().exit(130)
+    except TargetError as error:
+        click.echo(f"rseqbench: {error}", err=True)
+        click.echo(f"rseqbench: failed with {_kept(unfinished)}", err=True)
+        click.get_current_context().exit(error.exit_code)
     run = unfinished.finish(lambda r: data.table_csv(r, config.verdict.confidence))
     terminal.run(contents.contents(run, store.load(PATCH), config.verdict), terminal.console())
     click.echo(f"stored in {run.folder}", err=True)

@@ -8,6 +8,7 @@ worth.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -56,7 +57,7 @@ class Counted:
 def undisturbed(taken: Sequence[int], step: int) -> list[int]:
     """Return the counts that agree to two steps of the clock, as many as do, in their order.
 
-    A timer tick makes a count larger. Some are smaller, on arm64 by some thousands: the clock is read late before them.
+    A timer tick makes a count larger.
     """
     groups = [[count for count in taken if low <= count <= low + 2 * step] for low in taken]
     return max(groups, key=len)
@@ -65,15 +66,17 @@ def undisturbed(taken: Sequence[int], step: int) -> list[int]:
 def slopes(counts: Counts) -> list[float]:
     """Return instructions per operation from the undisturbed counts of two numbers of operations, paired as they came.
 
-    Raises TargetError where too few are undisturbed, or where more operations did not take more instructions.
+    They have as many decimals as the clock's steps leave, so that they are the same each time. Raises TargetError where
+    too few are undisturbed, or where more operations did not take more instructions.
     """
     few, many = (undisturbed(taken, counts.step) for taken in counts.taken)
     if min(len(few), len(many)) < FEWEST:
         raise TargetError(f"interrupted: {len(few)} and {len(many)} of {len(counts.taken[0])} counts agree")
-    more = counts.operations[1] - counts.operations[0]
-    found = [(high - low) / more for low, high in zip(few, many, strict=False)]
+    apart = counts.operations[1] - counts.operations[0]
+    decimals = -math.ceil(math.log10(2 * counts.step / apart))  # a step more or less is half a unit of the last one
+    found = [round((high - low) / apart, decimals) for low, high in zip(few, many, strict=False)]
     if min(found) <= 0:
-        raise TargetError(f"{more} more operations took no more instructions")
+        raise TargetError(f"{apart} more operations took no more instructions")
     return found
 
 

@@ -17,6 +17,7 @@ from rseqbench.errors import TargetError, UsageError
 from rseqbench.linux import modules
 from rseqbench.linux.apt import WITHOUT_APT, Apt
 
+DEBIAN = "debian"  # as a Linux to boot, in place of a path: Debian's own
 _FACTS = "facts.json"
 _NEEDED_MIB = 600  # while a package is fetched and unpacked
 _HEAD = 4096  # bytes; every architecture's magic number lies within

@@ -16,6 +16,8 @@ import pyperf
 from rseqbench import build
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions, unknown
+from rseqbench.errors import UsageError
+from rseqbench.linux import DEBIAN
 from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Registration, Slot
 
 
@@ -67,18 +69,19 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of target: the module and class that make one, and whether its time is emulated."""
+    """A kind of target: the module and class that make one, whether its time is emulated, whether it boots a Linux."""
 
     module: str
     name: str
     emulated: bool = False
+    boots: bool = False
 
 
 KINDS = {
     "native": Kind("native", "Native"),
     "runner": Kind("local", "Local"),
     "ssh": Kind("ssh", "Ssh"),
-    "qemu-system": Kind("qemu_system", "QemuSystem", emulated=True),
+    "qemu-system": Kind("qemu_system", "QemuSystem", emulated=True, boots=True),
     "qemu-user": Kind("qemu_user", "QemuUser", emulated=True),
 }
 
@@ -113,9 +116,15 @@ def kind(target: str) -> Kind:
 
 
 def create(arch: Arch, options: RunOptions) -> Target:
-    """Return the target that the options name, "auto" resolved. Raises UsageError when there is no such kind."""
+    """Return the target that the options name, "auto" resolved.
+
+    Raises UsageError when there is no such kind, or when it boots no Linux and the options name one to boot.
+    """
     options = replace(options, target=resolved(arch, options.target))
     found = kind(options.target)
+    if options.linux != DEBIAN and not found.boots:
+        why = f"target {options.target} boots no Linux, and {options.linux} was given to boot"
+        raise UsageError(why, "--linux is for --target qemu-system")
     module = importlib.import_module(f"rseqbench.targets.{found.module}")  # a target is loaded when it is used
     made: Target = getattr(module, found.name)(arch, options)
     return made

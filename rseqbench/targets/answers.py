@@ -9,7 +9,8 @@ from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
 from rseqbench.model import Benchmark, Check, Chunk, Fact, GatedRound, Plan, Registration, Slot
 
-MOST_OPERATIONS = 2**31  # of all threads of a check together: ring_buffer numbers its payloads with 32 bits
+# Of all threads of a check together: ring_buffer numbers its payloads with 32 bits, and a 32-bit runner takes no more.
+MOST_OPERATIONS = 2**31 - 1
 
 
 def rseq_facts(hello: Mapping[str, Any]) -> dict[str, Fact]:

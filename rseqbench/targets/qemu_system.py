@@ -21,7 +21,6 @@ from rseqbench.targets.lines import Lines
 from rseqbench.targets.runner import Session
 from rseqbench.targets.served import Served
 
-DEBIAN = "debian"  # as a Linux to boot: Debian's own
 _CHECK_CPUS = 2
 
 
@@ -34,7 +33,7 @@ class QemuSystem(Served):
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> Session:
         """Boot the guest that counts."""
         chosen = self._options.linux
-        self._image = linux.debian(self._arch) if chosen == DEBIAN else linux.given(self._arch, Path(chosen))
+        self._image = linux.debian(self._arch) if chosen == linux.DEBIAN else linux.given(self._arch, Path(chosen))
         self._program = program
         self._checks = stack.enter_context(contextlib.ExitStack())
         self._checking: Session | None = None
@@ -80,7 +79,7 @@ def _boot(guest: Guest, stack: contextlib.ExitStack) -> Session:
     port = guest.socket.fileno()
 
     def ended(reason: str) -> TargetError:
-        return guest.failure(f"stopped ({reason})" if reason else "stopped")
+        return guest.ended(f" ({reason})" if reason else "")
 
     return Session(Lines(port, port, "the guest", ended))
 

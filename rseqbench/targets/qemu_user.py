@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from rseqbench import wire
 from rseqbench.arches import Arch
 from rseqbench.errors import TargetError
 from rseqbench.linux.image import emulated
-from rseqbench.model import Case, Counts, Fact, Plan
+from rseqbench.model import Benchmark, Case, Counts, Fact, Plan
 from rseqbench.targets import counted
 from rseqbench.targets.served import Served
 
 _TIMEOUT_S = 300.0
+_REAL_RSEQ = "--target qemu-system has one"
 _STEP = 100  # instructions: by so many, writing an answer of other digits differs
 
 
@@ -33,6 +35,13 @@ class QemuUser(Served):
         counted.qemu_with_plugins(self._arch)
         self._once = _Once(self._arch, program)
         return self._once
+
+    def benchmarks(self) -> list[Benchmark]:
+        """Return all kernels, and where those that need rseq have it."""
+        return [
+            replace(one, unavailable=f"{one.unavailable}; {_REAL_RSEQ}") if one.needs_rseq and one.unavailable else one
+            for one in super().benchmarks()
+        ]
 
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Count the instructions of whole processes that do each number of `loops` once."""

@@ -133,7 +133,7 @@ class Served(abc.ABC):
         """Return all kernels; those that need rseq to be off are asked of a process without it."""
         listed, without = (
             wire.kernels(self._ask("list", _TIMEOUT_S, registration=registration))
-            for registration in (self.registration().value, Registration.NONE.value)
+            for registration in (self._options.registration, Registration.NONE.value)
         )
         return answers.described(listed, without)
 

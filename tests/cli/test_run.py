@@ -1,6 +1,5 @@
 """`rseqbench run` as a user meets it: files, output, Ctrl-C, taking up again."""
 
-import csv
 import fcntl
 import json
 import os
@@ -21,13 +20,13 @@ import pytest
 from rseqbench.results import Store
 from tests.commands import PROGRAM, processes_with, rseqbench, tree
 from tests.machines import some_rseq
+from tests.runs import MARK, Started, header_of, rows_of, unfinished_rounds
 
 SHORT = ("--quick", "--engine", "pyperf", "--rounds", "6", "--values", "3")
 BRIEF = ("--quick", "--engine", "pyperf", "--rounds", "2", "--values", "1")
 WHAT = ("counter/plain", "counter/rseq")
 LONG = ("run", "--quick", "--engine", "pyperf", "--rounds", "14", "--values", "3", "--label", "x", "counter/plain")
 ROUNDS = 14
-MARK = "RSEQBENCH_TEST_RUN"
 WIDTH = 100
 
 pytestmark = some_rseq
@@ -38,15 +37,6 @@ def run(*arguments, cwd, code=0, **how):
     assert done.returncode == code, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done
-
-
-def header_of(folder, label="x"):
-    return json.loads((folder / "results" / label / "run.json").read_text())
-
-
-def rows_of(folder, label="x"):
-    with (folder / "results" / label / "table.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -290,45 +280,6 @@ def test_the_gated_engine_is_the_default_and_leaves_the_same_files(tmp_path):
 
 
 # ---- Ctrl-C ----
-
-
-class Started:
-    """A run in the background that carries our mark in its environment."""
-
-    def __init__(self, folder, *arguments, until, **how):
-        self.mark = f"{MARK}={folder}"
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
-            cwd=folder,
-            env={**os.environ, MARK: str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self.seen = ""
-        for line in self.process.stderr:
-            self.seen += line
-            if line.startswith(until):
-                return
-        raise AssertionError(f"never said {until!r}: {self.seen}")
-
-    def end(self):
-        """Return the exit code and standard error, after all processes had a moment to end."""
-        out, err = self.process.communicate(timeout=300)
-        self.out = out
-        deadline = time.monotonic() + 10
-        while self.left() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return self.process.returncode, self.seen + err
-
-    def left(self):
-        return processes_with(self.mark)
-
-
-def unfinished_rounds(folder):
-    return sorted(path.name for path in (folder / "results/.unfinished-x/rounds").iterdir())
 
 
 def to_the_process(process, number):

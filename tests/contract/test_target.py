@@ -1,49 +1,126 @@
-"""What every target promises. A new target joins by one more entry in TARGETS."""
+"""What every target promises. A new kind joins by one more entry in KINDS.
 
+All kinds go through TestTarget; those whose time is real through TestRealTime, those that count through TestEmulated.
+A guest takes seconds to boot, so the tests of a kind share one target and leave it usable.
+"""
+
+import contextlib
 import os
 import signal
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pyperf
 import pytest
 
 from rseqbench import arches, targets
 from rseqbench.errors import TargetError
-from rseqbench.model import Case, Plan, Registration, Slot
+from rseqbench.model import Case, Counts, Plan, Registration, Slot
 from tests.commands import processes_with
 from tests.machines import defaults
+from tests.sshd import Sshd, eventually
 
-TARGETS = [pytest.param({"target": "native", "arch": "host"}, id="native")]
 SHARED = "counter/shared_atomic"
+LOOPS = (1000, 3000)
 MARK = "RSEQBENCH_TEST_CONTRACT"
+SOCKETS = "rseqbench-ssh-*"
 
 
-@pytest.fixture(params=TARGETS)
-def new(request, monkeypatch):
-    """Return a function that makes a target; all processes that it starts here carry our mark."""
-    monkeypatch.setenv(MARK, str(os.getpid()))
-    options = defaults().options(None, request.param)
-    return lambda: targets.create(arches.named(options.arch), options)
+@dataclass(frozen=True)
+class Kind:
+    """A kind of target as it is tested. `standing`: some process of it is there between requests."""
+
+    target: str
+    arch: str = "host"
+    standing: bool = True
+
+    @property
+    def id(self):
+        return self.target if self.arch == "host" else f"{self.target}-{self.arch}"
+
+    @property
+    def emulated(self):
+        return targets.kind(self.target).emulated
+
+    @property
+    def boots(self):
+        return targets.kind(self.target).boots
 
 
-@pytest.fixture
-def target(new):
-    with new() as entered:
+KINDS = [
+    Kind("native"),
+    Kind("runner"),
+    Kind("ssh"),
+    *(Kind("qemu-user", arch, standing=False) for arch in ("arm32", "arm64")),
+    *(Kind("qemu-system", arch) for arch in ("arm32", "arm64")),
+]
+
+
+def every(chosen):
+    """Return the kinds as parameters of the fixture `place`."""
+    return pytest.mark.parametrize(
+        "place",
+        [pytest.param(k, id=k.id, marks=[pytest.mark.slow] if k.boots else []) for k in KINDS if chosen(k)],
+        indirect=True,
+        scope="module",
+    )
+
+
+class Place:
+    """A kind of target with the machine it is on: makes targets, and says what is left of them.
+
+    All processes of its targets carry its mark in their environment, those behind an sshd too.
+    """
+
+    def __init__(self, kind, folder):
+        self.kind = kind
+        self.mark = f"{os.getpid()}-{kind.id}"
+        self.server = None
+        target = kind.target
+        if kind.target == "ssh":
+            self.server = Sshd(folder / "sshd", env={MARK: self.mark})
+            target = f"ssh:{self.server.destination}"
+        self._options = defaults().options(None, {"target": target, "arch": kind.arch})
+        self._sockets = sockets()
+
+    def new(self):
+        return targets.create(arches.named(self._options.arch), self._options)
+
+    def processes(self):
+        """Return the ids of what runs for its targets, which this process and the sshd itself do not."""
+        return set(processes_with(f"{MARK}={self.mark}\0")) - {os.getpid()}
+
+    def here(self):
+        """Return those of its processes that are not an sshd's: on another machine they would be out of reach."""
+        return self.processes() - set(self.server.sessions() if self.server else ())
+
+    def nothing_left(self):
+        files = self.server.left() if self.server else []
+        return not self.processes() and not files and sockets() == self._sockets
+
+
+def sockets():
+    return set(Path("/tmp").glob(SOCKETS))
+
+
+@pytest.fixture(scope="module")
+def place(request, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
+        made = Place(request.param, tmp_path_factory.mktemp("place"))
+        if made.server is not None:
+            stack.callback(made.server.stop)
+            patch.setenv("RSEQBENCH_SSH", made.server.ssh)
+        patch.setenv(MARK, made.mark)
+        yield made
+        assert eventually(made.nothing_left)
+
+
+@pytest.fixture(scope="module")
+def target(place):
+    with place.new() as entered:
         yield entered
-
-
-def ours():
-    return processes_with(f"{MARK}={os.getpid()}\0")
-
-
-def gone():
-    """Wait a little for killed processes to vanish; return those that do not."""
-    deadline = time.monotonic() + 5
-    while ours() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not ours()
 
 
 def plan(target, **changes):
@@ -51,33 +128,38 @@ def plan(target, **changes):
     return replace(made, **changes)
 
 
-def case(target, threads=1):
-    return Case(SHARED, threads, target.registration())
+def case(target, threads=1, name=SHARED):
+    return Case(name, threads, target.registration())
 
 
-class TestTargetContract:
-    def test_can_be_entered_twice(self, new):
-        target = new()
-        for _ in range(2):
-            with target as entered:
-                assert entered.benchmarks()
+def take(place, target, name=SHARED, loops=LOOPS, number=0):
+    """Take values the way that suits the kind, and prove that they are some."""
+    if place.kind.emulated:
+        counts = target.count(case(target, name=name), plan(target), loops, 2)
+        assert [len(taken) for taken in counts.taken] == [2, 2]
+    else:
+        assert target.measure(case(target, name=name), plan(target), number, loops[0]).get_nvalue() == 3
 
-    def test_two_can_be_there_at_once(self, new):
-        with new() as one, new() as other:
-            assert one.benchmarks() == other.benchmarks()
 
-    def test_leaves_no_process_behind(self, new):
-        with new() as target:
-            target.benchmarks()
-            target.measure(case(target), plan(target), 0, 1000)
-            assert ours()
-        assert gone()
+@every(lambda kind: True)
+class TestTarget:
+    def test_can_be_left_and_entered_again(self, place, target):
+        before = target.benchmarks()
+        target.__exit__(None, None, None)
+        assert eventually(place.nothing_left)
+        target.__enter__()
+        assert target.benchmarks() == before
+        take(place, target)
 
-    def test_leaves_no_process_behind_after_an_error(self, new):
-        with pytest.raises(KeyboardInterrupt), new() as target:
-            target.benchmarks()
+    def test_two_can_be_there_at_once_and_one_leaves_nothing_after_an_error(self, place, target):
+        before = place.processes()
+        with pytest.raises(KeyboardInterrupt), place.new() as other:
+            assert other.benchmarks() == target.benchmarks()
+            take(place, other)
+            assert bool(place.processes() - before) == place.kind.standing
             raise KeyboardInterrupt
-        assert gone()
+        assert eventually(lambda: place.processes() <= before)
+        take(place, target)
 
     def test_benchmarks_are_named_and_described(self, target):
         benchmarks = target.benchmarks()
@@ -92,15 +174,25 @@ class TestTargetContract:
             assert "\n" not in benchmark.doc + benchmark.unavailable
         assert {"cpu_id/baseline", SHARED} <= set(names)
 
-    def test_says_what_it_is(self, target):
+    def test_says_what_it_is(self, place, target):
         machine = target.machine()
         assert machine.arch == target.arch
-        assert machine.arch in arches.known()
-        assert machine.timing in ("hardware", "virtual", "emulated")
-        assert machine.target
-        assert {"compiler", "cflags", "kernels", "registration", "rseq_feature_size"} <= set(machine.facts)
+        assert machine.arch == arches.named(place.kind.arch).name
+        assert machine.timing in (("emulated",) if place.kind.emulated else ("hardware", "virtual"))
+        assert machine.target.partition(":")[0] == place.kind.target
+        known = {"compiler", "cflags", "kernels", "registration", "rseq_feature_size", "libc", "linux", "python"}
+        assert known <= set(machine.facts)
         assert machine.facts["registration"] == target.registration()
         assert isinstance(target.registration(), Registration)
+
+    def test_rseq_is_there_or_its_benchmarks_say_why_not(self, place, target):
+        rseq = next(benchmark for benchmark in target.benchmarks() if benchmark.name == "counter/rseq")
+        if target.registration() == Registration.NONE:
+            assert rseq.unavailable
+        else:
+            assert not rseq.unavailable
+        if place.kind.boots:
+            assert target.registration() == Registration.GLIBC
 
     def test_cpus_to_pin_to_are_distinct(self, target):
         assert target.cpus()
@@ -108,11 +200,92 @@ class TestTargetContract:
 
     def test_checks_a_benchmark(self, target):
         benchmark = next(one for one in target.benchmarks() if one.name == SHARED)
-        check = target.check(benchmark, replace(defaults().check, disturbances=20))
+        check = target.check(benchmark, replace(defaults().check, disturbances=20, operations=100_000))
         assert (check.benchmark, check.passed, check.message.count("\n")) == (SHARED, True, 0)
         assert check.operations > 0
         assert check.threads >= 1
 
+    def test_a_check_that_takes_too_long_is_failed_and_nothing_more(self, place, target):
+        benchmark = next(one for one in target.benchmarks() if one.name == SHARED)
+        hard = replace(defaults().check, disturbances=1_000_000, operations=1_000_000_000, timeout_s=1)
+        check = target.check(benchmark, hard)
+        assert not check.passed
+        assert "within 1 s" in check.message
+        target.new_round()
+        take(place, target)
+
+    def test_an_unknown_kernel_is_an_error_and_nothing_more(self, place, target):
+        with pytest.raises(TargetError, match=r"no kernel '?counter/nonsense'?$"):
+            take(place, target, "counter/nonsense")
+        take(place, target)
+
+    def test_processes_that_are_killed_in_between_do_no_harm(self, place, target):
+        take(place, target)
+        kill(place.here())
+        with contextlib.suppress(TargetError):  # they are gone, but were not yet known to be
+            take(place, target)
+        target.new_round()
+        take(place, target)
+
+
+def kill(processes):
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+@every(lambda kind: not kind.boots)
+class TestProcesses:
+    """What can be seen of processes from here: a guest's own are its own."""
+
+    def test_a_new_round_has_other_processes_than_the_last(self, place, target):
+        seen = []
+        for number in range(2):
+            target.new_round()
+            before = place.processes()
+            with watched(place) as found:
+                take(place, target, loops=(10_000_000, 20_000_000), number=number)
+            seen.append(found - before)
+        assert seen[0]
+        assert seen[1]
+        assert not seen[0] & seen[1]
+
+
+@contextlib.contextmanager
+def watched(place):
+    """Collect the ids of all processes that are there meanwhile."""
+    found, over = set(), threading.Event()
+
+    def watch():
+        while not over.is_set():
+            found.update(place.processes())
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        over.set()
+        watcher.join()
+
+
+def killed_while(place, target, working):
+    """Kill all processes of a target half a second after it began to work; return the error that this makes."""
+    take(place, target)
+    killer = threading.Timer(0.5, lambda: kill(place.here()))
+    killer.start()
+    with pytest.raises(TargetError) as caught:
+        working()
+    killer.join()
+    target.new_round()
+    take(place, target)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@every(lambda kind: not kind.emulated)
+class TestRealTime:
     def test_calibrates_and_measures(self, target):
         calibration = target.measure(case(target), plan(target), 2, 0)
         loops = calibration.get_runs()[0].get_loops()
@@ -142,6 +315,11 @@ class TestTargetContract:
         assert bench.get_name() == f"{SHARED}/threads=2"
         assert bench.get_runs()[0].get_metadata()["threads"] == 2
 
+    def test_measures_without_rseq_beside_what_has_it(self, target):
+        name = "cpu_id/sched_getcpu_norseq"
+        bench = target.measure(Case(name, 1, Registration.NONE), plan(target), 0, 1000)
+        assert bench.get_runs()[0].get_metadata()["registration"] == "none"
+
     def test_takes_gated_rounds(self, target):
         cases = list(map(Case, [SHARED, "cpu_id/baseline", "cpu_id/sched_getcpu_norseq"]))
         loops = [target.calibrate(case, plan(target), 20_000) for case in cases]
@@ -159,42 +337,31 @@ class TestTargetContract:
         assert 0 < answer.inside <= 1
 
     def test_a_gated_round_of_an_unknown_kernel_is_an_error_and_nothing_more(self, target):
-        with pytest.raises(TargetError, match="no kernel 'counter/nonsense'"):
+        with pytest.raises(TargetError, match=r"no kernel '?counter/nonsense'?$"):
             target.calibrate(Case("counter/nonsense"), plan(target), 20_000)
         assert target.calibrate(case(target), plan(target), 20_000)
 
-    def test_an_unknown_kernel_is_an_error_and_nothing_more(self, target):
-        with pytest.raises(TargetError, match="no kernel 'counter/nonsense'"):
-            target.measure(Case("counter/nonsense", 1, target.registration()), plan(target), 0, 1000)
-        assert target.measure(case(target), plan(target), 0, 1000).get_nvalue() == 3
+    def test_counts_no_instructions(self, target):
+        with pytest.raises(TargetError, match="time is real on"):
+            target.count(case(target), plan(target), LOOPS, 1)
 
-    def test_a_new_round_has_other_processes(self, target):
-        seen = []
-        for number in range(2):
-            target.new_round()
-            target.measure(case(target), plan(target), number, 1000)
-            seen.append(set(ours()))
-        assert seen[0]
-        assert seen[1]
-        assert not seen[0] & seen[1]
+    def test_processes_that_are_killed_while_they_measure_are_an_error_of_that_measurement(self, place, target):
+        long = plan(target, value_ms=500.0, values=100)
+        error = killed_while(place, target, lambda: target.measure(case(target), long, 0, 100_000_000))
+        assert "SIGKILL" in error or "lost" in error
 
-    def test_a_process_that_is_killed_while_it_measures_is_an_error_of_that_measurement(self, target):
-        target.measure(case(target), plan(target), 0, 1000)
-        started = set(ours())
-        killer = threading.Timer(0.5, lambda: [os.kill(process, signal.SIGKILL) for process in started])
-        killer.start()
-        with pytest.raises(TargetError, match="SIGKILL"):
-            target.measure(case(target), plan(target, value_ms=500.0, values=100), 0, 100_000_000)
-        killer.join()
-        assert target.measure(case(target), plan(target), 0, 1000).get_nvalue() == 3
-        assert not started & set(ours())
 
-    def test_a_process_that_is_killed_in_between_does_no_harm(self, target):
-        target.measure(case(target), plan(target), 0, 1000)
-        for process in ours():
-            os.kill(process, signal.SIGKILL)
-        try:
-            target.measure(case(target), plan(target), 0, 1000)
-        except TargetError as error:  # it is gone, but was not yet known to be
-            assert "\n" not in str(error)
-        assert target.measure(case(target), plan(target), 0, 1000).get_nvalue() == 3
+@every(lambda kind: kind.emulated)
+class TestEmulated:
+    def test_counts_the_same_each_time(self, target):
+        found = [target.count(case(target), plan(target), LOOPS, 3) for _ in range(2)]
+        slopes = [(min(counts.taken[1]) - min(counts.taken[0])) / (LOOPS[1] - LOOPS[0]) for counts in found]
+        assert all(isinstance(counts, Counts) and counts.aborts == 0 for counts in found)
+        assert {counts.registration for counts in found} == {target.registration()}
+        assert abs(slopes[0] - slopes[1]) <= 2 * found[0].step / (LOOPS[1] - LOOPS[0])
+        assert slopes[0] > 3, "an atomic increment takes a load, an addition and a store"
+
+    def test_what_is_killed_while_it_counts_is_an_error_of_that_count(self, place, target):
+        working = lambda: target.count(case(target), plan(target), (1_000_000_000, 2_000_000_000), 3)  # noqa: E731
+        error = killed_while(place, target, working)
+        assert "SIGKILL" in error

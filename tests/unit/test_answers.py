@@ -1,5 +1,7 @@
 """rseqbench/targets/answers.py: what is asked of a process that holds the kernels, and what its answers mean."""
 
+import dataclasses
+
 import pytest
 
 from rseqbench.errors import TargetError
@@ -60,3 +62,13 @@ def test_all_threads_together_do_no_more_operations_than_payloads_have_numbers()
     checked(threaded, defaults().check, 300, lambda request: asked.append(request) or EXACT)
     assert asked[0]["threads"] == defaults().check.threads_per_cpu * 300
     assert asked[0]["threads"] * asked[0]["loops"] <= MOST_OPERATIONS
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 3, 64])
+def test_a_32_bit_runner_takes_the_longest_check(cpus):
+    """Its loops end at half of a C unsigned long, divided by the threads."""
+    asked = []
+    longest = dataclasses.replace(defaults().check, operations=1_000_000_000)
+    threaded = Benchmark("ring_buffer/x", "doc", shared=True, threaded=True)
+    checked(threaded, longest, cpus, lambda request: asked.append(request) or EXACT)
+    assert asked[0]["loops"] <= (2**31 - 1) // asked[0]["threads"]

@@ -1,6 +1,8 @@
 """rseqbench/facts.py on laid-out /proc and /sys trees: whole machines, missing files, garbage."""
 
+import contextlib
 import gzip
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -259,3 +261,36 @@ def test_another_c_library_has_no_name(monkeypatch):
     monkeypatch.setattr(facts.os, "confstr", unknown)
     assert facts.libc() is None
     assert "libc" not in facts.collect(Path("/nowhere"), "x86_64")
+
+
+def test_a_copy_of_this_machine_by_its_sources_has_the_same_facts(tmp_path):
+    """Nothing is read that SOURCES does not name, or another machine's facts would lack it."""
+    release = facts.linux()
+    for pattern in facts.SOURCES:
+        for path in facts.ROOT.glob(pattern.format(release=release)):
+            copy = tmp_path / path.relative_to(facts.ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(OSError):  # not for us, or nothing that is known
+                copy.write_bytes(path.read_bytes())
+    copied, own = facts.of_machine(tmp_path), facts.of_machine()
+    assert own.pop("load_1min") >= 0
+    assert copied.pop("load_1min") >= 0
+    assert copied == own
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "armv7l", "aarch64"])
+def test_nothing_but_the_sources_is_read(tree, monkeypatch, machine):
+    """On an imagined machine that has all of them, each one with a fact of its own."""
+    read, opened = set(), Path.read_bytes
+
+    def note(path):
+        read.add(str(path))
+        return opened(path)
+
+    root = tree({"proc/sys/kernel/osrelease": "6.1.0\n"})
+    monkeypatch.setattr(Path, "read_bytes", note)
+    facts.of_machine(root, machine)
+    allowed = [source.format(release="6.1.0") for source in facts.SOURCES]
+    asked = {name.removeprefix(f"{root}/") for name in read}
+    assert asked
+    assert {name for name in asked if not any(fnmatch(name, pattern) for pattern in allowed)} == set()

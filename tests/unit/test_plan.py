@@ -213,3 +213,22 @@ def test_what_is_no_cpu_list_is_refused(wanted):
 def test_a_cpu_that_is_not_ours_is_refused(wanted, absent):
     with pytest.raises(UsageError, match=rf"CPU {absent} is not one we may use; there are \[0, 1\]"):
         plan.parse_cpus(wanted, {0, 1}, set())
+
+
+# ---- counted instructions ----
+
+
+def test_instructions_are_counted_of_one_thread_and_the_others_say_why():
+    made = make(engine="counted", threads=[1, 2])
+    assert {case.threads for case in made.cases} == {1}
+    assert Case("counter/rseq", 1, GLIBC) in made.cases
+    why = "what is counted are the instructions of one thread: several are measured where time is real"
+    assert {skip for skip in made.skips if skip.threads == 2} == {
+        Skip("counter/rseq", 2, why),
+        Skip("rcu/rseq", 2, why),
+    }
+    assert len(make(engine="gated", threads=[1, 2]).cases) == len(made.cases) + 2
+
+
+def test_with_several_threads_only_the_baseline_is_counted():
+    assert [case.benchmark for case in make(engine="counted", threads=[2]).cases] == [BASELINE]

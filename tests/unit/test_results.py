@@ -343,7 +343,16 @@ def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
     assert results.resumed_options(header(machines=(without,)))["registration"] == "auto"
 
 
-@pytest.mark.parametrize("name", ["cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registration"])
+def test_a_run_in_a_guest_is_resumed_with_the_linux_it_was_begun_with():
+    guest = Machine("arm32", "qemu-system", "emulated", {"registration": "glibc", "linux_image": "/boot/zImage"})
+    assert results.resumed_options(header(machines=(guest,)))["linux"] == "/boot/zImage"
+    assert "linux" not in results.resumed_options(header())
+
+
+SAME = ("cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registration", "emulator", "linux_package")
+
+
+@pytest.mark.parametrize("name", SAME)
 def test_another_machine_is_told_from_the_one_a_run_was_begun_on(name):
     begun = header().machines[0]
     assert results.changed_since(begun, begun) == ""

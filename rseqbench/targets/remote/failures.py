@@ -7,6 +7,7 @@ import signal
 from collections.abc import Mapping
 
 from rseqbench.errors import TargetError
+from rseqbench.lifetime import ending
 
 CONNECTION = 255  # the exit code of ssh itself; all others are the remote command's
 
@@ -61,6 +62,8 @@ def last(words: str) -> str:
 
 
 def _code(code: int) -> str:
+    if code < 0:
+        return f"{ending(code)} of ssh here"
     try:
         return signal.Signals(code - 128).name  # how a shell tells that a signal ended it
     except ValueError:

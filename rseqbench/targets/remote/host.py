@@ -60,6 +60,7 @@ class Host:
             self._machine, self._folder = (
                 os.fsdecode(self._keeper.lines.read_line(_HELLO_TIMEOUT_S)) for _ in range(2)
             )
+            self._copied.clear()  # what an earlier folder held is gone with it
             self._open = opened.pop_all()
         return self
 

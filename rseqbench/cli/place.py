@@ -1,0 +1,29 @@
+"""The options that say where something runs, the same for every command that enters a target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--arch", help="host, x86_64, arm32 or arm64."),
+    click.option("--target", help="native, ssh:[USER@]HOST[:PORT], qemu-system, qemu-user or runner; auto chooses."),
+    click.option("--registration", type=click.Choice(["auto", "glibc", "self"]), help="Who registers rseq."),
+    click.option("--linux", metavar="PATH", help="What qemu-system boots, in place of Debian's own."),
+)
+
+
+def options(command: Command) -> Command:
+    """Add the options to a command, which gets None for what was not given; [run] of bench.toml has the defaults."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Return those that were given of the options of a command."""
+    return {name: value for name, value in values.items() if value is not None and value is not False and value != ()}
