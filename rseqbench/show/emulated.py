@@ -57,6 +57,6 @@ def _interrupted(frame: pd.DataFrame) -> Iterable[str]:
     left_out, kept = int(frame["interrupted"].sum()), int(frame["values"].sum())
     if left_out:
         yield (
-            f"{left_out} counts were left out, as they took more than the least by a timer tick or the like; "
+            f"{left_out} counts were left out, as they did not agree with most: a timer tick or the like; "
             f"{kept} pairs of counts were kept."
         )
