@@ -87,8 +87,8 @@ def _too_many(benchmark: Benchmark, threads: int, engine: str, cpus: int) -> str
 
 
 def _thread_counts(benchmark: Benchmark, asked: Sequence[int]) -> list[int]:
-    """Return the thread counts that this benchmark is measured with; the baseline needs one thread in any case."""
-    if benchmark.name == BASELINE:
+    """Return the thread counts that this benchmark is measured with; what comes along has one thread in any case."""
+    if benchmark.name in ALONG:
         return [1]
     return [threads for threads in sorted(set(asked)) if threads == 1 or benchmark.threaded]
 

@@ -99,18 +99,26 @@ def paired_ratio(
 
 @lru_cache(maxsize=256)
 def _rank_sum_tail(n: int, m: int) -> Floats:
-    """Return P(U <= u) for u = 0 .. n*m of the Mann-Whitney statistic under equality, by the exact recursion."""
-    ways = np.zeros(n * m + 1)
-    ways[0] = 1.0
-    # The distribution of U is the product over i=1..n of (1 - q^(m+i)) / (1 - q^i), expanded one factor at a time.
-    for i in range(1, n + 1):
-        step = m + i
-        if step <= n * m:
-            ways[step:] = ways[step:] - ways[:-step].copy()
-        for u in range(i, n * m + 1):
-            ways[u] += ways[u - i]
-    tail: Floats = np.cumsum(ways) / math.comb(n + m, n)
-    return tail
+    """Return P(U <= u) for u = 0 .. n*m of the Mann-Whitney statistic under equality, exact to some 1e-15.
+
+    The generating function of U is the product over j=1..n of (1 - q^(m+j)) / (1 - q^j), scaled to sum up to 1. Its
+    expansion term by term goes beyond what a float holds from some 500 rounds on, and loses all digits before; so it is
+    taken at roots of unity, where it is a product of quotients of sines, and turned back by a Fourier transform.
+    """
+    roots = _prime_above(n * m)  # of a prime order, no factor has a zero at any but the first root
+    half_angles = np.pi * np.arange(1, roots // 2 + 1) / roots
+    product = np.ones(len(half_angles))
+    for j in range(1, n + 1):
+        product *= j * np.sin((m + j) * half_angles) / ((m + j) * np.sin(j * half_angles))
+    turned = product * np.exp(-1j * n * m * half_angles)
+    tail: Floats = np.cumsum(np.fft.irfft(np.concatenate([[1.0], turned]), roots)[: n * m + 1])
+    return np.maximum.accumulate(np.clip(tail, 0.0, 1.0))
+
+
+def _prime_above(number: int) -> int:
+    """Return the smallest odd prime above `number`, of which there is always one below its double and a bit."""
+    candidates = range(max(3, (number + 1) | 1), 2 * number + 4, 2)
+    return next(one for one in candidates if all(one % divisor for divisor in range(3, math.isqrt(one) + 1, 2)))
 
 
 def independent_ratio(

@@ -113,8 +113,8 @@ void timer_run(struct timer *timer, const struct kernel *kernel, unsigned long l
 	if (trips)
 		WRITE_ONCE(timer->thread.area->rseq_cs, 0);
 	counters_read(&timer->counters, out->counted);
-	for (int i = 0; i < COUNTERS; i++)
-		out->counted[i] -= before[i];
+	for (int i = 0; i < COUNTERS; i++) /* zeros from where the counters were taken from us */
+		out->counted[i] = out->counted[i] > before[i] ? out->counted[i] - before[i] : 0;
 }
 
 uint32_t timer_ticks(const struct timer *timer, const struct stretch *stretch)

@@ -50,8 +50,22 @@ static const char *explain(int error)
 	}
 }
 
+void counters_read(const struct counters *counters, uint64_t values[COUNTERS])
+{
+	struct {
+		uint64_t count;
+		uint64_t values[COUNTERS];
+	} group;
+
+	memset(values, 0, COUNTERS * sizeof(*values));
+	if (counters->leader >= 0 && read(counters->leader, &group, sizeof(group)) == sizeof(group))
+		memcpy(values, group.values, sizeof(group.values));
+}
+
 void counters_open(struct counters *counters)
 {
+	uint64_t values[COUNTERS];
+
 	counters->leader = -1;
 	counters->missing = NULL;
 	for (int i = 0; i < COUNTERS; i++) {
@@ -64,18 +78,12 @@ void counters_open(struct counters *counters)
 	}
 	counters->leader = fds[0];
 	ioctl(fds[0], PERF_EVENT_IOC_ENABLE, PERF_IOC_FLAG_GROUP);
-}
-
-void counters_read(const struct counters *counters, uint64_t values[COUNTERS])
-{
-	struct {
-		uint64_t count;
-		uint64_t values[COUNTERS];
-	} group;
-
-	memset(values, 0, COUNTERS * sizeof(*values));
-	if (counters->leader >= 0 && read(counters->leader, &group, sizeof(group)) == sizeof(group))
-		memcpy(values, group.values, sizeof(group.values));
+	/* A pinned group that finds no room in the PMU opens all the same, and reads as the end of a file. */
+	counters_read(counters, values);
+	if (!values[0]) {
+		counters->missing = "not available here: others hold the CPU's counters";
+		counters_close(counters);
+	}
 }
 
 void counters_close(struct counters *counters)

@@ -128,12 +128,14 @@ void crew_stop(struct crew *crew)
 struct crew *crew_start(struct timer *first, unsigned int size, const int *cpus, unsigned int cpu_count,
 			const char **failed)
 {
-	struct crew *crew = calloc(1, sizeof(*crew) + size * sizeof(crew->members[0]));
+	size_t bytes = sizeof(struct crew) + size * sizeof(struct member);
+	struct crew *crew = aligned_alloc(_Alignof(struct crew), bytes); /* of a descriptor, more than calloc() gives */
 
 	if (!crew) {
 		*failed = "out of memory for the threads of a round";
 		return NULL;
 	}
+	memset(crew, 0, bytes);
 	crew->cpu_count = cpu_count;
 	for (crew->size = 0; crew->size < size; crew->size++) {
 		struct member *member = &crew->members[crew->size];

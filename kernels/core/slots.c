@@ -8,6 +8,7 @@ const char *slots_choose(struct slots *self, const struct host_slot *slots, unsi
 	if (!count || count > MAX_SLOTS)
 		return "too few or too many kernels for one round";
 	self->count = count;
+	self->ready = 0;
 	for (unsigned int i = 0; i < count; i++) {
 		const struct kernel *kernel = registry_get(slots[i].kernel);
 		const char *why = kernel ? NULL : "no such kernel";
@@ -40,7 +41,8 @@ static bool leads(const struct slots *slots, unsigned int number)
 static bool verified_before(const struct slots *slots, unsigned int number)
 {
 	for (unsigned int i = 0; i < number; i++)
-		if (slots->list[i].kernel->verify == slots->list[number].kernel->verify)
+		if (slots->list[i].kernel->flags & IS_SHARED &&
+		    slots->list[i].kernel->verify == slots->list[number].kernel->verify)
 			return true;
 	return false;
 }
@@ -64,13 +66,16 @@ unsigned int slots_most_threads(const struct slots *slots)
 	return most;
 }
 
-const char *slots_set_up(const struct slots *slots)
+const char *slots_set_up(struct slots *slots)
 {
 	const struct setup setup = { .threads = slots_most_threads(slots), .loops = 1 };
 
-	for (unsigned int i = 0; i < slots->count; i++)
-		if (slots->list[i].kernel->setup && leads(slots, i) && slots->list[i].kernel->setup(&setup))
-			return complain("cannot set up %s", slots->list[i].kernel->name);
+	for (; slots->ready < slots->count; slots->ready++) {
+		const struct kernel *kernel = slots->list[slots->ready].kernel;
+
+		if (kernel->setup && leads(slots, slots->ready) && kernel->setup(&setup))
+			return complain("cannot set up %s", kernel->name);
+	}
 	return NULL;
 }
 
@@ -83,7 +88,7 @@ const char *slots_conclude(const struct slots *slots, const struct thread *count
 		if (!failed && kernel->verify && kernel->flags & IS_SHARED && !verified_before(slots, i))
 			failed = kernel->verify(operations_with(slots, i));
 	}
-	for (unsigned int i = 0; i < slots->count; i++)
+	for (unsigned int i = 0; i < slots->ready; i++)
 		if (slots->list[i].kernel->teardown && leads(slots, i))
 			slots->list[i].kernel->teardown();
 	if (!failed && (counts->failures || counts->retries))

@@ -23,6 +23,7 @@ struct slot {
 struct slots {
 	struct slot list[MAX_SLOTS];
 	unsigned int count;
+	unsigned int ready; /* how many are set up, and so have to be torn down */
 };
 
 /* How many operations come before the timed ones of a chunk, in each thread. */
@@ -33,7 +34,7 @@ static inline unsigned long slots_warm_up(const struct slot *slot)
 
 /* All of these return what is wrong, or NULL. */
 const char *slots_choose(struct slots *self, const struct host_slot *slots, unsigned int count);
-const char *slots_set_up(const struct slots *slots);
+const char *slots_set_up(struct slots *slots);
 /* What a whole round left behind must be exact, like what a check leaves; `counts` is what its threads counted. */
 const char *slots_conclude(const struct slots *slots, const struct thread *counts, const char *failed);
 unsigned int slots_most_threads(const struct slots *slots);

@@ -30,10 +30,11 @@ TEAM_CHUNKS = 48  # of several threads, crowded or not
 LEAST_STEPS = 2_000  # of the clock, in a chunk: a coarser clock makes chunks longer
 LEAST_SHARE = 0.1  # of all tries that are quiet: in a short pause of a neighbour, chunks pass that it was in
 SLOWEST_PROBE = 1.15  # times the fastest of the run: slower, and the core had a neighbour
-LIMIT_MS = 2_500  # for a round on a core that is never ours
+LIMIT_MS = 2_500  # for a round on a core that is never ours, and more where chunks are long
 CLOCK_SLACK = 0.01  # by which a round's tick may differ from the run's: more, and the clock jumped
 SPREAD_S = 0.5  # neighbours come in phases of a second or two: rounds must not all fall into one
 CONTENDED = "contended"
+_PATIENCE = 4  # times what the wanted chunks take, where they are long
 _CAPACITY = 8  # times the wanted chunks: room for those that do not count
 _FASTER_PROBE = 10  # times faster than any before it: no CPU steps up its frequency by that much
 _SETTLE_S = 2.0
@@ -90,6 +91,8 @@ class Gated:
     def __init__(self) -> None:
         """Begin with nothing calibrated and no probe seen."""
         self._slots: dict[Case, Slot] = {}
+        self._unsized: dict[Case, str] = {}  # why a case has no slot
+        self._long_ms: dict[Case, float] = {}  # what the wanted chunks of a case take, where they are long ones
         self._fastest = 0
         self._tick = 0.0  # ns
 
@@ -102,8 +105,7 @@ class Gated:
         seen = [target.gate([Slot(alone, 1, 1000)], plan, options)]
         step_ns = seen[0].resolution * seen[0].ns_per_tick
         for case in cases:
-            chunk_ns, wanted = sized(case.threads, len(plan.cpus), step_ns)
-            self._slots[case] = Slot(case, target.calibrate(case, plan, chunk_ns), wanted)
+            self._size(target, plan, case, step_ns)
         chunk_ns, _ = sized(1, len(plan.cpus), step_ns)
         probing = Slot(alone, target.calibrate(alone, plan, chunk_ns), 1000)
         end = time.monotonic() + _SETTLE_S
@@ -113,12 +115,25 @@ class Gated:
         self._fastest = min(answer.fastest for answer in seen)
         self._tick = statistics.median(answer.ns_per_tick for answer in seen)
 
+    def _size(self, target: Target, plan: Plan, case: Case, step_ns: float) -> None:
+        """Size the chunks of a case; one that fails there is void in every round, and the others are not."""
+        chunk_ns, wanted = sized(case.threads, len(plan.cpus), step_ns)
+        try:
+            self._slots[case] = Slot(case, target.calibrate(case, plan, chunk_ns), wanted)
+        except TargetError as error:
+            self._unsized[case] = error.message
+        self._long_ms[case] = wanted * chunk_ns * 1e-6 if chunk_ns > TEAM_CHUNK_NS else 0.0
+
     def pause_s(self) -> float:
         """Return how far apart rounds begin."""
         return SPREAD_S
 
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
         """Measure all cases at once, interleaved."""
+        yield from (Taken(case, None, self._unsized[case]) for case in cases if case in self._unsized)
+        cases = [case for case in cases if case not in self._unsized]
+        if not cases:
+            return
         try:
             answer = self._ask(target, plan, number, cases)
             sorts = self._sort(answer)
@@ -134,11 +149,10 @@ class Gated:
 
     def _ask(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> GatedRound:
         slots = [self._slots[case] for case in cases]
-        long_ms = CROWD_CHUNK_NS * 4e-6
-        crowds_ms = sum(slot.wanted * long_ms for slot in slots if slot.case.threads > len(plan.cpus))
+        long_ms = _PATIENCE * sum(self._long_ms[case] for case in cases)
         options = {
             "fastest": self._fastest,
-            "limit_ms": LIMIT_MS + round(crowds_ms),
+            "limit_ms": LIMIT_MS + round(long_ms),
             "seed": plan.seed * 1_000_003 + number * 2 + 1,
             "capacity": sum(_CAPACITY * slot.wanted for slot in slots),
         }

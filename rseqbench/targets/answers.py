@@ -84,7 +84,8 @@ def gated_round(
     chunks: list[list[Chunk]] = [[] for _ in slots]
     for number, disturbed, before, after, ticks, aborts, *counters in answer["chunks"]:
         loops = slots[number].loops
-        counted = tuple(count / loops for count in counters) if counts else None
+        seen = counts and counters[0]  # no instructions: somebody else took the counters meanwhile
+        counted = tuple(count / loops for count in counters) if seen else None
         chunks[number].append(Chunk(ticks * per_tick / loops, before, after, bool(disturbed), aborts, counted))
     return GatedRound(
         chunks=tuple(map(tuple, chunks)),

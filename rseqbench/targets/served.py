@@ -60,6 +60,7 @@ class Served(abc.ABC):
         self._arch = arch
         self._options = options
         self._resources = contextlib.ExitStack()
+        self._lost: TargetError | None = None
         self._hello: dict[str, Any] = {}
         self._facts: dict[str, Fact] = {}
         self._cpus: tuple[int, ...] = ()
@@ -70,7 +71,7 @@ class Served(abc.ABC):
 
     def _checker(self) -> Runner:
         """Return the runner that checks, where it is not the one that measures."""
-        return self._runner
+        return self._reachable()
 
     def _own_files(self) -> Mapping[str, Path]:
         """Return files of the machine that are known from elsewhere, by their names there."""
@@ -105,11 +106,23 @@ class Served(abc.ABC):
         """End the runner and whatever it needed."""
         self._resources.close()
 
-    def new_round(self) -> None:
-        """Start another runner if the one there is cannot be asked any more; each request is a fresh process anyway."""
+    def _reachable(self) -> Runner:
+        """Return the runner, another one if the one there cannot be asked any more: it may still be at what it was."""
+        if self._lost is not None:  # tried in this round: nobody waits for a dead host once a case
+            raise self._lost
         if self._runner.broken:
             self._resources.close()
-            self._reach()
+            try:
+                self._reach()
+            except TargetError as error:
+                self._lost = error
+                raise
+        return self._runner
+
+    def new_round(self) -> None:
+        """Start another runner if the one there is cannot be asked any more; each request is a fresh process anyway."""
+        self._lost = None
+        self._reachable()
 
     @property
     def arch(self) -> str:
@@ -230,15 +243,18 @@ class Served(abc.ABC):
         return Counts(tuple(loops), taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
 
     def _ask(self, verb: str, timeout_s: float, **arguments: wire.Argument) -> Any:
-        return self._runner.ask(verb, timeout_s, **arguments)
+        return self._reachable().ask(verb, timeout_s, **arguments)
 
     def _collect(self) -> dict[str, Fact]:
         """Read the facts of the machine there: its files are laid out here, so that they are read as our own are."""
         with tempfile.TemporaryDirectory(prefix="rseqbench-facts-") as name:
             root = Path(name)
             for path in self._sources():
-                with contextlib.suppress(TargetError):  # gone, or not for us: a fact that is not known
+                try:
                     _lay_out(root, path, wire.content(self._ask("read", _TIMEOUT_S, path=path)))
+                except TargetError:  # the file is gone, or not for us: a fact that is not known
+                    if self._runner.broken:
+                        raise
             for path, known in self._own_files().items():
                 _lay_out(root, path, known.read_bytes())
             found = facts.of_machine(root, self._hello["machine"])

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark
-from rseqbench.targets.answers import MOST_OPERATIONS, checked, concluded
+from rseqbench.model import Benchmark, Case, Registration, Slot
+from rseqbench.targets.answers import MOST_OPERATIONS, checked, concluded, gated_round
 from tests.machines import defaults
 
 SHARED = Benchmark("counter/x", "doc", shared=True)
@@ -72,3 +72,11 @@ def test_a_32_bit_runner_takes_the_longest_check(cpus):
     threaded = Benchmark("ring_buffer/x", "doc", shared=True, threaded=True)
     checked(threaded, longest, cpus, lambda request: asked.append(request) or EXACT)
     assert asked[0]["loops"] <= (2**31 - 1) // asked[0]["threads"]
+
+
+@pytest.mark.parametrize(("counts", "expected"), [(True, [(5.0, 2.0, 0.0), None]), (False, [None, None])])
+def test_a_chunk_without_instructions_was_not_counted(counts, expected):
+    chunks = [[0, 0, 9, 9, 100, 0, 50, 20, 0], [0, 0, 9, 9, 100, 0, 0, 0, 0]]
+    answer = {"chunks": chunks, "ns_per_tick": 1.0, "fastest": 9, "resolution": 1, "inside": 200, "waits": 0, "ns": 300}
+    found = gated_round(answer, [Slot(Case("counter/x"), 10, 2)], counts, Registration.GLIBC)
+    assert [chunk.counted for chunk in found.chunks[0]] == expected

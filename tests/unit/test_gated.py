@@ -337,6 +337,36 @@ def test_chunks_are_as_long_as_the_clock_is_fine():
     assert coarse.chunk_ns == 100 * gated.LEAST_STEPS
 
 
+@pytest.mark.parametrize(("step_ns", "threads"), [(1, 1), (1500, 1), (1, 2), (1500, 2)])
+def test_a_round_may_last_as_long_as_its_chunks(step_ns, threads):
+    """Of a clock that takes a system call to read, a chunk lasts milliseconds: the time limit is not a neighbour's."""
+    target = Scripted(answer([[chunk()] * N] * 40, resolution=step_ns, ns_per_tick=1.0))
+    cases = tuple(Case(f"counter/{i}", threads, Registration.GLIBC) for i in range(40))
+    engine = gated.Gated()
+    engine.prepare(target, plan(cases=cases), cases)
+    list(engine.round(target, plan(cases=cases), 0, cases))
+    slots, options = target.asked[-1]
+    length, _ = gated.sized(threads, 1, step_ns)
+    assert options["limit_ms"] >= gated.LIMIT_MS
+    assert options["limit_ms"] > 2 * sum(slot.wanted for slot in slots) * length * 1e-6
+
+
+def test_a_case_that_cannot_be_sized_is_void_and_the_others_are_not():
+    class Picky(Scripted):
+        def calibrate(self, case, plan, chunk_ns):
+            if case == CASES[1]:
+                raise TargetError("an operation had to be repeated")
+            return 1000
+
+    target = Picky(answer([[chunk()] * N]))
+    engine = gated.Gated()
+    engine.prepare(target, plan(), CASES)
+    for number in range(2):
+        found = {one.case: one.failure for one in engine.round(target, plan(), number, CASES)}
+        assert found == {CASES[0]: "", CASES[1]: "an operation had to be repeated"}
+    assert next(engine.round(target, plan(), 2, CASES[1:])).failure == "an operation had to be repeated"
+
+
 def test_every_round_is_measured_against_the_fastest_probe_of_the_run():
     engine, target = begun(answer(), answer(fastest=900), answer())
     for number in range(3):

@@ -63,7 +63,7 @@ def test_every_plan_measures_the_baseline_once(asked, threads):
     assert [case for case in cases if case.benchmark == BASELINE] == [Case(BASELINE, 1, GLIBC)]
 
 
-@pytest.mark.parametrize("threads", [[1], [1, 2]])
+@pytest.mark.parametrize("threads", [[1], [1, 2], [2, 4]])
 def test_the_controls_come_along_where_they_are(threads):
     """They show whether a run raises false alarms, so a run without them would not know."""
     controls = [Benchmark(name, "twice the same", trivial=True) for pair in CONTROLS for name in pair]

@@ -233,6 +233,17 @@ def test_the_tail_stays_exact_for_many_rounds(n):
     assert stats._rank_sum_tail(n, n) == pytest.approx(exact, abs=1e-9)
 
 
+@pytest.mark.parametrize(("n", "m"), [(520, 520), (40, 1200), (1200, 40)])
+def test_the_tail_is_there_for_very_many_rounds(n, m):
+    """Their numbers of ways do not fit a float at all; the normal approximation is good to a thousandth by then."""
+    tail = stats._rank_sum_tail(n, m)
+    assert np.all(np.diff(tail) >= 0)
+    assert tail == pytest.approx(1 - np.concatenate([[0.0], tail[:-1]])[::-1], abs=1e-12)
+    deviation = math.sqrt(n * m * (n + m + 1) / 12)
+    low = round(n * m / 2 - 1.96 * deviation)
+    assert tail[low] == pytest.approx(0.025, abs=1e-3)
+
+
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (1, 20)])
 def test_too_few_rounds_have_a_ratio_without_an_interval(n, m):
     ratio, p = stats.independent_ratio([2.0] * n, [1.0 + i / 100 for i in range(m)])
