@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "registration.h"
 #include "registry.h"
+#include "slots.h"
 
 #define CALIBRATION_TRIALS 7
 #define MOST_LOOPS (1ul << 30)
@@ -44,10 +45,11 @@ static uint64_t calibrate_alone(const struct kernel *kernel, uint64_t ns, char m
 	const struct setup setup = { .threads = 1, .loops = 1 };
 	struct thread thread = { .area = registration_enter() };
 	bool suspended = kernel && kernel->flags & NEEDS_NO_RSEQ && thread.area;
+	const char *why = slot_refuses(kernel, 1);
 	uint64_t loops = 1, best = 0;
 
-	if (!kernel || (kernel->setup && kernel->setup(&setup)) || (suspended && registration_suspend(thread.area))) {
-		snprintf(message, 256, "cannot set up the kernel");
+	if (why || (kernel->setup && kernel->setup(&setup)) || (suspended && registration_suspend(thread.area))) {
+		snprintf(message, 256, "%s", why ? why : "cannot set up the kernel");
 		return 0;
 	}
 	for (; best < ns && loops < MOST_LOOPS; loops *= 2)

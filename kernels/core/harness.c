@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "disturb.h"
 #include "host.h"
 #include "kernel.h"
@@ -58,14 +59,6 @@ static int fail(char message[256], const char *format, ...)
 	return -1;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void work(struct worker *self)
 {
 	struct team *team = self->team;
@@ -75,10 +68,10 @@ static void work(struct worker *self)
 	self->thread.first += team->warm_up;
 	if (team->size > 1)
 		pthread_barrier_wait(&team->gate);
-	self->begin = now_ns();
+	self->begin = clock_ns();
 	if (!self->failed)
 		team->run(&self->thread, team->loops);
-	self->end = now_ns();
+	self->end = clock_ns();
 }
 
 /* Work until the disturbances were enough, or `loops` operations are done. */

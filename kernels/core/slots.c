@@ -3,6 +3,18 @@
 
 #include "registry.h"
 
+const char *slot_refuses(const struct kernel *kernel, unsigned int threads)
+{
+	if (!kernel)
+		return "no such kernel";
+	if (!threads)
+		return "a chunk needs a thread";
+	if (threads > 1 && !(kernel->flags & IS_THREADED))
+		return "measured with one thread only";
+	/* One that needs rseq off gets that for as long as it runs. */
+	return kernel->flags & NEEDS_NO_RSEQ ? NULL : registry_unavailable(kernel);
+}
+
 const char *slots_choose(struct slots *self, const struct host_slot *slots, unsigned int count)
 {
 	if (!count || count > MAX_SLOTS)
@@ -11,14 +23,8 @@ const char *slots_choose(struct slots *self, const struct host_slot *slots, unsi
 	self->ready = 0;
 	for (unsigned int i = 0; i < count; i++) {
 		const struct kernel *kernel = registry_get(slots[i].kernel);
-		const char *why = kernel ? NULL : "no such kernel";
+		const char *why = slot_refuses(kernel, slots[i].threads);
 
-		if (kernel && !(kernel->flags & NEEDS_NO_RSEQ))
-			why = registry_unavailable(kernel);
-		if (kernel && slots[i].threads != 1 && !(kernel->flags & IS_THREADED))
-			why = "measured with one thread only";
-		if (!slots[i].threads)
-			why = "a chunk needs a thread";
 		if (why)
 			return why;
 		self->list[i] = (struct slot){ .kernel = kernel,

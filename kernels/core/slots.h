@@ -33,6 +33,7 @@ static inline unsigned long slots_warm_up(const struct slot *slot)
 }
 
 /* All of these return what is wrong, or NULL. */
+const char *slot_refuses(const struct kernel *kernel, unsigned int threads);
 const char *slots_choose(struct slots *self, const struct host_slot *slots, unsigned int count);
 const char *slots_set_up(struct slots *slots);
 /* What a whole round left behind must be exact, like what a check leaves; `counts` is what its threads counted. */

@@ -12,7 +12,7 @@
 
 #define MAX_THREADS 4096
 #define MAX_CPU 8191
-#define MAX_RUNS 10000 /* of one time request */
+#define MAX_RUNS 20000 /* of one time request */
 #define MAX_CHUNKS 1000000
 #define MAX_MS 3600000
 #define MAX_NUMBER 999999999999999999 /* the largest that a request can hold */

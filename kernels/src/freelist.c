@@ -47,7 +47,8 @@ static struct slot *slot_of(size_t cpu)
 
 static int allocate(const struct setup *setup)
 {
-	block_count = (possible_cpus() + setup->threads) * BLOCKS_PER_THREAD;
+	/* Any number of the threads may be on one CPU, and each holds a block. */
+	block_count = possible_cpus() * (BLOCKS_PER_THREAD + setup->threads);
 	slots = percpu_alloc(SLOT_SHIFT);
 	blocks = aligned_alloc(4096, (block_count * sizeof(*blocks) + 4095) / 4096 * 4096);
 	if (slots && blocks)

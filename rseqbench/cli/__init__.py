@@ -86,6 +86,8 @@ def group(ctx: click.Context, config_file: Path | None) -> None:
 def main() -> None:
     """Run the command line: 0 on success, 1 for a failed run, 2 for misuse, 130 after Ctrl-C; never a traceback."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         code = group.main(standalone_mode=False, prog_name="rseqbench")
         sys.stdout.flush()

@@ -76,7 +76,7 @@ def gate(chunks: Sequence[Chunk], fastest: int) -> Sorted:
 
     `fastest` is the fastest probe of the whole run, in ticks.
     """
-    slowest = fastest * SLOWEST_PROBE
+    slowest = fastest * SLOWEST_PROBE + 1e-6  # ticks are whole: exactly 115% is quiet, as gate.c has it
     calm = [chunk for chunk in chunks if not chunk.disturbed]
     alone = [c for c in calm if c.before <= slowest and c.after <= slowest]
     busy = tuple(c.value for c in calm if c.before > slowest and c.after > slowest)

@@ -69,18 +69,22 @@ class Target(Protocol):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of target: the module and class that make one, whether its time is emulated, whether it boots a Linux."""
+    """A kind of target: the module and class that make one, and what is special about it.
+
+    emulated: its time is; boots: it boots a Linux; where: its name goes on with where it is.
+    """
 
     module: str
     name: str
     emulated: bool = False
     boots: bool = False
+    where: bool = False
 
 
 KINDS = {
     "native": Kind("native", "Native"),
     "runner": Kind("local", "Local"),
-    "ssh": Kind("ssh", "Ssh"),
+    "ssh": Kind("ssh", "Ssh", where=True),
     "qemu-system": Kind("qemu_system", "QemuSystem", emulated=True, boots=True),
     "qemu-user": Kind("qemu_user", "QemuUser", emulated=True),
 }
@@ -109,8 +113,8 @@ def _runs_here(arch: Arch) -> bool:
 
 def kind(target: str) -> Kind:
     """Return the kind of a target. Raises UsageError when there is none of that name."""
-    name = target.partition(":")[0]
-    if name not in KINDS:
+    name, colon, _ = target.partition(":")
+    if name not in KINDS or (colon and not KINDS[name].where):
         raise unknown("target", target, [*KINDS, "auto"])
     return KINDS[name]
 
