@@ -199,9 +199,9 @@ def test_a_guest_that_panics(failed, monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_a_guest_that_hangs(failed, monkeypatch, tmp_path):
     text = '#include <unistd.h>\nint main(void) { write(1, "waiting\\n", 8); for (;;) pause(); }\n'
-    guest_of(monkeypatch, tmp_path, text, boot_timeout_s=15)
+    guest_of(monkeypatch, tmp_path, text, boot_timeout_s=8)
     line = failed("run", "--arch", "arm64", code=1)
-    assert line.startswith("rseqbench: the arm64 guest said nothing within 15 s: ")
+    assert line.startswith("rseqbench: the arm64 guest said nothing within 8 s: ")
 
 
 # ---- ssh ----
