@@ -135,6 +135,7 @@ def _one(of: Session, engine: engines.Engine, number: int, label: str, into: Rou
                     "benchmark": taken.case.benchmark,
                     "threads": taken.case.threads,
                     "round": number,
+                    "unit": "ns",
                     "value": value,
                 }
             )
