@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -136,6 +137,7 @@ def _one(of: Session, engine: engines.Engine, number: int, label: str, into: Rou
                     "threads": taken.case.threads,
                     "round": number,
                     "unit": "ns",
+                    "resolution": taken.bench.get_metadata().get("resolution", math.nan),
                     "value": value,
                 }
             )

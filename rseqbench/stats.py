@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -162,6 +163,14 @@ def holm(p_values: Sequence[float]) -> list[float]:
         running = max(running, min(1.0, (len(p_values) - position) * p_values[int(index)]))
         adjusted[int(index)] = running
     return adjusted
+
+
+def widened(ratio: Estimate, share: float) -> Estimate:
+    """Return a ratio whose interval reaches at least `share` of its value to both sides; one without stays as it is."""
+    if ratio.low is None or ratio.high is None or ratio.is_range:
+        return ratio
+    low, high = min(ratio.low, ratio.value / (1 + share)), max(ratio.high, ratio.value * (1 + share))
+    return replace(ratio, low=low, high=high)
 
 
 def beyond_floor(ratio: Estimate, floor: float) -> bool:

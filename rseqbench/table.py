@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from rseqbench import stats
 from rseqbench.errors import ResultsError
 from rseqbench.model import BASELINE, COUNTED, USER_ONLY, Estimate
 from rseqbench.results import Run
+from rseqbench.stats import Floats
 
 COLUMNS: dict[str, str] = {
     "label": "str",  # the run
@@ -28,6 +30,7 @@ COLUMNS: dict[str, str] = {
     "values": "int64",  # raw values behind it
     "loops": "int64",
     "aborts": "int64",  # rseq aborts while it was timed
+    "resolution": "float64",  # the clock's least step over a chunk's length; NaN where values are no chunks
     "interrupted": "float64",  # counts left out, as a timer tick was in them; NaN where instructions are not counted
     "busy": "float64",  # the same as value with a neighbour on the core; NaN where that was not seen
     "instructions": "float64",  # per operation, in user mode; NaN where the CPU's counters cannot be read
@@ -102,6 +105,7 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                     "values": len(raw.values),
                     "loops": raw.get_loops(),
                     "aborts": meta["aborts"],
+                    "resolution": meta.get("resolution", math.nan),
                     "interrupted": meta.get("interrupted", math.nan),
                     "busy": meta.get("busy_ns", math.nan),
                     **{name: meta.get(name, math.nan) for name in COUNTED},
@@ -137,7 +141,8 @@ def speedup(
     """Estimate how many times faster `fast` is than `slow` in one run, or None when a round with both is not there.
 
     With `net`, the baseline of the same round is subtracted from both first; None where that leaves nothing to divide
-    by in any round. `column` is "value", or "busy" for what the same takes beside a neighbour.
+    by in any round. `column` is "value", or "busy" for what the same takes beside a neighbour. An interval is never
+    narrower than what the clock can tell of a chunk: that is the same in all rounds, and their spread cannot show it.
     """
     wanted = [slow, fast, (slow[0], BASELINE, 1)] if net else [slow, fast]
     tables = [series(frame, label, key, column) for key in wanted]
@@ -149,7 +154,17 @@ def speedup(
         top, bottom = top - joined[:, 2], bottom - joined[:, 2]
     if (top <= 0).any() or (bottom <= 0).any():
         return None
-    return stats.paired_ratio(top, bottom, _level(unit(frame, label, slow[0]), confidence))
+    ratio = stats.paired_ratio(top, bottom, _level(unit(frame, label, slow[0]), confidence))
+    share = max(
+        _resolution(frame, label, slow, joined[:, 0] / top), _resolution(frame, label, fast, joined[:, 1] / bottom)
+    )
+    return stats.widened(ratio, share)
+
+
+def _resolution(frame: pd.DataFrame, label: str, key: Key, gross_over_net: Floats) -> float:
+    """Return what share of a value of `key` the clock cannot tell; 0 where nothing is known of it."""
+    known = series(frame, label, key, "resolution")
+    return float(known.median() * np.median(gross_over_net)) if len(known) else 0.0
 
 
 def unit(frame: pd.DataFrame, label: str, arch: str) -> str:

@@ -173,10 +173,11 @@ class Gated:
     def _bench(
         self, target: Target, case: Case, number: int, chunks: Sorted, answer: GatedRound, aborts: int
     ) -> pyperf.Benchmark:
+        loops = self._slots[case].loops
         metadata: dict[str, str | int | float] = {
             "name": case.id,
             "unit": "second",
-            "loops": self._slots[case].loops,
+            "loops": loops,
             "benchmark": case.benchmark,
             "arch": target.arch,
             "threads": case.threads,
@@ -190,6 +191,7 @@ class Gated:
             "chunks_disturbed": chunks.disturbed,
             "probe_fastest": self._fastest,
             "inside": round(answer.inside, 4),
+            "resolution": answer.resolution * answer.ns_per_tick / (statistics.median(chunks.quiet) * loops),
             "date": datetime.now().isoformat(timespec="seconds"),
         }
         if len(chunks.busy) >= FEWEST_CHUNKS // 2:

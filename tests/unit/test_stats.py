@@ -372,3 +372,16 @@ def test_a_difference_excludes_1_and_clears_the_floor(value, low, high, beyond):
 
 def test_no_floor_takes_any_interval_that_excludes_1():
     assert stats.beyond_floor(Estimate(1.0001, 1.00005, 1.0002, 10, 0.95), 0.0)
+
+
+def test_an_interval_is_widened_to_what_the_clock_can_tell_and_never_narrowed():
+    narrow = Estimate(2.0, 1.9999, 2.0001, 22, 0.983)
+    assert stats.widened(narrow, 0.001) == Estimate(2.0, 2.0 / 1.001, 2.0 * 1.001, 22, 0.983)
+    assert stats.widened(narrow, 0.0) == narrow
+    wide = Estimate(2.0, 1.5, 2.0001, 22, 0.983)
+    assert stats.widened(wide, 0.001) == Estimate(2.0, 1.5, 2.0 * 1.001, 22, 0.983)
+
+
+@pytest.mark.parametrize("estimate", [Estimate(2.0, None, None, 3, 0.0), Estimate(2.0, 2.0, 2.0, 22, 0.0)])
+def test_what_is_no_interval_is_not_widened(estimate):
+    assert stats.widened(estimate, 0.01) == estimate

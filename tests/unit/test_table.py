@@ -143,6 +143,15 @@ def test_a_speedup_has_an_interval_where_there_are_enough_rounds():
     assert 13.8 < ratio.low < 14 < ratio.high < 14.2
 
 
+@pytest.mark.parametrize(("net", "reach"), [(False, 1.01), (True, 1.02)])
+def test_no_speedup_is_surer_than_the_clock(net, reach):
+    """A hundredth of a chunk, which is twice that of what is left of it without the loop."""
+    found = frame(run("mine", {LSL: [10.0] * 12, RSEQ: [1.0] * 12, BASELINE: [0.5] * 12}))
+    found.loc[found["benchmark"] == RSEQ, "resolution"] = 0.01
+    ratio = table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95, net)
+    assert (ratio.low, ratio.high) == pytest.approx((ratio.value / reach, ratio.value * reach))
+
+
 def test_a_net_speedup_subtracts_the_baseline_of_the_same_round():
     ratio = table.speedup(frame(DRIFTING), "mine", key(LSL), key(RSEQ), 0.95, net=True)
     assert ratio.value == pytest.approx((10 - 0.5) / (1 - 0.5))
