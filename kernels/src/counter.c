@@ -50,7 +50,7 @@ static const char *counter_verify(uint64_t operations)
 	       .run = run_##symbol, .verify = counter_verify, .teardown = counter_teardown, __VA_ARGS__)
 
 /* counter[cpu]++ by an atomic instruction: exact wherever the CPU number came from, since it is only a hint. */
-#define COUNTER_ATOMIC(symbol, name_, doc_, flags_, read_cpu)                                                          \
+#define COUNTER_ATOMIC(symbol, name_, doc_, flags_, add, read_cpu, ...)                                                \
 	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
 	{                                                                                                              \
 		struct rseq_area *area = self->area;                                                                   \
@@ -61,22 +61,26 @@ static const char *counter_verify(uint64_t operations)
 			size_t cpu = (read_cpu);                                                                       \
 			struct slot *slot = (struct slot *)(base + (cpu << SLOT_SHIFT));                               \
                                                                                                                        \
-			__atomic_fetch_add(&slot->count, 1, __ATOMIC_RELAXED);                                         \
+			add(&slot->count, 1);                                                                          \
 		}                                                                                                      \
 	}                                                                                                              \
-	COUNTER(symbol, name_, doc_, flags_ | IS_THREADED)
+	COUNTER(symbol, name_, doc_, flags_ | IS_THREADED, __VA_ARGS__)
 
-COUNTER_ATOMIC(getcpu_atomic, "getcpu_atomic", GETCPU_2018_DOC " plus an atomic add: what the patch compared with", 0,
+#define ADD_RELAXED(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
+
+COUNTER_ATOMIC(getcpu_atomic, "getcpu_atomic",
+	       GETCPU_2018_DOC " plus a relaxed atomic add: what the patch compared with", 0, ADD_RELAXED,
 	       percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-COUNTER_ATOMIC(vdso_atomic, "vdso_atomic", "vDSO getcpu plus an atomic add: what people use today", 0, percpu_getcpu());
+COUNTER_ATOMIC(vdso_atomic, "vdso_atomic", "vDSO getcpu plus a relaxed atomic add: what people use today", 0,
+	       ADD_RELAXED, percpu_getcpu());
 #else
-KERNEL_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus an atomic add", NO_VDSO_GETCPU);
+KERNEL_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus a relaxed atomic add", NO_VDSO_GETCPU);
 #endif
 
-COUNTER_ATOMIC(rseq_atomic, "rseq_atomic", "rseq cpu_id plus an atomic add: what people use today", NEEDS_RSEQ,
-	       READ_ONCE(area->cpu_id));
+COUNTER_ATOMIC(rseq_atomic, "rseq_atomic", "rseq cpu_id plus a relaxed atomic add: what people use today", NEEDS_RSEQ,
+	       ADD_RELAXED, READ_ONCE(area->cpu_id));
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
@@ -137,4 +141,33 @@ static void run_shared_atomic(struct thread *self, unsigned long loops)
 		__atomic_fetch_add(&shared, 1, __ATOMIC_RELAXED);
 }
 
-COUNTER(shared_atomic, "shared_atomic", "one counter for all, atomic add", IS_THREADED);
+COUNTER(shared_atomic, "shared_atomic", "one counter for all, relaxed atomic add", IS_THREADED);
+
+/*
+ * The same with the one-instruction atomics of newer AArch64: what an atomic add costs there depends on the CPU, so
+ * both are measured. All atomic adds here are relaxed.
+ */
+#ifdef ARCH_HAS_LSE
+COUNTER_ATOMIC(getcpu_lse, "getcpu_lse", GETCPU_2018_DOC " plus a relaxed LSE atomic add", 0, arch_add_lse,
+	       percpu_getcpu_2018(), .unavailable = arch_no_lse);
+COUNTER_ATOMIC(rseq_lse, "rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", NEEDS_RSEQ, arch_add_lse,
+	       READ_ONCE(area->cpu_id), .unavailable = arch_no_lse);
+
+static void run_shared_lse(struct thread *self, unsigned long loops)
+{
+	unsigned long *counter = &shared;
+
+	(void)self;
+	__asm__("" : "+r"(counter)); /* its address is not computed anew each time */
+	for (; loops; loops--)
+		arch_add_lse(counter, 1);
+}
+
+COUNTER(shared_lse, "shared_lse", "one counter for all, relaxed LSE atomic add", IS_THREADED,
+	.unavailable = arch_no_lse);
+#else
+#define LSE_ONLY "LSE atomics: AArch64 only"
+KERNEL_ABSENT(getcpu_lse, "counter/getcpu_lse", "getcpu plus a relaxed LSE atomic add", LSE_ONLY);
+KERNEL_ABSENT(rseq_lse, "counter/rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", LSE_ONLY);
+KERNEL_ABSENT(shared_lse, "counter/shared_lse", "one counter for all, relaxed LSE atomic add", LSE_ONLY);
+#endif

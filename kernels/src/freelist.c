@@ -206,12 +206,16 @@ static __always_inline void give_tagged(struct slot *slot, struct block *pool, s
 	}                                                                                                              \
 	FREELIST(symbol, name_, doc_, 0, verify_tagged)
 
-FREELIST_CAS(getcpu_cas, "getcpu_cas", GETCPU_2018_DOC " and a tagged compare-and-swap, twice", percpu_getcpu_2018());
+FREELIST_CAS(getcpu_cas, "getcpu_cas",
+	     GETCPU_2018_DOC " and a tagged compare-and-swap, twice: acquire to take, release to give",
+	     percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-FREELIST_CAS(vdso_cas, "vdso_cas", "vDSO getcpu and a tagged compare-and-swap, twice", percpu_getcpu());
+FREELIST_CAS(vdso_cas, "vdso_cas", "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give",
+	     percpu_getcpu());
 #else
-KERNEL_ABSENT(vdso_cas, "freelist/vdso_cas", "vDSO getcpu and a tagged compare-and-swap, twice", NO_VDSO_GETCPU);
+KERNEL_ABSENT(vdso_cas, "freelist/vdso_cas",
+	      "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give", NO_VDSO_GETCPU);
 #endif
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)

@@ -193,16 +193,16 @@ static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned l
 	}                                                                                                              \
 	RCU(symbol, doc_, flags_)
 
-RCU_ATOMIC(getcpu_atomic, GETCPU_2018_DOC " and an atomic add, twice: what the patch compared with", 0,
+RCU_ATOMIC(getcpu_atomic, GETCPU_2018_DOC " and a relaxed atomic add, twice: what the patch compared with", 0,
 	   percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-RCU_ATOMIC(vdso_atomic, "vDSO getcpu and an atomic add, twice", 0, percpu_getcpu());
+RCU_ATOMIC(vdso_atomic, "vDSO getcpu and a relaxed atomic add, twice", 0, percpu_getcpu());
 #else
-KERNEL_ABSENT(vdso_atomic, "rcu/vdso_atomic", "vDSO getcpu and an atomic add, twice", NO_VDSO_GETCPU);
+KERNEL_ABSENT(vdso_atomic, "rcu/vdso_atomic", "vDSO getcpu and a relaxed atomic add, twice", NO_VDSO_GETCPU);
 #endif
 
-RCU_ATOMIC(rseq_atomic, "rseq cpu_id and an atomic add, twice", NEEDS_RSEQ, READ_ONCE(area->cpu_id));
+RCU_ATOMIC(rseq_atomic, "rseq cpu_id and a relaxed atomic add, twice", NEEDS_RSEQ, READ_ONCE(area->cpu_id));
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {

@@ -280,10 +280,11 @@ static __attribute__((noinline, cold)) bool next_sub_atomic(struct thread *self,
 	}                                                                                                              \
 	RING(symbol, doc_, 0)
 
-RING_ATOMIC(getcpu_atomic, GETCPU_2018_DOC ", compare-and-swap to reserve, atomic add to commit", percpu_getcpu_2018());
+RING_ATOMIC(getcpu_atomic, GETCPU_2018_DOC ", relaxed compare-and-swap to reserve, release add to commit",
+	    percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-RING_ATOMIC(vdso_atomic, "vDSO getcpu, compare-and-swap to reserve, atomic add to commit", percpu_getcpu());
+RING_ATOMIC(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit", percpu_getcpu());
 #else
 KERNEL_ABSENT(vdso_atomic, "ring_buffer/vdso_atomic", "vDSO getcpu, compare-and-swap, atomic add", NO_VDSO_GETCPU);
 #endif

@@ -9,7 +9,10 @@
 #error "kernels/arch/aarch64 is for little-endian AArch64 compilers"
 #endif
 
+#include <asm/hwcap.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <sys/auxv.h>
 
 #define RSEQ_SIG 0xd428bc00
 
@@ -67,6 +70,18 @@ static inline __attribute__((always_inline)) void arch_add(unsigned long *counte
 	unsigned long value;
 
 	__asm__ volatile("ldr %0, %1\n\tadd %0, %0, %2\n\tstr %0, %1" : "=&r"(value), "+m"(*counter) : "rI"(n));
+}
+
+/* counter += n by one instruction of ARMv8.1 (LSE), relaxed like the ll/sc loop that the compiler makes of an atomic. */
+#define ARCH_HAS_LSE 1
+static inline const char *arch_no_lse(void)
+{
+	return getauxval(AT_HWCAP) & HWCAP_ATOMICS ? NULL : "this CPU has no LSE atomics (ARMv8.1)";
+}
+
+static inline __attribute__((always_inline)) void arch_add_lse(unsigned long *counter, unsigned long n)
+{
+	__asm__ volatile(".arch_extension lse\n\tstadd %1, %0" : "+Q"(*counter) : "r"(n) : "memory");
 }
 
 /* The generic timer: one rate for the whole system, by architecture. */
