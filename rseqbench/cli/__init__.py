@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -18,6 +19,8 @@ from rseqbench.errors import RseqbenchError
 if TYPE_CHECKING:
     from rseqbench.config import Config
     from rseqbench.results import Store
+
+INTERRUPTED = 130  # the exit code after Ctrl-C, as a shell has it
 
 # The commands, in the order of the help text: each is rseqbench/cli/<name>.py and defines `command`.
 COMMANDS = {
@@ -101,7 +104,7 @@ def main() -> None:
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("rseqbench: interrupted", err=True)
-        code = 130
+        code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever read us has seen enough
         code = 0
@@ -111,4 +114,9 @@ def main() -> None:
         what = f"{type(error).__name__}: {error}"
         click.echo(f"rseqbench: a defect in rseqbench itself: {what}; RSEQBENCH_DEBUG=1 shows where", err=True)
         code = 1
+    if code == INTERRUPTED:
+        # Python would die of the signal if it came while a dataclass was made: it remembers that of every exec().
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)

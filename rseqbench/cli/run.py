@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import State, place
+from rseqbench.cli import INTERRUPTED, State, place
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, RunOptions
@@ -173,7 +173,7 @@ def _measure(target: Target, unfinished: Unfinished, config: Config, store: Stor
         progress.follow(rounds.run(target, unfinished, engine, config.check))
     except KeyboardInterrupt:
         click.echo(f"rseqbench: interrupted with {_kept(unfinished)}", err=True)
-        click.get_current_context().exit(130)
+        click.get_current_context().exit(INTERRUPTED)
     except TargetError as error:
         click.echo(f"rseqbench: {error}", err=True)
         click.echo(f"rseqbench: failed with {_kept(unfinished)}", err=True)

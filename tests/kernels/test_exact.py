@@ -91,7 +91,8 @@ def test_a_check_never_calls_itself_exercised_when_nothing_disturbed_it():
     """So few operations may be over before the first disturbance comes."""
     brief = dataclasses.replace(OPTIONS, operations=1000)
     with native() as target:
-        checks = [target.check(one, brief) for one in target.benchmarks() if one.group == "counter"]
+        counters = [one for one in target.benchmarks() if one.group == "counter" and not one.unavailable]
+        checks = [target.check(one, brief) for one in counters]
     for check in checks:
         assert check.passed
         assert check.disturbances or not check.exercised, check
