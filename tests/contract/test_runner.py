@@ -224,7 +224,7 @@ def test_names_are_found_by_pattern(ask, tmp_path):
         ("time", time_request(loops=[]), "loops: an empty or malformed item"),
         ("time", time_request(loops=["1", "", "2"]), "loops: an empty or malformed item"),
         ("time", time_request(loops=[1] * 1025), "loops: .* more than 1024"),
-        ("time", time_request(loops=[1] * 1000, repeat=11), "more than 10000 runs"),
+        ("time", time_request(loops=[1] * 1000, repeat=21), "more than 20000 runs"),
         ("time", time_request(cpus=-1), "cpus: an integer from 0 to 8191, not -1"),
         ("time", time_request(cpus=8191), "cannot pin to the CPU"),
         ("time", time_request(colour="green"), "colour: unknown to time, or given twice"),
