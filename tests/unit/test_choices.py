@@ -104,7 +104,7 @@ def test_kinds(target, emulated, boots):
     assert (targets.kind(target).emulated, targets.kind(target).boots) == (emulated, boots)
 
 
-@pytest.mark.parametrize("target", ["mars", "", "auto", "ssh@host", "qemu"])
+@pytest.mark.parametrize("target", ["mars", "", "auto", "ssh@host", "qemu", "native:board", "qemu-system:"])
 def test_there_is_no_kind_of_another_name(target):
     with pytest.raises(UsageError, match=f"^unknown target '{target}'"):
         targets.kind(target)
