@@ -104,7 +104,7 @@ from rseqbench import claims, config, paths, results
 assert rseqbench.__file__.startswith(sys.argv[1]), rseqbench.__file__
 for path in (paths.kernels(), paths.default_config(), paths.builtin_results()):
     assert path.exists() and str(path).startswith(sys.argv[1]), path
-assert config.load().run.target == "native"
+assert config.load().run.target == "auto"
 assert results.Store(__import__("pathlib").Path("results")).labels() == [results.PATCH]
 assert claims.written()
 """
