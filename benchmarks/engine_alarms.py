@@ -83,15 +83,16 @@ def tally(
     groups: Sequence[Sequence[int]],
     truth: float,
     floor: float,
+    resolution: float = 0.0,
 ) -> Tally:
-    """Judge a pair, given the values of both in each round, in every group."""
+    """Judge a pair, given the values of both in each round, in every group, and what share the clock cannot tell."""
     alarms = beyond = covered = 0
     halves = []
     for group in groups:
         both = [number for number in group if number in tops and number in bottoms]
         if not both:
             continue
-        found = stats.paired_ratio([tops[n] for n in both], [bottoms[n] for n in both])
+        found = stats.widened(stats.paired_ratio([tops[n] for n in both], [bottoms[n] for n in both]), resolution)
         if found.low is None or found.high is None:
             continue
         alarms += found.low > 1 or found.high < 1
@@ -147,7 +148,15 @@ def _judged(rounds: Rounds, groups: Sequence[Sequence[int]], floor: float) -> tu
     for pairs, truth in ((SAME, 1.0), (SLOWED, TRUTH)):
         both.append(
             [
-                tally(f"{top} / {bottom}", rounds.value(top), rounds.value(bottom), groups, truth, floor)
+                tally(
+                    f"{top} / {bottom}",
+                    rounds.value(top),
+                    rounds.value(bottom),
+                    groups,
+                    truth,
+                    floor,
+                    max(rounds.resolution(top), rounds.resolution(bottom)),
+                )
                 for top, bottom in pairs
             ]
         )

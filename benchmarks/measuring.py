@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -82,6 +83,11 @@ class Rounds:
     def value(self, benchmark: str) -> dict[int, float]:
         """Return a benchmark's value in every round that has one, in ns/op."""
         return {row["round"]: row["value"] for row in self.rows if row["benchmark"] == benchmark}
+
+    def resolution(self, benchmark: str) -> float:
+        """Return what share of a benchmark's value the clock cannot tell; 0 where that is not known."""
+        known = [row["resolution"] for row in self.rows if row["benchmark"] == benchmark]
+        return statistics.median(known) if known and not math.isnan(known[0]) else 0.0
 
 
 @contextmanager
