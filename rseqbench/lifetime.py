@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import signal
+import subprocess
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # looked up before a fork: little is safe between fork and exec
@@ -20,3 +23,17 @@ def die_with_parent() -> None:
 def ending(code: int) -> str:
     """Return in words how a process ended, from what Popen.wait() returns: "SIGKILL" or "exit code 3"."""
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and the group that it leads, with all that it started; wait for it, and close its pipes.
+
+    It must have been started in a session of its own. One that has ended already is no error.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):  # a request that it did not take any more is still in the pipe
+                pipe.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 
 from rseqbench import arches, facts, linux
 from rseqbench.arches import Arch, Qemu
 from rseqbench.doctor.finding import Check, Finding, Host, install
 from rseqbench.errors import RseqbenchError, TargetError
 from rseqbench.linux.apt import TOOLS
+from rseqbench.linux.image import qemu_version
 from rseqbench.targets.counted import qemu_with_plugins
 
 
@@ -17,7 +17,7 @@ def system(host: Host) -> Finding | None:
     """The qemu-system of every architecture, this one too: under it a whole guest boots, with a Linux of its own."""
     words, missing = {}, set()
     for arch, qemu in _guests(host):
-        words[arch.name] = _version(qemu.system) or "none"
+        words[arch.name] = qemu_version(qemu.system) or "none"
         if words[arch.name] == "none":
             missing.add(qemu.system_package)
     return _finding("qemu-system", words, missing) if words else None
@@ -29,7 +29,7 @@ def user(host: Host) -> Finding | None:
     for arch, qemu in _guests(host):
         if host.machine in arch.machines:
             continue
-        words[arch.name] = _version(qemu.user) or "none"
+        words[arch.name] = qemu_version(qemu.user) or "none"
         if words[arch.name] == "none":
             missing.add(qemu.user_package)
             continue
@@ -64,15 +64,6 @@ def _guests(host: Host) -> list[tuple[Arch, Qemu]]:
         return []  # told by the check of the compiler
     on_x86 = host.machine in facts.X86
     return [(arch, arch.qemu) for arch in known if arch.qemu and (on_x86 or not facts.X86.intersection(arch.machines))]
-
-
-def _version(command: str) -> str:
-    """Return the version that a qemu tells, "7.2.22"; empty when it is not there or does not start."""
-    try:
-        done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return ""
-    return (done.stdout.partition(" version ")[2].split() or ["of unknown version"])[0]
 
 
 def _finding(name: str, words: dict[str, str], missing: set[str], advice: str = "") -> Finding:

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import pyperf
 
-from rseqbench.engines import Taken
+from rseqbench.engines.one_by_one import OneByOne
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Counts, Plan
 from rseqbench.targets import Target
@@ -27,31 +27,14 @@ _LEAST_LOOPS = 512  # a lap of what a kernel does now and then, such as switchin
 _TRIAL = (1000, 3000)
 
 
-class Counted:
+class Counted(OneByOne):
     """The engine `counted`."""
 
-    def __init__(self) -> None:
-        """Begin with nothing calibrated."""
-        self._loops: dict[Case, int] = {}
+    def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
+        return fitting(slope(target.count(case, plan, _TRIAL, REPEAT)))
 
-    def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
-        """Do nothing: a case is calibrated when it is first met."""
-
-    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
-        """Count one case after the other."""
-        for case in cases:
-            try:
-                if case not in self._loops:
-                    self._loops[case] = fitting(slope(target.count(case, plan, _TRIAL, REPEAT)))
-                loops = self._loops[case]
-                counts = target.count(case, plan, (loops, 2 * loops), REPEAT)
-                yield Taken(case, _bench(target, case, number, loops, counts))
-            except TargetError as error:
-                yield Taken(case, None, error.message)
-
-    def pause_s(self) -> float:
-        """Return 0: there is nobody to disturb a count."""
-        return 0.0
+    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
+        return _bench(target, case, number, loops, target.count(case, plan, (loops, 2 * loops), REPEAT))
 
 
 def undisturbed(taken: Sequence[int], step: int) -> list[int]:

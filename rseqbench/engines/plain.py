@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import pyperf
 
-from rseqbench.engines import Taken
-from rseqbench.errors import TargetError
+from rseqbench.engines.one_by_one import OneByOne
 from rseqbench.model import Case, Plan
 from rseqbench.targets import Target
 
 
-class Plain:
+class Plain(OneByOne):
     """The engine `pyperf`."""
 
-    def __init__(self) -> None:
-        """Begin with nothing calibrated."""
-        self._loops: dict[Case, int] = {}
+    def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
+        return int(target.measure(case, plan, number, 0).get_runs()[0].get_loops())
 
-    def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
-        """Do nothing: pyperf calibrates a case when it first meets it."""
-
-    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
-        """Measure one case after the other."""
-        for case in cases:
-            try:
-                if case not in self._loops:
-                    calibration = target.measure(case, plan, number, 0)
-                    self._loops[case] = calibration.get_runs()[0].get_loops()
-                yield Taken(case, target.measure(case, plan, number, self._loops[case]))
-            except TargetError as error:
-                yield Taken(case, None, error.message)
-
-    def pause_s(self) -> float:
-        """Return 0: a round takes long enough by itself."""
-        return 0.0
+    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
+        return target.measure(case, plan, number, loops)

@@ -106,6 +106,15 @@ def emulated(arch: Arch) -> Qemu:
     return arch.qemu
 
 
+def qemu_version(command: str) -> str:
+    """Return the version that a qemu tells, "7.2.22"; empty when it is not there or does not start."""
+    try:
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return (done.stdout.partition(" version ")[2].split() or ["of unknown version"])[0]
+
+
 def _folder(arch: Arch) -> Path:
     return paths.cache() / "linux" / arch.name
 

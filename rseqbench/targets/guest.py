@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import select
-import signal
 import socket
 import subprocess
 import time
@@ -19,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rseqbench import lifetime
 from rseqbench.arches import Arch
 from rseqbench.errors import TargetError
-from rseqbench.lifetime import die_with_parent, ending
 from rseqbench.linux import LinuxImage, initramfs
 from rseqbench.linux.image import emulated
 
@@ -114,8 +113,8 @@ class Guest:
         """Return the error for a stream that has ended, `when` in words: the guest powered off, or qemu failed."""
         code = self._qemu.wait()
         if code < 0:  # so nothing on the console is the reason
-            return TargetError(f"the {self._arch.name} guest stopped{when}: qemu was ended by {ending(code)}")
-        return self.failure(f"stopped, qemu with {ending(code)}" if code else f"stopped{when}")
+            return TargetError(f"the {self._arch.name} guest stopped{when}: qemu was ended by {lifetime.ending(code)}")
+        return self.failure(f"stopped, qemu with {lifetime.ending(code)}" if code else f"stopped{when}")
 
     def _start(self, stack: contextlib.ExitStack) -> socket.socket:
         """Start qemu and return our end of the stream; `stack` gets what ends it all."""
@@ -125,7 +124,7 @@ class Guest:
             archive = _memory_file("initramfs", self._initramfs(), stack)
             command = self.command(archive, self._console, theirs.fileno())
             self._qemu = self._spawn(command, (archive, self._console, theirs.fileno()))
-        stack.callback(_kill, self._qemu)
+        stack.callback(lifetime.kill, self._qemu)
         return ours
 
     def _initramfs(self) -> bytes:
@@ -145,7 +144,7 @@ class Guest:
                 stderr=self._complaints,
                 pass_fds=files,
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
+                preexec_fn=lifetime.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
             )
         except FileNotFoundError as error:
             package = emulated(self._arch).system_package
@@ -200,9 +199,3 @@ def _telling(console: Sequence[str]) -> list[str]:
 
 def _content(descriptor: int) -> str:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
-
-
-def _kill(qemu: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(qemu.pid, signal.SIGKILL)
-    qemu.wait()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 from pathlib import Path
 
+from rseqbench import lifetime
 from rseqbench.errors import TargetError
-from rseqbench.lifetime import die_with_parent, ending
 from rseqbench.targets.lines import Lines
 from rseqbench.targets.runner import Session
 from rseqbench.targets.served import Served
@@ -17,8 +16,6 @@ from rseqbench.targets.served import Served
 
 class Local(Served):
     """The target `runner`."""
-
-    kind = "runner"
 
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> Session:
         """Start the runner as a child of ours, in a group of its own."""
@@ -28,25 +25,15 @@ class Local(Served):
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for us, who end it in order
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
+                preexec_fn=lifetime.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
             )
         except OSError as error:
             why = f"{self._arch.name} code does not run on this {os.uname().machine}: {error.strerror}"
             raise TargetError(why, f"--target qemu-system emulates {self._arch.name}") from error
-        stack.callback(_stop, process)
+        stack.callback(lifetime.kill, process)
         assert process.stdin is not None and process.stdout is not None
 
         def ended(reason: str) -> TargetError:
-            return TargetError(f"the runner is gone ({reason or ending(process.wait())})")
+            return TargetError(f"the runner is gone ({reason or lifetime.ending(process.wait())})")
 
         return Session(Lines(process.stdout.fileno(), process.stdin.fileno(), "the runner", ended))
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):  # a request that it did not take any more
-                pipe.close()

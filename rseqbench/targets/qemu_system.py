@@ -7,14 +7,13 @@ CPUs to move between, which the counting guest does not have: checks run in a gu
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from rseqbench import linux, wire
 from rseqbench.errors import TargetError
 from rseqbench.linux import LinuxImage
-from rseqbench.linux.image import emulated
+from rseqbench.linux.image import emulated, qemu_version
 from rseqbench.model import Fact
 from rseqbench.targets.guest import Guest
 from rseqbench.targets.lines import Lines
@@ -27,7 +26,6 @@ _CHECK_CPUS = 2
 class QemuSystem(Served):
     """The target `qemu-system`."""
 
-    kind = "qemu-system"
     timing = "emulated"
 
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> Session:
@@ -47,6 +45,9 @@ class QemuSystem(Served):
             self._checking = _boot(guest, self._checks)
         return self._checking
 
+    def _check_cpus(self) -> int:
+        return _CHECK_CPUS
+
     def new_round(self) -> None:
         """Power the guest that checks off: from now on its time would be the other one's."""
         self._checks.close()
@@ -59,8 +60,9 @@ class QemuSystem(Served):
 
     def _own_facts(self) -> Mapping[str, Fact]:
         qemu = emulated(self._arch)
+        command = f"{qemu.system} {qemu_version(qemu.system)}"
         return {
-            "emulator": f"{_version(qemu.system)}, {qemu.machine} with {qemu.cpu}, one instruction a nanosecond",
+            "emulator": f"{command}, {qemu.machine} with {qemu.cpu}, one instruction a nanosecond",
             "linux_image": self._options.linux,
             "linux_package": _package(self._image),
             "check_cpus": _CHECK_CPUS,
@@ -82,10 +84,3 @@ def _boot(guest: Guest, stack: contextlib.ExitStack) -> Session:
         return guest.ended(f" ({reason})" if reason else "")
 
     return Session(Lines(port, port, "the guest", ended))
-
-
-def _version(command: str) -> str:
-    """Return the name and version of a qemu, as in "qemu-system-arm 7.2.22"."""
-    done = subprocess.run([command, "--version"], capture_output=True, text=True, errors="replace", check=False)
-    words = done.stdout.split()
-    return f"{command} {words[3]}" if len(words) > 3 else command

@@ -27,7 +27,6 @@ _STEP = 100  # instructions: by so many, writing an answer of other digits diffe
 class QemuUser(Served):
     """The target `qemu-user`."""
 
-    kind = "qemu-user"
     timing = "emulated"
 
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> _Once:

@@ -52,7 +52,6 @@ class Runner(Protocol):
 class Served(abc.ABC):
     """A target whose processes are a runner's children: each request is a fresh process by itself."""
 
-    kind: str
     timing: Timing | None = None  # None: real, and the machine's own facts say whether it is a virtual one's
 
     def __init__(self, arch: Arch, options: RunOptions) -> None:
@@ -72,6 +71,10 @@ class Served(abc.ABC):
     def _checker(self) -> Runner:
         """Return the runner that checks, where it is not the one that measures."""
         return self._reachable()
+
+    def _check_cpus(self) -> int:
+        """Return how many CPUs there are to check on."""
+        return len(self._hello["cpus"])
 
     def _own_files(self) -> Mapping[str, Path]:
         """Return files of the machine that are known from elsewhere, by their names there."""
@@ -154,7 +157,6 @@ class Served(abc.ABC):
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
         registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
         checker = self._checker()
-        cpus = len(checker.ask("hello", _TIMEOUT_S)["cpus"])
 
         def ask(request: dict[str, Any]) -> Mapping[str, Any]:
             found: Mapping[str, Any] = checker.ask(
@@ -162,7 +164,7 @@ class Served(abc.ABC):
             )
             return found
 
-        return answers.checked(benchmark, options, cpus, ask)
+        return answers.checked(benchmark, options, self._check_cpus(), ask)
 
     def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
         """Time a case in a fresh process, as pyperf's worker does: one warm-up, then values of at least `value_ms`.

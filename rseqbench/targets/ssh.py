@@ -17,8 +17,6 @@ from rseqbench.targets.served import Served
 class Ssh(Served):
     """The target `ssh:DESTINATION`."""
 
-    kind = "ssh"
-
     def __init__(self, arch: Arch, options: RunOptions) -> None:
         """Take the architecture of the machine there and how to run. Raises UsageError for a malformed destination."""
         super().__init__(arch, options)

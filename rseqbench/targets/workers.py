@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rseqbench import lifetime
 from rseqbench.errors import TargetError
-from rseqbench.lifetime import ending
 from rseqbench.model import Registration
 from rseqbench.targets.lines import Lines
 
@@ -56,13 +54,7 @@ class Worker:
 
     def stop(self) -> None:
         """Kill the worker and every process it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):  # a request that a dead worker did not take is still in the pipe
-                    pipe.close()
+        lifetime.kill(self._process)
 
     def _read(self, timeout_s: float) -> Any:
         try:
@@ -80,7 +72,7 @@ class Worker:
 
     def _ended(self, reason: str) -> TargetError:
         return TargetError(
-            f"a worker process {f'is gone ({reason})' if reason else f'died ({ending(self._process.wait())})'}"
+            f"a worker process {f'is gone ({reason})' if reason else f'died ({lifetime.ending(self._process.wait())})'}"
         )
 
 

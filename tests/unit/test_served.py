@@ -66,8 +66,6 @@ class Scripted:
 class Imagined(Served):
     """A target that reaches its runners here; `runners` are handed out one after the other."""
 
-    kind = "imagined"
-
     def __init__(self, *runners, **options):
         super().__init__(arches.host(), defaults().options(None, options))
         self.runners, self.closed = list(runners), []

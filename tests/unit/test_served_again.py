@@ -61,7 +61,6 @@ class Hangs:
 class Imagined(Served):
     """A target whose runners are handed out one after the other."""
 
-    kind = "imagined"
     timing = "emulated"
 
     def __init__(self, *runners):
