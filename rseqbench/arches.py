@@ -34,12 +34,25 @@ class Qemu:
 
 
 @dataclass(frozen=True)
+class LinuxBuild:
+    """How Linux is built for an architecture; kernels/README.md says what each column holds."""
+
+    arch: str
+    cross: str
+    target: str
+    image: str
+    package: str
+    lines: int
+
+
+@dataclass(frozen=True)
 class Arch:
     """One architecture: its folder of ops and what is needed to compile for it.
 
     name: what the user types; machines: what uname -m says; triplets: how a compiler's target begins;
     compilers: tried in order; package: Debian's packages with a compiler and headers for it;
-    qemu: how it is emulated, None where nobody has said; compat: the machines of a wider architecture that may run it.
+    qemu: how it is emulated, linux: how Linux is built for it, None where nobody has said;
+    compat: the machines of a wider architecture that may run it.
     """
 
     name: str
@@ -51,6 +64,7 @@ class Arch:
     package: str
     cpu: str
     qemu: Qemu | None = None
+    linux: LinuxBuild | None = None
     compat: tuple[str, ...] = ()
 
     @property
@@ -69,8 +83,13 @@ def known() -> dict[str, Arch]:
     for path in sorted(paths.kernels().glob("arch/*/arch.toml")):
         try:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
-            qemu = raw.pop("qemu", None)
-            arch = Arch(folder=path.parent, qemu=qemu and Qemu(**_columns(qemu)), **_columns(raw))
+            qemu, linux = raw.pop("qemu", None), raw.pop("linux", None)
+            arch = Arch(
+                folder=path.parent,
+                qemu=qemu and Qemu(**_columns(qemu)),
+                linux=linux and LinuxBuild(**linux),
+                **_columns(raw),
+            )
         except (OSError, tomllib.TOMLDecodeError, TypeError, AttributeError) as error:
             raise BuildError(f"{path}: malformed: {error}", "kernels/README.md says what an arch.toml holds") from error
         found[arch.name] = arch

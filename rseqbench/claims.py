@@ -15,6 +15,7 @@ machine and a kernel that stands for a whole library are not comparable; what is
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,12 +25,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from rseqbench import table
+from rseqbench import stats, table
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, Estimate, Machine, Skip, Verdict, VerdictWord
 from rseqbench.table import Key, Row
 
-Kind = Literal["speedup", "equal", "time", "size", "percent"]
+Kind = Literal["speedup", "equal", "time", "size", "percent", "between"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Claim:
     whole: str = ""
     needs: str = ""
     unit: str = "x"
+    deviation: float = 0.0
+    runs: int = 0
 
     @property
     def pair(self) -> tuple[Key, Key]:
@@ -135,6 +138,8 @@ def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
 
     Every printed value stands for an interval of half its last digit to both sides, and so does the stated one.
     """
+    if claim.kind == "between":
+        return _hackbench()
     if claim.kind not in ("speedup", "equal"):
         return None
     own = patch[patch["arch"] == claim.arch]
@@ -154,6 +159,21 @@ def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
     agrees = min(corners) - digit <= claim.stated <= max(corners) + digit
     formula = f"({top:g} - {base:g}) / ({bottom:g} - {base:g})" if claim.net else f"{top:g} / {bottom:g}"
     return Arithmetic(formula, value, min(corners), max(corners), agrees)
+
+
+def _hackbench(confidence: float = 0.95) -> Arithmetic:
+    """Divide the message's two times of hackbench, with an interval from their printed deviations and numbers of runs.
+
+    Welch's interval (1947), on the logarithm, where a deviation is the relative one.
+    """
+    without, having = (next(c for c in written() if c.id == name) for name in ("hackbench-n", "hackbench-y"))
+    variances = [(claim.deviation / claim.stated) ** 2 / claim.runs for claim in (without, having)]
+    degrees = sum(variances) ** 2 / sum(v**2 / (c.runs - 1) for v, c in zip(variances, (without, having), strict=True))
+    half = stats.student(confidence, degrees) * math.sqrt(sum(variances))
+    value = without.stated / having.stated
+    low, high = value * math.exp(-half), value * math.exp(half)
+    agrees = low > 1
+    return Arithmetic(f"{without.stated:g} / {having.stated:g}", value, low, high, agrees)
 
 
 def judge(

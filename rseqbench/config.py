@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 def _limits(low: float, high: float) -> Mapping[str, float]:
     return {"low": low, "high": high}
+
+
+REGISTRATIONS = ("auto", "glibc", "self", "full", "none")
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,20 @@ class RunOptions:
     benchmarks: list[str]
     threads: list[int] = field(metadata=_limits(1, 4096))
     cpus: str
-    registration: str = field(metadata={"choices": ("auto", "glibc", "self")})
+    registration: str = field(metadata={"choices": REGISTRATIONS})
     linux: str
+    rseq: str = field(metadata={"choices": ("any", "n", "y")})
+    boot: str = field(metadata={"choices": ("guest", "host")})
+    boots: int = field(metadata=_limits(1, 1000))
+    hackbench: str
+
+
+@dataclass(frozen=True)
+class LinuxOptions:
+    """What `rseqbench linux build` builds: a source tree, "debian" or a path; a configuration, "small" or a path."""
+
+    source: str
+    config: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,7 @@ class Config:
     source: Path
     paths: Paths
     run: RunOptions
+    linux: LinuxOptions
     presets: Mapping[str, Preset]
     check: CheckOptions
     verdict: VerdictRules
@@ -100,6 +116,19 @@ class Config:
         if options.preset not in self.presets:
             raise unknown("preset", options.preset, self.presets, f"in {self.source}")
         return options
+
+
+def configured_rseq(config: Config, names: Sequence[str]) -> dict[str, str]:
+    """Return the CONFIG_RSEQ, "n" or "y", that each named configuration asks for; all that ask for one without names.
+
+    Raises UsageError for one that is not there, or does not ask.
+    """
+    asking = {name for name, entry in config.configurations.items() if entry.get("rseq", "any") != "any"}
+    for name in names:
+        if name not in asking:
+            raise unknown("configuration with rseq = n or y", name, asking, f"in {config.source}")
+    chosen = names or [name for name in config.configurations if name in asking]
+    return {name: str(config.configurations[name]["rseq"]) for name in chosen}
 
 
 def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
@@ -143,7 +172,7 @@ def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build(source: Path, raw: dict[str, Any]) -> Config:
-    sections = {"paths", "run", "presets", "check", "verdict", "configurations"}
+    sections = {"paths", "run", "linux", "presets", "check", "verdict", "configurations"}
     _refuse_unknown(source, "", raw, sections)
     presets = _table(source, "presets", raw)
     configurations = _table(source, "configurations", raw)
@@ -160,6 +189,7 @@ def _build(source: Path, raw: dict[str, Any]) -> Config:
         source=source,
         paths=_typed(Paths, source, "paths", _table(source, "paths", raw)),
         run=run,
+        linux=_typed(LinuxOptions, source, "linux", _table(source, "linux", raw)),
         presets={
             name: _typed(Preset, source, f"presets.{name}", _table(source, f"presets.{name}", {f"presets.{name}": e}))
             for name, e in presets.items()

@@ -23,6 +23,7 @@ X86 = frozenset({"x86_64", "i386", "i486", "i586", "i686"})
 _CPUS = "sys/devices/system/cpu"
 NO_TURBO = f"{_CPUS}/intel_pstate/no_turbo"
 BOOST = f"{_CPUS}/cpufreq/boost"
+BOOT_ID = "proc/sys/kernel/random/boot_id"
 _CLOCKS = "sys/devices/system/clocksource/clocksource0"
 _DEVICE_TREE = "proc/device-tree"
 _SMBIOS = "sys/class/dmi/id"
@@ -103,6 +104,11 @@ def cpus(root: Path = ROOT) -> int | None:
 def linux(root: Path = ROOT) -> str | None:
     """Return the release of the running Linux, what `uname -r` prints."""
     return read(root, "proc/sys/kernel/osrelease") or None
+
+
+def boot_id(root: Path = ROOT) -> str | None:
+    """Return the random number that Linux drew for this boot."""
+    return read(root, BOOT_ID)
 
 
 def config_rseq(root: Path = ROOT) -> str:

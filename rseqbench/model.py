@@ -32,7 +32,8 @@ class Benchmark:
     `unavailable` is the reason why it cannot run on this target, or empty. `shared`: it changes state that threads
     share, and is proved exact under stress; `sequence`: it runs rseq sequences, so its check must see aborts;
     `threaded`: it may be timed with several threads at once; `trivial`: it has no result that could be wrong;
-    `own_cpus`: a thread of it that is preempted stops the others, so it needs as many CPUs as threads.
+    `own_cpus`: a thread of it that is preempted stops the others, so it needs as many CPUs as threads; `whole`: it is a
+    program of its own, not a kernel, and measured only where it is asked for by name.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Benchmark:
     threaded: bool = False
     trivial: bool = False
     own_cpus: bool = False
+    whole: bool = False
 
     @property
     def group(self) -> str:
@@ -176,6 +178,16 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class Ran:
+    """How a program ended that a target ran: its exit code, ns from before its start to after its end, what it said."""
+
+    code: int
+    ns: int
+    output: str
+    errors: str
+
+
+@dataclass(frozen=True)
 class Estimate:
     """A number with its interval: `n` rounds went in, `coverage` is what the interval promises.
 
@@ -228,7 +240,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run does, decided before it starts and stored with it, so that it can be taken up again."""
+    """What a run does, decided before it starts and stored with it, so that it can be taken up again.
+
+    `boots`: over how many boots of the machine its rounds are spread, evenly; `hackbench`: the program's arguments.
+    """
 
     cases: tuple[Case, ...]
     skips: tuple[Skip, ...]
@@ -239,3 +254,13 @@ class Plan:
     engine: str
     preset: str
     cpus: tuple[int, ...]
+    boots: int = 1
+    hackbench: str = ""
+
+    def boot(self, number: int) -> int:
+        """Return the number of the boot that a round belongs to."""
+        return number * self.boots // self.rounds
+
+    def rounds_of(self, boot: int) -> list[int]:
+        """Return the numbers of the rounds that a boot has."""
+        return [number for number in range(self.rounds) if self.boot(number) == boot]

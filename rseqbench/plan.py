@@ -17,13 +17,14 @@ ALONG = frozenset({BASELINE, *(name for pair in CONTROLS for name in pair)})
 
 
 def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()) -> list[Benchmark]:
-    """Return the benchmarks that the patterns name: "all", a group, group/method, or with * and ?.
+    """Return the benchmarks that the patterns name: "all" kernels, a group, group/method, or with * and ?.
 
-    Those named in `along` come along in any case. Raises UsageError for a pattern that names nothing.
+    Whole programs, which take longer than everything else together, have to be named. Those in `along` come along in
+    any case. Raises UsageError for a pattern that names nothing.
     """
     chosen = set(along)
     for pattern in patterns:
-        found = [b.name for b in benchmarks if _matches(b, pattern)]
+        found = [b.name for b in benchmarks if matches(b, pattern)]
         if not found:
             names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {"all"}
             raise unknown("benchmark", pattern, names)
@@ -31,10 +32,14 @@ def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[
     return [b for b in benchmarks if b.name in chosen]
 
 
-def _matches(benchmark: Benchmark, pattern: str) -> bool:
-    return pattern in ("all", benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
+def matches(benchmark: Benchmark, pattern: str) -> bool:
+    """Whether a pattern names a benchmark."""
+    if pattern == "all" or set(pattern) == {"*"}:
+        return not benchmark.whole
+    return pattern in (benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
 
 
+_OWN_LIBRARY = "a program registers rseq as its C library does, or not at all"
 _CROWDED = "a thread preempted within an operation makes the others lose theirs: needs a CPU for each thread"
 
 
@@ -48,8 +53,8 @@ def make(
 ) -> Plan:
     """Plan a run. `registration` is what a process of the target has by default; `cpus` are the CPUs to pin to.
 
-    A benchmark that cannot run, or not with so many threads, becomes a Skip that says why. Raises UsageError for an
-    unknown benchmark.
+    The preset's rounds are those of one boot. A benchmark that cannot run, or not with so many threads, becomes a Skip
+    that says why. Raises UsageError for an unknown benchmark.
     """
     cases: list[Case] = []
     skips: list[Skip] = []
@@ -58,6 +63,8 @@ def make(
         counts = _thread_counts(benchmark, options.threads)
         if benchmark.unavailable:
             skips.append(Skip(benchmark.name, min(options.threads), benchmark.unavailable))
+        elif benchmark.whole and needed == Registration.SELF:
+            skips.append(Skip(benchmark.name, min(options.threads), _OWN_LIBRARY))
         elif not counts:
             skips.append(Skip(benchmark.name, min(options.threads), "measured with one thread only"))
         else:
@@ -67,13 +74,15 @@ def make(
     return Plan(
         cases=tuple(cases),
         skips=tuple(skips),
-        rounds=preset.rounds,
+        rounds=preset.rounds * options.boots,
         values=preset.values,
         value_ms=preset.value_ms,
         seed=seed,
         engine=options.engine,
         preset=options.preset,
         cpus=tuple(cpus),
+        boots=options.boots,
+        hackbench=options.hackbench,
     )
 
 
@@ -99,10 +108,18 @@ def names(plan: Plan) -> set[str]:
 
 
 def order(plan: Plan, number: int, cases: Sequence[Case]) -> list[Case]:
-    """Return the cases in the random order of round `number`: the same for the same seed, so a run can be repeated."""
+    """Return the cases in the random order of round `number`: the same for the same seed, so a run can be repeated.
+
+    Counts of an emulated machine are shifted by their place in its boot, and by nothing else: there every other round
+    goes back the way the one before it came, A B B A, and each boot has an order of its own.
+    """
     shuffled = list(cases)
-    random.Random(f"{plan.seed}/{number}").shuffle(shuffled)
-    return shuffled
+    if plan.engine != "counted":
+        random.Random(f"{plan.seed}/{number}").shuffle(shuffled)
+        return shuffled
+    boot = plan.boot(number)
+    random.Random(f"{plan.seed}/boot {boot}").shuffle(shuffled)
+    return shuffled[:: -1 if (number - plan.rounds_of(boot)[0]) % 2 else 1]
 
 
 def parse_cpus(wanted: str, allowed: Set[int], isolated: Set[int]) -> tuple[int, ...]:

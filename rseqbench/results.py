@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -27,13 +27,18 @@ from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 
 SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
+SIZES, LINUX_CONFIG = "sizes.json", "linux.config"  # of the Linux that was built for the run
+ATTACHED = (SIZES, LINUX_CONFIG)  # files that a run may have beside its own
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 _UNFINISHED = ".unfinished-"
 
 
 @dataclass(frozen=True)
 class Header:
-    """run.json: everything about a run that is not a timed value."""
+    """run.json: everything about a run that is not a timed value.
+
+    `boots` tells the boots apart that the run has seen, in their order, where its plan has several.
+    """
 
     label: str
     created: str
@@ -43,6 +48,7 @@ class Header:
     checks: tuple[Check, ...] = ()
     docs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    boots: tuple[str, ...] = ()
     finished: str = ""
     version: str = __version__
     schema: int = SCHEMA
@@ -69,6 +75,7 @@ class Header:
             raw["machines"] = tuple(Machine(**m) for m in raw["machines"])
             raw["checks"] = tuple(Check(**c) for c in raw["checks"])
             raw["notes"] = tuple(raw["notes"])
+            raw["boots"] = tuple(raw.get("boots", ()))
             found = cls(**raw)
             if not _fits(found, cls):
                 raise TypeError("a field is not of its kind")
@@ -263,6 +270,22 @@ class Unfinished:
             suite.dump(str(path) + ".part", replace=True)
             os.replace(str(path) + ".part", path)
 
+    def boots_left(self) -> bool:
+        """Whether rounds are missing that belong to boots to come."""
+        there, plan = self.rounds(), self.header.plan
+        return plan.boots > 1 and not any(number in there for number in plan.rounds_of(plan.boots - 1))
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """Remove rounds that are on disk, as far as they are."""
+        for number in numbers:
+            with disk.guarded(self.folder):
+                (self.folder / "rounds" / f"{number:05}.json").unlink(missing_ok=True)
+
+    def attach(self, file: Path) -> None:
+        """Keep a copy of a file with the run, under its own name: one of ATTACHED."""
+        with disk.guarded(self.folder):
+            disk.write(self.folder / file.name, file.read_text(encoding="utf-8"))
+
     def update(self, header: Header) -> None:
         """Replace the header, for what became known while measuring."""
         self.header = header
@@ -289,6 +312,9 @@ class Unfinished:
             suite.dump(str(staged / "pyperf.json"))
             disk.write(staged / "run.json", header.to_json())
             disk.write(staged / "table.csv", table_csv(run))
+            for name in ATTACHED:
+                if (self.folder / name).is_file():
+                    shutil.copyfile(self.folder / name, staged / name)
             disk.exchange(staged, run.folder)
             shutil.rmtree(self.folder)
         return run

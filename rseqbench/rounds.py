@@ -54,15 +54,23 @@ class RoundDone:
     of: int
 
 
-Event = Checked | Measured | RoundDone
+@dataclass(frozen=True)
+class BootDone:
+    """The rounds of a boot are complete; `done` of `of` boots are."""
+
+    done: int
+    of: int
+
+
+Event = Checked | Measured | RoundDone | BootDone
 
 
 Failures = dict[Case, dict[int, str]]  # why a case was void, by round
 
 
 def check(target: Target, benchmarks: Sequence[Benchmark], options: CheckOptions) -> Iterator[Checked]:
-    """Prove the benchmarks exact, one after the other; what cannot run is passed over."""
-    available = [benchmark for benchmark in benchmarks if not benchmark.unavailable]
+    """Prove the benchmarks exact, one after the other; what cannot run, or is no kernel, is not."""
+    available = [benchmark for benchmark in benchmarks if not benchmark.unavailable and not benchmark.whole]
     for done, benchmark in enumerate(available, start=1):
         yield Checked(target.check(benchmark, options), done, len(available))
 
@@ -71,18 +79,25 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
     """Do what is left of an unfinished run: its checks, if they were not done, and its missing rounds.
 
     A case whose check fails is not timed; a case that fails in a round is void in that round. Both are written into
-    the header. A round in which every case fails is not stored, and the run goes on. Raises CheckError when nothing is
-    left to time, TargetError when there were too many such rounds for any case to have a number.
+    the header. A round in which every case fails is not stored, and the run goes on. Where a run has several boots and
+    the machine is not ours to boot, it ends with each. Raises CheckError when nothing is left to time, TargetError when
+    there were too many such rounds for any case to have a number, or when this boot is done and it is still this boot.
     """
     if not unfinished.header.checks:
         yield from _checks(target, unfinished, options)
     cases = _exact_cases(unfinished)
     plan = unfinished.header.plan
-    missing = [number for number in range(plan.rounds) if number not in unfinished.rounds()]
+    boot = _begin_boot(target, unfinished)
+    missing = _missing(unfinished)
     failures: Failures = {}
     done, of, void = 0, len(missing) * len(cases), 0
     engine.prepare(target, plan, cases)
     for number in missing:
+        if plan.boot(number) != boot:
+            yield BootDone(plan.boot(number), plan.boots)
+            if not target.reboot():
+                return
+            boot = _begin_boot(target, unfinished)
         begin = time.monotonic()
         target.new_round()
         suite: list[pyperf.Benchmark] = []
@@ -103,6 +118,31 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
         if number != missing[-1]:
             time.sleep(max(0.0, begin + engine.pause_s() - time.monotonic()))
     _note_failures(unfinished, cases, failures)
+
+
+def _missing(unfinished: Unfinished) -> list[int]:
+    there = unfinished.rounds()
+    return [number for number in range(unfinished.header.plan.rounds) if number not in there]
+
+
+def _begin_boot(target: Target, unfinished: Unfinished) -> int:
+    """Note which boot of a run this is, and return its number.
+
+    A boot is a unit: what another boot left of its rounds is dropped, as it could only be mixed with this one's.
+    """
+    plan = unfinished.header.plan
+    if plan.boots == 1:
+        return 0
+    missing = _missing(unfinished)
+    current = plan.boot(missing[0]) if missing else plan.boots - 1
+    seen, here = unfinished.header.boots, target.boot()
+    if here in seen[:current]:
+        how = f"boot it anew, then: rseqbench run --resume {unfinished.header.label}"
+        raise TargetError(f"boot {current} of {plan.boots} is done, and the machine is still in it", how)
+    if len(seen) > current and seen[current] != here:
+        unfinished.drop(plan.rounds_of(current))
+    unfinished.update(replace(unfinished.header, boots=(*seen[:current], here)))
+    return current
 
 
 def _first(failures: Failures) -> str:

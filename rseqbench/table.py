@@ -26,6 +26,7 @@ COLUMNS: dict[str, str] = {
     "engine": "str",
     "unit": "str",  # ns, instructions, or user instructions (without Linux's), per operation
     "round": "int64",
+    "boot": "int64",  # of the machine, which the round belongs to
     "value": "float64",  # per operation, loop included, in `unit`
     "values": "int64",  # raw values behind it
     "loops": "int64",
@@ -101,6 +102,7 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                     "engine": meta["engine"],
                     "unit": "ns" if seconds else _INSTRUCTIONS.get(machine.target, "instructions"),
                     "round": meta["round"],
+                    "boot": run.header.plan.boot(meta["round"]),
                     "value": stats.round_value(raw.values, meta["engine"]) * (_NS_PER_SECOND if seconds else 1.0),
                     "values": len(raw.values),
                     "loops": raw.get_loops(),
@@ -114,6 +116,24 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                 raise ResultsError(f"{run.folder}: pyperf.json lacks {error} for {benchmark.get_name()!r}") from error
             except ValueError as error:
                 raise ResultsError(f"{run.folder}: pyperf.json: {benchmark.get_name()!r}: {error}") from error
+
+
+def units(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with one row a boot, the median of its rounds, for each run that has several boots.
+
+    What two boots of a machine differ by is in all rounds of them: there, boots are the unit of observation, and take
+    the place of rounds.
+    """
+    boots = frame.groupby("label")["boot"].transform("nunique")
+    several = frame[boots > 1]
+    if several.empty:
+        return frame
+    summed = {"values": "sum", "aborts": "sum", "interrupted": "sum"}
+    how = {name: summed.get(name, "median" if kind == "float64" else "first") for name, kind in COLUMNS.items()}
+    grouped = several.groupby(["label", "arch", "benchmark", "threads", "boot"], as_index=False, sort=False)
+    collapsed = grouped.agg({name: how[name] for name in COLUMNS if name not in grouped.keys})
+    collapsed["round"] = collapsed["boot"]
+    return pd.concat([frame[boots == 1], collapsed[list(COLUMNS)]], ignore_index=True).astype(COLUMNS)
 
 
 def series(frame: pd.DataFrame, label: str, key: Key, column: str = "value") -> pd.Series[float]:

@@ -24,6 +24,7 @@
 
 #define WARM_UP_SHARE 16 /* a run is preceded by a sixteenth of itself */
 #define CHECK_CHUNKS 2048 /* a check looks that often whether it has been disturbed enough */
+#define SLOW_CHUNK 8 /* or after so many operations that are slow */
 
 struct team;
 
@@ -41,7 +42,7 @@ struct worker {
 /* The threads that run one kernel at the same time. */
 struct team {
 	void (*run)(struct thread *self, unsigned long loops);
-	unsigned long loops, warm_up;
+	unsigned long loops, warm_up, chunk;
 	unsigned int size;
 	bool check; /* work until disturbed enough, and then live on until let go, so that thread ids stay theirs */
 	bool enough;
@@ -78,7 +79,7 @@ static void work(struct worker *self)
 static void work_disturbed(struct worker *self)
 {
 	struct team *team = self->team;
-	unsigned long chunk = team->loops / CHECK_CHUNKS + 1;
+	unsigned long chunk = team->chunk;
 
 	while (!self->failed && self->operations + chunk <= team->loops && !READ_ONCE(team->enough)) {
 		team->run(&self->thread, chunk);
@@ -216,6 +217,7 @@ int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64
 	if (!kernel)
 		return -1;
 	team.run = stress && kernel->stress ? kernel->stress : kernel->run;
+	team.chunk = kernel->flags & TAKES_LONG ? SLOW_CHUNK : loops / CHECK_CHUNKS + 1;
 	tids = calloc(threads, sizeof(*tids));
 	if (!tids || team_open(&team, threads) || (kernel->setup && kernel->setup(&setup)))
 		return fail(out->message, "cannot set up the check: out of memory");

@@ -121,6 +121,18 @@ static const char *start_self(void)
 	return NULL;
 }
 
+/* The same, only where Linux asks for more than the original area, and so knows a mode for such a registration. */
+static const char *start_full(void)
+{
+	if (advertised_length() > RSEQ_ORIGINAL_SIZE)
+		return start_self();
+	snprintf(
+		missing, sizeof(missing),
+		"rseq: this Linux asks for %u bytes, so the original %d are the full length: needs Linux 6.19 or newer",
+		registration_feature_size(), RSEQ_ORIGINAL_SIZE);
+	return missing;
+}
+
 const char *registration_start(const char *wanted)
 {
 	const char *refused;
@@ -136,8 +148,10 @@ const char *registration_start(const char *wanted)
 		return start_libc();
 	if (!strcmp(wanted, "self"))
 		return start_self();
+	if (!strcmp(wanted, "full"))
+		return start_full();
 	if (strcmp(wanted, "auto"))
-		return "registration must be auto, glibc, self or none";
+		return "registration must be auto, glibc, self, full or none";
 	refused = registration_libc_size() ? start_libc() : start_self();
 	(void)refused; /* none is an answer too; `missing` says why */
 	return NULL;

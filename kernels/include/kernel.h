@@ -23,6 +23,8 @@
 #define IS_TRIVIAL 0x40 /* has no result that could be wrong */
 #define NEEDS_OWN_CPUS 0x80 /* a thread that is preempted stops the others: not timed with more threads than CPUs */
 #define ENTERS_LINUX 0x100 /* makes system calls */
+#define SWITCHES 0x200 /* context switches are its operation, so they disturb nothing */
+#define TAKES_LONG 0x400 /* an operation takes microseconds */
 
 /* How a run is about to use the kernel. */
 struct setup {

@@ -15,6 +15,10 @@
 
 #define BAD_USAGE 2
 
+/* Called by this name the program does nothing: kernels execute it. */
+extern const char runner_nothing[];
+const char runner_nothing[] = "nothing";
+
 /* Whoever starts us may have closed them, and then the next file that is opened would be taken for one. */
 static void ensure_standard_files(void)
 {
@@ -49,6 +53,8 @@ static int is_init(const char *name)
 
 int main(int argc, char **argv)
 {
+	if (argc && !strcmp(argv[0], runner_nothing))
+		return 0;
 	if (is_init(argv[0])) {
 		init();
 		return 1;

@@ -9,8 +9,9 @@ static const struct {
 	const char *name;
 	void (*run)(struct request *request, struct answer *answer);
 } verbs[] = {
-	{ "hello", verb_hello },	 { "list", verb_list }, { "check", verb_check }, { "time", verb_time },
-	{ "calibrate", verb_calibrate }, { "gate", verb_gate }, { "read", verb_read },	 { "glob", verb_glob },
+	{ "hello", verb_hello }, { "list", verb_list },		  { "check", verb_check },
+	{ "time", verb_time },	 { "calibrate", verb_calibrate }, { "gate", verb_gate },
+	{ "read", verb_read },	 { "glob", verb_glob },		  { "program", verb_program },
 };
 
 bool refuses(struct request *request, struct answer *answer)

@@ -23,5 +23,6 @@ void verb_calibrate(struct request *request, struct answer *answer);
 void verb_gate(struct request *request, struct answer *answer);
 void verb_read(struct request *request, struct answer *answer);
 void verb_glob(struct request *request, struct answer *answer);
+void verb_program(struct request *request, struct answer *answer);
 
 #endif

@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "Two stored runs, side by side, with confidence.",
     "report": "Write a page about a run: one self-contained HTML file.",
     "claims": "What the patch claimed, its arithmetic, and what a run says of it.",
+    "linux": "Build Linux without and with CONFIG_RSEQ, for configurations to run on.",
     "list": "What can be measured here, and why not where not.",
     "check": "Prove every benchmark exact, without timing it.",
     "doctor": "What is missing here, and the command that installs it.",

@@ -35,6 +35,7 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something.")
 @click.option("--cpus", metavar="LIST", help="CPUs to pin to, such as 2 or 0,2-3; auto chooses.")
 @click.option("--config", "configuration", metavar="NAME", help="A configuration of bench.toml.")
+@click.option("--boots", type=click.IntRange(1, 1000), help="Boots of that Linux; each is a unit of its own.")
 @click.option("--label", help="The run's name in the results folder.")
 @click.option("--force", is_flag=True, help="Replace a run of that label.")
 @click.option("--resume", metavar="LABEL", help="Take up an unfinished run; everything else is as it was begun.")
@@ -47,7 +48,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """
     import dataclasses
 
-    from rseqbench import arches, engines, targets
+    from rseqbench import arches, configured, engines, targets
     from rseqbench.show import tables, terminal
 
     state = ctx.find_object(State) or State(None)
@@ -60,7 +61,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return
     options = _options(config, chosen)
     arch = arches.named(options.arch)
-    options = dataclasses.replace(options, target=targets.resolved(arch, options.target))
+    options = configured.placed(arch, options, config.linux)
     label = chosen["label"] if "label" in chosen else _free_label(store, options)
     each = engines.chosen(options.engine, targets.kind(options.target).emulated)
     labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
@@ -110,9 +111,18 @@ def _begin(
     import sys
     from datetime import UTC, datetime
 
+    from rseqbench import configured, suites
     from rseqbench import plan as planning
+    from rseqbench.errors import UsageError
+    from rseqbench.linux.kbuild import attachments
     from rseqbench.results import Header
 
+    machine = target.machine()
+    refused = configured.refused(options, machine.facts)
+    if refused:
+        raise UsageError(f"{machine.target} is not what was asked for: {refused}", "boot another Linux, or --config")
+    given = suites.arguments(suites.HACKBENCH, options.hackbench, machine.timing)
+    options = dataclasses.replace(options, hackbench=given)
     overlay = {name: chosen[name] for name in ("rounds", "values") if name in chosen}
     preset = dataclasses.replace(config.presets[options.preset], **overlay)
     benchmarks = target.benchmarks()
@@ -123,10 +133,13 @@ def _begin(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=shlex.join(["rseqbench", *sys.argv[1:]]),
         plan=plan,
-        machines=(target.machine(),),
+        machines=(machine,),
         docs={benchmark.name: benchmark.doc for benchmark in benchmarks if benchmark.name in planning.names(plan)},
     )
-    return store.begin(header, force=bool(chosen.get("force")))
+    unfinished = store.begin(header, force=bool(chosen.get("force")))
+    for file in attachments(options.linux):
+        unfinished.attach(file)
+    return unfinished
 
 
 def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:
@@ -178,6 +191,9 @@ def _measure(target: Target, unfinished: Unfinished, config: Config, store: Stor
         click.echo(f"rseqbench: {error}", err=True)
         click.echo(f"rseqbench: failed with {_kept(unfinished)}", err=True)
         click.get_current_context().exit(error.exit_code)
+    if unfinished.boots_left():
+        click.echo(f"boot it anew, and go on: {_kept(unfinished)}", err=True)
+        return []
     run = unfinished.finish(lambda r: data.table_csv(r, config.verdict.confidence))
     terminal.run(contents.contents(run, store.load(PATCH), config.verdict), terminal.console())
     click.echo(f"stored in {run.folder}", err=True)

@@ -73,10 +73,12 @@ def chosen(name: str, emulated: bool) -> list[str]:
 
 
 def create(name: str) -> Engine:
-    """Return a new engine. Raises UsageError when there is none of that name."""
+    """Return a new engine that measures kernels as its name says, and programs too. Raises UsageError."""
     if name not in ENGINES:
         raise unknown("engine", name, ENGINES)
     kind = ENGINES[name]
     module = importlib.import_module(f"rseqbench.engines.{kind.module}")  # an engine is loaded when it is used
-    made: Engine = getattr(module, kind.name)()
+    kernels: Engine = getattr(module, kind.name)()
+    divided = importlib.import_module("rseqbench.engines.divided")  # which needs this module
+    made: Engine = divided.Divided(kernels)
     return made

@@ -2,8 +2,9 @@
 
 What surrounds the loop is the same for both numbers and cancels. Where a whole machine is emulated, its clock counts
 instructions, those of a timer tick too. Counts that were left alone agree to the clock's steps; what does not agree
-with most of them was interrupted, and is counted as that, not averaged in. docs/method.md says what such a number is
-worth.
+with most of them was interrupted, and is counted as that, not averaged in. An operation of thousands of instructions,
+such as a fork, cannot be repeated often enough between two ticks: its counts are long, and hold the ticks that fall
+into them, as its time would. docs/method.md says what such a number is worth.
 """
 
 from __future__ import annotations
@@ -25,16 +26,34 @@ REPEAT = 5
 FEWEST = 3  # counts of each number of operations that agree: most of them
 _LEAST_LOOPS = 512  # a lap of what a kernel does now and then, such as switching to the next sub-buffer
 _TRIAL = (1000, 3000)
+SHORT = 1_000  # instructions: the longest operation whose counts fit between two ticks
+LONG_BUDGET = 32_000_000  # instructions: eight ticks, so that one more or less is a thousandth at most
+_LEAST_LONG = 16
+_FIRST_TRIAL = (8, 24)  # few: an operation may be a fork
 
 
 class Counted(OneByOne):
     """The engine `counted`."""
 
+    def __init__(self) -> None:
+        """Begin with nothing calibrated."""
+        super().__init__()
+        self._long: set[Case] = set()
+
     def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
+        cost = roughly(target.count(case, plan, _FIRST_TRIAL, REPEAT))
+        if cost > SHORT:
+            self._long.add(case)
+            return fitting(cost, LONG_BUDGET, _LEAST_LONG)
         return fitting(slope(target.count(case, plan, _TRIAL, REPEAT)))
 
     def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
-        return _bench(target, case, number, loops, target.count(case, plan, (loops, 2 * loops), REPEAT))
+        if case in self._long:
+            counts = target.count(case, plan, (loops,), REPEAT)
+            return _bench(target, case, number, counts, means(counts), 0)
+        counts = target.count(case, plan, (loops, 2 * loops), REPEAT)
+        interrupted = sum(len(taken) - len(undisturbed(taken, counts.step)) for taken in counts.taken)
+        return _bench(target, case, number, counts, slopes(counts), interrupted)
 
 
 def undisturbed(taken: Sequence[int], step: int) -> list[int]:
@@ -68,20 +87,35 @@ def slope(counts: Counts) -> float:
     return statistics.median(slopes(counts))
 
 
-def fitting(cost: float) -> int:
+def means(counts: Counts) -> list[float]:
+    """Return instructions per operation, to a tenth, of counts so long that what surrounds them does not matter.
+
+    A slope would have thrice the spread of its two counts, which is Linux's own: its caches, what it puts off.
+    """
+    return [round(taken / counts.operations[0], 1) for taken in counts.taken[0]]
+
+
+def roughly(counts: Counts) -> float:
+    """Return about how many instructions an operation takes, by the least counts of a few; 0 if next to none."""
+    few, many = (min(taken) for taken in counts.taken)
+    return max(0.0, (many - few) / (counts.operations[1] - counts.operations[0]))
+
+
+def fitting(cost: float, budget: int = BUDGET, least: int = _LEAST_LOOPS) -> int:
     """Return how many operations of `cost` instructions to count: a power of two, so that every run takes the same."""
-    loops = _LEAST_LOOPS
-    while loops * 2 * cost <= BUDGET:
+    loops = least
+    while loops * 2 * cost <= budget:
         loops *= 2
     return loops
 
 
-def _bench(target: Target, case: Case, number: int, loops: int, counts: Counts) -> pyperf.Benchmark:
-    values = slopes(counts)
+def _bench(
+    target: Target, case: Case, number: int, counts: Counts, values: list[float], interrupted: int
+) -> pyperf.Benchmark:
     metadata: dict[str, str | int | float] = {
         "name": case.id,
         "unit": "integer",
-        "loops": loops,
+        "loops": counts.operations[0],
         "benchmark": case.benchmark,
         "arch": target.arch,
         "threads": case.threads,
@@ -89,7 +123,7 @@ def _bench(target: Target, case: Case, number: int, loops: int, counts: Counts) 
         "round": number,
         "registration": counts.registration,
         "aborts": counts.aborts,
-        "interrupted": sum(len(taken) - len(undisturbed(taken, counts.step)) for taken in counts.taken),
+        "interrupted": interrupted,
         "date": datetime.now().isoformat(timespec="seconds"),
     }
     return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])

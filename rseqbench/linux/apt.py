@@ -68,10 +68,14 @@ class Apt:
                     return str(name)
         raise self._failed(f"apt knows no package {package}", self._complaint or _first_complaint(shown.stderr))
 
+    def names(self, prefix: str) -> list[str]:
+        """Return the names of all packages that begin with `prefix`. Raises TargetError without apt."""
+        return self._run("apt-cache", ["pkgnames", prefix]).stdout.split()
+
     def download(self, package: str) -> Path:
         """Download the newest version of `package` and return the .deb. Raises TargetError."""
         done = self._run("apt-get", ["download", package])
-        found = list(self._folder.glob("*.deb"))
+        found = list(self._folder.glob(f"{package}_*.deb"))
         if done.returncode or not found:
             raise self._failed(f"apt cannot download {package}", _first_complaint(done.stderr) or self._complaint)
         return found[0]

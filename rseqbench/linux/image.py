@@ -132,7 +132,7 @@ def _fetch(qemu: Qemu, scratch: Path) -> None:
     apt.update()
     deb = apt.download(apt.dependency(qemu.linux, "linux-image-"))
     tree, keep = scratch / "tree", scratch / "keep"
-    _unpack(deb, tree)
+    unpack(deb, tree)
     image = next(tree.glob("boot/vmlinuz-*"), None)
     if image is None:
         raise TargetError(f"{deb.name} holds no boot/vmlinuz", WITHOUT_APT)
@@ -154,7 +154,8 @@ def _modules_of(tree: Path, release: str) -> Path:
     return usual if usual.is_dir() else tree / "usr/lib/modules" / release
 
 
-def _unpack(deb: Path, tree: Path) -> None:
+def unpack(deb: Path, tree: Path) -> None:
+    """Unpack a package into `tree`, beside what is there. Raises TargetError."""
     try:
         done = subprocess.run(["dpkg-deb", "-x", str(deb), str(tree)], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:

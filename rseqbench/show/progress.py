@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from rseqbench.rounds import Checked, Event, Measured, RoundDone
+from rseqbench.rounds import BootDone, Checked, Event, Measured, RoundDone
 
 
 def follow(events: Iterable[Event]) -> None:
@@ -25,6 +26,36 @@ def follow(events: Iterable[Event]) -> None:
             _show(event, progress, task)
 
 
+@contextlib.contextmanager
+def building(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show how far a build is, by what the yielded function is told: steps done, and of how many if that is known."""
+    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        yield _Plainly(what, console)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, of: progress.update(task, completed=done, total=of)
+
+
+class _Plainly:
+    """Prints a line a tenth of a build, or every 200 steps where nobody knows how many there are."""
+
+    def __init__(self, what: str, console: Console) -> None:
+        self._what, self._console = what, console
+        self._began, self._shown = time.monotonic(), 0
+
+    def __call__(self, done: int, of: int | None) -> None:
+        step = done * 10 // of if of else done // 200
+        if step <= self._shown:
+            return
+        self._shown = step
+        took = time.monotonic() - self._began
+        left = f"{took * (of - done) / done:.0f} s left" if of else f"{took:.0f} s so far"
+        self._console.print(f"{self._what}: {done} steps{f' of {of}' if of else ''}, {left}")
+
+
 def _show(event: Event, progress: Progress, task: TaskID) -> None:
     match event:
         case Checked(check, done, of):
@@ -37,6 +68,8 @@ def _show(event: Event, progress: Progress, task: TaskID) -> None:
             progress.update(task, description=f"round {number + 1} {case.id}", completed=done, total=of)
             if failure:
                 progress.console.print(f"round {number + 1}: {case.id} is void: {failure}")
+        case BootDone(done, of):
+            progress.console.print(f"boot {done} of {of} done")
         case RoundDone():
             pass
 
@@ -58,3 +91,5 @@ def _follow_plainly(events: Iterable[Event], console: Console) -> None:
                     console.print(f"round {number + 1}: {case.id} is void: {failure}")
             case RoundDone(number, done, of):
                 console.print(f"round {done} of {of} done, {left:.0f} s left")
+            case BootDone(done, of):
+                console.print(f"boot {done} of {of} done")

@@ -24,6 +24,7 @@ _MOST_DIGITS = 4  # significant digits of a value whose interval is narrower tha
 _FEWEST_DIGITS = 2
 _NO_INTERVAL_DIGITS = 3
 _SHORT = {"instructions": "insn", "user instructions": "user insn"}
+_LARGE_COUNT = 1000
 _COUNT_DECIMALS = 2  # a count is whole, unless an operation does something only now and then
 _MOST_DECIMALS = 4  # a tenth of a picosecond is below anything a round resolves, and so is a ratio's 0.01%
 
@@ -71,8 +72,16 @@ def estimate(number: Estimate, suffix: str = "") -> Printed:
     return Printed(value, f"{_fixed(number.low, places)} .. {_fixed(number.high, places)}")
 
 
+def _large_count(number: Estimate, suffix: str) -> Printed:
+    """Print a count of which decimals mean nothing, in thousands: "117,233", with its range."""
+    value, low, high = (f"{x:,.0f}" for x in (number.value, number.low or number.value, number.high or number.value))
+    return Printed(value + suffix, "" if low == high else f"{low} .. {high}")
+
+
 def count(number: Estimate, suffix: str = "") -> Printed:
     """Print instructions per operation: "11", "37.29"; with the range of its rounds where that is not the clock's."""
+    if number.value >= _LARGE_COUNT:
+        return _large_count(number, suffix)
     value, whole = (_fixed(x, _COUNT_DECIMALS) for x in (number.value, round(number.value)))
     if number.low is None or number.high is None or number.high - number.low <= SAME_COUNT:
         return Printed((_fixed(number.value, 0) if value == whole else value) + suffix)

@@ -18,7 +18,7 @@ from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions, unknown
 from rseqbench.errors import UsageError
 from rseqbench.linux import DEBIAN
-from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Registration, Slot
+from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 
 
 class Target(Protocol):
@@ -66,6 +66,15 @@ class Target(Protocol):
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Count the instructions that each number of `loops` takes, `repeat` times, where time is emulated."""
 
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+        """Run a program that lies there until it ends, its C library told to register or not."""
+
+    def boot(self) -> str:
+        """Return what is never the same in two boots of it."""
+
+    def reboot(self) -> bool:
+        """Boot it anew if it is ours to boot; False where somebody else has to."""
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -86,6 +95,7 @@ KINDS = {
     "runner": Kind("local", "Local"),
     "ssh": Kind("ssh", "Ssh", where=True),
     "qemu-system": Kind("qemu_system", "QemuSystem", emulated=True, boots=True),
+    "qemu-kvm": Kind("qemu_kvm", "QemuKvm", boots=True),
     "qemu-user": Kind("qemu_user", "QemuUser", emulated=True),
 }
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rseqbench import wire
 from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, Check, Chunk, Fact, GatedRound, Plan, Registration, Slot
+from rseqbench.model import Benchmark, Check, Chunk, Fact, GatedRound, Plan, Ran, Registration, Slot
 
 # Of all threads of a check together: ring_buffer numbers its payloads with 32 bits, and a 32-bit runner takes no more.
 MOST_OPERATIONS = 2**31 - 1
@@ -96,6 +97,12 @@ def gated_round(
         waits=answer["waits"],
         registration=registration.value,
     )
+
+
+def ran(answer: Mapping[str, Any]) -> Ran:
+    """Return how a program ended, from the answer to `program`."""
+    output, errors = (wire.content(answer[stream]).decode(errors="replace") for stream in ("stdout", "stderr"))
+    return Ran(answer["code"], answer["ns"], output, errors)
 
 
 def concluded(benchmark: Benchmark, threads: int, cpus: int, answers: Sequence[Mapping[str, Any]]) -> Check:

@@ -13,13 +13,13 @@ import select
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rseqbench import lifetime
-from rseqbench.arches import Arch
+from rseqbench.arches import Arch, Qemu
 from rseqbench.errors import TargetError
 from rseqbench.linux import LinuxImage, initramfs
 from rseqbench.linux.image import emulated
@@ -53,7 +53,7 @@ class Guest:
     boot_s: how long it took, in seconds of ours.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - most are options
         self,
         arch: Arch,
         image: LinuxImage,
@@ -63,18 +63,21 @@ class Guest:
         counted: bool = False,
         memory_mib: int = 512,
         parameters: Sequence[str] = (),
+        files: Mapping[str, bytes] | None = None,
         boot_timeout_s: float = BOOT_TIMEOUT_S,
     ) -> None:
         """Take what to boot: `init` is a static program for `arch`, which opens the virtio port called PORT.
 
-        `parameters` go to Linux, which hands NAME=VALUE that it does not know to init as environment. When `counted`,
-        guest time counts instructions, with one CPU only; else each CPU is a thread of ours.
+        `parameters` go to Linux, which hands NAME=VALUE that it does not know to init as environment; `files` lie in
+        its file system, by path without the leading slash. When `counted`, guest time counts instructions, with one
+        CPU only; else each CPU is a thread of ours.
         """
         if counted and cpus != 1:
             raise ValueError("instructions can be counted on one CPU only")
         self._arch, self._image, self._init = arch, image, init
         self._cpus, self._counted, self._memory_mib = cpus, counted, memory_mib
         self._parameters = tuple(parameters)
+        self._files = dict(files or {})
         self._boot_timeout_s = boot_timeout_s
         self._resources = contextlib.ExitStack()
         self.first_line = b""
@@ -130,7 +133,7 @@ class Guest:
     def _initramfs(self) -> bytes:
         try:
             modules = {path.stem: path.read_bytes() for path in self._image.modules}
-            return initramfs.build(self._init.read_bytes(), modules)
+            return initramfs.build(self._init.read_bytes(), modules, self._files)
         except OSError as error:
             raise TargetError(f"cannot read {error.filename}: {error.strerror}") from error
 
@@ -156,14 +159,18 @@ class Guest:
         parameters = [f"console={qemu.console}", *_PARAMETERS, *(_COUNTED_PARAMETERS if self._counted else ())]
         parameters += self._parameters
         return [
-            *(qemu.system, "-M", qemu.machine, "-cpu", qemu.cpu, "-m", str(self._memory_mib)),
+            *(qemu.system, "-M", qemu.machine, "-m", str(self._memory_mib)),
             *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-            *("-smp", str(self._cpus), *(_COUNTED if self._counted else ("-accel", "tcg,thread=multi"))),
+            *("-smp", str(self._cpus), *self._processor(qemu)),
             *("-chardev", f"file,id=console,path=/dev/fd/{console}", "-serial", "chardev:console"),
             *("-chardev", f"socket,id=port,fd={stream}"),
             *("-device", qemu.port, "-device", f"virtserialport,chardev=port,name={PORT}"),
             *("-kernel", str(self._image.path), "-initrd", f"/dev/fd/{archive}", "-append", " ".join(parameters)),
         ]
+
+    def _processor(self, qemu: Qemu) -> tuple[str, ...]:
+        """Return the options that say what its CPUs are and how they run."""
+        return ("-cpu", qemu.cpu, *(_COUNTED if self._counted else ("-accel", "tcg,thread=multi")))
 
     def _read_first_line(self, deadline: float) -> bytes:
         """Read the first line byte by byte, so that nothing of the next one is lost to whoever reads the socket."""

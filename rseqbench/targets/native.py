@@ -9,13 +9,13 @@ from typing import Any, Self
 
 import pyperf
 
-from rseqbench import build, facts
+from rseqbench import build, facts, suites
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Registration, Slot
+from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 from rseqbench.plan import parse_cpus
-from rseqbench.targets import answers
+from rseqbench.targets import answers, programs
 from rseqbench.targets.workers import Worker, environment
 
 _MEASURE_TIMEOUT_S = 120.0
@@ -85,7 +85,11 @@ class Native:
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels; those that need rseq to be off are asked of a worker without it."""
         without = self._worker(Registration.NONE).hello["kernels"]
-        return answers.described(self._hello["kernels"], without)
+        programs = [
+            suites.benchmark(one, "" if os.access(one.path, os.X_OK) else suites.missing(one))
+            for one in suites.PROGRAMS.values()
+        ]
+        return [*answers.described(self._hello["kernels"], without), *programs]
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
@@ -139,6 +143,18 @@ class Native:
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Raise TargetError: time is real here."""
         raise TargetError("time is real on this machine, so nothing counts instructions", "--target qemu-system")
+
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+        """Run a program of this machine in a session of its own. Raises TargetError when it does not start or end."""
+        return programs.run([path, *arguments], environment(registration.value), limit_s)
+
+    def boot(self) -> str:
+        """Return Linux's own number of this boot."""
+        return facts.boot_id() or "unknown"
+
+    def reboot(self) -> bool:
+        """Return False: this machine is its user's to boot."""
+        return False
 
     def _worker(self, registration: Registration) -> Worker:
         """Return a running worker whose registration really is the given one."""

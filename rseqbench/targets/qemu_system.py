@@ -7,16 +7,16 @@ CPUs to move between, which the counting guest does not have: checks run in a gu
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from rseqbench import linux, wire
-from rseqbench.errors import TargetError
-from rseqbench.linux import LinuxImage
+from rseqbench import linux
 from rseqbench.linux.image import emulated, qemu_version
 from rseqbench.model import Fact
+from rseqbench.suites import Program
+from rseqbench.targets import guests
 from rseqbench.targets.guest import Guest
-from rseqbench.targets.lines import Lines
 from rseqbench.targets.runner import Session
 from rseqbench.targets.served import Served
 
@@ -30,19 +30,20 @@ class QemuSystem(Served):
 
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> Session:
         """Boot the guest that counts."""
-        chosen = self._options.linux
-        self._image = linux.debian(self._arch) if chosen == linux.DEBIAN else linux.given(self._arch, Path(chosen))
+        self._image = linux.chosen(self._arch, self._options.linux)
+        self._boot = uuid.uuid4().hex  # the guest's own number is the same each time, as all that is random there
         self._program = program
         self._checks = stack.enter_context(contextlib.ExitStack())
         self._checking: Session | None = None
-        return _boot(Guest(self._arch, self._image, program, counted=True), stack)
+        files = guests.files(self._arch, self._options.benchmarks)
+        return guests.boot(Guest(self._arch, self._image, program, counted=True, files=files), stack)
 
     def _checker(self) -> Session:
         """Boot the guest that checks, unless it is there and well."""
         if self._checking is None or self._checking.broken:
             self._checks.close()
             guest = Guest(self._arch, self._image, self._program, cpus=_CHECK_CPUS)
-            self._checking = _boot(guest, self._checks)
+            self._checking = guests.boot(guest, self._checks)
         return self._checking
 
     def _check_cpus(self) -> int:
@@ -54,33 +55,28 @@ class QemuSystem(Served):
         self._checking = None
         super().new_round()
 
+    def boot(self) -> str:
+        """Return what tells this boot from others of ours."""
+        return self._boot
+
+    def reboot(self) -> bool:
+        """Boot the guest that counts anew."""
+        self._resources.close()
+        self._reach()
+        return True
+
+    def _lacks(self, program: Program) -> str:
+        """Return nothing: a program lies in the guest if it is asked for, and is fetched for that."""
+        return ""
+
     def _own_files(self) -> Mapping[str, Path]:
-        """Return the configuration of Debian's Linux, where an installed one has it: there is none in the guest."""
-        return {f"/boot/config-{self._hello['linux']}": self._image.config} if self._image.config else {}
+        return guests.configuration(self._image, str(self._hello["linux"]))
 
     def _own_facts(self) -> Mapping[str, Fact]:
         qemu = emulated(self._arch)
         command = f"{qemu.system} {qemu_version(qemu.system)}"
         return {
             "emulator": f"{command}, {qemu.machine} with {qemu.cpu}, one instruction a nanosecond",
-            "linux_image": self._options.linux,
-            "linux_package": _package(self._image),
             "check_cpus": _CHECK_CPUS,
+            **guests.facts(self._image, self._options.linux),
         }
-
-
-def _package(image: LinuxImage) -> str:
-    return image.package or "none: a file of the user's"
-
-
-def _boot(guest: Guest, stack: contextlib.ExitStack) -> Session:
-    """Boot a guest and return the conversation with the runner in it. Raises TargetError when it is not that."""
-    stack.enter_context(guest)
-    if wire.decode(guest.first_line, 0) != "ready":
-        raise guest.failure(f"greets with {guest.first_line[:80]!r}")
-    port = guest.socket.fileno()
-
-    def ended(reason: str) -> TargetError:
-        return guest.ended(f" ({reason})" if reason else "")
-
-    return Session(Lines(port, port, "the guest", ended))

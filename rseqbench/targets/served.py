@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 import pyperf
 
-from rseqbench import build, facts, wire
+from rseqbench import build, facts, suites, wire
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError
@@ -26,6 +26,7 @@ from rseqbench.model import (
     GatedRound,
     Machine,
     Plan,
+    Ran,
     Registration,
     Slot,
     Timing,
@@ -151,7 +152,12 @@ class Served(abc.ABC):
             wire.kernels(self._ask("list", _TIMEOUT_S, registration=registration))
             for registration in (self._options.registration, Registration.NONE.value)
         )
-        return answers.described(listed, without)
+        programs = [suites.benchmark(one, self._lacks(one)) for one in suites.PROGRAMS.values()]
+        return [*answers.described(listed, without), *programs]
+
+    def _lacks(self, program: suites.Program) -> str:
+        """Return why a program cannot be run there, empty when it lies there."""
+        return "" if self._ask("glob", _TIMEOUT_S, pattern=program.path) else suites.missing(program)
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
@@ -243,6 +249,26 @@ class Served(abc.ABC):
         ns, aborts = self._time(case, plan, loops, repeat)
         taken = tuple(tuple(ns[i :: len(loops)]) for i in range(len(loops)))
         return Counts(tuple(loops), taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
+
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+        """Run a program that lies there. Raises TargetError when it does not start, or not end within `limit_s`."""
+        answer = self._ask(
+            "program",
+            limit_s + _TIMEOUT_S,
+            path=path,
+            **({"arguments": list(arguments)} if arguments else {}),
+            limit_ms=round(limit_s * 1000),
+            registration=registration.value,
+        )
+        return answers.ran(answer)
+
+    def boot(self) -> str:
+        """Return Linux's own number of the boot there."""
+        return wire.content(self._ask("read", _TIMEOUT_S, path=f"/{facts.BOOT_ID}")).decode().strip()
+
+    def reboot(self) -> bool:
+        """Return False: the machine there is its user's to boot."""
+        return False
 
     def _ask(self, verb: str, timeout_s: float, **arguments: wire.Argument) -> Any:
         return self._reachable().ask(verb, timeout_s, **arguments)

@@ -234,7 +234,7 @@ def test_a_malformed_bench_toml(refused, folder, command, text, words):
         ('cpus = "99999"', ["CPU 99999 is not one we may use"]),
         (
             'registration = "systemd"',
-            ["bench.toml: run.registration: expected one of auto, glibc, self, found 'systemd'"],
+            ["bench.toml: run.registration: expected one of auto, glibc, self, full, none, found 'systemd'"],
         ),
     ],
 )

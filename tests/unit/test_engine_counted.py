@@ -2,7 +2,18 @@
 
 import pytest
 
-from rseqbench.engines.counted import BUDGET, FEWEST, REPEAT, Counted, fitting, slope, slopes, undisturbed
+from rseqbench.engines.counted import (
+    BUDGET,
+    FEWEST,
+    LONG_BUDGET,
+    REPEAT,
+    SHORT,
+    Counted,
+    fitting,
+    slope,
+    slopes,
+    undisturbed,
+)
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Counts, Plan, Registration
 
@@ -147,7 +158,7 @@ def test_a_case_is_calibrated_once_and_then_counted_with_the_same_loops():
     for case, cost in ((ONE, 12), (OTHER, 116)):
         loops = fitting(cost)
         asked = [(pair, repeat) for one, pair, repeat in target.asked if one == case]
-        assert asked == [((1000, 3000), REPEAT), *[((loops, 2 * loops), REPEAT)] * 3]
+        assert asked == [((8, 24), REPEAT), ((1000, 3000), REPEAT), *[((loops, 2 * loops), REPEAT)] * 3]
 
 
 def test_what_is_stored_says_how_it_was_counted():
@@ -171,10 +182,10 @@ def test_what_is_stored_says_how_it_was_counted():
 
 
 def ticked(*at):
-    """Put ticks into counts of the second request: (which number of loops, which repetition, how many)."""
+    """Put ticks into counts of the third request: (which number of loops, which repetition, how many)."""
 
     def spoil(number, taken):
-        for loops, repetition, ticks in at if number == 2 else ():
+        for loops, repetition, ticks in at if number == 3 else ():
             taken[loops][repetition] += ticks * TICK
         return taken
 
@@ -201,12 +212,34 @@ def test_with_too_many_ticks_a_round_is_void_and_the_next_one_goes_on():
 
 def test_a_calibration_that_fails_is_made_again_in_the_next_round():
     def spoil(number, taken):
-        return [[5] * REPEAT] * 2 if number == 1 else taken
+        return [[5] * REPEAT] * 2 if number == 2 else taken
 
     target, engine = Scripted(COSTS, spoil), Counted()
     (void,) = measured(target, engine, cases=[ONE])
     assert void.failure == "2000 more operations took no more instructions"
     assert measured(target, engine, 1, [ONE])[0].bench is not None
+
+
+def test_a_long_operation_is_counted_as_a_whole_ticks_and_all():
+    def spoil(number, taken):
+        return [[count + number * TICK for count in counts] for counts in taken]
+
+    target, engine = Scripted({ONE.benchmark: 100_000}, spoil), Counted()
+    for number in range(2):
+        (one,) = measured(target, engine, number, [ONE])
+    loops = fitting(100_000, LONG_BUDGET, 16)
+    assert [pair for _, pair, _ in target.asked] == [(8, 24), (loops,), (loops,)]
+    (run,) = one.bench.get_runs()
+    assert set(run.values) == {round((1234 + 100_000 * loops + 3 * TICK) / loops, 1)}
+    assert run.get_metadata()["interrupted"] == 0
+
+
+@pytest.mark.parametrize(("cost", "long"), [(SHORT, False), (SHORT + 1, True)])
+def test_what_fits_between_two_ticks_is_not_long(cost, long):
+    target = Scripted({ONE.benchmark: cost})
+    measured(target, cases=[ONE])
+    assert (len(target.asked[-1][1]) == 1) is long
+    assert SHORT * 512 * 2 < 1_100_000  # well below the 4,000,000 between two ticks of 250 Hz
 
 
 def test_what_a_target_cannot_count_does_not_keep_the_others_from_it():

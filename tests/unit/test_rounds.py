@@ -32,6 +32,7 @@ class Imagined:
         self.checked = []
         self.measured = []  # (round, benchmark, loops)
         self.rounds = 0
+        self.boots, self.ours = 0, True
 
     def __enter__(self):
         return self
@@ -67,6 +68,16 @@ class Imagined:
 
     def count(self, case, plan, loops, repeat):
         raise NotImplementedError
+
+    def run(self, path, arguments, registration, limit_s):
+        raise NotImplementedError
+
+    def boot(self):
+        return f"boot {self.boots}"
+
+    def reboot(self):
+        self.boots += self.ours
+        return self.ours
 
     def measure(self, case, plan, number, loops):
         self.measured.append((number, case.id, loops))

@@ -131,7 +131,7 @@ def grids(found):
 def test_counts_are_whole_and_stand_on_one_line(a32):
     text = printed(terminal.run, a32)
     assert re.search(r"^counter/getcpu_atomic / rseq +13\.0x  as the patch claims it", text, re.MULTILINE)
-    assert re.search(r"^getcpu_cas +1234567 +1234565 ", text, re.MULTILINE)
+    assert re.search(r"^getcpu_cas +1,234,567 +1,234,565 ", text, re.MULTILINE)
     assert re.search(r"^method +insn/op with loop  insn/op net of it  rseq by  aborts/M  check", text, re.MULTILINE)
 
 

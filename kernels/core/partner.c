@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#define _GNU_SOURCE
+#include "partner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 1000
+
+static cpu_set_t began_with;
+
+__attribute__((constructor)) static void remember_cpus(void)
+{
+	sched_getaffinity(0, sizeof(began_with), &began_with);
+}
+
+int partner_cpus(void)
+{
+	return CPU_COUNT(&began_with);
+}
+
+/* What the partner does for its whole life. Only calls that are safe in a child of a process with threads. */
+static void serve(int in, int out, volatile uint64_t *answered)
+{
+	unsigned char byte;
+
+	while (read(in, &byte, 1) == 1) {
+		++*answered;
+		if (out >= 0 && write(out, &byte, 1) != 1)
+			break;
+	}
+	_exit(0);
+}
+
+static void become(pid_t parent, const int to[2], const int from[2], bool answers, bool real_time,
+		   volatile uint64_t *answered)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || (real_time && sched_setscheduler(0, SCHED_FIFO, &first)))
+		_exit(1);
+	close(to[1]);
+	close(from[0]);
+	(void)!write(from[1], "", 1); /* ready; if nobody reads it, the next read ends */
+	serve(to[0], answers ? from[1] : -1, answered);
+}
+
+int partner_open(struct partner *partner, bool answers, bool real_time)
+{
+	int to[2] = { -1, -1 }, from[2] = { -1, -1 };
+	pid_t parent = getpid();
+	char ready;
+
+	*partner = (struct partner){ .to = -1, .from = -1 };
+	partner->answered =
+		mmap(NULL, sizeof(*partner->answered), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (partner->answered == MAP_FAILED) {
+		partner->answered = NULL;
+		return ENOMEM;
+	}
+	if (!pipe2(to, O_CLOEXEC) && !pipe2(from, O_CLOEXEC))
+		partner->pid = fork();
+	if (!partner->pid && from[0] >= 0)
+		become(parent, to, from, answers, real_time, partner->answered);
+	close(to[0]);
+	close(from[1]);
+	partner->to = to[1];
+	partner->from = from[0];
+	if (partner->pid > 0 && read(partner->from, &ready, 1) == 1)
+		return 0;
+	if (partner->pid < 0)
+		partner->pid = 0;
+	partner_close(partner);
+	return EAGAIN;
+}
+
+/* The first CPU of those we began with that is, or is not, the one we are on; -1 where there is none. */
+static int choose(bool same_cpu)
+{
+	int here = sched_getcpu();
+
+	if (same_cpu)
+		return here;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (cpu != here && CPU_ISSET(cpu, &began_with))
+			return cpu;
+	return -1;
+}
+
+void partner_place(struct partner *partner, bool same_cpu)
+{
+	int cpu = choose(same_cpu);
+	cpu_set_t one;
+
+	if (partner->placed || cpu < 0)
+		return;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	partner->placed = !sched_setaffinity(partner->pid, sizeof(one), &one);
+}
+
+uint64_t partner_answered(const struct partner *partner, uint64_t wanted)
+{
+	const struct timespec step = { .tv_nsec = 1000000 };
+
+	for (int waited = 0; *partner->answered < wanted && waited < PATIENCE_MS; waited++)
+		nanosleep(&step, NULL);
+	return *partner->answered;
+}
+
+void partner_close(struct partner *partner)
+{
+	if (partner->to >= 0)
+		close(partner->to);
+	if (partner->from >= 0)
+		close(partner->from);
+	if (partner->pid > 0) {
+		kill(partner->pid, SIGKILL);
+		while (waitpid(partner->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (partner->answered)
+		munmap((void *)partner->answered, sizeof(*partner->answered));
+	*partner = (struct partner){ .to = -1, .from = -1 };
+}

@@ -1,0 +1,42 @@
+"""`rseqbench linux`: options only; the rooms do the work."""
+
+from __future__ import annotations
+
+import click
+
+from rseqbench.cli import State
+
+
+@click.group("linux")
+def command() -> None:
+    """Build the Linuxes, without and with CONFIG_RSEQ, that configurations run on."""
+
+
+@command.command("build")
+@click.argument("configurations", nargs=-1, metavar="[CONFIGURATION]...")
+@click.option("--arch", help="host, x86_64, arm32 or arm64.")
+@click.pass_context
+def build(ctx: click.Context, configurations: tuple[str, ...], arch: str | None) -> None:
+    """Build what CONFIGURATIONs (default: all) boot, prove that CONFIG_RSEQ is all they differ in, and print both.
+
+    What was built is kept; a build that was interrupted is taken up where it was.
+    """
+    from rseqbench import arches
+    from rseqbench.config import configured_rseq
+    from rseqbench.linux import kbuild
+    from rseqbench.show import progress, terminal
+    from rseqbench.show.grids import linux as grids
+
+    config = (ctx.find_object(State) or State(None)).config()
+    wanted = configured_rseq(config, configurations)
+    chosen = arches.named(arch or config.run.arch)
+    made = {}
+    for rseq in sorted(set(wanted.values())):
+        with progress.building(f"Linux for {chosen.name}, CONFIG_RSEQ={rseq}") as seen:
+            made[rseq] = kbuild.build(chosen, config.linux, rseq, seen)
+    out = terminal.console()
+    terminal.table(grids.built(wanted, made), out)
+    if len(made) == 2:
+        difference = kbuild.difference(made["n"], made["y"], config.linux)
+        for grid in (grids.difference(difference), *grids.sizes("n", made["n"].sizes, "y", made["y"].sizes)):
+            terminal.table(grid, out)

@@ -1,0 +1,38 @@
+"""Kernels by the engine that was chosen, then whole programs: what one round of a run is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rseqbench.engines import Engine, Taken
+from rseqbench.engines.whole import Whole
+from rseqbench.model import Case, Plan
+from rseqbench.suites import PROGRAMS
+from rseqbench.targets import Target
+
+
+class Divided:
+    """An engine for everything that a plan may hold."""
+
+    def __init__(self, kernels: Engine) -> None:
+        """Take the engine that measures kernels."""
+        self._kernels = kernels
+        self._programs = Whole()
+
+    def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
+        """Prepare the kernels' engine for those of the cases that are kernels."""
+        self._kernels.prepare(target, plan, _kernels(cases))
+
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+        """Measure the kernels, then the programs: those disturb more than they are disturbed."""
+        yield from self._kernels.round(target, plan, number, _kernels(cases))
+        programs = [case for case in cases if case.benchmark in PROGRAMS]
+        yield from self._programs.round(target, plan, number, programs)
+
+    def pause_s(self) -> float:
+        """Return what the kernels' engine wants."""
+        return self._kernels.pause_s()
+
+
+def _kernels(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if case.benchmark not in PROGRAMS]

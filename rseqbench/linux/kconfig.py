@@ -1,0 +1,99 @@
+"""Pure: Linux configurations. What one holds, how two differ, and what of that comes from one option alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from rseqbench.errors import BuildError
+
+RSEQ = "CONFIG_RSEQ"
+_SET = re.compile(r"^(CONFIG_\w+)=(.*)$")
+_UNSET = re.compile(r"^# (CONFIG_\w+) is not set$")
+_ENTRY = re.compile(r"^\s*(?:menu)?config\s+(\w+)\s*$")
+_REFERS = re.compile(r"^\s*(?:depends on|default|def_bool|def_tristate|bool|tristate|visible if)\b(.*)$")
+_SELECTS = re.compile(r"^\s*(?:select|imply)\s+(\w+)")
+
+
+def parsed(text: str) -> dict[str, str]:
+    """Return the options of a .config or of a fragment of one; one that is not set has the value "n"."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if (given := _SET.match(line)) is not None:
+            found[given[1]] = given[2]
+        elif (absent := _UNSET.match(line)) is not None:
+            found[absent[1]] = "n"
+    return found
+
+
+def with_rseq(text: str, rseq: str) -> str:
+    """Return a .config or fragment that asks for CONFIG_RSEQ to be `rseq`, "n" or "y", and else the same."""
+    rest = [line for line in text.splitlines() if RSEQ not in parsed(line)]
+    return "\n".join([*rest, f"{RSEQ}={rseq}"]) + "\n"
+
+
+def difference(one: str, other: str) -> dict[str, tuple[str, str]]:
+    """Return the options of two .config files that differ, with both values; one that is absent is "n"."""
+    a, b = parsed(one), parsed(other)
+    names = sorted(set(a) | set(b))
+    return {name: (a.get(name, "n"), b.get(name, "n")) for name in names if a.get(name, "n") != b.get(name, "n")}
+
+
+def depending(texts: Iterable[str], symbol: str) -> frozenset[str]:
+    """Return `symbol` and all that depends on it or that it selects, over any number of steps, from Kconfig files.
+
+    Names are as in .config, with CONFIG_. Whatever an entry says of another symbol counts as depending on it, be it a
+    dependency, a default or a condition: too many rather than too few, but only ever for a reason.
+    """
+    mentioned: dict[str, set[str]] = {}  # symbol -> the entries that depend on it
+    for text in texts:
+        _note(text, mentioned)
+    found, left = {symbol}, [symbol]
+    while left:
+        for name in mentioned.get(left.pop(), ()):
+            if name not in found:
+                found.add(name)
+                left.append(name)
+    return frozenset(f"CONFIG_{name}" for name in found)
+
+
+def _note(text: str, mentioned: dict[str, set[str]]) -> None:
+    entry = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        if (begun := _ENTRY.match(line)) is not None:
+            entry = begun[1]
+        elif entry and (selects := _SELECTS.match(line)) is not None:
+            mentioned.setdefault(entry, set()).add(selects[1])
+            condition = line.partition(" if ")[2]
+            for name in re.findall(r"\w+", condition):
+                mentioned.setdefault(name, set()).add(selects[1])
+        elif entry and (refers := _REFERS.match(line)) is not None:
+            for name in re.findall(r"\w+", re.sub(r'"[^"]*"', "", refers[1])):
+                mentioned.setdefault(name, set()).add(entry)
+
+
+def refused(wanted: Mapping[str, str], final: str) -> str:
+    """Return the first option of `wanted` that the final .config does not have so, in words; empty if all were taken.
+
+    "n" is taken where the option is absent.
+    """
+    got = parsed(final)
+    for name, value in wanted.items():
+        if got.get(name, "n") != value:
+            return f"{name}={value} was asked for, and Linux's Kconfig makes it {got.get(name, 'n')}"
+    return ""
+
+
+def proved(without: str, having: str, related: frozenset[str]) -> dict[str, tuple[str, str]]:
+    """Return the difference of two final .config files that may differ in CONFIG_RSEQ and what comes from it only.
+
+    Raises BuildError when they differ in something else, or not in CONFIG_RSEQ.
+    """
+    found = difference(without, having)
+    if found.get(RSEQ) != ("n", "y"):
+        raise BuildError(f"the two configurations do not differ in {RSEQ}", "build both anew")
+    foreign = [name for name in found if name not in related]
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise BuildError(f"the two configurations differ in {foreign[0]}{more}, which does not come from {RSEQ}")
+    return found
