@@ -15,14 +15,14 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pyperf
 
 from rseqbench import __version__, disk, paths
 from rseqbench.config import unknown
 from rseqbench.errors import ResultsError
+from rseqbench.kinds import fits
+from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 
 SCHEMA = 1
@@ -77,27 +77,11 @@ class Header:
             raw["notes"] = tuple(raw["notes"])
             raw["boots"] = tuple(raw.get("boots", ()))
             found = cls(**raw)
-            if not _fits(found, cls):
+            if not fits(found, cls):
                 raise TypeError("a field is not of its kind")
             return found
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ResultsError(f"{where}: damaged, or not written by rseqbench ({error!r})") from error
-
-
-def _fits(value: object, kind: Any) -> bool:
-    """Whether a value is of the kind that a field is declared with, all the way down."""
-    parts = get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return all(_fits(getattr(value, name), part) for name, part in get_type_hints(kind).items())
-    if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(_fits(item, parts[0]) for item in value)
-    if get_origin(kind) is Mapping:
-        return isinstance(value, dict) and all(_fits(item, parts[1]) for item in value.values())
-    if get_origin(kind) is Literal:
-        return value in parts
-    if isinstance(kind, UnionType):
-        return any(_fits(value, part) for part in parts)
-    return type(value) is kind or (kind is float and type(value) is int)
 
 
 @dataclass(frozen=True)
@@ -107,6 +91,16 @@ class Run:
     folder: Path
     header: Header
     suite: pyperf.BenchmarkSuite
+
+    def sizes(self) -> Sizes | None:
+        """Return how large the Linux is that was built for the run; None where none was. Raises BuildError."""
+        path = self.folder / SIZES
+        return Sizes.load(path) if path.is_file() else None
+
+    def linux_config(self) -> str | None:
+        """Return the configuration of that Linux; None where none was built."""
+        path = self.folder / LINUX_CONFIG
+        return path.read_text(encoding="utf-8") if path.is_file() else None
 
     @property
     def label(self) -> str:
@@ -122,43 +116,6 @@ def check_label(label: str) -> str:
     raise ResultsError(
         f"bad label {shown}", "use 1 to 100 letters, digits and . _ + @ -, starting with a letter or digit"
     )
-
-
-# What must not change between the rounds of one run.
-_SAME = (
-    "cpu",
-    "linux",
-    "libc",
-    "config_rseq",
-    "compiler",
-    "kernels",
-    "registration",
-    "rseq_feature_size",
-    "virtual",
-    "emulator",
-    "linux_package",
-)
-
-
-def changed_since(begun: Machine, now: Machine) -> str:
-    """Return which fact of the machine differs from when a run was begun, in words; empty when none does."""
-    for name in _SAME:
-        if begun.facts.get(name) != now.facts.get(name):
-            return f"{name} was {begun.facts.get(name)!r} and is {now.facts.get(name)!r}"
-    return ""
-
-
-def resumed_options(header: Header) -> dict[str, Any]:
-    """Return the options under which a stored run was begun, as far as its target needs them again."""
-    machine = header.machines[0]
-    return {
-        "arch": machine.arch,
-        "target": machine.target,
-        "engine": header.plan.engine,
-        "cpus": ",".join(map(str, header.plan.cpus)),
-        "registration": str(machine.facts.get("registration", "auto")).replace("none", "auto"),
-        **({"linux": machine.facts["linux_image"]} if "linux_image" in machine.facts else {}),
-    }
 
 
 class Store:

@@ -128,12 +128,18 @@ def units(frame: pd.DataFrame) -> pd.DataFrame:
     several = frame[boots > 1]
     if several.empty:
         return frame
-    summed = {"values": "sum", "aborts": "sum", "interrupted": "sum"}
-    how = {name: summed.get(name, "median" if kind == "float64" else "first") for name, kind in COLUMNS.items()}
-    grouped = several.groupby(["label", "arch", "benchmark", "threads", "boot"], as_index=False, sort=False)
-    collapsed = grouped.agg({name: how[name] for name in COLUMNS if name not in grouped.keys})
+    counts: dict[str, Any] = dict.fromkeys(("values", "aborts", "interrupted"), _sum)
+    how = {name: counts.get(name, "median" if kind == "float64" else "first") for name, kind in COLUMNS.items()}
+    keys = ["label", "arch", "benchmark", "threads", "boot"]
+    grouped = several.groupby(keys, as_index=False, sort=False)
+    collapsed = grouped.agg({name: how[name] for name in COLUMNS if name not in keys})
     collapsed["round"] = collapsed["boot"]
     return pd.concat([frame[boots == 1], collapsed[list(COLUMNS)]], ignore_index=True).astype(COLUMNS)
+
+
+def _sum(values: pd.Series[float]) -> float:
+    """Return a sum that stays NaN where there is nothing but NaN."""
+    return float(values.sum(min_count=1))
 
 
 def series(frame: pd.DataFrame, label: str, key: Key, column: str = "value") -> pd.Series[float]:

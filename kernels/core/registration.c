@@ -141,7 +141,10 @@ const char *registration_start(const char *wanted)
 	if (!strcmp(wanted, "none")) {
 		if (registration_libc_size())
 			return "rseq: the C library registered it, so this process cannot be without";
-		snprintf(missing, sizeof(missing), "rseq: not registered in this process, as asked");
+		if (probe()) /* says whether there is any to do without */
+			refuse("rseq", probe());
+		else
+			snprintf(missing, sizeof(missing), "rseq: not registered in this process, as asked");
 		return NULL;
 	}
 	if (!strcmp(wanted, "glibc"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
+@click.argument("labels", nargs=-1, required=True, metavar="A B [C]...")
 @click.option(
     "--format", "style", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
 )
@@ -25,37 +25,49 @@ if TYPE_CHECKING:
     help="Exit with 1 when a benchmark is slower in B, or takes more instructions, by more than this, and surely so.",
 )
 @click.pass_context
-def command(ctx: click.Context, a: str, b: str, style: str, fail_above: float | None) -> None:
-    """Hold stored run B against stored run A, a row a benchmark, with intervals; and the speed-ups inside each.
+def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above: float | None) -> None:
+    """Hold stored run B, and each further one, against stored run A: a row a benchmark, and the speed-ups inside each.
 
-    The patch's own table is a run too: rseqbench compare patch-2018 LABEL.
+    The patch's own table is a run too: rseqbench compare patch-2018 LABEL. Runs on Linux without and with CONFIG_RSEQ
+    are held against what the patch claims of the two: rseqbench compare config-n config-y config-y-registered.
     """
     from rseqbench import compare
-    from rseqbench.errors import RseqbenchError, UsageError
-    from rseqbench.show import sentences, tables
+    from rseqbench.errors import RseqbenchError
+    from rseqbench.show import sentences
 
-    if a == b:
-        raise UsageError(f"{a!r} is given twice", "give the labels of two runs")
     state = ctx.find_object(State) or State(None)
-    store = state.store()
-    found = tables.compared(store.load(a), store.load(b), state.config().verdict)
+    found = compared(state, labels)
     _show(found, style)
-    worst = compare.worst_slowdown(found.rows)
-    too_slow = "" if fail_above is None or worst is None else sentences.slower(worst, a, b, fail_above)
-    if too_slow:
-        raise RseqbenchError(too_slow)
+    worst = [(compare.worst_slowdown(one.rows), one) for one in found]
+    too_slow = [sentences.slower(row, one.a, one.b, fail_above) for row, one in worst if row and fail_above is not None]
+    if any(too_slow):
+        raise RseqbenchError("; ".join(filter(None, too_slow)))
 
 
-def _show(found: Compared, style: str) -> None:
+def compared(state: State, labels: Sequence[str]) -> list[Compared]:
+    """Compare each further run with the first. Raises UsageError for fewer than two, or one that is there twice."""
+    from rseqbench.errors import UsageError
+    from rseqbench.show import tables
+
+    twice = [label for number, label in enumerate(labels) if label in labels[:number]]
+    if twice or len(labels) < 2:
+        raise UsageError(f"{labels[0]!r} is given {'twice' if twice else 'alone'}", "give the labels of two runs")
+    store = state.store()
+    first, *others = [store.load(label) for label in labels]
+    return [tables.compared(first, other, state.config().verdict) for other in others]
+
+
+def _show(found: Sequence[Compared], style: str) -> None:
     from rseqbench.show import data, markdown, terminal
     from rseqbench.show.grids import comparison
 
     if style == "table":
-        terminal.comparison(found, terminal.console())
+        for one in found:
+            terminal.comparison(one, terminal.console())
     elif style == "markdown":
-        click.echo(markdown.document([*comparison.comparison(found), comparison.speedups(found)]), nl=False)
+        click.echo(markdown.document([grid for one in found for grid in comparison.everything(one)]), nl=False)
     elif style == "csv":
-        click.echo(data.to_csv([*data.comparison(found), *data.speedups(found)]), nl=False)
+        records = [record for one in found for record in (*data.comparison(one), *data.speedups(one))]
+        click.echo(data.to_csv(records), nl=False)
     else:
-        rows, speedups = data.comparison(found), data.speedups(found)
-        click.echo(data.to_json("compare", a=found.a, b=found.b, benchmarks=rows, speedups=speedups), nl=False)
+        click.echo(data.comparisons_json(found), nl=False)

@@ -10,7 +10,7 @@ from rseqbench.cli import State
 
 
 @click.command("report")
-@click.argument("label", required=False)
+@click.argument("labels", nargs=-1, metavar="[LABEL] [OTHER]...")
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -18,17 +18,22 @@ from rseqbench.cli import State
     help="In place of reports/LABEL.html.",
 )
 @click.pass_context
-def command(ctx: click.Context, label: str | None, output: Path | None) -> None:
+def command(ctx: click.Context, labels: tuple[str, ...], output: Path | None) -> None:
     """Write a page about the run LABEL (default: the last one): one HTML file that needs nothing else.
 
-    Prints the path of the file.
+    With OTHER runs, the page is about what they differ by from the first. Prints the path of the file.
     """
+    from rseqbench.cli.compare import compared
     from rseqbench.results import PATCH
-    from rseqbench.show import contents, html
+    from rseqbench.show import contents, html, versus
 
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
-    run = store.load(store.latest() if label is None else label)
-    path = output or Path(config.paths.reports) / f"{run.label}.html"
-    html.write(html.page(contents.contents(run, store.load(PATCH), config.verdict)), path)
+    labels = labels or (store.latest(),)
+    path = output or Path(config.paths.reports) / f"{'-against-'.join(labels)}.html"
+    if len(labels) == 1:
+        text = html.page(contents.contents(store.load(labels[0]), store.load(PATCH), config.verdict))
+    else:
+        text = versus.page([store.load(label) for label in labels], compared(state, labels))
+    html.write(text, path)
     click.echo(path)

@@ -144,7 +144,7 @@ def _begin(
 
 def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:
     """Take up an unfinished run on the machine where it was begun."""
-    from rseqbench import arches, results, targets
+    from rseqbench import arches, resume, targets
     from rseqbench.errors import UsageError
 
     if chosen:
@@ -152,9 +152,9 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
         raise UsageError(f"--resume takes no further options, and {option} was given", "the run goes on as begun")
     unfinished = store.resume(label)
     begun = unfinished.header.machines[0]
-    options = config.options(None, results.resumed_options(unfinished.header))
+    options = config.options(None, resume.resumed_options(unfinished.header))
     with targets.create(arches.named(begun.arch), options) as target:
-        changed = results.changed_since(begun, target.machine())
+        changed = resume.changed_since(begun, target.machine())
         if changed:
             raise UsageError(f"run {label!r} cannot be resumed: {changed}", "begin a new one")
         _end(_measure(target, unfinished, config, store))

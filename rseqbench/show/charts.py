@@ -19,7 +19,7 @@ from rseqbench.claims import Judged
 from rseqbench.model import BASELINE, Estimate
 from rseqbench.show import svg, words
 from rseqbench.show.contents import Contents
-from rseqbench.show.tables import Measured
+from rseqbench.show.tables import Compared, Measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,6 +137,30 @@ def rounds(shown: Contents, name: str = "rounds") -> str:
     axes.set_xlabel(f"percent from the benchmark's median; straight to 1%, logarithmic beyond{thinned}")
     spoken = [f"{m.benchmark}: {min(d):+.1f}% to {max(d):+.1f}%" for m in drawn if (d := _deviations(shown, m))]
     return _svg(figure, name, "All rounds of all benchmarks, as distance from the median", "; ".join(spoken))
+
+
+def differences(found: Sequence[Compared], name: str = "differences") -> str:
+    """Draw how each benchmark of further runs compares with that of the first, a mark for each run."""
+    names = list(dict.fromkeys(row.benchmark for one in found for row in one.rows if row.ratio))
+    if not names:
+        return ""
+    figure, axes = _rows(names, [""] * len(names))
+    shapes = [("o", svg.FIRST, False), ("s", svg.SECOND, True), ("^", svg.FIRST, True), ("D", svg.SECOND, False)]
+    values, spoken = [1.0], []
+    for number, one in enumerate(found):
+        marker, colour, hollow = shapes[number % len(shapes)]
+        for row in one.rows:
+            if row.ratio:
+                y = names.index(row.benchmark) + 0.5 * number / len(found)
+                _point(axes, row.ratio, y, marker, colour, hollow)
+                values += _span(row.ratio)
+                spoken.append(f"{row.benchmark}: {words.ratio(row.ratio)} in {one.b}, {row.word}")
+    axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    furthest = max(abs(value - 1) for value in values)
+    axes.set_xlim(1 - 1.15 * furthest - 0.001, 1 + 1.15 * furthest + 0.001)
+    axes.set_xlabel(f"times what it takes in {found[0].a}")
+    _legend(axes, [(shapes[n % len(shapes)][0], not shapes[n % len(shapes)][2], one.b) for n, one in enumerate(found)])
+    return _svg(figure, name, "What each takes against the first run", "; ".join(spoken))
 
 
 def _median(one: Measured) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rseqbench import compare, table
 from rseqbench.claims import Judged
+from rseqbench.linux import sizes
 from rseqbench.model import COUNTED, Estimate
 from rseqbench.results import Run
 from rseqbench.show import message, tables, words
@@ -137,6 +138,40 @@ def _compared(found: Compared, row: compare.Comparison) -> Record:
         "verdict": row.word,
         "reason": row.reason,
     }
+
+
+def linuxes(found: Compared) -> dict[str, object]:
+    """Return what a comparison says of the two Linuxes behind it; empty where they were not built for it."""
+    parts: dict[str, object] = {}
+    if found.said:
+        parts["claims"] = [
+            {"claim": one.claim.id, "stated": one.claim.stated, "unit": one.claim.unit, "measured": one.measured,
+             "verdict": one.verdict.word, "reason": one.verdict.reason}
+            for one in found.said
+        ]  # fmt: skip
+    if found.sizes:
+        a, b = found.sizes
+        grown = sizes.growth(a, b)
+        parts["sizes"] = {
+            **{name: [getattr(a, name), getattr(b, name)] for name in ("text", "data", "bss")},
+            "sections": {
+                name: [a.sections.get(name, 0), b.sections.get(name, 0)] for name in {**a.sections, **b.sections}
+            },
+            "symbols": {name: [before, after] for name, before, after in grown.changed},
+            "symbols_growth": grown.net,
+        }
+    if found.options:
+        parts["options"] = {name: list(values) for name, values in found.options.items()}
+    return parts
+
+
+def comparisons_json(found: Sequence[Compared]) -> str:
+    """Return the comparisons of runs with the first one: of two runs the parts themselves, of more a list of them."""
+    each = [
+        {"a": one.a, "b": one.b, "benchmarks": comparison(one), "speedups": speedups(one), **linuxes(one)}
+        for one in found
+    ]
+    return to_json("compare", **each[0]) if len(each) == 1 else to_json("compare", comparisons=each)
 
 
 def speedups(found: Compared) -> list[Record]:

@@ -44,19 +44,24 @@ class Download:
 
 def page(shown: Contents) -> str:
     """Return the whole page of one run."""
-    environment = jinja2.Environment(
+    return environment().get_template("report.html").render(**_parts(shown))
+
+
+def environment() -> jinja2.Environment:
+    """Return what renders the templates of all pages."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["line"] = words.line
-    environment.tests["reason"] = lambda cell: isinstance(cell, Reason)
-    environment.tests["printed"] = lambda cell: isinstance(cell, Printed)
-    environment.tests["verdict"] = lambda cell: isinstance(cell, VerdictWord)
-    environment.globals["missing"] = _missing
-    return environment.get_template("report.html").render(**_parts(shown))
+    made.filters["line"] = words.line
+    made.tests["reason"] = lambda cell: isinstance(cell, Reason)
+    made.tests["printed"] = lambda cell: isinstance(cell, Printed)
+    made.tests["verdict"] = lambda cell: isinstance(cell, VerdictWord)
+    made.globals["missing"] = _missing
+    return made
 
 
 def _missing(grid: Grid, row: Sequence[Cell]) -> int:
@@ -95,8 +100,13 @@ def _parts(shown: Contents) -> dict[str, object]:
         "commands": _commands(shown),
         "downloads": list(_downloads(shown)),
         "too_many_rounds": len(shown.frame) > _MOST_ROUNDS,
-        "style": Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8")),
+        "style": style(),
     }
+
+
+def style() -> Markup:
+    """Return the style sheet of all pages."""
+    return Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
 
 
 def _figures(shown: Contents) -> list[Figure]:
@@ -125,15 +135,16 @@ def _commands(shown: Contents) -> list[str]:
 def _downloads(shown: Contents) -> Iterator[Download]:
     label = shown.run.label
     summary = data.to_csv(data.measured(label, shown.measured))
-    yield _download(f"{label}-table.csv", "a row a benchmark", "text/csv", summary)
-    yield _download(f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(shown.judged)))
+    yield download(f"{label}-table.csv", "a row a benchmark", "text/csv", summary)
+    yield download(f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(shown.judged)))
     if len(shown.frame) <= _MOST_ROUNDS:
-        yield _download(f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(shown))
+        yield download(f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(shown))
     whole = "all of these but the rounds, and the header"
-    yield _download(f"{label}.json", whole, "application/json", data.run_json(shown))
+    yield download(f"{label}.json", whole, "application/json", data.run_json(shown))
 
 
-def _download(name: str, holds: str, kind: str, text: str) -> Download:
+def download(name: str, holds: str, kind: str, text: str) -> Download:
+    """Return a file to be carried in a page."""
     encoded = base64.b64encode(text.encode("utf-8", errors="replace")).decode("ascii")
     return Download(name, holds, f"data:{kind};charset=utf-8;base64,{encoded}")
 

@@ -6,16 +6,19 @@ A run's values, the message's own tables with the run beside them, the verdicts 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from rseqbench import claims, compare, table
+from rseqbench import between, claims, compare, table
+from rseqbench.between import Said
 from rseqbench.claims import Judged, Pair
 from rseqbench.config import VerdictRules
+from rseqbench.linux import kconfig
+from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Check, Estimate, Machine, Skip
 from rseqbench.results import Header, Run
-from rseqbench.show import message
+from rseqbench.show import booted, message
 from rseqbench.show.message import Section
 from rseqbench.table import Key, Row
 
@@ -87,13 +90,21 @@ class PatchTable:
 
 @dataclass(frozen=True)
 class Compared:
-    """Run `b` against run `a`: a row a benchmark, what neither could measure, and the speed-ups inside each."""
+    """Run `b` against run `a`: a row a benchmark, what neither could measure, and the speed-ups inside each.
+
+    Where each booted a Linux that was built for it, `sizes` are how large those are and `options` in what their
+    configurations differ; `said` is what the two say of the claims about CONFIG_RSEQ; `notes` limit it all.
+    """
 
     a: str
     b: str
     rows: tuple[compare.Comparison, ...]
     skips: tuple[tuple[str, Skip], ...]
     speedups: tuple[compare.Speedup, ...]
+    said: tuple[Said, ...] = ()
+    sizes: tuple[Sizes, Sizes] | None = None
+    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -247,7 +258,7 @@ def _list_line(
 
 def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     """Compare run `b` with run `a`: every benchmark that either of them measured or skipped."""
-    frame = table.build([a, b])
+    frame = table.units(table.build([a, b]))
     skips = [(run.label, skip) for run in (a, b) for skip in run.header.plan.skips]
     cpus = [[machine.facts.get("cpu") for machine in run.header.machines] for run in (a, b)]
     rows = compare.compare(frame, a.label, b.label, rules, skips, same_machine=cpus[0] == cpus[1])
@@ -259,4 +270,20 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     def order(row: compare.Comparison) -> tuple[object, ...]:
         return row.arch, message.group_order(row.benchmark.partition("/")[0]), row.threads
 
-    return Compared(a.label, b.label, tuple(sorted(rows, key=order)), tuple(neither), tuple(quotients))
+    return Compared(
+        a=a.label,
+        b=b.label,
+        rows=tuple(sorted(rows, key=order)),
+        skips=tuple(neither),
+        speedups=tuple(quotients),
+        said=tuple(between.judge(a, b, frame, rules) or between.judge(b, a, frame, rules)),
+        sizes=_sizes(a, b),
+        options=kconfig.difference(a.linux_config() or "", b.linux_config() or ""),
+        notes=tuple(booted.limits(a.header, b.header)),
+    )
+
+
+def _sizes(a: Run, b: Run) -> tuple[Sizes, Sizes] | None:
+    """Return the sizes of two Linuxes that were built, where they are two."""
+    found = a.sizes(), b.sizes()
+    return (found[0], found[1]) if found[0] and found[1] and found[0] != found[1] else None

@@ -72,10 +72,11 @@ def claims(shown: Contents, out: Console, verdicts: bool) -> None:
 
 
 def comparison(found: Compared, out: Console) -> None:
-    """Print two runs side by side, and the speed-ups inside each of them."""
-    for grid in [*of_comparison.comparison(found), of_comparison.speedups(found)]:
-        if grid.rows:
-            table(grid, out)
+    """Print two runs side by side, the speed-ups inside each of them, what their Linuxes differ by, and the limits."""
+    for grid in of_comparison.everything(found):
+        table(grid, out)
+    for text in found.notes:
+        paragraph(f"Note: {text}", out, "yellow")
 
 
 def paragraph(text: str, out: Console, style: str = "") -> None:

@@ -24,6 +24,7 @@ _MOST_DIGITS = 4  # significant digits of a value whose interval is narrower tha
 _FEWEST_DIGITS = 2
 _NO_INTERVAL_DIGITS = 3
 _SHORT = {"instructions": "insn", "user instructions": "user insn"}
+_FEW = 10  # instructions, of which a part is worth printing
 _LARGE_COUNT = 1000
 _COUNT_DECIMALS = 2  # a count is whole, unless an operation does something only now and then
 _MOST_DECIMALS = 4  # a tenth of a picosecond is below anything a round resolves, and so is a ratio's 0.01%
@@ -91,6 +92,15 @@ def count(number: Estimate, suffix: str = "") -> Printed:
 def cost(number: Estimate, suffix: str = "") -> Printed:
     """Print what an operation takes, as time or as instructions: estimate() or count()."""
     return count(number, suffix) if number.is_range else estimate(number, suffix)
+
+
+def growth(difference: float, quotient: Estimate) -> Printed:
+    """Print by how many instructions one count exceeds another: "+196 (+2.8 .. +3.0%)", with `quotient`'s range."""
+    value = f"{difference:+,.0f}" if abs(difference) >= _FEW else f"{difference:+.{_COUNT_DECIMALS}f}"
+    if abs(difference) <= SAME_COUNT or quotient.low is None or quotient.high is None:
+        return Printed("0" if abs(difference) <= SAME_COUNT else value)
+    low, high = (f"{100 * (x - 1):+.2f}" for x in (quotient.low, quotient.high))
+    return Printed(value, f"{low}%" if low == high else f"{low} .. {high}%")
 
 
 def ratio(number: Estimate, suffix: str = "x") -> Printed:

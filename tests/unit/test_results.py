@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rseqbench import __version__, disk, results, table
+from rseqbench import __version__, disk, results, resume, table
 from rseqbench.errors import ResultsError
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 from rseqbench.results import PATCH, Header, Store
@@ -332,7 +332,7 @@ def test_what_was_interrupted_while_it_was_written_does_not_count_as_a_round(sto
 
 
 def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
-    assert results.resumed_options(header()) == {
+    assert resume.resumed_options(header()) == {
         "arch": "x86_64",
         "target": "native",
         "engine": "pyperf",
@@ -340,13 +340,13 @@ def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
         "registration": "glibc",
     }
     without = dataclasses.replace(header().machines[0], facts={"registration": "none"})
-    assert results.resumed_options(header(machines=(without,)))["registration"] == "auto"
+    assert resume.resumed_options(header(machines=(without,)))["registration"] == "auto"
 
 
 def test_a_run_in_a_guest_is_resumed_with_the_linux_it_was_begun_with():
     guest = Machine("arm32", "qemu-system", "emulated", {"registration": "glibc", "linux_image": "/boot/zImage"})
-    assert results.resumed_options(header(machines=(guest,)))["linux"] == "/boot/zImage"
-    assert "linux" not in results.resumed_options(header())
+    assert resume.resumed_options(header(machines=(guest,)))["linux"] == "/boot/zImage"
+    assert "linux" not in resume.resumed_options(header())
 
 
 SAME = ("cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registration", "emulator", "linux_package")
@@ -355,10 +355,10 @@ SAME = ("cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registrat
 @pytest.mark.parametrize("name", SAME)
 def test_another_machine_is_told_from_the_one_a_run_was_begun_on(name):
     begun = header().machines[0]
-    assert results.changed_since(begun, begun) == ""
+    assert resume.changed_since(begun, begun) == ""
     other = dataclasses.replace(begun, facts={**begun.facts, name: "other"})
-    assert results.changed_since(begun, other).startswith(f"{name} was ")
-    assert results.changed_since(begun, dataclasses.replace(begun, facts={**begun.facts, "load_1min": 9.0})) == ""
+    assert resume.changed_since(begun, other).startswith(f"{name} was ")
+    assert resume.changed_since(begun, dataclasses.replace(begun, facts={**begun.facts, "load_1min": 9.0})) == ""
 
 
 # ---- damage ----

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from rseqbench.between import Said
 from rseqbench.linux import sizes as sizing
 from rseqbench.linux.kbuild import BuiltLinux
 from rseqbench.linux.sizes import Growth, Sizes
-from rseqbench.show.grids import Grid, make
+from rseqbench.show import words
+from rseqbench.show.grids import Grid, Marks, make
+from rseqbench.show.tables import Compared
 
 MOST_SYMBOLS = 10
 _PADDED = "a section is padded to a boundary, so `size` may hide what was added, or show more; symbols are not"
@@ -26,11 +29,31 @@ def built(wanted: Mapping[str, str], made: Mapping[str, BuiltLinux]) -> Grid:
     return make("Linuxes that configurations boot", heads, "-----", rows, [f"compiled by {', '.join(compilers)}"])
 
 
-def difference(found: Mapping[str, tuple[str, str]]) -> Grid:
-    """Return the options in which two final configurations differ."""
-    rows = [(name, one, other) for name, (one, other) in found.items()]
+def difference(found: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y") -> Grid:
+    """Return the options in which two final configurations differ, which was proved to come from CONFIG_RSEQ."""
+    rows = [(name, *values) for name, values in found.items()]
     note = "nothing else: all of these come from CONFIG_RSEQ"
-    return make("How the two configurations differ", ("option", "n", "y"), "---", rows, [note])
+    return make("How the configurations of the two Linuxes differ", ("option", one, other), "---", rows, [note])
+
+
+def of_comparison(found: Compared) -> list[Grid]:
+    """Return what is to be said of two Linuxes beside what was measured on them: claims, options and sizes."""
+    grids = [said(found.said)] if found.said else []
+    if found.options:
+        grids.append(difference(found.options, found.a, found.b))
+    return grids + (sizes(found.a, found.sizes[0], found.b, found.sizes[1]) if found.sizes else [])
+
+
+def said(found: Sequence[Said]) -> Grid:
+    """Return what two runs say of the claims about the two configurations."""
+    marks = Marks()
+    rows = [
+        (one.claim.id, words.stated(one.claim.stated, one.claim.unit), one.measured, one.verdict.word,
+         marks.of(one.verdict.reason))
+        for one in found
+    ]  # fmt: skip
+    heads = ("claim", "claimed", "here", "verdict", "why")
+    return make("What the patch claimed of the two configurations", heads, "-nn--", rows, marks.notes())
 
 
 def sizes(one: str, a: Sizes, other: str, b: Sizes) -> list[Grid]:

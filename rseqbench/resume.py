@@ -1,0 +1,46 @@
+"""Taking a stored run up again: with which options, and whether the machine is still the one where it was begun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rseqbench.model import Machine
+from rseqbench.results import Header
+
+# What must not change between the rounds of one run.
+_SAME = (
+    "cpu",
+    "linux",
+    "libc",
+    "config_rseq",
+    "compiler",
+    "kernels",
+    "registration",
+    "rseq_feature_size",
+    "virtual",
+    "emulator",
+    "linux_package",
+    "linux_build",
+)
+
+
+def changed_since(begun: Machine, now: Machine) -> str:
+    """Return which fact of the machine differs from when a run was begun, in words; empty when none does."""
+    for name in _SAME:
+        if begun.facts.get(name) != now.facts.get(name):
+            return f"{name} was {begun.facts.get(name)!r} and is {now.facts.get(name)!r}"
+    return ""
+
+
+def resumed_options(header: Header) -> dict[str, Any]:
+    """Return the options under which a stored run was begun, as far as its target needs them again."""
+    machine = header.machines[0]
+    return {
+        "arch": machine.arch,
+        "target": machine.target,
+        "engine": header.plan.engine,
+        "cpus": ",".join(map(str, header.plan.cpus)),
+        "registration": str(machine.facts.get("registration", "auto")).replace("none", "auto"),
+        **({"linux": machine.facts["linux_image"]} if "linux_image" in machine.facts else {}),
+        "benchmarks": sorted({case.benchmark for case in header.plan.cases}),
+    }
