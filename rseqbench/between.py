@@ -1,9 +1,9 @@
 """Pure: what two runs, on Linux without and with CONFIG_RSEQ, say of the message's claims about the two.
 
 The rules. hackbench: a claim of a speed-up, as in claims.py; only seconds of the message's own command on hardware are
-held against it. Sizes: reproduced within claim*reach .. claim/reach, stronger where Linux grows by more, weaker where
-by less, contradicted where it shrinks. What is judged is the growth of the symbols, code for text and variables for
-data: a section is padded, and `size` shows the padding with it.
+held against it. Sizes, which the message gives as a cost: reproduced within claim*reach .. claim/reach, stronger where
+Linux grows by less, contradicted where by more. What is judged is the growth of the symbols, code for text, variables
+for data: a section is padded, and `size` shows the padding with it.
 """
 
 from __future__ import annotations
@@ -127,10 +127,8 @@ def size_verdict(claim: Claim, grown: int, by_size: int, machine: Machine, rules
     """Judge a growth in bytes by the rules at the top of this file; `by_size` is what `size` says of it."""
     what = f"{machine.facts.get('linux_source', 'Linux')}, {machine.facts.get('linux_base', '?')} configuration"
     reason = f"{grown:+,} by symbol, {by_size:+,} by `size`; {what}, and the message's was v4.6 with a defconfig"
-    if grown < 0:
-        return Verdict(VerdictWord.CONTRADICTED, reason)
     if grown > claim.stated / rules.reach:
-        return Verdict(VerdictWord.STRONGER, reason)
+        return Verdict(VerdictWord.CONTRADICTED, f"costs more: {reason}")
     if grown < claim.stated * rules.reach:
-        return Verdict(VerdictWord.WEAKER, reason)
+        return Verdict(VerdictWord.STRONGER, f"costs less: {reason}")
     return Verdict(VerdictWord.REPRODUCED, reason)

@@ -111,22 +111,29 @@ def _one(
         reason = f"{published[0]}: another machine, one printed value without spread"
         return replace(row, ratio=ratio, word=NOT_COMPARABLE, reason=reason)
     if row_a.unit != "ns":
-        return _counts(row, row_a.gross, row_b.gross)
+        return _counts(row, row_a.gross, row_b.gross, rules.confidence)
     ratio, p = stats.independent_ratio(
         table.series(frame, b, key).to_list(), table.series(frame, a, key).to_list(), rules.confidence
     )
     return replace(row, ratio=ratio, p=p, word=UNRESOLVED)
 
 
-def _counts(row: Comparison, a: Estimate, b: Estimate) -> Comparison:
-    """Compare counts of instructions, each with the range of its rounds."""
+def _counts(row: Comparison, a: Estimate, b: Estimate, confidence: float) -> Comparison:
+    """Compare counts of instructions, each with the range of its rounds, or of its boots where there are several.
+
+    Counts that do not repeat may lie apart by chance, the likelier the fewer there are.
+    """
     if a.low is None or a.high is None or b.low is None or b.high is None:
         raise ValueError("a count without its range")
     ratio = Estimate(b.value / a.value, b.low / a.high, b.high / a.low, min(a.n, b.n), 0.0)
     if abs(b.value - a.value) <= stats.SAME_COUNT:
         return replace(row, ratio=ratio, word=EQUAL, reason=f"to {stats.SAME_COUNT:g} of an instruction")
     if a.low <= b.high and b.low <= a.high:
-        return replace(row, ratio=ratio, word=UNRESOLVED, reason="the counts of the rounds overlap")
+        return replace(row, ratio=ratio, word=UNRESOLVED, reason="the counts overlap")
+    chance = stats.apart_by_chance(a.n, b.n)
+    if max(a.high - a.low, b.high - b.low) > stats.SAME_COUNT and chance > 1 - confidence:
+        why = f"{a.n} and {b.n} counts that do not repeat lie apart by chance in {chance:.0%} of cases"
+        return replace(row, ratio=ratio, word=UNRESOLVED, reason=why)
     return replace(row, ratio=ratio, word=MORE if b.value > a.value else FEWER)
 
 

@@ -170,6 +170,11 @@ def student(confidence: float, degrees: float) -> float:
     return z + sum(term / degrees**power for power, term in enumerate(terms, start=1))
 
 
+def apart_by_chance(n: int, m: int) -> float:
+    """Return how likely all of n values lie to one side of all of m others, where nothing tells the two apart."""
+    return min(1.0, 2 / math.comb(n + m, n))
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return the p-values adjusted for being looked at together, in the same order (Holm 1979)."""
     order = np.argsort(np.asarray(p_values, dtype=np.float64), kind="stable")

@@ -32,7 +32,7 @@ config DEBUG_RSEQ
 	bool "Enable debugging of rseq() system call" if EXPERT
 	depends on RSEQ && DEBUG_KERNEL
 	help
-	  Depends on RSEQ in words only: config TALKED_OF
+	Depends on RSEQ in words only: config TALKED_OF
 
 config MEMBARRIER
 	bool "Enable membarrier() system call" if EXPERT

@@ -84,7 +84,9 @@ def compiled(tmp_path):
 
 def test_the_real_tools_agree_on_what_a_function_adds(compiled):
     one = compiled("one", "int table[4] = {1}; void start(void) { for (;;) ; }")
-    other = compiled("other", "int table[9] = {1}; int more(int x) { return x * table[x]; } void start(void) { for (;;) ; }")
+    other = compiled(
+        "other", "int table[9] = {1}; int more(int x) { return x * table[x]; } void start(void) { for (;;) ; }"
+    )
     a, b = (sizes.measured(path, "") for path in (one, other))
     grown = sizes.growth(a, b)
     assert {name for name, *_ in grown.changed} == {"table", "more"}

@@ -355,3 +355,76 @@ def test_a_run_that_only_has_to_be_finished_measures_nothing_and_says_nothing_tw
     assert resumed.header.notes == unfinished.header.notes
     assert resumed.header.plan == unfinished.header.plan
     assert values(resumed)[RSEQ] == ROUNDS - 1
+
+
+# ---- several boots ----
+
+
+def booted(tmp_path, boots=3):
+    unfinished = begun(tmp_path)
+    plan = dataclasses.replace(unfinished.header.plan, boots=boots)
+    unfinished.update(dataclasses.replace(unfinished.header, plan=plan))
+    return unfinished
+
+
+def test_a_machine_that_is_ours_is_booted_between_the_rounds_of_each_boot(tmp_path):
+    target, unfinished = Imagined(), booted(tmp_path)
+    events = run(target, unfinished)
+    assert target.boots == 2
+    assert unfinished.header.boots == ("boot 0", "boot 1", "boot 2")
+    assert [event for event in events if isinstance(event, rounds.BootDone)] == [
+        rounds.BootDone(1, 3), rounds.BootDone(2, 3)
+    ]  # fmt: skip
+    assert not unfinished.boots_left()
+    assert values(unfinished) == dict.fromkeys(NAMES, ROUNDS)
+
+
+def test_where_somebody_else_boots_a_run_ends_with_each_boot_and_goes_on_in_the_next(tmp_path):
+    target, unfinished = Imagined(), booted(tmp_path)
+    target.ours = False
+    for boot in range(3):
+        assert unfinished.rounds() == list(range(2 * boot))
+        run(target, unfinished)
+        assert unfinished.boots_left() is (boot < 2)
+        target.boots += 1
+    assert unfinished.header.boots == ("boot 0", "boot 1", "boot 2")
+    assert values(unfinished) == dict.fromkeys(NAMES, ROUNDS)
+
+
+def test_a_boot_that_is_done_does_not_count_twice(tmp_path):
+    target, unfinished = Imagined(), booted(tmp_path)
+    target.ours = False
+    run(target, unfinished)
+    with pytest.raises(TargetError, match=r"boot 1 of 3 is done, and the machine is still in it; .*--resume mine"):
+        run(target, unfinished)
+    assert unfinished.rounds() == [0, 1]
+
+
+def test_what_another_boot_left_of_a_unit_is_dropped_and_what_this_one_left_is_kept(tmp_path):
+    target, unfinished = Imagined(), booted(tmp_path)
+    target.ours = False
+    for event in rounds.run(target, unfinished, Plain(), CHECK):
+        if isinstance(event, rounds.RoundDone):
+            break  # in the middle of the first boot
+    run_again = [number for number, *_ in target.measured]
+    run(target, unfinished)
+    assert {number for number, *_ in target.measured[len(run_again) :]} == {1}  # the same boot: round 0 is kept
+    target.boots += 1
+    for event in rounds.run(target, unfinished, Plain(), CHECK):
+        if isinstance(event, rounds.RoundDone):
+            break
+    target.boots += 1  # it crashed
+    before = len(target.measured)
+    run(target, unfinished)
+    assert {number for number, *_ in target.measured[before:]} == {2, 3}
+    assert unfinished.header.boots == ("boot 0", "boot 2")
+
+
+def test_counted_rounds_go_back_the_way_they_came_and_each_boot_has_its_own_order():
+    cases = tuple(Case(name, 1, Registration.GLIBC) for name in "abcdefgh")
+    plan = Plan(cases, (), 8, 1, 1.0, 7, "counted", "boot", (0,), 2)
+    orders = [[case.benchmark for case in planning.order(plan, number, cases)] for number in range(8)]
+    assert orders[0] == orders[1][::-1] == orders[2] == orders[3][::-1]
+    assert orders[4] == orders[5][::-1] == orders[6]
+    assert sorted(orders[0]) == sorted(orders[4]) == list("abcdefgh")
+    assert orders[0] not in (orders[4], orders[4][::-1])

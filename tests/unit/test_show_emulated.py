@@ -251,7 +251,7 @@ def test_counts_whose_rounds_overlap_are_not_resolved(tmp_path):
     noisy = dataclasses.replace(A32, spread=0.05)
     found = pair(tmp_path, noisy, dataclasses.replace(noisy, label="b32", seed=2))
     row = next(row for row in found.rows if row.benchmark == "rcu/getcpu_atomic")
-    assert (row.word, row.reason) == (compare.UNRESOLVED, "the counts of the rounds overlap")
+    assert (row.word, row.reason) == (compare.UNRESOLVED, "the counts overlap")
 
 
 def test_a_limit_on_slowdowns_is_one_on_instructions(tmp_path):

@@ -1,0 +1,160 @@
+"""Programs run as a whole: by the runner's verb `program` and on this machine, the same of both."""
+
+import dataclasses
+import os
+import shutil
+import time
+
+import pytest
+
+from rseqbench import arches, build, suites
+from rseqbench.engines.whole import Whole
+from rseqbench.errors import TargetError
+from rseqbench.model import Case, Plan, Ran, Registration
+from rseqbench.suites import HACKBENCH
+from rseqbench.targets import create
+from tests.commands import processes_with
+from tests.machines import defaults, libc_rseq
+from tests.runners import serving, session
+
+# A program that says how many bytes its C library registered.
+RSEQ_SIZE = (
+    "import ctypes; lib = ctypes.CDLL(None); print('registered', ctypes.c_uint.in_dll(lib, '__rseq_size').value)"
+)
+
+
+@pytest.fixture(params=["native", "runner"])
+def target(request):
+    """Return each target of this machine that runs programs."""
+    with create(arches.host(), dataclasses.replace(defaults().run, target=request.param)) as entered:
+        yield entered
+
+
+def run(target, *words, registration=Registration.NONE, limit_s=20.0):
+    return target.run(words[0], words[1:], registration, limit_s)
+
+
+def test_what_it_says_and_how_it_ends(target):
+    ran = run(target, "/bin/sh", "-c", "echo one two; echo 'a, b' >&2; exit 3")
+    assert (ran.code, ran.output, ran.errors) == (3, "one two\n", "a, b\n")
+    assert ran.ns > 0
+
+
+def test_it_needs_no_arguments(target):
+    assert run(target, "/bin/true").code == 0
+
+
+def test_time_is_taken_around_it(target):
+    assert run(target, "/bin/sleep", "0.2").ns >= 200_000_000
+
+
+@libc_rseq
+def test_its_library_registers_as_it_is_told(target):
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin") or shutil.which("python3")
+    sizes = {
+        registration: run(target, python, "-c", RSEQ_SIZE, registration=registration).output.split()[-1]
+        for registration in (Registration.NONE, Registration.GLIBC)
+    }
+    assert sizes[Registration.NONE] == "0"
+    assert int(sizes[Registration.GLIBC]) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["/no/such"], r"/no/such.*No such file or directory"),
+        (["/etc/passwd"], r"/etc/passwd.*Permission denied"),
+        (["/bin/sh", "-c", "kill -9 $$"], r"ended by (SIGKILL|signal 9)"),
+    ],
+)
+def test_what_does_not_run_is_one_line(target, words, why):
+    with pytest.raises(TargetError, match=why):
+        run(target, *words)
+
+
+def test_one_that_does_not_end_is_ended_with_all_it_started(target, tmp_path, monkeypatch):
+    mark = f"RSEQBENCH_TEST_PROGRAM={tmp_path}"
+    command = f"export {mark}; sleep 100 & sleep 100"
+    with pytest.raises(TargetError, match="did not end within"):
+        run(target, "/bin/sh", "-c", command, limit_s=0.5)
+    deadline = time.monotonic() + 10
+    while processes_with(f"{mark}\0") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_with(f"{mark}\0") == []
+
+
+def test_one_that_leaves_somebody_behind_takes_them_along(target, tmp_path):
+    mark = f"RSEQBENCH_TEST_PROGRAM={tmp_path}"
+    run(target, "/bin/sh", "-c", f"export {mark}; sleep 100 >/dev/null 2>&1 & exit 0")
+    deadline = time.monotonic() + 10
+    while processes_with(f"{mark}\0") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes_with(f"{mark}\0") == []
+
+
+def test_more_output_than_is_kept_does_not_block_the_runner():
+    with serving(build.runner(arches.host()).path) as process:
+        answer = session(process).ask(
+            "program",
+            20,
+            path="/bin/sh",
+            arguments=["-c", "yes | head -c 1000000"],
+            limit_ms=10_000,
+            registration="none",
+        )
+    assert answer["code"] == 0
+    assert len(answer["stdout"]) <= (64 << 10) * 4 / 3 + 4
+
+
+@pytest.mark.parametrize("path", ["bin/true", "", "true"])
+def test_a_path_begins_at_the_root(path):
+    with serving(build.runner(arches.host()).path) as process, pytest.raises(TargetError, match="path"):
+        session(process).ask("program", 20, path=path, limit_ms=1000, registration="none")
+
+
+# ---- hackbench ----
+
+
+CASE = Case(HACKBENCH.benchmark, 1, Registration.NONE)
+PLAN = Plan((CASE,), (), 1, 1, 1.0, 1, "gated", "boot", (0,), 1, "-l 10 -g 1")
+
+
+@pytest.mark.skipif(not os.access(HACKBENCH.path, os.X_OK), reason=suites.missing(HACKBENCH))
+def test_hackbench_itself_is_run_with_the_plan_s_arguments(target):
+    (taken,) = Whole().round(target, PLAN, 0, [CASE])
+    (run_,) = taken.bench.get_runs()
+    metadata = run_.get_metadata()
+    assert run_.values == (metadata["own_seconds"],)
+    assert metadata["outside_seconds"] >= metadata["own_seconds"]
+    assert {one.name: one.unavailable for one in target.benchmarks() if one.whole} == {HACKBENCH.benchmark: ""}
+
+
+@pytest.mark.parametrize(
+    ("ran", "why"),
+    [
+        (Ran(1, 5, "", "fork() (error: Resource temporarily unavailable)\n"), "exited with 1: fork.. .error: Resource"),
+        (Ran(2, 5, "Usage: hackbench\n", ""), "exited with 2: Usage: hackbench"),
+        (Ran(3, 5, "", ""), "exited with 3: it says no more"),
+        (Ran(0, 5, "Running in process mode\n", ""), "printed no time: 'Running in process mode'"),
+    ],
+)
+def test_a_hackbench_that_fails_is_no_number(ran, why):
+    with pytest.raises(TargetError, match=why):
+        HACKBENCH.seconds(ran)
+
+
+def test_its_own_figure_is_found():
+    assert HACKBENCH.seconds(Ran(0, 5, "Running in process mode\nTime: 41.370\n", "")) == 41.37
+
+
+@pytest.mark.parametrize(
+    ("wanted", "timing", "found"),
+    [
+        ("auto", "hardware", "-l 100000"),
+        ("auto", "virtual", "-l 1000"),
+        ("auto", "emulated", "-l 100 -g 2"),
+        ("-l 7 -T", "hardware", "-l 7 -T"),
+    ],
+)
+def test_it_is_run_as_the_patch_ran_it_where_time_is_real_and_smaller_elsewhere(wanted, timing, found):
+    assert suites.arguments(HACKBENCH, wanted, timing) == found
