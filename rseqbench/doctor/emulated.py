@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 from rseqbench import arches, facts, linux
 from rseqbench.arches import Arch, Qemu
 from rseqbench.doctor.finding import Check, Finding, Host, install
 from rseqbench.errors import RseqbenchError, TargetError
+from rseqbench.linux import kvm, make
 from rseqbench.linux.apt import TOOLS
 from rseqbench.linux.image import qemu_version
 from rseqbench.targets.counted import qemu_with_plugins
@@ -76,4 +78,24 @@ def _listed(words: dict[str, str]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in words.items())
 
 
-CHECKS: tuple[Check, ...] = (system, user, images)
+def building(host: Host) -> Finding | None:
+    """What `rseqbench linux build` needs to build Linux for this machine's architecture."""
+    arch = next((arch for arch, _ in _guests(host) if host.machine in arch.machines and arch.linux), None)
+    if arch is None or arch.linux is None:
+        return None
+    lacking = make.missing(arch.linux)
+    if lacking:
+        return _finding("Linux build", {name: "none" for name in lacking}, set(lacking.values()))
+    return Finding("Linux build", "all tools are there")
+
+
+def acceleration(host: Host) -> Finding | None:
+    """Whether there is a KVM to try: that it works is only known once it has booted a Linux."""
+    if not _guests(host):
+        return None
+    if not os.access(kvm.DEVICE, os.R_OK | os.W_OK):
+        return Finding("KVM", f"no {kvm.DEVICE} for us: guests are emulated, and count instructions")
+    return Finding("KVM", f"{kvm.DEVICE} opens; whether it boots a Linux, `run --config` tries")
+
+
+CHECKS: tuple[Check, ...] = (system, user, images, building, acceleration)
