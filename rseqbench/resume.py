@@ -35,12 +35,14 @@ def changed_since(begun: Machine, now: Machine) -> str:
 def resumed_options(header: Header) -> dict[str, Any]:
     """Return the options under which a stored run was begun, as far as its target needs them again."""
     machine = header.machines[0]
-    return {
+    options: dict[str, Any] = {
         "arch": machine.arch,
         "target": machine.target,
         "engine": header.plan.engine,
         "cpus": ",".join(map(str, header.plan.cpus)),
-        "registration": str(machine.facts.get("registration", "auto")).replace("none", "auto"),
-        **({"linux": machine.facts["linux_image"]} if "linux_image" in machine.facts else {}),
-        "benchmarks": sorted({case.benchmark for case in header.plan.cases}),
+        "registration": str(machine.facts.get("registration", "auto")),
     }
+    if "linux_image" in machine.facts:  # what is measured decides what lies in a guest
+        benchmarks = sorted({case.benchmark for case in header.plan.cases})
+        options |= {"linux": machine.facts["linux_image"], "benchmarks": benchmarks}
+    return options

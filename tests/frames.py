@@ -25,6 +25,7 @@ def run(label, values, arch="x86_64", timing="virtual", unit="ns", threads=1, en
             "engine": engine,
             "unit": unit,
             "round": number if rounds is None else rounds[number],
+            "boot": 0,
             "value": value,
             "values": 3,
             "loops": 1000,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rseqbench.claims import Claim, Pair
 from rseqbench.model import Estimate, VerdictWord
@@ -24,6 +24,7 @@ _MOST_DIGITS = 4  # significant digits of a value whose interval is narrower tha
 _FEWEST_DIGITS = 2
 _NO_INTERVAL_DIGITS = 3
 _SHORT = {"instructions": "insn", "user instructions": "user insn"}
+_NS_PER_SECOND = 1e9
 _FEW = 10  # instructions, of which a part is worth printing
 _LARGE_COUNT = 1000
 _COUNT_DECIMALS = 2  # a count is whole, unless an operation does something only now and then
@@ -90,8 +91,15 @@ def count(number: Estimate, suffix: str = "") -> Printed:
 
 
 def cost(number: Estimate, suffix: str = "") -> Printed:
-    """Print what an operation takes, as time or as instructions: estimate() or count()."""
-    return count(number, suffix) if number.is_range else estimate(number, suffix)
+    """Print what an operation takes, as time or as instructions: estimate() or count(); a program's time in seconds."""
+    if number.is_range:
+        return count(number, suffix)
+    return estimate(number, suffix) if number.value < _NS_PER_SECOND else estimate(_seconds(number), f" s{suffix}")
+
+
+def _seconds(number: Estimate) -> Estimate:
+    low, high = (None if x is None else x / _NS_PER_SECOND for x in (number.low, number.high))
+    return replace(number, value=number.value / _NS_PER_SECOND, low=low, high=high)
 
 
 def growth(difference: float, quotient: Estimate) -> Printed:

@@ -13,7 +13,7 @@ from rseqbench.targets import create, qemu_kvm
 from tests.commands import rseqbench
 from tests.machines import x86_only
 
-pytestmark = [pytest.mark.slow, x86_only]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), x86_only]
 ARCH = "x86_64"
 MEASURED = ("linux/pipe_one_cpu", "linux/fork_exec_exit", "hackbench", "counter/plain", "counter/rseq")
 PAIR = {"n": "config-n", "y": "config-y", "registered": "config-y-registered"}

@@ -340,7 +340,7 @@ def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
         "registration": "glibc",
     }
     without = dataclasses.replace(header().machines[0], facts={"registration": "none"})
-    assert resume.resumed_options(header(machines=(without,)))["registration"] == "auto"
+    assert resume.resumed_options(header(machines=(without,)))["registration"] == "none"
 
 
 def test_a_run_in_a_guest_is_resumed_with_the_linux_it_was_begun_with():

@@ -77,3 +77,29 @@ def test_foreign_text_becomes_one_harmless_line():
     assert words.line("\x1b[31mred\x1b[0m") == "\\u001b[31mred\\u001b[0m"
     assert words.line("\u202eevil\x00") == "\\u202eevil\\u0000"
     assert words.line("Zürich µs — 日本") == "Zürich µs — 日本"
+
+
+@pytest.mark.parametrize(
+    ("number", "printed"),
+    [
+        (Estimate(41.37e9, 41.1e9, 41.6e9, 10, 0.95), "41.4 s (41.1 .. 41.6)"),
+        (Estimate(999e6, 998e6, 1000e6, 10, 0.95), "999000000 (998000000 .. 1000000000)"),
+        (Estimate(229e6, 226e6, 231e6, 5, 0.0), "229,000,000 (226,000,000 .. 231,000,000)"),
+        (Estimate(6_796.2, 6_796.2, 6_796.2, 5, 0.0), "6,796"),
+    ],
+)
+def test_what_a_whole_program_takes_is_readable(number, printed):
+    assert str(words.cost(number)) == printed
+
+
+@pytest.mark.parametrize(
+    ("difference", "quotient", "printed"),
+    [
+        (196.0, Estimate(1.029, 1.0285, 1.0295, 5, 0.0), "+196 (+2.85 .. +2.95%)"),
+        (-4120.4, Estimate(0.99, 0.985, 1.031, 5, 0.0), "-4,120 (-1.50 .. +3.10%)"),
+        (5.05, Estimate(1.002, 1.002, 1.002, 5, 0.0), "+5.05 (+0.20%)"),
+        (0.0, Estimate(1.0, 1.0, 1.0, 5, 0.0), "0"),
+    ],
+)
+def test_a_difference_of_instructions_says_how_many_and_what_share(difference, quotient, printed):
+    assert str(words.growth(difference, quotient)) == printed
