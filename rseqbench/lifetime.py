@@ -25,6 +25,18 @@ def ending(code: int) -> str:
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
+def end(process: subprocess.Popen[bytes], patience_s: float) -> None:
+    """Ask a process and the group that it leads to end, and kill what has not after `patience_s`; else as kill()."""
+    try:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(patience_s)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        pass
+    finally:
+        kill(process)
+
+
 def kill(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and the group that it leads, with all that it started; wait for it, and close its pipes.
 

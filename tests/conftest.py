@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests import linuxes
+from tests.linuxes import built_linuxes  # noqa: F401 - a fixture
 from tests.sshd import sshd  # noqa: F401 - a fixture
 
 _FOREIGN = (
@@ -24,3 +26,9 @@ def own_environment(tmp_path_factory):
         for name in _FOREIGN:
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    """Mark the tests that need a Linux to be built."""
+    linuxes.mark(items)

@@ -19,7 +19,7 @@ def command() -> None:
 def build(ctx: click.Context, configurations: tuple[str, ...], arch: str | None) -> None:
     """Build what CONFIGURATIONs (default: all) boot, prove that CONFIG_RSEQ is all they differ in, and print both.
 
-    What was built is kept; a build that was interrupted is taken up where it was.
+    What was built is kept, and needs no second build; one that was interrupted is taken up where it was.
     """
     from rseqbench import arches
     from rseqbench.config import configured_rseq
@@ -36,7 +36,10 @@ def build(ctx: click.Context, configurations: tuple[str, ...], arch: str | None)
             made[rseq] = kbuild.build(chosen, config.linux, rseq, seen)
     out = terminal.console()
     terminal.table(grids.built(wanted, made), out)
-    if len(made) == 2:
-        difference = kbuild.difference(made["n"], made["y"], config.linux)
-        for grid in (grids.difference(difference), *grids.sizes("n", made["n"].sizes, "y", made["y"].sizes)):
-            terminal.table(grid, out)
+    both = {rseq: made.get(rseq) or kbuild.built(chosen, config.linux, rseq) for rseq in ("n", "y")}
+    n, y = both["n"], both["y"]
+    if n is None or y is None:
+        terminal.table(grids.size(*made.values()), out)
+        return
+    for grid in (grids.difference(kbuild.difference(n, y, config.linux)), *grids.sizes("n", n.sizes, "y", y.sizes)):
+        terminal.table(grid, out)

@@ -8,7 +8,7 @@ import shutil
 from rseqbench import arches, facts, linux
 from rseqbench.arches import Arch, Qemu
 from rseqbench.doctor.finding import Check, Finding, Host, install
-from rseqbench.errors import RseqbenchError, TargetError
+from rseqbench.errors import BuildError, RseqbenchError, TargetError
 from rseqbench.linux import kvm, make
 from rseqbench.linux.apt import TOOLS
 from rseqbench.linux.image import qemu_version
@@ -79,14 +79,20 @@ def _listed(words: dict[str, str]) -> str:
 
 
 def building(host: Host) -> Finding | None:
-    """What `rseqbench linux build` needs to build Linux for this machine's architecture."""
-    arch = next((arch for arch, _ in _guests(host) if host.machine in arch.machines and arch.linux), None)
-    if arch is None or arch.linux is None:
-        return None
-    lacking = make.missing(arch.linux)
-    if lacking:
-        return _finding("Linux build", {name: "none" for name in lacking}, set(lacking.values()))
-    return Finding("Linux build", "all tools are there")
+    """What `rseqbench linux build` needs, for every architecture of which guests can be run here."""
+    words: dict[str, str] = {}
+    packages: set[str] = set()
+    for arch, _ in _guests(host):
+        if arch.linux is None:
+            continue
+        lacking = make.missing(arch.linux)
+        try:
+            make.Tools.find(arch.linux, arch)
+        except BuildError:
+            lacking[f"{arch.linux.cross}gcc"] = arch.linux.package
+        words[arch.name] = f"without {', '.join(lacking)}" if lacking else "all tools are there"
+        packages.update(lacking.values())
+    return _finding("Linux build", words, packages) if words else None
 
 
 def acceleration(host: Host) -> Finding | None:

@@ -43,9 +43,12 @@ _DEPENDS = re.compile(r"^Depends: (.*)$", re.MULTILINE)
 class Apt:
     """apt for one architecture, working in `folder`, which its user makes and removes."""
 
-    def __init__(self, architecture: str, folder: Path) -> None:
-        """Take Debian's name of the architecture, "armhf", and write the settings. Raises OSError."""
-        self._folder = folder
+    def __init__(self, architecture: str, folder: Path, otherwise: str = WITHOUT_APT) -> None:
+        """Take Debian's name of the architecture, "armhf", and write the settings. Raises OSError.
+
+        `otherwise` says what can be done without apt; it is the hint of every error.
+        """
+        self._folder, self._otherwise = folder, otherwise
         self._settings = folder / "apt.conf"
         for name in ("state/lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True)
@@ -68,9 +71,13 @@ class Apt:
                     return str(name)
         raise self._failed(f"apt knows no package {package}", self._complaint or _first_complaint(shown.stderr))
 
-    def names(self, prefix: str) -> list[str]:
-        """Return the names of all packages that begin with `prefix`. Raises TargetError without apt."""
-        return self._run("apt-cache", ["pkgnames", prefix]).stdout.split()
+    def names(self, pattern: str) -> list[str]:
+        """Return the packages that can be had whose names a regular expression of apt-cache finds.
+
+        Raises TargetError without apt.
+        """
+        found = self._run("apt-cache", ["search", "--names-only", pattern]).stdout
+        return [line.split()[0] for line in found.splitlines() if line.strip()]
 
     def download(self, package: str) -> Path:
         """Download the newest version of `package` and return the .deb. Raises TargetError."""
@@ -95,12 +102,12 @@ class Apt:
                 preexec_fn=die_with_parent,
             )
         except FileNotFoundError as error:
-            raise TargetError(f"no {command} here to fetch Debian's Linux with", WITHOUT_APT) from error
+            raise TargetError(f"no {command} here to fetch Debian's Linux with", self._otherwise) from error
         except subprocess.TimeoutExpired as error:
-            raise TargetError(f"{command} {arguments[0]} did not end within {_LIMIT_S} s", WITHOUT_APT) from error
+            raise TargetError(f"{command} {arguments[0]} did not end within {_LIMIT_S} s", self._otherwise) from error
 
     def _failed(self, what: str, complaint: str) -> TargetError:
-        return TargetError(f"{what}: {complaint or 'it says no more'}", WITHOUT_APT)
+        return TargetError(f"{what}: {complaint or 'it says no more'}", self._otherwise)
 
 
 def _first_complaint(stderr: str) -> str:

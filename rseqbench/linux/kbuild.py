@@ -6,15 +6,14 @@ place by one rename, so that nothing half-built is ever found there.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from rseqbench import disk, paths
@@ -22,19 +21,22 @@ from rseqbench.arches import Arch, LinuxBuild
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import BuildError, UsageError
 from rseqbench.linux import kconfig, sizes, source
-from rseqbench.linux.make import Make, Tools
+from rseqbench.linux.alone import alone
+from rseqbench.linux.make import Make, Progress, Tools
 from rseqbench.linux.sizes import Sizes
 from rseqbench.linux.source import Source
 
 SMALL = "small"  # as a configuration to build: ours
 _FACTS = "build.json"
-_NEEDED_MIB = 600  # of a small build; a distribution's own takes 20 times that, and says so itself
-Progress = Callable[[int, int | None], None]  # lines done, of how many, None where nobody knows
+_DIFFERENCE = "difference.json"
+_NEEDED_MIB = 250  # of a small build, where 140 to 180 were measured; a distribution's own takes 20 times that
 
 
 @dataclass(frozen=True)
 class BuiltLinux:
     """A Linux that was built, in a folder of the cache: image, vmlinux, linux.config, sizes.json and build.json.
+
+    build.json also tells the binutils, the command, the seconds and the steps that the build took.
 
     rseq: its CONFIG_RSEQ, "n" or "y"; source, base, compiler, release: what it was made of and by, and what it calls
     itself; seconds: how long it took, of this call 0 where the cache had it.
@@ -80,7 +82,8 @@ class _Recipe:
     @property
     def key(self) -> str:
         """What names it in the cache."""
-        parts = (self.arch.name, self.source.identity, self.options.config, self.base, self.tools.version)
+        made_by = (self.tools.version, self.tools.binutils)
+        parts = (self.arch.name, self.source.identity, self.options.config, self.base, *made_by)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @property
@@ -98,7 +101,8 @@ def load(folder: Path) -> BuiltLinux | None:
     """Return the Linux that was built into a folder, None where there is none."""
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        return BuiltLinux(folder=folder, seconds=0.0, **facts)
+        named = {field.name: facts[field.name] for field in fields(BuiltLinux) if field.name in facts}
+        return BuiltLinux(**{**named, "folder": folder, "seconds": 0.0})
     except (OSError, ValueError, TypeError):
         return None
 
@@ -108,28 +112,21 @@ def build(arch: Arch, options: LinuxOptions, rseq: str, progress: Progress) -> B
 
     Raises BuildError with what is missing or what make said, and TargetError where the source cannot be fetched.
     """
-    recipe = _recipe(arch, options, rseq)
-    found = load(recipe.folder)
+    found = built(arch, options, rseq)
     if found:
         return found
-    recipe.tools.check(recipe.linux, arch)
-    with disk.guarded(recipe.work), _alone(recipe.work):
-        _check_space(recipe.work)
-        began = time.monotonic()
-        make = Make(recipe.tools, recipe.source.path, recipe.work, recipe.linux)
-        _configure(recipe, make)
-        make.build(recipe.linux.lines if options.config == SMALL else None, progress)
-        _keep(recipe, make)
-        found = load(recipe.folder)
-        shutil.rmtree(recipe.work, ignore_errors=True)
-    if found is None:
-        raise BuildError(f"{recipe.folder} is damaged", f"rm -r {recipe.folder}")
-    return replace(found, seconds=time.monotonic() - began)
+    linux = _linux(arch)
+    Tools.find(linux, arch).check(linux, arch)  # before anything is fetched
+    recipe = _recipe(arch, options, rseq)
+    with disk.guarded(recipe.work):
+        recipe.work.mkdir(parents=True, exist_ok=True)
+        with alone(recipe.work.with_suffix(".lock"), "building this very Linux") as lock:
+            return load(recipe.folder) or _built(recipe, lock, progress)
 
 
 def built(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltLinux | None:
     """Return what build() would, if the cache has it; never builds, fetches nothing that is not there."""
-    if options.source == source.DEBIAN and not source.is_fetched():
+    if not source.is_there(options.source):
         return None
     return load(_recipe(arch, options, rseq).folder)
 
@@ -143,20 +140,30 @@ def attachments(wanted: str) -> list[Path]:
 def difference(one: BuiltLinux, other: BuiltLinux, options: LinuxOptions) -> Mapping[str, tuple[str, str]]:
     """Return how the final configurations of two builds differ: in CONFIG_RSEQ and what comes from it.
 
-    Raises BuildError when they differ in anything else.
+    It is kept beside both, as difference.json. Raises BuildError when they differ in anything else.
     """
     tree = source.tree(options.source).path
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in tree.rglob("Kconfig*") if path.is_file())
-    return kconfig.proved(one.config, other.config, kconfig.depending(texts, "RSEQ"))
+    found = kconfig.proved(one.config, other.config, kconfig.depending(texts, "RSEQ"))
+    for each in (one, other):
+        with disk.guarded(each.folder):
+            disk.write(each.folder / _DIFFERENCE, json.dumps(found, indent=1) + "\n")
+    return found
+
+
+def _linux(arch: Arch) -> LinuxBuild:
+    if arch.linux is None:
+        raise UsageError(f"nobody has said how Linux is built for {arch.name}", f"add [linux] to {arch.folder}")
+    return arch.linux
 
 
 def _recipe(arch: Arch, options: LinuxOptions, rseq: str) -> _Recipe:
-    if arch.linux is None:
-        raise UsageError(f"nobody has said how Linux is built for {arch.name}", f"add [linux] to {arch.folder}")
-    tree = source.tree(options.source)
-    source.check_rseq(tree, arch)
+    linux = _linux(arch)
     base = kconfig.with_rseq(_base(arch, options.config), rseq)
-    return _Recipe(arch, arch.linux, Tools.find(arch.linux, arch), tree, options, base, rseq)
+    tools = Tools.find(linux, arch)
+    tree = source.tree(options.source)
+    source.check(tree, arch.name, linux.arch)
+    return _Recipe(arch, linux, tools, tree, options, base, rseq)
 
 
 def _base(arch: Arch, wanted: str) -> str:
@@ -170,44 +177,68 @@ def _base(arch: Arch, wanted: str) -> str:
     return text
 
 
-@contextlib.contextmanager
-def _alone(work: Path) -> Iterator[None]:
-    """Keep others out of a work folder: two makes in one would spoil it."""
-    work.mkdir(parents=True, exist_ok=True)
-    with (work.parent / f"{work.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BuildError("another rseqbench is building this very Linux", "wait until it is done") from error
-        yield
-        os.unlink(lock.name)
+def _built(recipe: _Recipe, lock: int, progress: Progress) -> BuiltLinux:
+    """Build, or go on with it, and put what was built in its place."""
+    _check_space(recipe.work)
+    began = time.monotonic()
+    make = Make(recipe.tools, recipe.source.path, recipe.work, recipe.linux, (lock,))
+    recipe.tools.check(recipe.linux, recipe.arch, _configured(recipe, make))
+    steps = make.build(_expected_steps(recipe), progress)
+    if source.tree(recipe.options.source) != recipe.source:
+        raise BuildError(f"{recipe.source.path} was changed while it was built", "build again")
+    seconds = time.monotonic() - began
+    _keep(recipe, {"command": shlex.join(make.build_command), "built_in_s": round(seconds, 1), "steps": steps})
+    shutil.rmtree(recipe.work, ignore_errors=True)
+    found = load(recipe.folder)
+    if found is None:
+        raise BuildError(f"{recipe.folder} is damaged", f"rm -r {recipe.folder}")
+    return replace(found, seconds=seconds)
 
 
 def _check_space(work: Path) -> None:
-    free = shutil.disk_usage(work).free >> 20
-    if free < _NEEDED_MIB:
-        message = f"building Linux takes {_NEEDED_MIB} MiB, and {work} has {free} left"
+    used = sum(path.lstat().st_size for path in work.rglob("*")) >> 20  # by a build that is taken up again
+    free, needed = shutil.disk_usage(work).free >> 20, max(0, _NEEDED_MIB - used)
+    if free < needed:
+        message = f"building Linux takes {needed} MiB, and {work} has {free} left"
         raise BuildError(message, "make room, or set XDG_CACHE_HOME")
 
 
-def _configure(recipe: _Recipe, make: Make) -> None:
-    """Make the final .config and prove that Linux took what was asked for."""
-    wanted = kconfig.parsed(recipe.base)
+def _expected_steps(recipe: _Recipe) -> int | None:
+    """Return how many steps the build will take, by the latest one like it, else by what the architecture says."""
+    latest: tuple[float, int | None] = (0.0, recipe.linux.lines if recipe.options.config == SMALL else None)
+    for path in recipe.folder.parent.glob(f"*/{_FACTS}"):
+        try:
+            facts, when = json.loads(path.read_text(encoding="utf-8")), path.stat().st_mtime
+        except (OSError, ValueError):
+            continue
+        if (facts.get("arch"), facts.get("base")) == (recipe.arch.name, recipe.options.config) and "steps" in facts:
+            latest = max(latest, (when, facts["steps"]), key=lambda one: one[0])
+    return latest[1]
+
+
+def _configured(recipe: _Recipe, make: Make) -> dict[str, str]:
+    """Make the final .config, prove that Linux took what was asked for, and return its options."""
+    wanted, final = kconfig.parsed(recipe.base), recipe.work / ".config"
     if recipe.options.config == SMALL:
         base = recipe.work / "wanted.config"
         disk.write(base, recipe.base)
         make.run(["allnoconfig"], {"KCONFIG_ALLCONFIG": str(base)})
     else:
-        disk.write(recipe.work / ".config", recipe.base)
+        disk.write(final, recipe.base)
         make.run(["olddefconfig"])
         wanted = {kconfig.RSEQ: wanted[kconfig.RSEQ]}  # of the user's, others may be of another version's
-    refused = kconfig.refused(wanted, (recipe.work / ".config").read_text(encoding="utf-8"))
+    text = final.read_text(encoding="utf-8")
+    refused = kconfig.refused(wanted, text)
+    options = kconfig.parsed(text)
     if refused:
-        raise BuildError(f"the configuration does not take: {refused}", f"see {recipe.work}/.config")
+        fixed = options.get("CONFIG_EXPERT") != "y" and recipe.options.config != SMALL
+        hint = "without CONFIG_EXPERT=y it leaves no choice: set that" if fixed else f"see {final}"
+        raise BuildError(f"the configuration does not take: {refused}", hint)
+    return options
 
 
-def _keep(recipe: _Recipe, make: Make) -> None:
-    """Gather what is kept of a finished build and put it in its place."""
+def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
+    """Gather what is kept of a finished build, with what is `told` of it, and put it in its place."""
     staged = recipe.work / "finished"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir()
@@ -221,7 +252,9 @@ def _keep(recipe: _Recipe, make: Make) -> None:
         "source": recipe.source.version,
         "base": recipe.options.config,
         "compiler": recipe.tools.version,
+        "binutils": recipe.tools.binutils,
         "release": (recipe.work / "include/config/kernel.release").read_text(encoding="utf-8").strip(),
+        **told,
     }
     disk.write(staged / _FACTS, json.dumps(facts, indent=1) + "\n")
     recipe.folder.parent.mkdir(parents=True, exist_ok=True)

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rseqbench import arches, disk, paths
-from rseqbench.arches import Arch
-from rseqbench.errors import BuildError, UsageError
+from rseqbench.errors import BuildError
+from rseqbench.linux.alone import alone
 from rseqbench.linux.apt import Apt
 from rseqbench.linux.image import emulated, unpack
+from rseqbench.linux.make import environment
 
 DEBIAN = "debian"
-_PACKAGE = re.compile(r"linux-source-(\d+)\.(\d+)")
-_NEEDED_MIB = 4000  # the package, its archive and its tree, while they are unpacked
+_PACKAGE = r"^linux-source-[0-9]+\.[0-9]+$"
+_NEEDED_MIB = 2200  # its tree and its archive, while that is unpacked: 1640 and 150 were measured
 _VERSION = "rseqbench-version"  # a file in a tree of ours, so that the tree says what it is
-_CONFIGURED = (".config", "include/config", "arch/x86/include/generated")  # what a build in the tree leaves there
+_CONFIGURED = (".config", "include/config")  # what a build in the tree leaves there, beside generated headers
+_WITHOUT_APT = "mend that, or give a tree of your own: source = PATH in [linux]"
 
 
 @dataclass(frozen=True)
@@ -41,24 +43,31 @@ def tree(wanted: str) -> Source:
     return _debian() if wanted == DEBIAN else _given(Path(wanted).expanduser())
 
 
-def is_fetched() -> bool:
-    """Whether the cache has Debian's source."""
-    return bool(_there())
+def is_there(wanted: str) -> bool:
+    """Whether a source can be had without the network: a path, or Debian's where the cache has it."""
+    return wanted != DEBIAN or bool(_there())
 
 
-def check_rseq(source: Source, arch: Arch) -> None:
-    """Raise BuildError when this Linux has no rseq for the architecture."""
-    linux = _linux(arch)
-    selected = (source.path / "arch" / linux / "Kconfig").read_text(encoding="utf-8", errors="replace")
+def check(source: Source, name: str, linux_name: str) -> None:
+    """Raise BuildError when this Linux has no rseq for an architecture, or was built for it in its own tree.
+
+    `name` is ours of the architecture, `linux_name` that of its folder in Linux.
+    """
+    folder = source.path / "arch" / linux_name
+    try:
+        selected = (folder / "Kconfig").read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise BuildError(f"{source.version} knows no {name}: there is no {folder}/Kconfig") from error
     if not re.search(r"^\s*select\s+HAVE_RSEQ\b", selected, re.MULTILINE):
         why = "rseq came with Linux 4.18 for x86 and arm, and with 4.19 for arm64"
-        raise BuildError(f"{source.version} has no rseq for {arch.name}: arch/{linux}/Kconfig lacks HAVE_RSEQ", why)
+        raise BuildError(f"{source.version} has no rseq for {name}: arch/{linux_name}/Kconfig lacks HAVE_RSEQ", why)
+    if (folder / "include/generated").exists():
+        raise _built_in(source.path, f"arch/{linux_name}/include/generated")
 
 
-def _linux(arch: Arch) -> str:
-    if arch.linux is None:
-        raise UsageError(f"nobody has said how Linux is built for {arch.name}", f"add [linux] to {arch.folder}")
-    return arch.linux.arch
+def _built_in(path: Path, left: str) -> BuildError:
+    how = f"make -C {path} mrproper (it removes that build)"
+    return BuildError(f"{path} was built in, {left} is there, so it cannot be built elsewhere", how)
 
 
 def _given(path: Path) -> Source:
@@ -67,8 +76,7 @@ def _given(path: Path) -> Source:
             raise BuildError(f"{path} is no source tree of Linux: there is no {name}", "source = ... in [linux]")
     left = next((name for name in _CONFIGURED if (path / name).exists()), None)
     if left is not None:
-        how = f"make -C {path} mrproper (it removes that build)"
-        raise BuildError(f"{path} was built in, {left} is there, so it cannot be built elsewhere", how)
+        raise _built_in(path, left)
     return Source(path.resolve(), _version(path), _digest(path))
 
 
@@ -79,7 +87,7 @@ def _version(path: Path) -> str:
     )
     for command in commands if (path / ".git").exists() else commands[1:]:
         try:
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError):
             continue
         if done.stdout.strip():
@@ -100,10 +108,12 @@ def _digest(path: Path) -> str:
 
 
 def _debian() -> Source:
-    if not is_fetched():
+    if not _there():
         with disk.guarded(_root()):
             _root().mkdir(parents=True, exist_ok=True)
-            _fetch(_root())
+            with alone(_root() / "lock", "fetching Linux's source"):
+                if not _there():
+                    _fetch(_root())
     newest = _there()[-1]
     version = newest.read_text(encoding="utf-8").strip()
     return Source(newest.parent, version, version)
@@ -123,22 +133,26 @@ def _numbers(name: str) -> tuple[int, ...]:
 
 
 def _fetch(root: Path) -> None:
+    for left in root.glob("fetch-*"):  # by one that was killed: nobody else fetches now
+        shutil.rmtree(left, ignore_errors=True)
     free = shutil.disk_usage(root).free >> 20
     if free < _NEEDED_MIB:
         message = f"Linux's source takes {_NEEDED_MIB} MiB while it is unpacked, and {root} has {free} left"
         raise BuildError(message, "make room, or set XDG_CACHE_HOME")
     with tempfile.TemporaryDirectory(dir=root, prefix="fetch-") as scratch:
         folder = Path(scratch)
-        apt = Apt(emulated(arches.host()).debian, folder)
+        apt = Apt(emulated(arches.host()).debian, folder, _WITHOUT_APT)
         apt.update()
-        names = [name for name in apt.names("linux-source-") if _PACKAGE.fullmatch(name)]
+        names = apt.names(_PACKAGE)
         if not names:
-            raise BuildError("apt knows no package linux-source-N.M", "apt-get update, or source = PATH in [linux]")
+            raise BuildError("apt knows no package linux-source-N.M", _WITHOUT_APT)
         deb = apt.download(max(names, key=_numbers))
         package, version, _ = deb.stem.split("_")
         unpack(deb, folder / "tree")
         deb.unlink()
-        archive = next((folder / "tree" / "usr" / "src").glob("linux-source-*.tar.xz"))
+        archive = next((folder / "tree" / "usr" / "src").glob("linux-source-*.tar.*"), None)
+        if archive is None:
+            raise BuildError(f"{package} {version} holds no archive of Linux's source", _WITHOUT_APT)
         _untar(archive, folder / "source")
         (folder / "source" / _VERSION).write_text(f"{package} {version}\n", encoding="utf-8")
         os.rename(folder / "source", root / package)

@@ -36,7 +36,17 @@ def building(what: str) -> Iterator[Callable[[int, int | None], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=None)
-        yield lambda done, of: progress.update(task, completed=done, total=of)
+        begun = False
+
+        def seen(done: int, of: int | None) -> None:
+            nonlocal begun
+            if begun:
+                progress.update(task, completed=done, total=of)
+            else:  # what earlier attempts did says nothing of how fast this one is
+                progress.reset(task, completed=done, total=of)
+            begun = True
+
+        yield seen
 
 
 class _Plainly:
@@ -44,15 +54,19 @@ class _Plainly:
 
     def __init__(self, what: str, console: Console) -> None:
         self._what, self._console = what, console
-        self._began, self._shown = time.monotonic(), 0
+        self._begun: tuple[float, int] | None = None  # when, with so many steps of earlier attempts
+        self._shown = 0
 
     def __call__(self, done: int, of: int | None) -> None:
         step = done * 10 // of if of else done // 200
+        if self._begun is None:
+            self._begun, self._shown = (time.monotonic(), done), step
         if step <= self._shown:
             return
         self._shown = step
-        took = time.monotonic() - self._began
-        left = f"{took * (of - done) / done:.0f} s left" if of else f"{took:.0f} s so far"
+        began, before = self._begun
+        took = time.monotonic() - began
+        left = f"{took * (of - done) / (done - before):.0f} s left" if of else f"{took:.0f} s so far"
         self._console.print(f"{self._what}: {done} steps{f' of {of}' if of else ''}, {left}")
 
 

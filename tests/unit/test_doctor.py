@@ -275,6 +275,23 @@ def test_what_linux_guests_have(host, tmp_path, monkeypatch, programs):
     assert emulated.images(host()).advice == "no dpkg-deb to fetch it with: give --linux PATH"
 
 
+def test_what_building_linux_needs_is_named_once_for_all_architectures(host, programs, user):
+    there = {name: "" for name in ("make", "bison", "bc", "perl", "arm_linux_gnueabihf_gcc")}
+    programs(**there, gcc=compiler_script("12.2.0", headers=False), x86_64_linux_gnu_gcc=compiler_script("12.2.0"))
+    found = emulated.building(host())
+    assert found.status == "warn"
+    assert "arm32: without flex, " in found.value
+    assert "x86_64: without flex, gelf.h" in found.value
+    assert "arm64: without flex, aarch64-linux-gnu-gcc" in found.value
+    assert found.advice == "sudo apt-get install -y flex gcc-aarch64-linux-gnu libelf-dev"
+    programs(flex="", gcc=compiler_script("12.2.0"), aarch64_linux_gnu_gcc="")
+    found = emulated.building(host())
+    assert found.status == "ok"
+    assert {"arm32: all tools are there", "arm64: all tools are there", "x86_64: all tools are there"} == set(
+        found.value.split(", ")
+    )
+
+
 def test_a_user_without_a_home_is_told_once(host, monkeypatch):
     def no_home():
         raise RuntimeError("no home")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import gzip
-import hashlib
 import os
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from rseqbench import arches, linux, paths
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.linux import image
 from tests.guests import module
+from tests.repositories import package, serve
 
 RELEASE = "6.1.0-9-toy"
 needs_apt = pytest.mark.skipif(not all(map(shutil.which, ("apt-get", "dpkg-deb"))), reason="no apt here")
@@ -24,20 +24,6 @@ needs_apt = pytest.mark.skipif(not all(map(shutil.which, ("apt-get", "dpkg-deb")
 def cache(tmp_path, monkeypatch):
     """Begin with an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def package(folder, name, depends, files):
-    """Build a Debian package for armhf and return its paragraph for a list of packages."""
-    tree = folder / name
-    control = f"Package: {name}\nVersion: 6.1.9-1\nArchitecture: armhf\nMaintainer: x <x@example.org>\nDescription: x\n"
-    control += f"Depends: {depends}\n" if depends else ""
-    for path, data in {"DEBIAN/control": control.encode(), **files}.items():
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        (tree / path).write_bytes(data)
-    deb = folder / f"{name}_6.1.9-1_armhf.deb"
-    subprocess.run(["dpkg-deb", "-b", str(tree), str(deb)], check=True, capture_output=True)
-    data = deb.read_bytes()
-    return f"{control}Filename: ./{deb.name}\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n\n"
 
 
 @pytest.fixture
@@ -52,15 +38,9 @@ def repository(tmp_path, monkeypatch):
     files[f"{modules}/drivers/early.ko"] = module("host", tmp_path)
     listed = package(folder, f"linux-image-{RELEASE}", "", files)
     listed += package(folder, "linux-image-armmp-lpae", f"kmod, linux-image-{RELEASE} (= 6.1.9-1)", {})
-    (folder / "Packages").write_text(listed)
-    sources, settings = tmp_path / "sources.list", tmp_path / "apt.conf"
-    sources.write_text(f"deb [trusted=yes] file:{folder} ./\n")
-    settings.write_text(
-        f'Dir::Etc::sourcelist "{sources}";\nDir::Etc::sourceparts "/dev/null";\n'
-        f'APT::Update::Post-Invoke {{ "touch {tmp_path}/hook"; }};\n'
-        f'APT::Update::Post-Invoke-Success {{ "touch {tmp_path}/hook"; }};\n'
-    )
-    monkeypatch.setenv("APT_CONFIG", str(settings))
+    hook = f'APT::Update::Post-Invoke {{ "touch {tmp_path}/hook"; }};\n'
+    hook += f'APT::Update::Post-Invoke-Success {{ "touch {tmp_path}/hook"; }};\n'
+    monkeypatch.setenv("APT_CONFIG", str(serve(folder, listed, hook)))
     return folder
 
 

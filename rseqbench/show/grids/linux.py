@@ -13,6 +13,7 @@ from rseqbench.show.grids import Grid, Marks, make
 from rseqbench.show.tables import Compared
 
 MOST_SYMBOLS = 10
+_SIZE = "Size of vmlinux in bytes, as `size` prints it"
 _PADDED = "a section is padded to a boundary, so `size` may hide what was added, or show more; symbols are not"
 _KINDS = {"code": sizing.TEXT, "data": sizing.DATA, "read-only data": sizing.READ_ONLY}
 
@@ -56,12 +57,19 @@ def said(found: Sequence[Said]) -> Grid:
     return make("What the patch claimed of the two configurations", heads, "-nn--", rows, marks.notes())
 
 
+def size(one: BuiltLinux) -> Grid:
+    """Return how large a Linux is for which there is no other to compare it with."""
+    sizes = one.sizes
+    row = (one.rseq, *(f"{value:,}" for value in (sizes.text, sizes.data, sizes.bss, one.image.stat().st_size)))
+    return make(_SIZE, ("CONFIG_RSEQ", "text", "data", "bss", "image"), "-nnnn", [row])
+
+
 def sizes(one: str, a: Sizes, other: str, b: Sizes) -> list[Grid]:
     """Return how large two Linuxes are: in all, by section where they differ, and the symbols that grew most."""
     whole = [("text", a.text, b.text), ("data", a.data, b.data), ("bss", a.bss, b.bss)]
     sections = [(name, a.sections.get(name, 0), b.sections.get(name, 0)) for name in {**a.sections, **b.sections}]
     return [
-        _sized("Size of vmlinux in bytes, as `size` prints it", ("", one, other), whole, (_PADDED,)),
+        _sized(_SIZE, ("", one, other), whole, (_PADDED,)),
         _sized("Sections that differ, bytes", ("section", one, other), [row for row in sections if row[1] != row[2]]),
         _kinds(a, b),
         _symbols(one, other, sizing.growth(a, b)),
