@@ -1,20 +1,21 @@
-"""What all guests share: the conversation with the runner in one, what lies in it, and what its Linux is."""
+"""What all targets share that boot a guest: its Linux, what lies in it, and the conversation with the runner there."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
-from rseqbench import plan, suites, wire
-from rseqbench.arches import Arch
+from rseqbench import linux, plan, suites, wire
 from rseqbench.errors import TargetError
 from rseqbench.linux import LinuxImage, kbuild
 from rseqbench.model import Fact
-from rseqbench.suites import packages
+from rseqbench.suites import Program, packages
 from rseqbench.targets.guest import Guest
 from rseqbench.targets.lines import Lines
 from rseqbench.targets.runner import Session
+from rseqbench.targets.served import Served
 
 
 def boot(guest: Guest, stack: contextlib.ExitStack) -> Session:
@@ -30,29 +31,51 @@ def boot(guest: Guest, stack: contextlib.ExitStack) -> Session:
     return Session(Lines(port, port, "the guest", ended))
 
 
-def files(arch: Arch, patterns: Sequence[str]) -> dict[str, bytes]:
-    """Return the files of the programs that the patterns name, for a guest's file system. Raises TargetError."""
-    found: dict[str, bytes] = {}
-    for program in suites.PROGRAMS.values():
-        if any(plan.matches(suites.benchmark(program), pattern) for pattern in patterns):
-            found |= packages.files(arch, program)
-    return found
+class Booted(Served):
+    """A target that boots the Linux which the options name, and may boot it anew."""
 
+    def _choose(self) -> LinuxImage:
+        """Return the Linux to boot now. Its own number of the boot tells nothing: it may be the same each time."""
+        self._image = linux.chosen(self._arch, self._options.linux)
+        self._boot = uuid.uuid4().hex
+        return self._image
 
-def configuration(image: LinuxImage, release: str) -> dict[str, Path]:
-    """Return the configuration of a guest's Linux, where an installed one has it: there is none in the guest."""
-    return {f"/boot/config-{release}": image.config} if image.config else {}
+    def _files(self) -> dict[str, bytes]:
+        """Return the files of the programs that are asked for, for the guest's file system. Raises TargetError."""
+        found: dict[str, bytes] = {}
+        for program in suites.PROGRAMS.values():
+            if any(plan.matches(suites.benchmark(program), pattern) for pattern in self._options.benchmarks):
+                found |= packages.files(self._arch, program)
+        return found
 
+    def boot(self) -> str:
+        """Return what tells this boot from others of ours."""
+        return self._boot
 
-def facts(image: LinuxImage, wanted: str) -> dict[str, Fact]:
-    """Return what is known of a guest's Linux beyond what it says itself; `wanted` is the option that named it."""
-    known: dict[str, Fact] = {"linux_image": wanted, "linux_package": image.package or "none: a file of the user's"}
-    built = kbuild.load(Path(wanted))
-    if built:
-        known |= {
-            "linux_build": built.folder.name,
-            "linux_source": built.source,
-            "linux_base": built.base,
-            "linux_compiler": built.compiler,
-        }
-    return known
+    def reboot(self) -> bool:
+        """Boot the guest anew."""
+        self._resources.close()
+        self._reach()
+        return True
+
+    def _lacks(self, program: Program) -> str:
+        """Return nothing: a program lies in the guest if it is asked for, and is fetched for that."""
+        return ""
+
+    def _own_files(self) -> Mapping[str, Path]:
+        """Return the configuration of the guest's Linux, where an installed one has it: there is none in the guest."""
+        return {f"/boot/config-{self._hello['linux']}": self._image.config} if self._image.config else {}
+
+    def _linux_facts(self) -> dict[str, Fact]:
+        """Return what is known of the guest's Linux beyond what it says itself."""
+        wanted, package = self._options.linux, self._image.package
+        known: dict[str, Fact] = {"linux_image": wanted, "linux_package": package or "none: a file of the user's"}
+        built = kbuild.load(Path(wanted))
+        if built:
+            known |= {
+                "linux_build": built.folder.name,
+                "linux_source": built.source,
+                "linux_base": built.base,
+                "linux_compiler": built.compiler,
+            }
+        return known
