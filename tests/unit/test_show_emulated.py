@@ -254,6 +254,19 @@ def test_counts_whose_rounds_overlap_are_not_resolved(tmp_path):
     assert (row.word, row.reason) == (compare.UNRESOLVED, "the counts overlap")
 
 
+@pytest.mark.parametrize(
+    ("rounds", "word"), [(3, compare.UNRESOLVED), (4, compare.MORE), (5, compare.MORE)]
+)  # 2 in 20 orders by chance, 2 in 70, 2 in 252
+def test_counts_that_do_not_repeat_differ_only_where_there_are_enough(tmp_path, rounds, word):
+    noisy = dataclasses.replace(A32, spread=0.001, rounds=rounds)
+    costs = {**COSTS, "freelist/getcpu_cas": COSTS["freelist/getcpu_cas"] * 1.1}
+    found = pair(tmp_path, noisy, dataclasses.replace(noisy, label="b32", costs=costs, seed=2))
+    row = next(row for row in found.rows if row.benchmark == "freelist/getcpu_cas")
+    assert row.word == word
+    if word == compare.UNRESOLVED:
+        assert row.reason == "3 and 3 counts that do not repeat lie apart by chance in 10% of cases"
+
+
 def test_a_limit_on_slowdowns_is_one_on_instructions(tmp_path):
     found = pair(tmp_path, A32, dataclasses.replace(A32, label="b32", costs={**COSTS, "counter/rseq": 12}))
     worst = compare.worst_slowdown(found.rows)

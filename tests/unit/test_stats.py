@@ -385,3 +385,13 @@ def test_an_interval_is_widened_to_what_the_clock_can_tell_and_never_narrowed():
 @pytest.mark.parametrize("estimate", [Estimate(2.0, None, None, 3, 0.0), Estimate(2.0, 2.0, 2.0, 22, 0.0)])
 def test_what_is_no_interval_is_not_widened(estimate):
     assert stats.widened(estimate, 0.01) == estimate
+
+
+@pytest.mark.parametrize(("n", "m", "chance"), [(1, 1, 1.0), (3, 3, 0.1), (5, 5, 2 / 252), (2, 10, 2 / 66)])
+def test_how_likely_all_of_one_side_lie_beyond_the_other_by_chance(n, m, chance):
+    """Counted out: of all orders of n and m values, those in which the two do not mix."""
+    orders = list(itertools.combinations(range(n + m), n))
+    apart = sum(places in (tuple(range(n)), tuple(range(m, n + m))) for places in orders)
+    assert stats.apart_by_chance(n, m) == pytest.approx(min(1.0, chance))
+    assert stats.apart_by_chance(n, m) == pytest.approx(min(1.0, 2 / len(orders)))
+    assert apart == min(2, len(orders))
