@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from rseqbench.between import Said
 from rseqbench.linux import sizes as sizing
 from rseqbench.linux.kbuild import BuiltLinux
+from rseqbench.linux.kconfig import RSEQ
 from rseqbench.linux.sizes import Growth, Sizes
 from rseqbench.show import words
 from rseqbench.show.grids import Grid, Marks, make
 from rseqbench.show.tables import Compared
 
 MOST_SYMBOLS = 10
+MOST_OPTIONS = 20  # as many as anybody reads; Linuxes with bases of their own differ in thousands
+_PROVED = "nothing else, and all of these come from CONFIG_RSEQ: `rseqbench linux build` proves that of each pair"
 _SIZE = "Size of vmlinux in bytes, as `size` prints it"
 _PADDED = "a section is padded to a boundary, so `size` may hide what was added, or show more; symbols are not"
 _KINDS = {"code": sizing.TEXT, "data": sizing.DATA, "read-only data": sizing.READ_ONLY}
@@ -30,18 +33,25 @@ def built(wanted: Mapping[str, str], made: Mapping[str, BuiltLinux]) -> Grid:
     return make("Linuxes that configurations boot", heads, "-----", rows, [f"compiled by {', '.join(compilers)}"])
 
 
-def difference(found: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y") -> Grid:
-    """Return the options in which two final configurations differ, which was proved to come from CONFIG_RSEQ."""
-    rows = [(name, *values) for name, values in found.items()]
-    note = "nothing else: all of these come from CONFIG_RSEQ"
-    return make("How the configurations of the two Linuxes differ", ("option", one, other), "---", rows, [note])
+def difference(found: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y", beyond: str = "") -> Grid:
+    """Return the options in which two final configurations differ: what comes from CONFIG_RSEQ, as a build proves.
+
+    `beyond` tells in what else the two Linuxes differ; then nothing is proved of the options.
+    """
+    names = sorted(found, key=lambda name: (name != RSEQ, name))
+    caption = "How the configurations of the two Linuxes differ"
+    if len(names) > MOST_OPTIONS:
+        caption += f": the first {MOST_OPTIONS} of {len(names)} options"
+    rows = [(name, *found[name]) for name in names[:MOST_OPTIONS]]
+    note = f"these differ in more than CONFIG_RSEQ: {beyond}" if beyond else _PROVED
+    return make(caption, ("option", one, other), "---", rows, [note])
 
 
 def of_comparison(found: Compared) -> list[Grid]:
     """Return what is to be said of two Linuxes beside what was measured on them: claims, options and sizes."""
     grids = [said(found.said)] if found.said else []
     if found.options:
-        grids.append(difference(found.options, found.a, found.b))
+        grids.append(difference(found.options, found.a, found.b, found.beyond))
     return grids + (sizes(found.a, found.sizes[0], found.b, found.sizes[1]) if found.sizes else [])
 
 
