@@ -266,4 +266,4 @@ def test_only_a_proved_difference_is_said_to_come_from_rseq():
     assert grid.notes == ("these differ in more than CONFIG_RSEQ: the source of Linux: 6.12 against 6.19",)
     assert grid.caption.endswith("the first 20 of 31 options")
     assert [row[0] for row in grid.rows[:2]] == ["CONFIG_RSEQ", "CONFIG_A00"]
-    assert "all of these come from CONFIG_RSEQ" in linux.difference({"CONFIG_RSEQ": ("n", "y")}).notes[0]
+    assert "all come from CONFIG_RSEQ" in linux.difference({"CONFIG_RSEQ": ("n", "y")}).notes[0]
