@@ -11,7 +11,7 @@ from rseqbench import __version__, table
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
 from rseqbench.show import charts, data, emulated, html, limits, sentences, words
-from rseqbench.show.grids import run, together
+from rseqbench.show.grids import Grid, run, together
 from rseqbench.show.html import Figure
 from rseqbench.show.tables import Compared
 
@@ -41,7 +41,7 @@ def _parts(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) 
         "notes": [*dict.fromkeys(text for one in found for text in one.notes), *_limits(runs, rules)],
         "figure": Figure("differences", _CAPTION, _READING, drawn),
         "parts": [{"title": title, "grids": grids} for title, grids in together.sections(found)],
-        "facts": [run.facts(one.header.machines) for one in runs],
+        "facts": _facts(runs),
         "commands": _commands(runs),
         "download": html.download(
             f"{'-against-'.join(labels)}.json", "every table", "application/json", data.comparisons_json(found)
@@ -67,6 +67,13 @@ def _limits(runs: Sequence[Run], rules: VerdictRules) -> list[str]:
 
 def _summary(one: Run) -> str:
     return sentences.measured_where(one.header, len({bench.get_name() for bench in one.suite}))
+
+
+def _facts(runs: Sequence[Run]) -> Grid:
+    """Return what is known of the machines of all runs, beside each other."""
+    machines = [(one.label, machine, len(one.header.machines)) for one in runs for machine in one.header.machines]
+    names = [f"{label} ({machine.arch})" if of > 1 else label for label, machine, of in machines]
+    return run.facts([machine for _, machine, _ in machines], names)
 
 
 def _commands(runs: Sequence[Run]) -> list[str]:

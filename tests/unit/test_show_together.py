@@ -273,6 +273,15 @@ def test_the_page_says_what_limits_each_run_and_what_limits_all_only_once(three)
     assert "config-y-registered: 60 counts were left out" in body
 
 
+def test_the_page_has_the_facts_of_all_runs_beside_each_other(three):
+    body = versus.page(*three, RULES).partition("</style>")[2]
+    assert body.count("<caption>Machine and build</caption>") == 1
+    head = re.search(r"Machine and build</caption>\s*<thead>(.*?)</thead>", body, re.DOTALL)[1]
+    assert re.findall(r">([^<>\s][^<>]*)</th>", head) == ["fact", "config-n", "config-y", "config-y-registered"]
+    row = re.search(r"<th scope=.row.>\s*Linux, its source\s*</th>(.*?)</tr>", body, re.DOTALL)[1]
+    assert row.count("linux-source-6.12 6.12.117-1") == 3
+
+
 def test_a_page_of_other_runs_does_not_speak_of_linux(tmp_path):
     one = Simulation("a", {"counter/rseq": 5.0}, rounds=8, skips=())
     body = versus.page(*together_of(tmp_path, one, dataclasses.replace(one, label="b", seed=2)), RULES)
