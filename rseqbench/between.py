@@ -1,6 +1,7 @@
 """Pure: what two runs, on Linux without and with CONFIG_RSEQ, say of the message's claims about the two.
 
-The rules. hackbench: a claim of a speed-up, as in claims.py; only seconds of the message's own command on hardware are
+The rules. hackbench: a claim of a speed-up, as in claims.py, but that the interval of the message's own two rows takes
+the place of the leeway there: a tenth of 1.022 would let everything pass. Only seconds of the message's own command are
 held against it. Sizes, which the message gives as a cost: reproduced within claim*reach .. claim/reach, stronger where
 Linux grows by less, contradicted where by more. What is judged is the growth of the symbols, code for text, variables
 for data: a section is padded, and `size` shows the padding with it. Two that differ in more than CONFIG_RSEQ, in
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from rseqbench import claims, compare, stats, table
+from rseqbench import claims, compare, stats, table, verdicts
 from rseqbench.claims import Claim
 from rseqbench.config import VerdictRules
 from rseqbench.linux import kconfig, sizes
@@ -142,7 +143,8 @@ def _faster(claim: Claim, n: Row, y: Row, command: str, frame: pd.DataFrame, rul
         return _fewer(claim, n, y, command, rules)
     values = [table.series(frame, row.label, row.key).to_list() for row in (n, y)]
     ratio, _ = stats.independent_ratio(values[0], values[1], rules.confidence)
-    verdict = claims.speedup(claim.stated, ratio, rules)
+    own = claims.hackbench()
+    verdict = verdicts.gain(own.low, own.high, ratio, rules, "where the deviations that the message prints end")
     if command != _OWN_COMMAND:
         reason = f"{verdict.word} by {command}, and the message ran {_OWN_COMMAND}"
         verdict = Verdict(VerdictWord.NOT_COMPARABLE, reason)
