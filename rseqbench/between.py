@@ -1,29 +1,39 @@
 """Pure: what two runs, on Linux without and with CONFIG_RSEQ, say of the message's claims about the two.
 
-The rules. hackbench: a claim of a speed-up, as in claims.py; only seconds of the message's own command on hardware are
+The rules. hackbench: a claim of a speed-up, as in claims.py, but that the interval of the message's own two rows takes
+the place of the leeway there: a tenth of 1.022 would let everything pass. Only seconds of the message's own command are
 held against it. Sizes, which the message gives as a cost: reproduced within claim*reach .. claim/reach, stronger where
 Linux grows by less, contradicted where by more. What is judged is the growth of the symbols, code for text, variables
-for data: a section is padded, and `size` shows the padding with it.
+for data: a section is padded, and `size` shows the padding with it. Two that differ in more than CONFIG_RSEQ, in
+Linux's source or in the machine, say nothing of it: not comparable.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from rseqbench import claims, stats, table
+from rseqbench import claims, compare, stats, table, verdicts
 from rseqbench.claims import Claim
 from rseqbench.config import VerdictRules
-from rseqbench.linux import sizes
+from rseqbench.linux import kconfig, sizes
 from rseqbench.linux.sizes import Sizes
-from rseqbench.model import Machine, Verdict, VerdictWord
+from rseqbench.model import Estimate, Fact, Machine, Verdict, VerdictWord
 from rseqbench.results import Run
 from rseqbench.table import Key, Row
 
 HACKBENCH = "hackbench/processes"
 _OWN_COMMAND = "hackbench -l 100000"  # as the message has it
 _TYPES = {"size-text": sizes.TEXT, "size-data": sizes.DATA}
+_OF_LINUX = {
+    "linux_source": "the source of Linux",
+    "linux_base": "its configuration",
+    "linux_compiler": "its compiler",
+}
+_RELEASE = re.compile(r"\d+(\.\d+)*")  # what comes behind that is a name that each build has of its own
 
 
 @dataclass(frozen=True)
@@ -40,12 +50,43 @@ def rseq_of(run: Run) -> str:
     return str(run.header.machines[0].facts.get("config_rseq", "unknown"))
 
 
+def beyond(a: Run, b: Run) -> str:
+    """Return in what the Linuxes of two runs differ beside their options: "the source of Linux: A against B".
+
+    Empty where nothing is known to differ.
+    """
+    one, other = (run.header.machines[0].facts for run in (a, b))
+    releases = [_RELEASE.match(str(facts.get("linux", ""))) for facts in (one, other)]
+    numbers = [found[0] if found else "" for found in releases]
+    if all(numbers) and numbers[0] != numbers[1]:
+        return f"Linux's version: {numbers[0]} against {numbers[1]}"
+    return _first_difference(one, other, _OF_LINUX)
+
+
+def _first_difference(one: Mapping[str, Fact], other: Mapping[str, Fact], names: Mapping[str, str]) -> str:
+    for name, words in names.items():
+        if one.get(name) != other.get(name):
+            return f"{words}: {one.get(name, 'not known')} against {other.get(name, 'not known')}"
+    return ""
+
+
+def _elsewhere(n: Run, y: Run) -> str:
+    """Return in what two runs differ that decides how long a program takes, beside CONFIG_RSEQ."""
+    a, b = n.header.machines[0], y.header.machines[0]
+    if a.timing != b.timing:
+        return f"time: {a.timing} against {b.timing}"
+    if _command(n) != _command(y):
+        return f"{_command(n)} against {_command(y)}"
+    return _first_difference(a.facts, b.facts, {"cpu": "the CPU"}) or beyond(n, y)
+
+
 def judge(n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> list[Said]:
     """Judge every claim about two configurations by run `n` without and `y` with CONFIG_RSEQ.
 
     `frame` is the table of both, with boots as the unit. Empty where the two runs are not such a pair.
     """
-    if (rseq_of(n), rseq_of(y)) != ("n", "y"):
+    machines = n.header.machines[0], y.header.machines[0]
+    if (rseq_of(n), rseq_of(y)) != ("n", "y") or machines[0].arch != machines[1].arch:
         return []
     return [_judge(claim, n, y, frame, rules) for claim in claims.written() if "two runs" in claim.needs]
 
@@ -59,6 +100,9 @@ def _judge(claim: Claim, n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRule
         absent = n if rows[0] is None else y
         return _not_measured(claim, f"{absent.label}: {_reason(absent)}")
     if claim.kind == "between":
+        elsewhere = _elsewhere(n, y)
+        if elsewhere:
+            return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {elsewhere}")
         return _faster(claim, rows[0], rows[1], _command(n), frame, rules)
     row, run = (rows[0], n) if claim.id == "hackbench-n" else (rows[1], y)
     reason = f"another machine's time; here {_command(run)}"
@@ -79,6 +123,10 @@ def _not_measured(claim: Claim, why: str) -> Said:
     return Said(claim, "-", Verdict(VerdictWord.NOT_MEASURED, why))
 
 
+def _not_comparable(claim: Claim, why: str) -> Said:
+    return Said(claim, "-", Verdict(VerdictWord.NOT_COMPARABLE, why))
+
+
 def _command(run: Run) -> str:
     return f"hackbench {run.header.plan.hackbench}".strip()
 
@@ -91,19 +139,30 @@ def _amount(row: Row) -> str:
 
 def _faster(claim: Claim, n: Row, y: Row, command: str, frame: pd.DataFrame, rules: VerdictRules) -> Said:
     """Judge that hackbench takes longer without: the quotient n/y of the two runs."""
-    quotient = n.gross.value / y.gross.value
-    if n.unit != "ns" or y.unit != "ns":
-        direction = "fewer" if quotient > 1 else "more"
-        reason = f"{command} takes {abs(quotient - 1):.1%} {direction} instructions with CONFIG_RSEQ, no time"
-        return Said(claim, f"{quotient:.3f}x", Verdict(VerdictWord.NOT_COMPARABLE, reason))
+    if n.unit != "ns":
+        return _fewer(claim, n, y, command, rules)
     values = [table.series(frame, row.label, row.key).to_list() for row in (n, y)]
     ratio, _ = stats.independent_ratio(values[0], values[1], rules.confidence)
-    verdict = claims.speedup(claim.stated, ratio, rules)
+    own = claims.hackbench()
+    verdict = verdicts.gain(own.low, own.high, ratio, rules, "where the deviations that the message prints end")
     if command != _OWN_COMMAND:
         reason = f"{verdict.word} by {command}, and the message ran {_OWN_COMMAND}"
         verdict = Verdict(VerdictWord.NOT_COMPARABLE, reason)
-    shown = f"{ratio.value:.3f}x" + ("" if ratio.low is None else f" ({ratio.low:.3f} .. {ratio.high:.3f})")
-    return Said(claim, shown, verdict)
+    return Said(claim, _quotient(ratio), verdict)
+
+
+def _fewer(claim: Claim, n: Row, y: Row, command: str, rules: VerdictRules) -> Said:
+    """Say which of the two takes fewer instructions, where their counts tell: that is no time in any case."""
+    ratio, word, why = compare.counts(y.gross, n.gross, rules.confidence)
+    taken = f"{command} takes {abs(ratio.value - 1):.1%} {'fewer' if word == compare.MORE else 'more'} instructions"
+    said = f"{taken} with CONFIG_RSEQ" if word in (compare.MORE, compare.FEWER) else f"{command}: {word}, {why}"
+    return Said(claim, _quotient(ratio), Verdict(VerdictWord.NOT_COMPARABLE, f"{said}; instructions are no time"))
+
+
+def _quotient(ratio: Estimate) -> str:
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.3f}x"
+    return f"{ratio.value:.3f}x ({ratio.low:.3f} .. {ratio.high:.3f})"
 
 
 def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> Said:
@@ -113,10 +172,18 @@ def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> Said:
     found = [run.sizes() for run in (n, y)]
     if found[0] is None or found[1] is None:
         return _not_measured(claim, "neither run booted a Linux that rseqbench built, so nothing knows its size")
+    differ = beyond(n, y)
+    if differ:
+        return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {differ}")
     grown = sizes.growth(found[0], found[1], _TYPES[claim.id]).net
-    return Said(
-        claim, f"{grown:+,} bytes", size_verdict(claim, grown, _by_size(claim, found[0], found[1]), machine, rules)
-    )
+    verdict = size_verdict(claim, grown, _by_size(claim, found[0], found[1]), machine, rules)
+    along = [
+        name for name in kconfig.difference(n.linux_config() or "", y.linux_config() or "") if name != kconfig.RSEQ
+    ]
+    if along:
+        more = f" and {len(along) - 1} more options" if len(along) > 1 else ""
+        verdict = replace(verdict, reason=f"{verdict.reason}; the two differ in {along[0]}{more} too")
+    return Said(claim, f"{grown:+,} bytes", verdict)
 
 
 def _by_size(claim: Claim, n: Sizes, y: Sizes) -> int:

@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from rseqbench import stats, table
+from rseqbench import stats, table, verdicts
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, Estimate, Machine, Skip, Verdict, VerdictWord
 from rseqbench.table import Key, Row
@@ -139,7 +139,7 @@ def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
     Every printed value stands for an interval of half its last digit to both sides, and so does the stated one.
     """
     if claim.kind == "between":
-        return _hackbench()
+        return hackbench()
     if claim.kind not in ("speedup", "equal"):
         return None
     own = patch[patch["arch"] == claim.arch]
@@ -161,7 +161,7 @@ def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
     return Arithmetic(formula, value, min(corners), max(corners), agrees)
 
 
-def _hackbench(confidence: float = 0.95) -> Arithmetic:
+def hackbench(confidence: float = 0.95) -> Arithmetic:
     """Divide the message's two times of hackbench, with an interval from their printed deviations and numbers of runs.
 
     Welch's interval (1947), on the logarithm, where a deviation is the relative one.
@@ -244,7 +244,8 @@ def _ratio_verdict(
     if claim.whole:
         reason = f"{_direction(ratio)}, but {bare}"
         return Verdict(VerdictWord.NOT_COMPARABLE, reason)
-    verdict = equality(ratio, rules) if claim.kind == "equal" else speedup(claim.stated, ratio, rules)
+    equal = claim.kind == "equal"
+    verdict = verdicts.equality(ratio, rules) if equal else verdicts.speedup(claim.stated, ratio, rules)
     if claim.vdso and machine.facts.get("vdso_getcpu") == "rdpid":
         note = "the vDSO here runs RDPID, the patch's ran LSL"
         return dataclasses.replace(verdict, reason=f"{verdict.reason}; {note}")
@@ -272,35 +273,3 @@ def _direction(ratio: Estimate) -> str:
     if ratio.high is not None and ratio.high < 1:
         return "opposite direction"
     return "direction not resolved"
-
-
-def speedup(stated: float, ratio: Estimate, rules: VerdictRules) -> Verdict:
-    """Judge a measured speed-up against a stated one, by the rules at the top of this file."""
-    if ratio.low is None or ratio.high is None:
-        return Verdict(VerdictWord.UNRESOLVED, f"too few rounds for an interval ({ratio.n})")
-    weakest, strongest = stated * rules.reach, stated / rules.reach
-    if ratio.high < 1:
-        return Verdict(VerdictWord.CONTRADICTED, "the interval lies below 1: slower, not faster")
-    if ratio.low <= 1:
-        return Verdict(VerdictWord.UNRESOLVED, "the interval holds 1")
-    if ratio.value < 1 + rules.floor:
-        return Verdict(VerdictWord.UNRESOLVED, f"a gain below the floor of {rules.floor:.1%}")
-    if ratio.low > strongest:
-        return Verdict(VerdictWord.STRONGER, f"the interval lies above {strongest:.3g} = {stated:g}/{rules.reach:g}")
-    if ratio.high < weakest:
-        return Verdict(
-            VerdictWord.WEAKER, f"a gain, but the interval ends below {weakest:.3g} = {stated:g}*{rules.reach:g}"
-        )
-    return Verdict(VerdictWord.REPRODUCED, f"the interval reaches {weakest:.3g} .. {strongest:.3g}")
-
-
-def equality(ratio: Estimate, rules: VerdictRules) -> Verdict:
-    """Judge a measured ratio against a claim that two methods cost the same."""
-    if ratio.low is None or ratio.high is None:
-        return Verdict(VerdictWord.UNRESOLVED, f"too few rounds for an interval ({ratio.n})")
-    low, high = 1 / (1 + rules.equal_band), 1 + rules.equal_band
-    if low <= ratio.low and ratio.high <= high:
-        return Verdict(VerdictWord.REPRODUCED, f"the interval lies within {low:.3g} .. {high:.3g}")
-    if ratio.high < low or ratio.low > high:
-        return Verdict(VerdictWord.CONTRADICTED, f"the interval lies outside {low:.3g} .. {high:.3g}")
-    return Verdict(VerdictWord.UNRESOLVED, f"the interval crosses the edge of {low:.3g} .. {high:.3g}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -61,12 +61,14 @@ def compare(
     rules: VerdictRules,
     skips: Sequence[tuple[str, Skip]] = (),
     same_machine: bool = False,
+    unlike: Mapping[str, str] | None = None,
 ) -> list[Comparison]:
     """Compare run `b` with run `a`: one row for every benchmark that either of them measured.
 
     `skips` are the cases that a run (named first) could not measure; their reasons are carried into the rows. On the
     same machine the clock may still tick at another rate than last time; a difference that the empty loop shares is
-    the machine's, not the benchmark's, and none is claimed. Different machines may differ in everything.
+    the machine's, not the benchmark's, and none is claimed. Different machines may differ in everything. `unlike` are
+    benchmarks that are not the same in both, each with the reason: a program that was given other arguments.
 
     Counts of instructions have no noise, so there is nothing to test: they are equal, or differ by as little as one
     instruction, whatever the floor. Each run is one boot and so one sample, however many rounds it has.
@@ -74,7 +76,10 @@ def compare(
     rows = {label: _by_key(frame, label, rules.confidence) for label in (a, b)}
     reasons = {(label, skip.benchmark, skip.threads): skip.reason for label, skip in skips}
     keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key[1], key[2], key[0]))
-    compared = [_one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons) for key in keys]
+    compared = [
+        _one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons, (unlike or {}).get(key[1], ""))
+        for key in keys
+    ]
     tested = [row for row in compared if row.p is not None]
     loops = [row for row in compared if same_machine and row.benchmark == BASELINE and row.ratio]
     shifts = {row.arch: row.ratio for row in loops if row.ratio and stats.beyond_floor(row.ratio, rules.floor)}
@@ -96,6 +101,7 @@ def _one(
     key: Key,
     rules: VerdictRules,
     reasons: dict[tuple[str, str, int], str],
+    unlike: str,
 ) -> Comparison:
     (a, row_a), (b, row_b) = left, right
     row = Comparison(*key, row_a, row_b, None, None, MISSING, "")
@@ -103,6 +109,8 @@ def _one(
         absent = a if row_a is None else b
         why = reasons.get((absent, key[1], key[2]), f"not in {absent} for {key[0]}")
         return replace(row, reason=f"{absent}: {why}" if (absent, key[1], key[2]) in reasons else why)
+    if unlike:
+        return replace(row, word=NOT_COMPARABLE, reason=unlike)
     if row_a.unit != row_b.unit:
         return replace(row, word=NOT_COMPARABLE, reason=f"{row_a.unit} against {row_b.unit}")
     published = [r.label for r in (row_a, row_b) if r.timing == "published"]
@@ -111,30 +119,32 @@ def _one(
         reason = f"{published[0]}: another machine, one printed value without spread"
         return replace(row, ratio=ratio, word=NOT_COMPARABLE, reason=reason)
     if row_a.unit != "ns":
-        return _counts(row, row_a.gross, row_b.gross, rules.confidence)
+        ratio, word, reason = counts(row_a.gross, row_b.gross, rules.confidence)
+        return replace(row, ratio=ratio, word=word, reason=reason)
     ratio, p = stats.independent_ratio(
         table.series(frame, b, key).to_list(), table.series(frame, a, key).to_list(), rules.confidence
     )
     return replace(row, ratio=ratio, p=p, word=UNRESOLVED)
 
 
-def _counts(row: Comparison, a: Estimate, b: Estimate, confidence: float) -> Comparison:
+def counts(a: Estimate, b: Estimate, confidence: float) -> tuple[Estimate, str, str]:
     """Compare counts of instructions, each with the range of its rounds, or of its boots where there are several.
 
-    Counts that do not repeat may lie apart by chance, the likelier the fewer there are.
+    Returns b/a with its range, a word, and the reason for that. Counts that do not repeat may lie apart by chance, the
+    likelier the fewer there are. Raises ValueError for one without its range.
     """
     if a.low is None or a.high is None or b.low is None or b.high is None:
         raise ValueError("a count without its range")
     ratio = Estimate(b.value / a.value, b.low / a.high, b.high / a.low, min(a.n, b.n), 0.0)
     if abs(b.value - a.value) <= stats.SAME_COUNT:
-        return replace(row, ratio=ratio, word=EQUAL, reason=f"to {stats.SAME_COUNT:g} of an instruction")
+        return ratio, EQUAL, f"to {stats.SAME_COUNT:g} of an instruction"
     if a.low <= b.high and b.low <= a.high:
-        return replace(row, ratio=ratio, word=UNRESOLVED, reason="the counts overlap")
+        return ratio, UNRESOLVED, "the counts overlap"
     chance = stats.apart_by_chance(a.n, b.n)
     if max(a.high - a.low, b.high - b.low) > stats.SAME_COUNT and chance > 1 - confidence:
         why = f"{a.n} and {b.n} counts that do not repeat lie apart by chance in {chance:.0%} of cases"
-        return replace(row, ratio=ratio, word=UNRESOLVED, reason=why)
-    return replace(row, ratio=ratio, word=MORE if b.value > a.value else FEWER)
+        return ratio, UNRESOLVED, why
+    return ratio, MORE if b.value > a.value else FEWER, ""
 
 
 def _against_constant(a: Estimate, b: Estimate) -> Estimate:

@@ -20,7 +20,7 @@ import pyperf
 
 from rseqbench import __version__, disk, paths
 from rseqbench.config import unknown
-from rseqbench.errors import ResultsError
+from rseqbench.errors import BuildError, ResultsError
 from rseqbench.kinds import fits
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
@@ -93,14 +93,17 @@ class Run:
     suite: pyperf.BenchmarkSuite
 
     def sizes(self) -> Sizes | None:
-        """Return how large the Linux is that was built for the run; None where none was. Raises BuildError."""
+        """Return how large the Linux is that was built for the run; None where none was. Raises ResultsError."""
         path = self.folder / SIZES
-        return Sizes.load(path) if path.is_file() else None
+        try:
+            return Sizes.load(path) if path.is_file() else None
+        except BuildError as error:
+            raise ResultsError(error.message, "the run folder is damaged") from error
 
     def linux_config(self) -> str | None:
-        """Return the configuration of that Linux; None where none was built."""
+        """Return the configuration of that Linux; None where none was built. Raises ResultsError."""
         path = self.folder / LINUX_CONFIG
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+        return _read(path) if path.is_file() else None
 
     @property
     def label(self) -> str:

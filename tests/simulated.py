@@ -99,6 +99,9 @@ class Simulation:
     aborts: int = 3
     target: str = "native"
     interrupted: int = 0  # counts of an emulated round
+    boots: int = 1
+    hackbench: str = ""
+    attached: Mapping[str, str] = field(default_factory=dict)  # text of the files beside the run's own
 
 
 def store(where: Store, simulation: Simulation) -> Run:
@@ -112,6 +115,8 @@ def store(where: Store, simulation: Simulation) -> Run:
     for number in range(simulation.rounds):
         runs = [_benchmark(simulation, case, number, dice) for case in cases] or [_nothing(simulation)]
         unfinished.save_round(number, pyperf.BenchmarkSuite(runs))
+    for name, text in simulation.attached.items():
+        (unfinished.folder / name).write_text(text, encoding="utf-8")
     unfinished.update(replace(header, finished="2024-05-17T12:11:02+00:00"))
     return unfinished.finish(table_csv)
 
@@ -129,7 +134,7 @@ def _header(simulation: Simulation, cases: Sequence[Case]) -> Header:
         created="2024-05-17T12:08:41+00:00",
         command=f"rseqbench run --label {simulation.label}",
         plan=Plan(tuple(cases), tuple(simulation.skips), simulation.rounds, simulation.values, 1.0, simulation.seed,
-                  "pyperf", simulation.preset, (1,)),
+                  "pyperf", simulation.preset, (1,), simulation.boots, simulation.hackbench),
         machines=(Machine(simulation.arch, simulation.target, simulation.timing, simulation.facts),),
         checks=tuple(checks),
         docs={name: f"what {name} does" for name in simulation.costs} if docs is None else docs,

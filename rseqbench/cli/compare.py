@@ -51,7 +51,8 @@ def compared(state: State, labels: Sequence[str]) -> list[Compared]:
 
     twice = [label for number, label in enumerate(labels) if label in labels[:number]]
     if twice or len(labels) < 2:
-        raise UsageError(f"{labels[0]!r} is given {'twice' if twice else 'alone'}", "give the labels of two runs")
+        said = f"{twice[0]!r} is given twice" if twice else f"{labels[0]!r} is given alone"
+        raise UsageError(said, "give the labels of two runs, or more")
     store = state.store()
     first, *others = [store.load(label) for label in labels]
     return [tables.compared(first, other, state.config().verdict) for other in others]
@@ -59,13 +60,12 @@ def compared(state: State, labels: Sequence[str]) -> list[Compared]:
 
 def _show(found: Sequence[Compared], style: str) -> None:
     from rseqbench.show import data, markdown, terminal
-    from rseqbench.show.grids import comparison
+    from rseqbench.show.grids import together
 
     if style == "table":
-        for one in found:
-            terminal.comparison(one, terminal.console())
+        terminal.comparison(found, terminal.console())
     elif style == "markdown":
-        click.echo(markdown.document([grid for one in found for grid in comparison.everything(one)]), nl=False)
+        click.echo(markdown.document(together.everything(found)), nl=False)
     elif style == "csv":
         records = [record for one in found for record in (*data.comparison(one), *data.speedups(one))]
         click.echo(data.to_csv(records), nl=False)

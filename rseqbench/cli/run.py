@@ -75,7 +75,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
             failed += _measure(target, unfinished, config, store)
     if len(each) > 1:
         one, other = (store.load(name) for name in labels.values())
-        terminal.comparison(tables.compared(one, other, config.verdict), terminal.console())
+        terminal.comparison([tables.compared(one, other, config.verdict)], terminal.console())
     _end(failed)
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rseqbench.errors import BuildError
+from rseqbench.kinds import fits
 
 _MADE = re.compile(r"\.(?:\d+|isra|constprop|part|cold|llvm)(?=\.|$)|\.\d+")  # what compilers add to a static's name
 _GENERATED = ("__mod_", "__se_sys", "__se_compat_sys", "__addressable_", "linux_banner", "vermagic", "__pfx_")
@@ -36,8 +37,11 @@ class Sizes:
     def load(cls, path: Path) -> Sizes:
         """Read what save() wrote. Raises BuildError when it is damaged."""
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            found = cls(**json.loads(path.read_text(encoding="utf-8")))
+            if not fits(found, cls):
+                raise TypeError("a size is no number")
+            return found
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             raise BuildError(f"{path}: damaged, or not written by rseqbench ({error})") from error
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _WIDTH = 7.8  # inches
 _ROW = 0.29
+_MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+_STRAIGHT = 1.5  # a quotient further from 1 than this needs a logarithmic axis
+_ABREAST = 3  # entries of a legend that fit side by side
 _MOST_DOTS = 4000  # a page must stay readable and small: beyond this, every n-th round is drawn, and that is said
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -141,26 +144,43 @@ def rounds(shown: Contents, name: str = "rounds") -> str:
 
 def differences(found: Sequence[Compared], name: str = "differences") -> str:
     """Draw how each benchmark of further runs compares with that of the first, a mark for each run."""
-    names = list(dict.fromkeys(row.benchmark for one in found for row in one.rows if row.ratio))
-    if not names:
+    rows = [row for one in found for row in one.rows if row.ratio]
+    keys = list(dict.fromkeys((row.arch, row.benchmark, row.threads) for row in rows))
+    if not keys:
         return ""
-    figure, axes = _rows(names, [""] * len(names))
-    shapes = [("o", svg.FIRST, False), ("s", svg.SECOND, True), ("^", svg.FIRST, True), ("D", svg.SECOND, False)]
+    several = len({arch for arch, *_ in keys}) > 1
+    labels = [words.with_threads(benchmark, n) + f" ({arch})" * several for arch, benchmark, n in keys]
+    figure, axes = _rows(labels, [""] * len(keys))
     values, spoken = [1.0], []
     for number, one in enumerate(found):
-        marker, colour, hollow = shapes[number % len(shapes)]
         for row in one.rows:
             if row.ratio:
-                y = names.index(row.benchmark) + 0.5 * number / len(found)
-                _point(axes, row.ratio, y, marker, colour, hollow)
+                place = keys.index((row.arch, row.benchmark, row.threads))
+                _point(axes, row.ratio, place + 0.6 * number / len(found), *_shape(number))
                 values += _span(row.ratio)
-                spoken.append(f"{row.benchmark}: {words.ratio(row.ratio)} in {one.b}, {row.word}")
+                spoken.append(f"{labels[place]}: {words.ratio(row.ratio)} in {one.b}, {row.word}")
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    scale = _around_one(axes, values)
+    axes.set_xlabel(f"times what it takes in {found[0].a}{scale}")
+    shapes = [_shape(number) for number in range(len(found))]
+    _legend(axes, [(mark, not hollow, one.b) for (mark, _, hollow), one in zip(shapes, found, strict=True)])
+    return _svg(figure, name, "What each takes against the first run", "; ".join(spoken))
+
+
+def _shape(number: int) -> tuple[str, str, bool]:
+    """Return the mark, colour and hollowness that tell a run from the others: twenty differ."""
+    mark = _MARKS[number % len(_MARKS)]
+    return mark, (svg.FIRST, svg.SECOND)[number % 2], bool(number // len(_MARKS)) != bool(number % 2)
+
+
+def _around_one(axes: Axes, values: Sequence[float]) -> str:
+    """Set an x axis that shows all values and as much on the other side of 1; return what to say of its scale."""
+    if max(values) > _STRAIGHT or min(values) < 1 / _STRAIGHT:
+        _log(axes, values)
+        return ", logarithmic"
     furthest = max(abs(value - 1) for value in values)
     axes.set_xlim(1 - 1.15 * furthest - 0.001, 1 + 1.15 * furthest + 0.001)
-    axes.set_xlabel(f"times what it takes in {found[0].a}")
-    _legend(axes, [(shapes[n % len(shapes)][0], not shapes[n % len(shapes)][2], one.b) for n, one in enumerate(found)])
-    return _svg(figure, name, "What each takes against the first run", "; ".join(spoken))
+    return ""
 
 
 def _median(one: Measured) -> str:
@@ -230,7 +250,7 @@ def _symmetric(axes: Axes, furthest: float) -> None:
 
 def _legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
     """Explain the marks above the axes: (marker or line style, filled, text)."""
-    colours = {"o": svg.FIRST, "s": svg.SECOND, "D": svg.SECOND}
+    colours = {mark: (svg.FIRST, svg.SECOND)[place % 2] for place, mark in enumerate(_MARKS)}
     handles = []
     for mark, filled, text in keys:
         colour = colours.get(mark, svg.TEXT)
@@ -239,8 +259,8 @@ def _legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
         handles.append(Line2D([], [], color=colour, label=text, markersize=size,
                               markerfacecolor=colour if filled else "none", **line))  # fmt: skip
     with mpl.rc_context(_STYLE):
-        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(keys), frameon=False,
-                    borderaxespad=0.2, handletextpad=0.4, labelcolor=svg.TEXT)  # fmt: skip
+        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(keys), _ABREAST),
+                    frameon=False, borderaxespad=0.2, handletextpad=0.4, labelcolor=svg.TEXT)  # fmt: skip
 
 
 def _svg(figure: Figure, name: str, title: str, description: str) -> str:

@@ -10,7 +10,7 @@ from rseqbench import control, table
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
-from rseqbench.show import emulated, limits, sentences, tables, words
+from rseqbench.show import booted, emulated, limits, sentences, tables, words
 from rseqbench.show.tables import Measured, PatchTable, Quotient
 
 
@@ -18,7 +18,8 @@ from rseqbench.show.tables import Measured, PatchTable, Quotient
 class Contents:
     """Everything that is shown of one run.
 
-    `frame` is the run's tidy table, a row a round (see table.COLUMNS); `patch` the one of the patch's own run.
+    `frame` is the run's tidy table, a row a round (see table.COLUMNS), to be seen as it is; all that is estimated takes
+    boots as the unit where there are several. `patch` is the table of the patch's own run.
     """
 
     run: Run
@@ -50,25 +51,27 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
     Raises ResultsError when one of the two is not a suite of rseqbench.
     """
     frame, patch_frame = table.build([run]), table.build([patch])
-    measured = tables.measured(run, frame, rules.confidence)
-    judged = tables.judged(run, frame, patch_frame, rules)
+    units = table.units(frame)
+    measured = tables.measured(run, units, rules.confidence)
+    judged = tables.judged(run, units, patch_frame, rules)
     return Contents(
         run=run,
         frame=frame,
         patch=patch_frame,
         rules=rules,
         measured=measured,
-        patch_tables=tables.patch_tables(run, frame, measured, patch, patch_frame, rules.confidence),
+        patch_tables=tables.patch_tables(run, units, measured, patch, patch_frame, rules.confidence),
         judged=judged,
-        quotients=tables.quotients(run, frame, rules.confidence),
+        quotients=tables.quotients(run, units, rules.confidence),
         summary=sentences.measured_where(run.header, sum(one.row is not None for one in measured)),
-        limits=(*_controls(run, frame, rules), *_limits(run, frame, rules)),
+        limits=(*_controls(run, units, rules), *_limits(run, frame, rules)),
         sentences=sentences.verdicts(judged, run.header.machines),
     )
 
 
 def _limits(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
-    return (*emulated.limits(run.header, frame), *limits.limits(run.header, rules.confidence))
+    header = run.header
+    return (*emulated.limits(header, frame), *booted.of_run(header), *limits.limits(header, rules.confidence))
 
 
 def _controls(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:

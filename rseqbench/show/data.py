@@ -25,7 +25,7 @@ _FORMULA = ("=", "+", "-", "@")  # a cell of text that starts so is run by sprea
 
 def table_csv(run: Run, confidence: float = 0.95) -> str:
     """Return results/<label>/table.csv: a row per benchmark, values rounded so that git diff shows differences only."""
-    found = tables.measured(run, table.build([run]), confidence)
+    found = tables.measured(run, table.units(table.build([run])), confidence)
     return _csv([_rounded(record) for record in measured(run.label, found)])
 
 

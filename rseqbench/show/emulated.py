@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from rseqbench.model import USER_ONLY, Check, Machine
+from rseqbench.model import USER_ONLY, Check, Machine, Plan
 from rseqbench.results import Header
 from rseqbench.show import words
 
@@ -16,11 +16,11 @@ def limits(header: Header, frame: pd.DataFrame) -> tuple[str, ...]:
     machines = [machine for machine in header.machines if machine.timing == "emulated"]
     if not machines:
         return ()
-    found = [text for machine in machines for text in _machine(machine, header.checks, header.plan.rounds)]
+    found = [text for machine in machines for text in _machine(machine, header.checks, header.plan)]
     return (*found, *_interrupted(frame))
 
 
-def _machine(machine: Machine, checks: Sequence[Check], rounds: int) -> Iterable[str]:
+def _machine(machine: Machine, checks: Sequence[Check], plan: Plan) -> Iterable[str]:
     facts = machine.facts
     user = machine.target == USER_ONLY
     word = words.short("user instructions" if user else "instructions")
@@ -34,10 +34,11 @@ def _machine(machine: Machine, checks: Sequence[Check], rounds: int) -> Iterable
         yield "There is no rseq under user-mode emulation: qemu-system boots a Linux that has it."
     else:
         yield from _booted(machine)
-    yield (
-        f"The {rounds} rounds are one sample: where they agree, the count repeats. Another build, C library or Linux "
-        "has counts of its own."
-    )
+    if plan.boots == 1:
+        yield (
+            f"The {plan.rounds} rounds are one sample: where they agree, the count repeats. Another build, C library "
+            "or Linux has counts of its own."
+        )
     threads = max((check.threads for check in checks), default=0)
     if "check_cpus" in facts and threads:
         yield (

@@ -74,10 +74,11 @@ def _plan(header: Header) -> Iterable[str]:
 
 
 def _rounds(plan: Plan, confidence: float) -> Iterable[str]:
-    if plan.cases and stats.sign_rank(plan.rounds, confidence) is None:
+    units, name = (plan.boots, "boots") if plan.boots > 1 else (plan.rounds, "rounds")
+    if plan.cases and stats.sign_rank(units, confidence) is None:
         need = next(n for n in range(1, 10_000) if stats.sign_rank(n, confidence) is not None)
         yield (
-            f"Too few rounds: {plan.rounds} give no {confidence:.0%} interval, which takes {need}; "
+            f"Too few {name}: {units} give no {confidence:.0%} interval, which takes {need}; "
             "no speed-up can be called reproduced."
         )
     elif plan.preset == "quick":

@@ -19,6 +19,7 @@ def measured_where(header: Header, benchmarks: int) -> str:
     if any(machine.timing == "published" for machine in header.machines):
         return words.line(f"{benchmarks} values as the patch message printed them, of {where}.")
     rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
+    rounds += f" over {plan.boots} boots" if plan.boots > 1 else ""
     cpus = f", on CPU {' and '.join(map(str, plan.cpus))}" if plan.cpus else ""
     how = f"{rounds} each by engine {plan.engine}{cpus}"
     return words.line(f"{benchmarks} benchmarks on {where}; {how}; finished {header.finished or 'at an unknown time'}.")

@@ -93,7 +93,8 @@ class Compared:
     """Run `b` against run `a`: a row a benchmark, what neither could measure, and the speed-ups inside each.
 
     Where each booted a Linux that was built for it, `sizes` are how large those are and `options` in what their
-    configurations differ; `said` is what the two say of the claims about CONFIG_RSEQ; `notes` limit it all.
+    configurations differ; `beyond` is what else they differ in, in words; `said` is what the two say of the claims
+    about CONFIG_RSEQ; `notes` limit it all.
     """
 
     a: str
@@ -104,6 +105,7 @@ class Compared:
     said: tuple[Said, ...] = ()
     sizes: tuple[Sizes, Sizes] | None = None
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    beyond: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -261,7 +263,9 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     frame = table.units(table.build([a, b]))
     skips = [(run.label, skip) for run in (a, b) for skip in run.header.plan.skips]
     cpus = [[machine.facts.get("cpu") for machine in run.header.machines] for run in (a, b)]
-    rows = compare.compare(frame, a.label, b.label, rules, skips, same_machine=cpus[0] == cpus[1])
+    commands = [run.header.plan.hackbench for run in (a, b)]
+    unlike = {between.HACKBENCH: " against ".join(commands)} if commands[0] != commands[1] else {}
+    rows = compare.compare(frame, a.label, b.label, rules, skips, cpus[0] == cpus[1], unlike)
     arches = list(dict.fromkeys(machine.arch for run in (a, b) for machine in run.header.machines))
     quotients = compare.speedups(frame, a.label, b.label, claims.pairs(arches), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}
@@ -277,8 +281,9 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
         skips=tuple(neither),
         speedups=tuple(quotients),
         said=tuple(between.judge(a, b, frame, rules) or between.judge(b, a, frame, rules)),
-        sizes=_sizes(a, b),
-        options=kconfig.difference(a.linux_config() or "", b.linux_config() or ""),
+        sizes=_sizes(a, b) if len(arches) == 1 else None,
+        options=_options(a, b) if len(arches) == 1 else {},
+        beyond=between.beyond(a, b),
         notes=tuple(booted.limits(a.header, b.header)),
     )
 
@@ -287,3 +292,9 @@ def _sizes(a: Run, b: Run) -> tuple[Sizes, Sizes] | None:
     """Return the sizes of two Linuxes that were built, where they are two."""
     found = a.sizes(), b.sizes()
     return (found[0], found[1]) if found[0] and found[1] and found[0] != found[1] else None
+
+
+def _options(a: Run, b: Run) -> dict[str, tuple[str, str]]:
+    """Return in which options two Linuxes that were built differ."""
+    found = a.linux_config(), b.linux_config()
+    return {} if found[0] is None or found[1] is None else kconfig.difference(found[0], found[1])

@@ -14,9 +14,8 @@ from rich.text import Text
 from rseqbench.model import VerdictWord
 from rseqbench.show import sentences, words
 from rseqbench.show.contents import Contents
-from rseqbench.show.grids import Cell, Grid, Reason
+from rseqbench.show.grids import Cell, Grid, Reason, together
 from rseqbench.show.grids import claims as of_claims
-from rseqbench.show.grids import comparison as of_comparison
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared
 
@@ -71,11 +70,11 @@ def claims(shown: Contents, out: Console, verdicts: bool) -> None:
         paragraph(f"Of the claims in the text: {counted}.", out)
 
 
-def comparison(found: Compared, out: Console) -> None:
-    """Print two runs side by side, the speed-ups inside each of them, what their Linuxes differ by, and the limits."""
-    for grid in of_comparison.everything(found):
+def comparison(found: Sequence[Compared], out: Console) -> None:
+    """Print runs beside the first, the speed-ups inside each, what their Linuxes differ by, and the limits."""
+    for grid in together.everything(found):
         table(grid, out)
-    for text in found.notes:
+    for text in dict.fromkeys(text for one in found for text in one.notes):
         paragraph(f"Note: {text}", out, "yellow")
 
 

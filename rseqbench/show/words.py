@@ -6,6 +6,7 @@ import math
 import unicodedata
 from dataclasses import dataclass, replace
 
+from rseqbench import compare
 from rseqbench.claims import Claim, Pair
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.stats import SAME_COUNT
@@ -18,6 +19,16 @@ ICONS = {
     VerdictWord.CONTRADICTED: "✗",
     VerdictWord.NOT_COMPARABLE: "◇",
     VerdictWord.NOT_MEASURED: "○",
+}
+SIGNS = {  # of how two runs compare, where there is no room for words
+    compare.FASTER: "<",
+    compare.FEWER: "<",
+    compare.SLOWER: ">",
+    compare.MORE: ">",
+    compare.EQUAL: "=",
+    compare.UNRESOLVED: "~",
+    compare.NOT_COMPARABLE: "/",
+    compare.MISSING: "-",
 }
 NOTHING = "-"  # a cell without a value
 _MOST_DIGITS = 4  # significant digits of a value whose interval is narrower than anybody needs

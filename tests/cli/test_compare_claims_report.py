@@ -15,11 +15,13 @@ from tests.simulated import COSTS, Simulation, store
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with two runs, the second of which has a counter/rseq that is 20% slower."""
+    """A folder with three runs, the last of which has a counter/rseq that is 20% slower, another half as slow again."""
     place = tmp_path_factory.mktemp("project")
     results = Store(place / "results")
     store(results, Simulation(label="before", rounds=10))
     slower = {name: cost * (1.2 if name == "counter/rseq" else 1) for name, cost in COSTS.items()}
+    more = {name: cost * (1.5 if name == "counter/rseq" else 1) for name, cost in COSTS.items()}
+    store(results, Simulation(label="third", rounds=10, seed=8, costs=more))
     store(results, Simulation(label="after", rounds=10, seed=7, costs=slower))
     return place
 
@@ -84,9 +86,67 @@ def test_compare_as_csv_is_one_table(call):
     assert {row["benchmark"] for row in rows if row["benchmark"]} == set(COSTS)
 
 
+# ---- more than two runs ----
+
+
+def test_further_runs_stand_side_by_side(call):
+    code, out, err = call("compare", "before", "after", "third")
+    assert (code, err) == (0, "")
+    assert "after, third against before on x86_64, ns/op" in out
+    line = next(line for line in out.splitlines() if line.startswith("counter/rseq "))
+    assert line.split()[-1] == ">"
+    assert len([word for word in line.split() if word in ("<", ">", "=", "~")]) == 2
+    assert "> slower" in out
+
+
+@pytest.mark.parametrize("style", ["table", "csv", "json", "markdown"])
+def test_fail_above_takes_each_further_run(call, style):
+    code, out, err = call("compare", "before", "after", "third", "--fail-above", "5", "--format", style)
+    assert code == 1
+    assert out
+    assert "slower in after than in before" in err and "slower in third than in before" in err
+    assert err.count("\n") == 1
+    assert call("compare", "before", "after", "third", "--fail-above", "25", "--format", style)[0] == 1
+    assert call("compare", "before", "after", "third", "--fail-above", "60", "--format", style)[0] == 0
+
+
+def test_more_comparisons_are_a_list_and_two_runs_are_as_ever(call):
+    two = json.loads(call("compare", "before", "after", "--format", "json")[1])
+    more = json.loads(call("compare", "before", "after", "third", "--format", "json")[1])
+    assert [(one["a"], one["b"]) for one in more["comparisons"]] == [("before", "after"), ("before", "third")]
+    assert more["comparisons"][0]["benchmarks"] == two["benchmarks"]
+    rows = list(csv.DictReader(io.StringIO(call("compare", "before", "after", "third", "--format", "csv")[1])))
+    assert {(row["a"], row["b"]) for row in rows} == {("before", "after"), ("before", "third")}
+
+
+def test_report_of_several_is_a_page_of_what_they_differ_by(call, folder):
+    code, out, err = call("report", "before", "after", "third")
+    assert (code, out, err) == (0, "reports/before-against-after-against-third.html\n", "")
+    path = folder / "reports" / "before-against-after-against-third.html"
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    assert "<h1>after, third against before, measured</h1>" in text
+    assert "rseqbench report before after third" in text
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_a_damaged_size_is_one_line(call, folder, command):
+    beside = folder / "results" / "before" / "sizes.json"
+    beside.write_text('{"text": "x"}')
+    try:
+        code, out, err = call(command, "before", "after")
+    finally:
+        beside.unlink()
+    assert (code, out) == (2, "")
+    assert "sizes.json: damaged" in err
+    assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (("compare", "before", "after", "after"), "'after' is given twice"),
+        (("compare", "before"), "'before' is given alone"),
         (("compare", "before", "befor"), "did you mean before?"),
         (("compare", "before", "before"), "is given twice"),
         (("compare", "../x", "before"), "bad label '../x'"),

@@ -8,6 +8,7 @@ import pytest
 from rseqbench import arches, config, linux, paths
 from rseqbench.linux import kbuild, kvm
 from rseqbench.model import Registration
+from rseqbench.show import words
 from rseqbench.suites import HACKBENCH
 from rseqbench.targets import create, qemu_kvm
 from tests.commands import rseqbench
@@ -132,7 +133,10 @@ def test_several_are_held_against_the_first(runs):
     found = rows(runs, "n", "y", "registered")["comparisons"]
     assert [(one["a"], one["b"]) for one in found] == [("n", "y"), ("n", "registered")]
     done = rseqbench("compare", "n", "y", "registered", cwd=runs)
-    assert all(len(line) <= 100 for line in done.stdout.splitlines() if not line.startswith(("[", "Note")))
+    notes = ("[", "Note", *words.SIGNS.values())  # which a terminal wraps
+    assert all(len(line) <= 100 for line in done.stdout.splitlines() if not line.startswith(notes))
+    assert re.search(r"^linux/pipe_one_cpu +[\d,]+ +\+\d.*\) +\S +\+\d.*\) +\S$", done.stdout, re.MULTILINE)
+    assert "How far counts of the same lie apart" in done.stdout
     assert "The units are boots, 2 and 2" in done.stdout
 
 

@@ -5,10 +5,12 @@ import dataclasses
 import pyperf
 import pytest
 
-from rseqbench import between, claims, stats, table
+from rseqbench import between, claims, compare, stats, table
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Machine, Plan, Registration, Skip, VerdictWord
 from rseqbench.results import Header, Run
+from rseqbench.show import tables
+from rseqbench.show.grids import linux
 from tests.machines import defaults
 
 RULES = defaults().verdict
@@ -39,6 +41,12 @@ def run(
     return Run(folder, header, pyperf.BenchmarkSuite([pyperf.Benchmark(runs)]) if runs else [])
 
 
+def with_facts(run, **facts):
+    machine = run.header.machines[0]
+    machine = dataclasses.replace(machine, facts={**machine.facts, **facts})
+    return dataclasses.replace(run, header=dataclasses.replace(run.header, machines=(machine,)))
+
+
 def judged(n, y):
     frame = table.units(table.build([n, y]))
     return {one.claim.id: one for one in between.judge(n, y, frame, RULES)}
@@ -66,7 +74,13 @@ def test_student_s_quantile_is_the_one_of_the_tables(degrees, quantile):
 
 @pytest.mark.parametrize(
     ("without", "word"),
-    [(41.37, VerdictWord.REPRODUCED), (55.0, VerdictWord.STRONGER), (39.0, VerdictWord.CONTRADICTED)],
+    [
+        (41.37, VerdictWord.REPRODUCED),
+        (40.46 * 1.035, VerdictWord.STRONGER),  # the message's own rows allow 1.014 .. 1.031
+        (40.46 * 1.010, VerdictWord.WEAKER),
+        (40.46 * 1.004, VerdictWord.UNRESOLVED),
+        (39.0, VerdictWord.CONTRADICTED),
+    ],
 )
 def test_seconds_of_the_message_s_command_are_judged(tmp_path, without, word):
     n, y = run(tmp_path, "n", spread(without), rseq="n"), run(tmp_path, "y", spread(40.46))
@@ -169,3 +183,93 @@ def test_a_plan_spreads_its_rounds_evenly():
     assert [plan.boot(number) for number in range(6)] == [0, 0, 1, 1, 2, 2]
     assert plan.rounds_of(1) == [2, 3]
     assert dataclasses.replace(plan, boots=1).rounds_of(0) == list(range(6))
+
+
+# ---- pairs that differ in more ----
+
+
+def test_counts_that_overlap_have_no_direction(tmp_path):
+    n = run(tmp_path, "n", [226, 230, 228, 227], rseq="n", timing="emulated")
+    y = run(tmp_path, "y", [227, 231, 229, 228], timing="emulated")
+    said = judged(n, y)["hackbench-faster"]
+    assert said.measured == "0.996x (0.978 .. 1.013)"
+    assert "no difference resolved, the counts overlap" in said.verdict.reason
+    assert "more" not in said.verdict.reason and "fewer" not in said.verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"linux": "6.19.1-y"}, "Linux's version: 6.12.117 against 6.19.1"),
+        ({"linux_source": "Linux 6.19"}, "the source of Linux: Linux 6.12 against Linux 6.19"),
+        ({"linux_base": "/boot/config"}, "its configuration: small against /boot/config"),
+        ({"linux_compiler": "clang"}, "its compiler: not known against clang"),
+    ],
+)
+def test_another_linux_says_nothing_of_config_rseq(tmp_path, changes, words):
+    n, y = (
+        with_facts(
+            run(tmp_path, rseq, spread(seconds), rseq=rseq, sizes=sizes), **{"linux": f"6.12.117-{rseq}", **more}
+        )
+        for rseq, seconds, sizes, more in (("n", 41.37, N_SIZES, {}), ("y", 40.46, Y_SIZES, changes))
+    )
+    found = judged(n, y)
+    for name in ("hackbench-faster", "size-text", "size-data"):
+        assert found[name].verdict.word == VerdictWord.NOT_COMPARABLE
+        assert found[name].verdict.reason.endswith(words)
+
+
+def test_what_a_build_calls_itself_is_no_difference(tmp_path):
+    n, y = (
+        with_facts(run(tmp_path, rseq, spread(seconds), rseq=rseq), linux=f"6.12.117-{rseq}")
+        for rseq, seconds in (("n", 41.37), ("y", 40.46))
+    )
+    assert judged(n, y)["hackbench-faster"].verdict.word == VerdictWord.REPRODUCED
+
+
+def test_another_cpu_or_kind_of_time_says_nothing_of_config_rseq(tmp_path):
+    n = run(tmp_path, "n", spread(41.37), rseq="n")
+    other = with_facts(run(tmp_path, "other", spread(40.46)), cpu="Imagined Xeon")
+    virtual = run(tmp_path, "virtual", spread(40.46), timing="virtual")
+    for y, words in ((other, "the CPU: not known against Imagined Xeon"), (virtual, "time: hardware against virtual")):
+        verdict = judged(n, y)["hackbench-faster"].verdict
+        assert verdict.word == VerdictWord.NOT_COMPARABLE
+        assert verdict.reason.endswith(words)
+
+
+def test_hackbench_with_other_arguments_is_another_program(tmp_path):
+    n = run(tmp_path, "n", spread(41.37), rseq="n")
+    y = run(tmp_path, "y", spread(0.4046), loops=1000)
+    assert judged(n, y)["hackbench-faster"].verdict.reason.endswith("hackbench -l 100000 against hackbench -l 1000")
+    row = next(row for row in tables.compared(n, y, RULES).rows if row.benchmark == between.HACKBENCH)
+    assert (row.word, row.reason, row.ratio) == (compare.NOT_COMPARABLE, "-l 100000 against -l 1000", None)
+
+
+def test_two_architectures_are_no_such_pair(tmp_path):
+    n = run(tmp_path, "n", spread(41.0), rseq="n", sizes=N_SIZES)
+    y = run(tmp_path, "y", spread(40.0), arch="arm32", sizes=Y_SIZES)
+    assert judged(n, y) == {}
+    found = tables.compared(n, y, RULES)
+    assert (found.sizes, found.options) == (None, {})
+
+
+def test_the_options_that_differ_beside_rseq_stand_with_a_size(tmp_path):
+    n, y = run(tmp_path, "n", [], rseq="n", sizes=N_SIZES), run(tmp_path, "y", [], sizes=Y_SIZES)
+    (n.folder / "linux.config").write_text("# CONFIG_RSEQ is not set\n")
+    (y.folder / "linux.config").write_text("CONFIG_RSEQ=y\nCONFIG_SCHED_MM_CID=y\n")
+    assert judged(n, y)["size-text"].verdict.reason.endswith("; the two differ in CONFIG_SCHED_MM_CID too")
+
+
+def test_a_linux_whose_options_nobody_knows_differs_in_none(tmp_path):
+    n, y = run(tmp_path, "n", spread(41.0), rseq="n"), run(tmp_path, "y", spread(40.0))
+    (y.folder / "linux.config").write_text("CONFIG_RSEQ=y\nCONFIG_64BIT=y\n")
+    assert tables.compared(n, y, RULES).options == {}
+
+
+def test_only_a_proved_difference_is_said_to_come_from_rseq():
+    options = {f"CONFIG_A{number:02}": ("n", "y") for number in range(30)} | {"CONFIG_RSEQ": ("n", "y")}
+    grid = linux.difference(options, "a", "b", "the source of Linux: 6.12 against 6.19")
+    assert grid.notes == ("these differ in more than CONFIG_RSEQ: the source of Linux: 6.12 against 6.19",)
+    assert grid.caption.endswith("the first 20 of 31 options")
+    assert [row[0] for row in grid.rows[:2]] == ["CONFIG_RSEQ", "CONFIG_A00"]
+    assert "all come from CONFIG_RSEQ" in linux.difference({"CONFIG_RSEQ": ("n", "y")}).notes[0]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import claims
+from rseqbench import claims, verdicts
 from rseqbench.model import BASELINE, Estimate, Machine, Skip, VerdictWord
 from rseqbench.paths import builtin_results
 from rseqbench.results import PATCH, Store
@@ -173,27 +173,27 @@ def ratio(low, high, value=None):
     ],
 )
 def test_a_speedup_is_judged_by_its_interval(low, high, word):
-    verdict = claims.speedup(10.0, ratio(low, high), RULES)
+    verdict = verdicts.speedup(10.0, ratio(low, high), RULES)
     assert verdict.word == word
     assert verdict.reason
 
 
 def test_a_tolerance_of_none_reproduces_only_what_holds_the_number():
     strict = dataclasses.replace(RULES, reach=1.0)
-    assert claims.speedup(10.0, ratio(9.9, 10.1), strict).word == VerdictWord.REPRODUCED
-    assert claims.speedup(10.0, ratio(9.8, 9.99), strict).word == VerdictWord.WEAKER
-    assert claims.speedup(10.0, ratio(10.01, 10.1), strict).word == VerdictWord.STRONGER
+    assert verdicts.speedup(10.0, ratio(9.9, 10.1), strict).word == VerdictWord.REPRODUCED
+    assert verdicts.speedup(10.0, ratio(9.8, 9.99), strict).word == VerdictWord.WEAKER
+    assert verdicts.speedup(10.0, ratio(10.01, 10.1), strict).word == VerdictWord.STRONGER
 
 
 def test_a_small_claim_is_reproduced_only_by_a_gain():
     """1.1 * 0.9 is below 1: an interval that holds 1 is no gain, though it reaches that far."""
-    assert claims.speedup(1.1, ratio(0.99, 1.3), RULES).word == VerdictWord.UNRESOLVED
-    assert claims.speedup(1.1, ratio(1.01, 1.3), RULES).word == VerdictWord.REPRODUCED
+    assert verdicts.speedup(1.1, ratio(0.99, 1.3), RULES).word == VerdictWord.UNRESOLVED
+    assert verdicts.speedup(1.1, ratio(1.01, 1.3), RULES).word == VerdictWord.REPRODUCED
 
 
 def test_too_few_rounds_resolve_nothing():
     few = Estimate(10.0, None, None, 4, 0.0)
-    for verdict in (claims.speedup(10.0, few, RULES), claims.equality(few, RULES)):
+    for verdict in (verdicts.speedup(10.0, few, RULES), verdicts.equality(few, RULES)):
         assert (verdict.word, verdict.reason) == (VerdictWord.UNRESOLVED, "too few rounds for an interval (4)")
 
 
@@ -217,7 +217,7 @@ def test_too_few_rounds_resolve_nothing():
     ],
 )
 def test_equality_is_judged_by_a_band(low, high, word):
-    verdict = claims.equality(ratio(low, high), RULES)
+    verdict = verdicts.equality(ratio(low, high), RULES)
     assert verdict.word == word
     assert verdict.reason
 
@@ -225,7 +225,7 @@ def test_equality_is_judged_by_a_band(low, high, word):
 def test_the_band_is_the_same_both_ways():
     for low, high in ((0.99, 1.01), (1.05, 1.2), (1.2, 1.3), (0.95, 1.09)):
         there, back = ratio(low, high), ratio(low, high).inverse()
-        assert claims.equality(there, RULES).word == claims.equality(back, RULES).word
+        assert verdicts.equality(there, RULES).word == verdicts.equality(back, RULES).word
 
 
 # ---- a whole run ----

@@ -61,7 +61,18 @@ def test_they_come_back_as_they_were_stored(tmp_path):
     assert Sizes.load(tmp_path / "sizes.json") == one
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"text": 1, "else": 2}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"text": 1, "else": 2}',
+        '{"text": "1", "data": 1, "bss": 0, "sections": {}, "symbols": {}}',
+        '{"text": 1, "data": 1, "bss": 0, "sections": {}, "symbols": {"t a": "1"}}',
+        '{"text": 1, "data": 1, "bss": 0, "sections": [], "symbols": {}}',
+    ],
+)
 def test_damaged_ones_are_refused_in_one_line(tmp_path, text):
     (tmp_path / "sizes.json").write_text(text)
     with pytest.raises(BuildError, match=r"sizes\.json: damaged"):

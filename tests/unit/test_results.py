@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rseqbench import __version__, disk, results, resume, table
 from rseqbench.errors import ResultsError
+from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 from rseqbench.results import PATCH, Header, Store
 from tests.commands import tree
@@ -517,6 +518,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from rseqbench.errors import ResultsError
+from rseqbench.linux.sizes import Sizes
 from tests.unit.test_results import header, suite
 from rseqbench.results import Store
 
@@ -682,3 +684,22 @@ def test_an_exchange_that_is_refused_is_one_line_and_changes_nothing(store, monk
 def test_what_a_copy_of_a_run_is_called_is_its_folder_s_name_in_the_list(store):
     shutil.copytree(stored(store).folder, store.root / "copy")
     assert store.labels() == ["copy", "mine", PATCH]
+
+
+# ---- what a run has beside its own ----
+
+
+def test_the_linux_that_was_built_for_a_run_is_known_where_one_was(store):
+    run = stored(store)
+    assert (run.sizes(), run.linux_config()) == (None, None)
+    Sizes(1, 2, 3, {}, {"t a": 4}).save(run.folder / "sizes.json")
+    (run.folder / "linux.config").write_text("CONFIG_RSEQ=y\n")
+    assert (run.sizes().text, run.linux_config()) == (1, "CONFIG_RSEQ=y\n")
+
+
+def test_what_is_damaged_of_it_is_one_line(store):
+    run = stored(store)
+    (run.folder / "sizes.json").write_text('{"text": "x"}')
+    (run.folder / "linux.config").write_bytes(b"\xff\xfe")
+    assert "sizes.json: damaged" in refused(run.sizes)
+    assert "linux.config: " in refused(run.linux_config)

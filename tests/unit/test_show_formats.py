@@ -157,7 +157,7 @@ def test_verdicts_agree_in_all_formats(laptop):
 
 def test_comparisons_agree_in_all_formats(pair):
     for found in pair:
-        drawn = from_terminal(lambda out, found=found: terminal.comparison(found, out))
+        drawn = from_terminal(lambda out, found=found: terminal.comparison([found], out))
         grids = [*of_comparison.comparison(found), of_comparison.speedups(found)]
         read = from_markdown(markdown.document(grids))
         records = [*data.comparison(found), *data.speedups(found)]
@@ -203,7 +203,7 @@ def test_the_terminal_stays_within_its_columns(laptop, pair):
         terminal.claims(laptop, out, verdicts=True)
         terminal.claims(laptop, out, verdicts=False)
         for found in pair:
-            terminal.comparison(found, out)
+            terminal.comparison([found], out)
 
     rows = [line for line in from_terminal(draw).splitlines() if "─" in line or "  " in line]
     assert max(map(len, rows)) <= terminal.WIDTH

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from rseqbench import compare
+from rseqbench.claims import Pair
+from rseqbench.model import Estimate
 from rseqbench.show import words
 from rseqbench.show.grids import Cell, Grid, Marks, Reason, make, time
-from rseqbench.show.grids import linux as of_linux
 from rseqbench.show.tables import Compared
 from rseqbench.show.words import Printed
 
@@ -26,46 +27,56 @@ def comparison(found: Compared) -> list[Grid]:
 
 
 def _comparison(found: Compared, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
-    heads, per = _heads(found, [(r.a.unit if r.a else "", r.b.unit if r.b else "") for r in rows])
+    units = [[row.a.unit if row.a else "" for row in rows], [row.b.unit if row.b else "" for row in rows]]
+    names, per = heads([found.a, found.b], units)
     marks = Marks()
     counted = all(row.ratio is None or row.ratio.is_range for row in rows)
-    cells = [(*_comparison_row(row, counted), f"{row.word} {marks.of(row.reason)}") for row in rows]
+    cells = [(*_comparison_row(row), f"{row.word} {marks.of(row.reason)}") for row in rows]
     caption = f"{found.b} (second) against {found.a} (first) on {arch}{per}"
-    against = "second - first" if counted else "second / first"
-    return make(caption, ("benchmark", *heads, against, "difference"), "-nnn-", cells, marks.notes())
+    by = "second - first" if counted else "second / first"
+    return make(caption, ("benchmark", *names, by, "difference"), "-nnn-", cells, marks.notes())
 
 
-def _heads(found: Compared, units: Iterable[tuple[str, str]]) -> tuple[list[str], str]:
-    """Return the headings of the two runs, with their units where these differ, and else the unit for the caption."""
-    names = [", ".join(sorted({words.short(unit) for unit in side if unit})) for side in zip(*units, strict=True)]
+def heads(labels: Sequence[str], units: Sequence[Iterable[str]]) -> tuple[list[str], str]:
+    """Return the headings of runs, with the `units` of each where these differ, and else the unit for the caption."""
+    names = [", ".join(sorted({words.short(unit) for unit in side if unit})) for side in units]
     distinct = set(filter(None, names))
     if len(distinct) > 1:
-        return [f"{label} ({unit})" for label, unit in zip((found.a, found.b), names, strict=True)], ""
-    return [found.a, found.b], "".join(f", {unit}" for unit in distinct)
+        return [f"{label} ({unit})" for label, unit in zip(labels, names, strict=True)], ""
+    return list(labels), "".join(f", {unit}" for unit in distinct)
 
 
-def _comparison_row(row: compare.Comparison, counted: bool) -> tuple[Cell, ...]:
+def _comparison_row(row: compare.Comparison) -> tuple[Cell, ...]:
     values = [Printed(time(one).value) if one else words.NOTHING for one in (row.a, row.b)]
-    against: Cell = words.ratio(row.ratio) if row.ratio else ""
-    if counted and row.a and row.b and row.ratio:
-        against = words.growth(row.b.gross.value - row.a.gross.value, row.ratio)
-    return words.with_threads(row.benchmark, row.threads), *values, against
+    return words.with_threads(row.benchmark, row.threads), *values, against(row)
 
 
-def everything(found: Compared) -> list[Grid]:
-    """Return all grids about two runs that have something to show, in the order in which they are read."""
-    grids = [*comparison(found), speedups(found), *of_linux.of_comparison(found)]
-    return [grid for grid in grids if grid.rows]
+def against(row: compare.Comparison) -> Cell:
+    """Return what the second takes against the first: the difference of counts, the quotient of times, or nothing."""
+    if row.ratio is None:
+        return ""
+    if row.ratio.is_range and row.a and row.b:
+        return words.growth(row.b.gross.value - row.a.gross.value, row.ratio)
+    return words.ratio(row.ratio)
 
 
-def speedups(found: Compared) -> Grid:
-    """Return the speed-ups inside each of two runs, beside each other; quotients of instructions are called that."""
-    rows = []
-    for one in found.speedups:
-        quotients = (words.ratio(number) if number else words.NOTHING for number in (one.a, one.b))
-        rows.append((words.quotient(one.pair), one.pair.arch, *quotients))
-    units = [one.units for one in found.speedups] or [("", "")]
-    heads, per = _heads(found, units)
-    times = {unit for pair in units for unit in pair} <= {"ns", ""}
+def speedups(*found: Compared) -> Grid:
+    """Return the speed-ups inside each of the runs, beside each other; quotients of instructions are called that."""
+    labels = [found[0].a, *(one.b for one in found)]
+    values: dict[Pair, dict[str, Estimate | None]] = {}
+    units: dict[str, set[str]] = {label: set() for label in labels}
+    for one in found:
+        for quotient in one.speedups:
+            values.setdefault(quotient.pair, {}).update({one.a: quotient.a, one.b: quotient.b})
+            units[one.a].add(quotient.units[0])
+            units[one.b].add(quotient.units[1])
+    rows: list[tuple[Cell, ...]] = []
+    for pair, by_label in values.items():
+        numbers = [by_label.get(label) for label in labels]
+        rows.append(
+            (words.quotient(pair), pair.arch, *(words.ratio(number) if number else words.NOTHING for number in numbers))
+        )
+    names, per = heads(labels, list(units.values()))
+    times = set().union(*units.values()) <= {"ns", ""}
     caption = "Speed-ups inside each run" if times else f"Quotients inside each run{per}"
-    return make(caption, ("slow / fast", "machine", *heads), "--nn", rows)
+    return make(caption, ("slow / fast", "machine", *names), "--" + "n" * len(labels), rows)

@@ -44,6 +44,12 @@ _EMULATED = {
     "linux_package": "Linux, the package it is from",
     "check_cpus": "CPUs online in the checks",
 }
+_BUILT = {  # where a Linux was built for the run
+    "linux_source": "Linux, its source",
+    "linux_base": "Linux, its base configuration",
+    "linux_compiler": "Linux, its compiler",
+    "linux_build": "Linux, its build",
+}
 _HARDWARE = ("virtual", "governor", "smt", "turbo", "load_1min", "isolated_cpus")  # nothing to an emulated CPU
 _PRINTED_MACHINE = ("cpu", "machine", "libc")  # all that the message says of its machines
 
@@ -192,8 +198,11 @@ def checks(found: Sequence[Check]) -> Grid:
     return make("Exactness checks, made before anything was timed", heads, "--nnnn-", rows)
 
 
-def facts(machines: Sequence[Machine]) -> Grid:
-    """Return what is known of each machine and build; what should be known and is not says so."""
+def facts(machines: Sequence[Machine], names: Sequence[str] = ()) -> Grid:
+    """Return what is known of each machine and build; what should be known and is not says so.
+
+    `names` head the machines' columns, in place of their architectures: those of the runs, where there are several.
+    """
     emulated = all(machine.timing == "emulated" for machine in machines)
     wanted = [name for name in _FACTS if name != "machine" and not (emulated and name in _HARDWARE)]
     if emulated:
@@ -204,9 +213,12 @@ def facts(machines: Sequence[Machine]) -> Grid:
     rows: list[tuple[Cell, ...]] = [
         ("target", *(machine.target for machine in machines)),
         ("time", *(machine.timing for machine in machines)),
-        *(({**_FACTS, **_EMULATED}.get(name, name), *(_fact(machine, name) for machine in machines)) for name in found),
+        *(
+            ({**_FACTS, **_EMULATED, **_BUILT}.get(name, name), *(_fact(machine, name) for machine in machines))
+            for name in found
+        ),
     ]
-    heads = ("fact", *(machine.arch for machine in machines))
+    heads = ("fact", *(names or [machine.arch for machine in machines]))
     return make("Machine and build", heads, "-" * len(heads), rows)
 
 
