@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rseqbench import wire
@@ -30,8 +30,12 @@ def rseq_facts(hello: Mapping[str, Any]) -> dict[str, Fact]:
 def described(kernels: Sequence[Mapping[str, Any]], without: Sequence[Mapping[str, Any]]) -> list[Benchmark]:
     """Return the benchmarks, sorted by name, that a process describes; of those that need rseq off, one `without`."""
     off = {kernel["name"]: kernel for kernel in without}
-    found = [Benchmark(**(off[kernel["name"]] if kernel["needs_no_rseq"] else kernel)) for kernel in kernels]
-    return sorted(found, key=lambda benchmark: benchmark.name)
+    return by_name(Benchmark(**(off[kernel["name"]] if kernel["needs_no_rseq"] else kernel)) for kernel in kernels)
+
+
+def by_name(benchmarks: Iterable[Benchmark]) -> list[Benchmark]:
+    """Return benchmarks sorted by name."""
+    return sorted(benchmarks, key=lambda benchmark: benchmark.name)
 
 
 def check_request(benchmark: Benchmark, options: CheckOptions, cpus: int) -> dict[str, Any]:

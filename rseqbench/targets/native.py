@@ -89,7 +89,7 @@ class Native:
             suites.benchmark(one, "" if os.access(one.path, os.X_OK) else suites.missing(one))
             for one in suites.PROGRAMS.values()
         ]
-        return [*answers.described(self._hello["kernels"], without), *programs]
+        return answers.by_name([*answers.described(self._hello["kernels"], without), *programs])
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""

@@ -153,7 +153,7 @@ class Served(abc.ABC):
             for registration in (self._options.registration, Registration.NONE.value)
         )
         programs = [suites.benchmark(one, self._lacks(one)) for one in suites.PROGRAMS.values()]
-        return [*answers.described(listed, without), *programs]
+        return answers.by_name([*answers.described(listed, without), *programs])
 
     def _lacks(self, program: suites.Program) -> str:
         """Return why a program cannot be run there, empty when it lies there."""

@@ -39,7 +39,7 @@ def plan(target, **changes):
 
 
 def available(target):
-    return [benchmark.name for benchmark in target.benchmarks() if not benchmark.unavailable]
+    return [benchmark.name for benchmark in target.benchmarks() if not benchmark.unavailable and not benchmark.whole]
 
 
 def calibrate(target, names, chunk_ns):

@@ -51,7 +51,9 @@ def caught(started, kernel, threads=8):
 def checked(request):
     """Return every benchmark that can run here, with its check, under one registration."""
     with native(registration=request.param) as target:
-        available = [benchmark for benchmark in target.benchmarks() if not benchmark.unavailable]
+        available = [
+            benchmark for benchmark in target.benchmarks() if not benchmark.unavailable and not benchmark.whole
+        ]
         return [(benchmark, target.check(benchmark, OPTIONS)) for benchmark in available]
 
 
