@@ -211,6 +211,7 @@ int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64
 	struct setup setup = { .threads = threads, .loops = loops, .check = true, .stress = stress };
 	const char *failed, *counted, *unmet;
 	pid_t *tids;
+	int error;
 
 	memset(out, 0, sizeof(*out));
 	kernel = usable(number, out->message);
@@ -219,8 +220,9 @@ int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64
 	team.run = stress && kernel->stress ? kernel->stress : kernel->run;
 	team.chunk = kernel->flags & TAKES_LONG ? SLOW_CHUNK : loops / CHECK_CHUNKS + 1;
 	tids = calloc(threads, sizeof(*tids));
-	if (!tids || team_open(&team, threads) || (kernel->setup && kernel->setup(&setup)))
-		return fail(out->message, "cannot set up the check: out of memory");
+	error = !tids || team_open(&team, threads) ? ENOMEM : kernel->setup ? kernel->setup(&setup) : 0;
+	if (error)
+		return fail(out->message, "cannot set up the check: %s", strerror(error));
 	failed = disturbed(&team, kernel, tids, wanted, &out->disturbances);
 	counted = team_counts(&team, &out->aborts, &out->retries);
 	for (unsigned int i = 0; i < threads; i++)
@@ -263,14 +265,16 @@ int host_time(unsigned int number, unsigned int threads, uint64_t loops, const i
 	struct setup setup = { .threads = threads, .loops = team.loops + team.warm_up };
 	uint64_t begin = UINT64_MAX, end = 0, retries = 0;
 	const char *failed, *counted;
+	int error;
 
 	memset(out, 0, sizeof(*out));
 	kernel = usable(number, out->message);
 	if (!kernel)
 		return -1;
 	team.run = kernel->run;
-	if (team_open(&team, threads) || (kernel->setup && kernel->setup(&setup)))
-		return fail(out->message, "cannot set up the kernel: out of memory");
+	error = team_open(&team, threads) ? ENOMEM : kernel->setup ? kernel->setup(&setup) : 0;
+	if (error)
+		return fail(out->message, "cannot set up the kernel: %s", strerror(error));
 	failed = time_team(&team, cpus, cpu_count);
 	for (unsigned int i = 0; i < threads; i++) {
 		begin = team.workers[i].begin < begin ? team.workers[i].begin : begin;

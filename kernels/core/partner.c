@@ -41,17 +41,44 @@ static void serve(int in, int out, volatile uint64_t *answered)
 	_exit(0);
 }
 
-static void become(pid_t parent, const int to[2], const int from[2], bool answers, bool real_time,
-		   volatile uint64_t *answered)
+static bool go_first(void)
 {
 	const struct sched_param first = { .sched_priority = 1 };
 
+	return !sched_setscheduler(0, SCHED_FIFO, &first);
+}
+
+/* Tried in a process of its own: capabilities, limits, seccomp and control groups all have a say in it. */
+bool partner_may_be_first(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child)
+		_exit(!go_first());
+	if (child < 0)
+		return false;
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return false;
+	return WIFEXITED(status) && !WEXITSTATUS(status);
+}
+
+static void become(pid_t parent, const int to[2], const int from[2], bool answers, bool real_time,
+		   volatile uint64_t *answered)
+{
+	unsigned char why = 0;
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || (real_time && sched_setscheduler(0, SCHED_FIFO, &first)))
+	if (getppid() != parent)
 		_exit(1);
+	if (real_time && !go_first())
+		why = (unsigned char)errno;
 	close(to[1]);
 	close(from[0]);
-	(void)!write(from[1], "", 1); /* ready; if nobody reads it, the next read ends */
+	(void)!write(from[1], &why, 1); /* ready, or why not; if nobody reads it, the next read ends */
+	if (why)
+		_exit(1);
 	serve(to[0], answers ? from[1] : -1, answered);
 }
 
@@ -59,7 +86,8 @@ int partner_open(struct partner *partner, bool answers, bool real_time)
 {
 	int to[2] = { -1, -1 }, from[2] = { -1, -1 };
 	pid_t parent = getpid();
-	char ready;
+	unsigned char why = 0;
+	int error;
 
 	*partner = (struct partner){ .to = -1, .from = -1 };
 	partner->answered =
@@ -68,20 +96,19 @@ int partner_open(struct partner *partner, bool answers, bool real_time)
 		partner->answered = NULL;
 		return ENOMEM;
 	}
-	if (!pipe2(to, O_CLOEXEC) && !pipe2(from, O_CLOEXEC))
-		partner->pid = fork();
-	if (!partner->pid && from[0] >= 0)
+	partner->pid = pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC) ? -1 : fork();
+	error = errno;
+	if (!partner->pid)
 		become(parent, to, from, answers, real_time, partner->answered);
 	close(to[0]);
 	close(from[1]);
 	partner->to = to[1];
 	partner->from = from[0];
-	if (partner->pid > 0 && read(partner->from, &ready, 1) == 1)
-		return 0;
-	if (partner->pid < 0)
-		partner->pid = 0;
-	partner_close(partner);
-	return EAGAIN;
+	if (partner->pid > 0)
+		error = read(partner->from, &why, 1) == 1 ? why : ECHILD;
+	if (error || partner->pid < 0)
+		partner_close(partner);
+	return error;
 }
 
 /* The first CPU of those we began with that is, or is not, the one we are on; -1 where there is none. */

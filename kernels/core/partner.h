@@ -26,6 +26,8 @@ void partner_place(struct partner *partner, bool same_cpu);
 /* How many bytes it has taken, after waiting up to a second for it to have taken `wanted`. */
 uint64_t partner_answered(const struct partner *partner, uint64_t wanted);
 void partner_close(struct partner *partner);
+/* Whether Linux lets it run before all that is not real-time, which is not every root's right. */
+bool partner_may_be_first(void);
 /* How many CPUs this process might run on when it began, before it was pinned to anything. */
 int partner_cpus(void);
 

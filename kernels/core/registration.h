@@ -13,7 +13,10 @@ enum registration {
 	REGISTRATION_SELF
 };
 
-/* Settle it: "glibc", "self", "none", or "auto" for what there is. Returns NULL, or why it cannot be had. */
+/*
+ * Settle it: "glibc", "self", "full" (self, and more than the original 32 bytes), "none", or "auto" for what there is.
+ * Returns NULL, or why it cannot be had.
+ */
 const char *registration_start(const char *wanted);
 enum registration registration_mode(void);
 /* Why this process has no registered area; NULL when it has one. */

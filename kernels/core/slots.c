@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "slots.h"
 
+#include <string.h>
+
 #include "registry.h"
 
 const char *slot_refuses(const struct kernel *kernel, unsigned int threads)
@@ -78,9 +80,10 @@ const char *slots_set_up(struct slots *slots)
 
 	for (; slots->ready < slots->count; slots->ready++) {
 		const struct kernel *kernel = slots->list[slots->ready].kernel;
+		int error = kernel->setup && leads(slots, slots->ready) ? kernel->setup(&setup) : 0;
 
-		if (kernel->setup && leads(slots, slots->ready) && kernel->setup(&setup))
-			return complain("cannot set up %s", kernel->name);
+		if (error)
+			return complain("cannot set up %s: %s", kernel->name, strerror(error));
 	}
 	return NULL;
 }
