@@ -7,6 +7,7 @@ import ctypes
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # looked up before a fork: little is safe between fork and exec
@@ -18,6 +19,20 @@ def die_with_parent() -> None:
     The parent is the thread that forked it. It holds over an exec, so it works as the preexec_fn of a Popen.
     """
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+@contextlib.contextmanager
+def group() -> Iterator[int]:
+    """Yield the id of a process group for Popen(process_group=): it is killed on leaving, and when we end, however.
+
+    Its leader is a shell that waits for its input to end, which Linux closes with us.
+    """
+    watch = ["/bin/sh", "-c", "read -r _; kill -s KILL 0"]
+    watcher = subprocess.Popen(watch, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, process_group=0)
+    try:
+        yield watcher.pid
+    finally:
+        kill(watcher)
 
 
 def ending(code: int) -> str:
@@ -37,13 +52,13 @@ def end(process: subprocess.Popen[bytes], patience_s: float) -> None:
         kill(process)
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and the group that it leads, with all that it started; wait for it, and close its pipes.
+def kill(process: subprocess.Popen[bytes], group: int | None = None) -> None:
+    """Kill a process and the group that it leads, or is in, with all that it started; wait for it, close its pipes.
 
-    It must have been started in a session of its own. One that has ended already is no error.
+    It must have been started in a session or a process group of its own. One that has ended already is no error.
     """
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(group or process.pid, signal.SIGKILL)
     process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:

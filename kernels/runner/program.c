@@ -15,7 +15,7 @@
 #include "clock.h"
 #include "verbs.h"
 
-#define MAX_OUTPUT (64u << 10) /* of each stream; what is more is read and lost */
+#define MAX_OUTPUT (64u << 10) /* of each stream; what is more is read, counted and lost */
 #define MAX_LIMIT_MS 86400000
 #define NOT_STARTED 127
 
@@ -25,16 +25,69 @@ extern char **environ;
 struct stream {
 	int fd;
 	struct answer text;
+	unsigned long long lost; /* bytes beyond what is kept */
 };
 
-/* Become the program, in a session of its own, so that all it starts can be ended with it. */
-static void become(char **arguments, const int out[2], const int errors[2], int failure)
+/*
+ * The leader of the group that the program and all it starts are in. Whatever ends us, our end of the pipe is closed
+ * with us, and then it kills the group.
+ */
+struct watcher {
+	pid_t pid;
+	int lifeline;
+};
+
+static void watch(int lifeline, int ready)
+{
+	char byte;
+
+	setpgid(0, 0);
+	close(ready);
+	while (read(lifeline, &byte, 1) < 0 && errno == EINTR)
+		;
+	kill(0, SIGKILL);
+}
+
+/* Start it, and wait until it leads its group; false when there can be none. */
+static bool watcher_start(struct watcher *watcher)
+{
+	int lifeline[2] = { -1, -1 }, ready[2] = { -1, -1 };
+	char byte;
+
+	watcher->pid = -1;
+	if (!pipe2(lifeline, O_CLOEXEC) && !pipe2(ready, O_CLOEXEC))
+		watcher->pid = fork();
+	if (!watcher->pid) {
+		close(lifeline[1]);
+		close(ready[0]);
+		watch(lifeline[0], ready[1]);
+		_exit(1);
+	}
+	close(lifeline[0]);
+	close(ready[1]);
+	watcher->lifeline = lifeline[1];
+	(void)!read(ready[0], &byte, 1); /* ends when the other end is closed */
+	close(ready[0]);
+	return watcher->pid > 0;
+}
+
+/* End it with all of its group. */
+static void watcher_end(struct watcher *watcher)
+{
+	kill(-watcher->pid, SIGKILL);
+	while (waitpid(watcher->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(watcher->lifeline);
+}
+
+/* Become the program, in the watcher's group, so that all it starts can be ended with it. */
+static void become(char **arguments, pid_t parent, pid_t group, const int out[2], const int errors[2], int failure)
 {
 	int null = open("/dev/null", O_RDONLY), why;
 
-	setsid();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (dup2(null, 0) >= 0 && dup2(out[1], 1) >= 0 && dup2(errors[1], 2) >= 0)
+	if (getppid() == parent && !setpgid(0, group) && dup2(null, 0) >= 0 && dup2(out[1], 1) >= 0 &&
+	    dup2(errors[1], 2) >= 0)
 		execve(arguments[0], arguments, environ);
 	why = errno;
 	(void)!write(failure, &why, sizeof(why));
@@ -46,15 +99,18 @@ static void drain(struct stream *stream)
 {
 	char block[4096];
 	ssize_t got = read(stream->fd, block, sizeof(block));
+	size_t room = MAX_OUTPUT - stream->text.length, kept;
 
 	if (got < 0 && errno == EINTR)
 		return;
-	if (got > 0 && stream->text.length + (size_t)got <= MAX_OUTPUT)
-		answer_bytes(&stream->text, block, (size_t)got);
 	if (got <= 0) {
 		close(stream->fd);
 		stream->fd = -1;
+		return;
 	}
+	kept = (size_t)got < room ? (size_t)got : room;
+	answer_bytes(&stream->text, block, kept);
+	stream->lost += (size_t)got - kept;
 }
 
 /* Collect both streams until they end; false when that lasts longer than it may. */
@@ -82,19 +138,19 @@ struct ended {
 	bool in_time;
 };
 
-/* Run it to its end, or to its limit; false when it could not even be forked. */
-static bool run(char **arguments, uint64_t limit_ms, struct stream streams[2], struct ended *ended)
+/* Start the program and follow it to its end, or to its limit; false when it could not even be forked. */
+static bool follow(char **arguments, uint64_t limit_ms, pid_t group, struct stream streams[2], struct ended *ended)
 {
 	int out[2] = { -1, -1 }, errors[2] = { -1, -1 }, failure[2] = { -1, -1 };
-	uint64_t begin;
-	pid_t pid;
+	pid_t parent = getpid(), pid = -1;
+	uint64_t begin = 0;
 
-	if (pipe2(out, O_CLOEXEC) || pipe2(errors, O_CLOEXEC) || pipe2(failure, O_CLOEXEC))
-		return false;
-	begin = clock_ns();
-	pid = fork();
+	if (!pipe2(out, O_CLOEXEC) && !pipe2(errors, O_CLOEXEC) && !pipe2(failure, O_CLOEXEC)) {
+		begin = clock_ns();
+		pid = fork();
+	}
 	if (!pid)
-		become(arguments, out, errors, failure[1]);
+		become(arguments, parent, group, out, errors, failure[1]);
 	close(out[1]);
 	close(errors[1]);
 	close(failure[1]);
@@ -104,15 +160,30 @@ static bool run(char **arguments, uint64_t limit_ms, struct stream streams[2], s
 	streams[1].fd = errors[0];
 	ended->in_time = collect(streams, begin + limit_ms * 1000000);
 	if (!ended->in_time)
-		kill(-pid, SIGKILL);
+		kill(-group, SIGKILL);
 	while (waitpid(pid, &ended->status, 0) < 0 && errno == EINTR)
 		;
 	ended->ns = clock_ns() - begin;
-	kill(-pid, SIGKILL); /* whatever it left behind */
 	if (read(failure[0], &ended->why, sizeof(ended->why)) != sizeof(ended->why))
 		ended->why = 0;
 	close(failure[0]);
 	return true;
+}
+
+/* Run it to its end, and end whatever it left behind; false when no process can be started. */
+static bool run(char **arguments, uint64_t limit_ms, struct stream streams[2], struct ended *ended)
+{
+	struct watcher watcher;
+	bool done;
+	int why;
+
+	if (!watcher_start(&watcher))
+		return false;
+	done = follow(arguments, limit_ms, watcher.pid, streams, ended);
+	why = errno;
+	watcher_end(&watcher);
+	errno = why;
+	return done;
 }
 
 static void put_ended(struct answer *answer, const struct stream streams[2], const struct ended *ended)
@@ -124,7 +195,13 @@ static void put_ended(struct answer *answer, const struct stream streams[2], con
 		answer_put(answer, ",\"%s\":", names[i]);
 		answer_base64(answer, streams[i].text.text, streams[i].text.length);
 	}
-	answer_put(answer, "}");
+	answer_put(answer, ",\"lost\":[%llu,%llu]}", streams[0].lost, streams[1].lost);
+}
+
+/* What we register ourselves ends where another program begins. */
+static bool is_our_own(const char *registration)
+{
+	return !strcmp(registration, "self") || !strcmp(registration, "full");
 }
 
 void verb_program(struct request *request, struct answer *answer)
@@ -140,6 +217,9 @@ void verb_program(struct request *request, struct answer *answer)
 	arguments[count + 1] = NULL;
 	if (*arguments[0] != '/')
 		answer_fail(answer, "path: must begin with /");
+	else if (is_our_own(request->registration))
+		answer_fail(answer, "registration=%s is of our own threads: a program has its C library's, or none",
+			    request->registration);
 	else if (!run((char **)(unsigned long)arguments, limit_ms, streams, &ended))
 		answer_fail(answer, "cannot start a process: %s", strerror(errno));
 	else if (ended.why)

@@ -26,6 +26,7 @@ struct request {
 	const char *verb;
 	struct pair pairs[MAX_WORDS];
 	unsigned int count;
+	const char *registration; /* who is to register rseq: a key of all verbs, which verb_do() reads */
 	char wrong[256]; /* the first thing that is wrong with it, or empty */
 };
 

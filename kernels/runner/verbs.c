@@ -25,10 +25,9 @@ bool refuses(struct request *request, struct answer *answer)
 
 void verb_do(struct request *request, struct answer *answer)
 {
-	const char *registration = request_has(request, "registration") ? request_text(request, "registration")
-									: "auto";
 	char message[256];
 
+	request->registration = request_has(request, "registration") ? request_text(request, "registration") : "auto";
 	if (request->wrong[0]) {
 		answer_fail(answer, "%s", request->wrong);
 		return;
@@ -36,7 +35,7 @@ void verb_do(struct request *request, struct answer *answer)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(request->verb, verbs[i].name))
 			continue;
-		if (host_start(registration, message))
+		if (host_start(request->registration, message))
 			answer_fail(answer, "%s", message);
 		else
 			verbs[i].run(request, answer);

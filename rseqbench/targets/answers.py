@@ -105,7 +105,11 @@ def gated_round(
 
 def ran(answer: Mapping[str, Any]) -> Ran:
     """Return how a program ended, from the answer to `program`."""
-    output, errors = (wire.content(answer[stream]).decode(errors="replace") for stream in ("stdout", "stderr"))
+    output, errors = (
+        wire.content(answer[stream]).decode(errors="replace")
+        + (f"\n({lost} bytes more were not kept)\n" if lost else "")
+        for stream, lost in zip(("stdout", "stderr"), answer["lost"], strict=True)
+    )
     return Ran(answer["code"], answer["ns"], output, errors)
 
 

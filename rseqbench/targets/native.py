@@ -145,7 +145,9 @@ class Native:
         raise TargetError("time is real on this machine, so nothing counts instructions", "--target qemu-system")
 
     def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
-        """Run a program of this machine in a session of its own. Raises TargetError when it does not start or end."""
+        """Run a program of this machine. Raises TargetError when it does not start or end."""
+        if registration == Registration.SELF:
+            raise TargetError("registration=self is of our own threads: a program has its C library's, or none")
         return programs.run([path, *arguments], environment(registration.value), limit_s)
 
     def boot(self) -> str:
