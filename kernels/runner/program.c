@@ -86,6 +86,8 @@ static void become(char **arguments, pid_t parent, pid_t group, const int out[2]
 	int null = open("/dev/null", O_RDONLY), why;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGINT, SIG_DFL); /* which serve() ignores, and an exec keeps that */
+	signal(SIGPIPE, SIG_DFL);
 	if (getppid() == parent && !setpgid(0, group) && dup2(null, 0) >= 0 && dup2(out[1], 1) >= 0 &&
 	    dup2(errors[1], 2) >= 0)
 		execve(arguments[0], arguments, environ);

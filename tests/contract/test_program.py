@@ -1,21 +1,25 @@
 """Programs run as a whole: by the runner's verb `program` and on this machine, the same of both."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
-from rseqbench import arches, build, suites
+from rseqbench import arches, build, suites, wire
 from rseqbench.engines.whole import Whole
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Plan, Ran, Registration
 from rseqbench.suites import HACKBENCH
-from rseqbench.targets import create
+from rseqbench.targets import answers, create
 from tests.commands import processes_with
 from tests.machines import defaults, libc_rseq
-from tests.runners import serving, session
+from tests.runners import child, serving, session
 
 # A program that says how many bytes its C library registered.
 RSEQ_SIZE = (
@@ -65,6 +69,8 @@ def test_its_library_registers_as_it_is_told(target):
         (["/no/such"], r"/no/such.*No such file or directory"),
         (["/etc/passwd"], r"/etc/passwd.*Permission denied"),
         (["/bin/sh", "-c", "kill -9 $$"], r"ended by (SIGKILL|signal 9)"),
+        (["/bin/sh", "-c", "kill -s PIPE $$"], r"ended by (SIGPIPE|signal 13)"),
+        (["/bin/sh", "-c", "kill -s INT $$"], r"ended by (SIGINT|signal 2)"),
     ],
 )
 def test_what_does_not_run_is_one_line(target, words, why):
@@ -72,38 +78,104 @@ def test_what_does_not_run_is_one_line(target, words, why):
         run(target, *words)
 
 
-def test_one_that_does_not_end_is_ended_with_all_it_started(target, tmp_path, monkeypatch):
+@pytest.mark.parametrize("path", ["/bin/true", "/no/such"])
+def test_nobody_can_register_for_it(target, path):
+    with pytest.raises(TargetError, match=r"^registration=self is of our own threads: a program has its C library's"):
+        run(target, path, registration=Registration.SELF)
+
+
+# ---- nothing of it is left behind ----
+
+
+SLEEPERS = "sleep 100 & sleep 100 & sleep 100"
+
+
+@pytest.fixture
+def marked(tmp_path):
+    """Return what marks the processes of a test in a shell; afterwards none may be left."""
     mark = f"RSEQBENCH_TEST_PROGRAM={tmp_path}"
-    command = f"export {mark}; sleep 100 & sleep 100"
+    yield f"export {mark};"
+    assert until(lambda: not processes_with(f"{mark}\0")), processes_with(f"{mark}\0")
+
+
+def until(happened, timeout_s=10.0):
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def sleeping(marked):
+    """Wait until the program of a test has started all that it starts."""
+    mark = marked.removeprefix("export ").removesuffix(";")
+    assert until(lambda: len(processes_with(f"{mark}\0")) >= 3)
+
+
+def test_one_that_does_not_end_is_ended_with_all_it_started(target, marked):
     with pytest.raises(TargetError, match="did not end within"):
-        run(target, "/bin/sh", "-c", command, limit_s=0.5)
-    deadline = time.monotonic() + 10
-    while processes_with(f"{mark}\0") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes_with(f"{mark}\0") == []
+        run(target, "/bin/sh", "-c", marked + SLEEPERS, limit_s=0.5)
 
 
-def test_one_that_leaves_somebody_behind_takes_them_along(target, tmp_path):
-    mark = f"RSEQBENCH_TEST_PROGRAM={tmp_path}"
-    run(target, "/bin/sh", "-c", f"export {mark}; sleep 100 >/dev/null 2>&1 & exit 0")
-    deadline = time.monotonic() + 10
-    while processes_with(f"{mark}\0") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert processes_with(f"{mark}\0") == []
+def test_one_that_leaves_somebody_behind_takes_them_along(target, marked):
+    run(target, "/bin/sh", "-c", marked + "sleep 100 >/dev/null 2>&1 & exit 0")
 
 
-def test_more_output_than_is_kept_does_not_block_the_runner():
+@contextlib.contextmanager
+def running_a_program(marked):
+    """Yield a runner that runs a program, when that has started all that it starts."""
     with serving(build.runner(arches.host()).path) as process:
-        answer = session(process).ask(
-            "program",
-            20,
-            path="/bin/sh",
-            arguments=["-c", "yes | head -c 1000000"],
-            limit_ms=10_000,
-            registration="none",
-        )
-    assert answer["code"] == 0
-    assert len(answer["stdout"]) <= (64 << 10) * 4 / 3 + 4
+        arguments = {"path": "/bin/sh", "arguments": ["-c", marked + SLEEPERS], "limit_ms": 100_000}
+        process.stdin.write(wire.encode(1, "program", **arguments, registration="none") + b"\n")
+        process.stdin.flush()
+        sleeping(marked)
+        yield process
+
+
+def test_one_whose_request_is_killed_is_ended_with_all_it_started(marked):
+    with running_a_program(marked) as process:
+        os.kill(child(process), signal.SIGKILL)
+        assert b"killed by SIGKILL" in process.stdout.readline()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_one_whose_runner_is_killed_is_ended_with_all_it_started(marked, number):
+    with running_a_program(marked) as process:
+        os.killpg(process.pid, number)
+        process.wait(10)
+
+
+def test_one_whose_reader_has_gone_is_ended_with_all_it_started(marked):
+    with running_a_program(marked) as process:
+        process.stdout.close()
+        assert process.wait(10) == 0
+
+
+def test_one_that_is_run_by_a_process_that_is_killed_is_ended_with_all_it_started(marked):
+    words = f"from rseqbench.targets import programs; programs.run(['/bin/sh', '-c', {marked + SLEEPERS!r}], {{}}, 100)"
+    process = subprocess.Popen([sys.executable, "-c", words], start_new_session=True)
+    try:
+        sleeping(marked)
+    finally:
+        process.kill()
+        process.wait()
+
+
+# ---- what it says ----
+
+
+def test_of_more_output_than_is_kept_the_beginning_is_kept_and_the_rest_counted():
+    command = "head -c 65000 /dev/zero; sleep 0.1; yes b | head -c 6000; sleep 0.1; echo c; yes d | head -c 70000 >&2"
+    with serving(build.runner(arches.host()).path) as process:
+        request = {"path": "/bin/sh", "arguments": ["-c", command], "limit_ms": 10_000, "registration": "none"}
+        answer = session(process).ask("program", 20, **request)
+    assert wire.content(answer["stdout"]) == b"\0" * 65000 + (b"b\n" * 500)[:536]
+    assert wire.content(answer["stderr"]) == b"d\n" * 32768
+    assert answer["lost"] == [6000 + 2 - 536, 70000 - 65536]
+    ran = answers.ran(answer)
+    assert ran.output.endswith("b\n\n(5466 bytes more were not kept)\n")
+    assert ran.errors.endswith("d\n\n(4464 bytes more were not kept)\n")
 
 
 @pytest.mark.parametrize("path", ["bin/true", "", "true"])

@@ -1,7 +1,9 @@
 """Who registers rseq: a process gets the registration that was chosen for it, or an error; never silently another."""
 
+import ctypes
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from rseqbench import abi, arches, build
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Plan, Registration
 from rseqbench.targets.native import Worker
-from tests import seccomp
+from tests import guests, seccomp
 from tests.commands import PROGRAM, rseqbench
 from tests.machines import libc_rseq, native, some_rseq
 
@@ -129,6 +131,74 @@ def test_the_c_library_s_own_way_is_timed_in_a_process_without_rseq():
 def test_a_kernel_that_needs_rseq_is_not_timed_without():
     with native() as target, pytest.raises(TargetError, match="rseq: not registered in this process, as asked"):
         measured_by(target, "cpu_id/rseq", Registration.NONE)
+
+
+# ---- the full length that Linux asks for ----
+
+
+@pytest.fixture(scope="module")
+def auxiliary(tmp_path_factory):
+    """Return a function that gives the environment of a process in which getauxval(3) says this of rseq."""
+    folder = tmp_path_factory.mktemp("auxiliary")
+
+    def say(size, align):
+        source, library = folder / "say.c", folder / f"say-{size}-{align}.so"
+        source.write_text(AUXILIARY)
+        values = (f"-DSIZE={size}", f"-DALIGN={align}")
+        compiler = guests.compiler(arches.host().name)
+        subprocess.run([compiler, "-shared", "-fPIC", *values, "-o", str(library), str(source)], check=True)
+        return {**os.environ, "GLIBC_TUNABLES": OFF, "LD_PRELOAD": str(library)}
+
+    return say
+
+
+AUXILIARY = """
+#include <elf.h>
+unsigned long getauxval(unsigned long type) { return type == 27 ? SIZE : type == 28 ? ALIGN : 0; }
+"""
+
+
+def told_by_linux(pid):
+    """Return how many bytes a thread has registered, in Linux's own words (ptrace(2), Linux 5.13)."""
+    attach, detach, get_rseq = 16, 17, 0x420F
+    libc, found = ctypes.CDLL(None, use_errno=True), ctypes.create_string_buffer(24)
+    libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+    if libc.ptrace(attach, pid, None, None):
+        pytest.skip(f"ptrace: {os.strerror(ctypes.get_errno())}")
+    os.waitpid(pid, 0)
+    got = libc.ptrace(get_rseq, pid, len(found), ctypes.addressof(found))
+    error = ctypes.get_errno()
+    libc.ptrace(detach, pid, None, None)
+    if got < 0:
+        pytest.skip(f"PTRACE_GET_RSEQ_CONFIGURATION: {os.strerror(error)}")
+    return int.from_bytes(found[8:12], sys.byteorder)
+
+
+@some_rseq
+@pytest.mark.parametrize(
+    ("registration", "size", "align", "length"),
+    [("full", 33, 64, 64), ("full", 40, 32, 64), ("full", 65, 64, 128), ("self", 33, 64, 64), ("self", 28, 32, 32)],
+)
+def test_the_length_that_linux_asks_for_is_registered_in_whole_alignments(auxiliary, registration, size, align, length):
+    worker = Worker(build.extension(arches.host()).path, registration, auxiliary(size, align))
+    try:
+        assert (worker.hello["registration"], worker.hello["registered"]) == ("self", length)
+        assert told_by_linux(worker._process.pid) == length
+        check = {"kernel": "counter/rseq", "threads": 2, "loops": 10**6, "wanted": 20, "stress": True}
+        answer = worker.ask({"do": "check", **check}, 60)
+        assert answer["passed"], answer["message"]
+    finally:
+        worker.stop()
+
+
+@some_rseq
+@pytest.mark.parametrize(("size", "align"), [(28, 32), (32, 32), (0, 0)])
+def test_the_full_length_is_refused_where_it_is_the_original(auxiliary, size, align):
+    module = build.extension(arches.host()).path
+    with pytest.raises(
+        TargetError, match=f"asks for {size} bytes, so the original 32 are the full length: needs Linux"
+    ):
+        Worker(module, "full", auxiliary(size, align))
 
 
 # ---- no rseq at all ----

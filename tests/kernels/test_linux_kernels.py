@@ -29,9 +29,8 @@ def time(process, kernel, loops=24):
 
 
 @two_cpus
-@ROOT
 @pytest.mark.parametrize("registration", ["auto", "none"])
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", [pytest.param(k, marks=ROOT if k == "preempted" else ()) for k in KERNELS])
 def test_every_operation_happens_as_often_as_asked(runner, kernel, registration):
     with serving(runner) as process:
         answer = session(process).ask(
@@ -44,7 +43,7 @@ def test_every_operation_happens_as_often_as_asked(runner, kernel, registration)
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "kernel"),
     [
-        ("core/partner.c", "++*answered;", "if (byte % 8) ++*answered;", "preempted"),
+        pytest.param("core/partner.c", "++*answered;", "if (byte % 8) ++*answered;", "preempted", marks=ROOT),
         ("core/partner.c", "write(out, &byte, 1)", 'write(out, "x", 1)', "pipe_one_cpu"),
         ("src/linux.c", "_exit(0);", "_exit(3);", "fork_exit"),
         ("src/linux.c", '"/proc/self/exe"', '"/proc/self/exec"', "fork_exec_exit"),
@@ -52,7 +51,6 @@ def test_every_operation_happens_as_often_as_asked(runner, kernel, registration)
         ("runner/main.c", "runner_nothing))\n\t\treturn 0;", "runner_nothing))\n\t\treturn 1;", "fork_exec_exit"),
     ],
 )  # fmt: skip
-@ROOT
 def test_what_does_not_happen_is_no_number(tmp_path, monkeypatch, file, right, wrong, kernel):
     copy = shutil.copytree(paths.kernels(), tmp_path / "kernels")
     text = (copy / file).read_text()
@@ -104,25 +102,53 @@ def test_on_one_cpu_the_reason_is_said(runner):
     assert b'"unavailable":"needs two CPUs, and there is one"' in listed
 
 
+NOBODY = ("--reuid=65534", "--regid=65534", "--clear-groups")
+POWERLESS = ("--bounding-set=-sys_nice", "--inh-caps=-sys_nice")  # root, as in a container
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes somebody else")
-def test_without_the_right_to_preempt_the_reason_is_said(runner, tmp_path):
-    copy = shutil.copy(runner, "/tmp/rseqbench-test-runner")
-    try:
-        command = [
-            "setpriv",
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            copy,
-            "once",
-            "rseqbench/1",
-            "1",
-            "list",
-        ]
-        listed = subprocess.run(command, capture_output=True, check=True).stdout
-    finally:
-        os.unlink(copy)
+@pytest.mark.parametrize("becoming", [NOBODY, POWERLESS])
+@pytest.mark.parametrize("verb", ["list", f"time kernel=linux/preempted threads=1 cpus={CPU} loops=8"])
+def test_without_the_right_to_preempt_the_reason_is_said(runner, becoming, verb):
+    with runner.open("rb") as program:  # which lies where only root may go
+        words = (f"/proc/self/fd/{program.fileno()}", "once", "rseqbench/1", "1", *verb.split())
+        said = subprocess.run(
+            ["setpriv", *becoming, *words], pass_fds=[program.fileno()], capture_output=True, check=True
+        ).stdout
+    assert b"needs the right to real-time priority: root, or ulimit -r 1" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root has the right to everything")
+def test_without_the_limit_the_reason_is_said(runner):
+    command = ["prlimit", "--rtprio=0", str(runner), "once", "rseqbench/1", "1", "list"]
+    listed = subprocess.run(command, capture_output=True, check=True).stdout
     assert b"needs the right to real-time priority: root, or ulimit -r 1" in listed
+
+
+@pytest.mark.parametrize(
+    "verb", ["time cpus={cpu} loops=8", "check loops=80 wanted=1 stress=0", "gate cpus={cpu} loops=8 wanted=1"]
+)
+def test_a_partner_that_cannot_be_started_is_said_why(runner, verb):
+    verb, *keys = verb.format(cpu=CPU).split()
+    if verb == "gate":
+        keys += ["kernels=linux/pipe_one_cpu", "fastest=0", "limit_ms=1000", "seed=1", "capacity=8"]
+    else:
+        keys += ["kernel=linux/pipe_one_cpu"]
+    command = ["prlimit", "--nofile=5", str(runner), "once", "rseqbench/1", "1", verb, "threads=1", *keys]
+    said = subprocess.run(command, capture_output=True, check=True).stdout
+    assert b"cannot set up" in said and b"Too many open files" in said
+
+
+@two_cpus
+@pytest.mark.parametrize("kernel", [pytest.param(k, marks=ROOT if k == "preempted" else ()) for k in KERNELS])
+def test_each_is_checked_while_it_is_moved_and_signalled(runner, kernel):
+    request = {"kernel": f"linux/{kernel}", "threads": 1, "loops": 10**6, "wanted": 40, "stress": False}
+    with serving(runner) as process:
+        answer = session(process).ask("check", 60, **request)
+        assert children(process.pid) == []
+    assert (answer["passed"], answer["message"]) == (True, "")
+    assert answer["disturbances"] >= 40
+    assert answer["operations"] > 0
 
 
 def test_the_runner_does_nothing_when_that_is_its_name(runner):
