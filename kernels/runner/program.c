@@ -162,7 +162,7 @@ static bool follow(char **arguments, uint64_t limit_ms, pid_t group, struct stre
 	streams[1].fd = errors[0];
 	ended->in_time = collect(streams, begin + limit_ms * 1000000);
 	if (!ended->in_time)
-		kill(-group, SIGKILL);
+		kill(pid, SIGKILL);
 	while (waitpid(pid, &ended->status, 0) < 0 && errno == EINTR)
 		;
 	ended->ns = clock_ns() - begin;

@@ -34,8 +34,9 @@ struct request {
 bool request_parse(struct request *request, char **words, unsigned int count);
 
 /*
- * The values of keys, decoded in place, so each can be asked for once. A key that is missing or malformed is noted in `wrong` and reads as the least there is, so that
- * a verb may read all its keys first and then ask request_refused() once.
+ * The values of keys, decoded in place, so each can be asked for once. A key that is missing or malformed is noted in
+ * `wrong` and reads as the least there is, so that a verb may read all its keys first and then ask request_refused()
+ * once.
  */
 const char *request_text(struct request *request, const char *key);
 uint64_t request_integer(struct request *request, const char *key, uint64_t least, uint64_t most);
