@@ -243,6 +243,10 @@ static void signal_teardown(void)
 KERNEL(linux_signal, .name = "linux/signal", .doc = "a signal to oneself, handled and returned from",
        .flags = ENTERS_LINUX | TAKES_LONG, .setup = signal_setup, .run = run_signal, .teardown = signal_teardown);
 
+/*
+ * There is none that yields to somebody: whether Linux then switches is its scheduler's own affair (6.1 did not once in
+ * 2000 calls), but between two of real-time priority, and to become that and back would be part of each run's time.
+ */
 static void run_yield(struct thread *self, unsigned long loops)
 {
 	for (; loops; loops--)
