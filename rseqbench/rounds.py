@@ -87,17 +87,19 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
         yield from _checks(target, unfinished, options)
     cases = _exact_cases(unfinished)
     plan = unfinished.header.plan
-    boot = _begin_boot(target, unfinished)
+    boot = plan.boot(next(iter(_missing(unfinished)), plan.rounds - 1))
+    _begin_boot(target, unfinished, boot)
     missing = _missing(unfinished)
     failures: Failures = {}
     done, of, void = 0, len(missing) * len(cases), 0
     engine.prepare(target, plan, cases)
     for number in missing:
         if plan.boot(number) != boot:
-            yield BootDone(plan.boot(number), plan.boots)
+            boot = plan.boot(number)
+            yield BootDone(boot, plan.boots)
             if not target.reboot():
                 return
-            boot = _begin_boot(target, unfinished)
+            _begin_boot(target, unfinished, boot)
         begin = time.monotonic()
         target.new_round()
         suite: list[pyperf.Benchmark] = []
@@ -125,24 +127,21 @@ def _missing(unfinished: Unfinished) -> list[int]:
     return [number for number in range(unfinished.header.plan.rounds) if number not in there]
 
 
-def _begin_boot(target: Target, unfinished: Unfinished) -> int:
-    """Note which boot of a run this is, and return its number.
+def _begin_boot(target: Target, unfinished: Unfinished, boot: int) -> None:
+    """Note which boot of the machine is number `boot` of a run.
 
     A boot is a unit: what another boot left of its rounds is dropped, as it could only be mixed with this one's.
     """
     plan = unfinished.header.plan
     if plan.boots == 1:
-        return 0
-    missing = _missing(unfinished)
-    current = plan.boot(missing[0]) if missing else plan.boots - 1
+        return
     seen, here = unfinished.header.boots, target.boot()
-    if here in seen[:current]:
+    if here in seen[:boot]:
         how = f"boot it anew, then: rseqbench run --resume {unfinished.header.label}"
-        raise TargetError(f"boot {current} of {plan.boots} is done, and the machine is still in it", how)
-    if len(seen) > current and seen[current] != here:
-        unfinished.drop(plan.rounds_of(current))
-    unfinished.update(replace(unfinished.header, boots=(*seen[:current], here)))
-    return current
+        raise TargetError(f"boot {boot} of {plan.boots} is done, and the machine is still in it", how)
+    if len(seen) > boot and seen[boot] != here:
+        unfinished.drop(plan.rounds_of(boot))
+    unfinished.update(replace(unfinished.header, boots=(*seen[:boot], here)))
 
 
 def _first(failures: Failures) -> str:

@@ -420,6 +420,15 @@ def test_what_another_boot_left_of_a_unit_is_dropped_and_what_this_one_left_is_k
     assert unfinished.header.boots == ("boot 0", "boot 2")
 
 
+def test_a_round_in_which_all_is_void_costs_its_boot_nothing_else(tmp_path):
+    target = Imagined(fails=lambda case, number: "contended" if number == 1 else "")
+    unfinished = booted(tmp_path)
+    run(target, unfinished)
+    assert unfinished.rounds() == [0, 2, 3, 4, 5]
+    assert unfinished.header.boots == ("boot 0", "boot 1", "boot 2")
+    assert target.boots == 2
+
+
 def test_counted_rounds_go_back_the_way_they_came_and_each_boot_has_its_own_order():
     cases = tuple(Case(name, 1, Registration.GLIBC) for name in "abcdefgh")
     plan = Plan(cases, (), 8, 1, 1.0, 7, "counted", "boot", (0,), 2)
