@@ -171,7 +171,7 @@ def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> Said:
         return _not_measured(claim, f"an {claim.arch} claim; these runs are {machine.arch}")
     found = [run.sizes() for run in (n, y)]
     if found[0] is None or found[1] is None:
-        return _not_measured(claim, "neither run booted a Linux that rseqbench built, so nothing knows its size")
+        return _not_measured(claim, "not both runs booted a Linux that rseqbench built, so nothing knows their sizes")
     differ = beyond(n, y)
     if differ:
         return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {differ}")

@@ -22,13 +22,13 @@ from rseqbench import __version__, disk, paths
 from rseqbench.config import unknown
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.kinds import fits
+from rseqbench.linux import kconfig, sizes
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 
 SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
-SIZES, LINUX_CONFIG = "sizes.json", "linux.config"  # of the Linux that was built for the run
-ATTACHED = (SIZES, LINUX_CONFIG)  # files that a run may have beside its own
+ATTACHED = (sizes.FILE, kconfig.FILE)  # of the Linux that was built for a run
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 _UNFINISHED = ".unfinished-"
 
@@ -94,7 +94,7 @@ class Run:
 
     def sizes(self) -> Sizes | None:
         """Return how large the Linux is that was built for the run; None where none was. Raises ResultsError."""
-        path = self.folder / SIZES
+        path = self.folder / sizes.FILE
         try:
             return Sizes.load(path) if path.is_file() else None
         except BuildError as error:
@@ -102,7 +102,7 @@ class Run:
 
     def linux_config(self) -> str | None:
         """Return the configuration of that Linux; None where none was built. Raises ResultsError."""
-        path = self.folder / LINUX_CONFIG
+        path = self.folder / kconfig.FILE
         return _read(path) if path.is_file() else None
 
     @property

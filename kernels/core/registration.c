@@ -136,13 +136,15 @@ static const char *start_full(void)
 const char *registration_start(const char *wanted)
 {
 	const char *refused;
+	int error;
 
 	mode = REGISTRATION_NONE;
 	if (!strcmp(wanted, "none")) {
 		if (registration_libc_size())
 			return "rseq: the C library registered it, so this process cannot be without";
-		if (probe()) /* says whether there is any to do without */
-			refuse("rseq", probe());
+		error = probe(); /* whether there is any to do without */
+		if (error)
+			refuse("rseq", error);
 		else
 			snprintf(missing, sizeof(missing), "rseq: not registered in this process, as asked");
 		return NULL;

@@ -10,6 +10,7 @@ import click
 from rseqbench.cli import State
 
 if TYPE_CHECKING:
+    from rseqbench.results import Run
     from rseqbench.show.tables import Compared
 
 
@@ -36,7 +37,7 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
     from rseqbench.show import sentences
 
     state = ctx.find_object(State) or State(None)
-    found = compared(state, labels)
+    _, found = compared(state, labels)
     _show(found, style)
     worst = [(compare.worst_slowdown(one.rows), one) for one in found]
     too_slow = [sentences.slower(row, one.a, one.b, fail_above) for row, one in worst if row and fail_above is not None]
@@ -44,8 +45,11 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
         raise RseqbenchError("; ".join(filter(None, too_slow)))
 
 
-def compared(state: State, labels: Sequence[str]) -> list[Compared]:
-    """Compare each further run with the first. Raises UsageError for fewer than two, or one that is there twice."""
+def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compared]]:
+    """Load runs and compare each further one with the first; return both.
+
+    Raises UsageError for fewer than two, or one that is there twice.
+    """
     from rseqbench.errors import UsageError
     from rseqbench.show import tables
 
@@ -53,9 +57,9 @@ def compared(state: State, labels: Sequence[str]) -> list[Compared]:
     if twice or len(labels) < 2:
         said = f"{twice[0]!r} is given twice" if twice else f"{labels[0]!r} is given alone"
         raise UsageError(said, "give the labels of two runs, or more")
-    store = state.store()
-    first, *others = [store.load(label) for label in labels]
-    return [tables.compared(first, other, state.config().verdict) for other in others]
+    store, rules = state.store(), state.config().verdict
+    runs = [store.load(label) for label in labels]
+    return runs, [tables.compared(runs[0], other, rules) for other in runs[1:]]
 
 
 def _show(found: Sequence[Compared], style: str) -> None:

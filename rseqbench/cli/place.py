@@ -13,7 +13,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("--arch", help="host, x86_64, arm32 or arm64."),
-    click.option("--target", help="native, ssh:[USER@]HOST[:PORT], qemu-system, qemu-user or runner; auto chooses."),
+    click.option("--target", help="native, ssh:[USER@]HOST[:PORT], runner or qemu-system, -kvm, -user; auto chooses."),
     click.option("--registration", type=click.Choice(REGISTRATIONS), help="Who registers rseq."),
     click.option("--linux", metavar="PATH", help="What qemu-system boots, in place of Debian's own."),
 )

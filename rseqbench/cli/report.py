@@ -34,6 +34,6 @@ def command(ctx: click.Context, labels: tuple[str, ...], output: Path | None) ->
     if len(labels) == 1:
         text = html.page(contents.contents(store.load(labels[0]), store.load(PATCH), config.verdict))
     else:
-        text = versus.page([store.load(label) for label in labels], compared(state, labels), config.verdict)
+        text = versus.page(*compared(state, labels), config.verdict)
     html.write(text, path)
     click.echo(path)

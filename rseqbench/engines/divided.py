@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rseqbench.engines import Engine, Taken
-from rseqbench.engines.whole import Whole
+from rseqbench.engines import Engine, Taken, whole
 from rseqbench.model import Case, Plan
 from rseqbench.suites import PROGRAMS
 from rseqbench.targets import Target
@@ -17,7 +16,6 @@ class Divided:
     def __init__(self, kernels: Engine) -> None:
         """Take the engine that measures kernels."""
         self._kernels = kernels
-        self._programs = Whole()
 
     def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
         """Prepare the kernels' engine for those of the cases that are kernels."""
@@ -27,7 +25,7 @@ class Divided:
         """Measure the kernels, then the programs: those disturb more than they are disturbed."""
         yield from self._kernels.round(target, plan, number, _kernels(cases))
         programs = [case for case in cases if case.benchmark in PROGRAMS]
-        yield from self._programs.round(target, plan, number, programs)
+        yield from whole.run(target, plan, number, programs)
 
     def pause_s(self) -> float:
         """Return what the kernels' engine wants."""

@@ -7,41 +7,31 @@ from datetime import datetime
 
 import pyperf
 
-from rseqbench.engines import Taken
+from rseqbench.engines import ENGINES, Taken
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Plan, Ran
-from rseqbench.suites import PROGRAMS, Program
+from rseqbench.suites import PROGRAMS
 from rseqbench.targets import Target
 
 LIMIT_S = 1800.0  # for one run of a program
 _NS_PER_SECOND = 1e9
 
 
-class Whole:
-    """Measures the cases that are programs; no engine of the user's choice, since there is but one way."""
-
-    def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
-        """Do nothing: a program needs no calibration."""
-
-    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
-        """Run each program once."""
-        for case in cases:
-            program = PROGRAMS[case.benchmark]
-            try:
-                ran = target.run(program.path, plan.hackbench.split(), case.registration, LIMIT_S)
-                yield Taken(case, _bench(target, case, program, number, ran))
-            except TargetError as error:
-                yield Taken(case, None, error.message)
-
-    def pause_s(self) -> float:
-        """Return 0: a program takes long enough by itself."""
-        return 0.0
+def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+    """Run each of the programs that `cases` are once, for round `number`; there is but one way to measure them."""
+    for case in cases:
+        program = PROGRAMS[case.benchmark]
+        try:
+            ran = target.run(program.path, plan.hackbench.split(), case.registration, LIMIT_S)
+            yield Taken(case, _bench(target, case, plan, number, ran))
+        except TargetError as error:
+            yield Taken(case, None, error.message)
 
 
-def _bench(target: Target, case: Case, program: Program, number: int, ran: Ran) -> pyperf.Benchmark:
+def _bench(target: Target, case: Case, plan: Plan, number: int, ran: Ran) -> pyperf.Benchmark:
     """Return the value of a run; what the program says of itself and what we saw from outside are both kept."""
-    own_s = program.seconds(ran)
-    counted = target.machine().timing == "emulated"
+    own_s = PROGRAMS[case.benchmark].seconds(ran)
+    counted = ENGINES[plan.engine].emulated
     metadata: dict[str, str | int | float] = {
         "name": case.id,
         "unit": "integer" if counted else "second",

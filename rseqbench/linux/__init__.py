@@ -1,27 +1,5 @@
 """The Linux that a guest runs: where it comes from, its modules, and the initramfs it starts with."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from rseqbench.arches import Arch
-from rseqbench.errors import UsageError
-from rseqbench.linux import kbuild
 from rseqbench.linux.image import DEBIAN, LinuxImage, debian, fetched, given
 
-__all__ = ["DEBIAN", "LinuxImage", "chosen", "debian", "fetched", "given"]
-
-
-def chosen(arch: Arch, wanted: str) -> LinuxImage:
-    """Return the Linux to boot: "debian", a file of the user's, or the folder of one that kbuild built.
-
-    Raises UsageError for one that is not there or not for `arch`, TargetError where Debian's cannot be fetched.
-    """
-    if wanted == DEBIAN:
-        return debian(arch)
-    built = kbuild.load(Path(wanted))
-    if built is None:
-        return given(arch, Path(wanted))
-    if built.arch != arch.name:
-        raise UsageError(f"{wanted} is a Linux for {built.arch}, not for {arch.name}", f"--arch {built.arch}")
-    return LinuxImage(arch.name, built.image, (), built.source, built.release, built.folder / "linux.config")
+__all__ = ["DEBIAN", "LinuxImage", "debian", "fetched", "given"]

@@ -59,12 +59,12 @@ class BuiltLinux:
     @property
     def config(self) -> str:
         """The text of its final .config."""
-        return (self.folder / "linux.config").read_text(encoding="utf-8")
+        return (self.folder / kconfig.FILE).read_text(encoding="utf-8")
 
     @property
     def sizes(self) -> Sizes:
         """How large it is."""
-        return Sizes.load(self.folder / "sizes.json")
+        return Sizes.load(self.folder / sizes.FILE)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def built(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltLinux | None:
 def attachments(wanted: str) -> list[Path]:
     """Return what a run keeps of the Linux it booted, where that was built: its sizes and its configuration."""
     found = load(Path(wanted))
-    return [found.folder / "sizes.json", found.folder / "linux.config"] if found else []
+    return [found.folder / sizes.FILE, found.folder / kconfig.FILE] if found else []
 
 
 def difference(one: BuiltLinux, other: BuiltLinux, options: LinuxOptions) -> Mapping[str, tuple[str, str]]:
@@ -244,8 +244,8 @@ def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
     staged.mkdir()
     shutil.copyfile(recipe.work / recipe.linux.image, staged / "image")
     shutil.copyfile(recipe.work / "vmlinux", staged / "vmlinux")
-    shutil.copyfile(recipe.work / ".config", staged / "linux.config")
-    sizes.measured(staged / "vmlinux", recipe.tools.prefix).save(staged / "sizes.json")
+    shutil.copyfile(recipe.work / ".config", staged / kconfig.FILE)
+    sizes.measured(staged / "vmlinux", recipe.tools.prefix).save(staged / sizes.FILE)
     facts = {
         "arch": recipe.arch.name,
         "rseq": recipe.rseq,

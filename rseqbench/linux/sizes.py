@@ -12,6 +12,7 @@ from pathlib import Path
 from rseqbench.errors import BuildError
 from rseqbench.kinds import fits
 
+FILE = "sizes.json"  # their name wherever a Linux or a run has them
 _MADE = re.compile(r"\.(?:\d+|isra|constprop|part|cold|llvm)(?=\.|$)|\.\d+")  # what compilers add to a static's name
 _GENERATED = ("__mod_", "__se_sys", "__se_compat_sys", "__addressable_", "linux_banner", "vermagic", "__pfx_")
 TEXT = "tTwW"  # types of nm(1): code

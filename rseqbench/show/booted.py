@@ -23,12 +23,16 @@ def of_run(header: Header) -> Iterable[str]:
     machine, boots = header.machines[0], header.plan.boots
     counted = machine.timing == "emulated"
     if boots > 1:
-        rest = f"range the least and the most of them. {_REPEATS}" if counted else "interval one over them."
-        yield f"The units are boots, {boots}: a value is the median of theirs, its {rest}"
+        yield _units(str(boots), counted)
     elif "linux_build" in machine.facts:
         yield "One boot: nothing here covers what differs from boot to boot; run --boots 10 measures that."
     if counted and _about_linux(header):
         yield _MIGRATES
+
+
+def _units(boots: str, counted: bool) -> str:
+    rest = f"range the least and the most of them. {_REPEATS}" if counted else "interval one over them."
+    return f"The units are boots, {boots}: a value is the median of theirs, its {rest}"
 
 
 def _about_linux(header: Header) -> bool:
@@ -47,8 +51,7 @@ def limits(a: Header, b: Header) -> Iterable[str]:
     elif single:
         yield f"{single[0]} is one boot: its interval does not cover what differs from boot to boot."
     else:
-        rest = f"range the least and the most of them. {_REPEATS}" if counted else "interval one over them."
-        yield f"The units are boots, {a.plan.boots} and {b.plan.boots}: a value is the median of theirs, its {rest}"
+        yield _units(f"{a.plan.boots} and {b.plan.boots}", counted)
     if counted and (_about_linux(a) or _about_linux(b)):
         yield _MIGRATES
 

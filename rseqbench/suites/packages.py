@@ -32,19 +32,10 @@ def files(arch: Arch, program: Program) -> dict[str, bytes]:
     if not (folder / _FACTS).is_file():
         _fetch(arch, program, folder)
     try:
-        return {path: (folder / path).read_bytes() for path in _facts(folder)["files"]}
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        return {path: (folder / path).read_bytes() for path in facts["files"]}
     except (OSError, ValueError, KeyError) as error:
         raise TargetError(f"{folder} is damaged: {error}", f"rm -r {folder}") from error
-
-
-def version(arch: Arch, program: Program) -> str:
-    """Return the package and version that files() took a program from."""
-    return str(_facts(paths.cache() / "programs" / arch.name / program.package)["package"])
-
-
-def _facts(folder: Path) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-    return found
 
 
 def _fetch(arch: Arch, program: Program, folder: Path) -> None:

@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from rseqbench import linux, plan, suites, wire
+from rseqbench import plan, suites, wire
 from rseqbench.errors import TargetError
-from rseqbench.linux import LinuxImage, kbuild
+from rseqbench.linux import LinuxImage, choice, kbuild
 from rseqbench.model import Fact
 from rseqbench.suites import Program, packages
 from rseqbench.targets.guest import Guest
@@ -36,7 +36,7 @@ class Booted(Served):
 
     def _choose(self) -> LinuxImage:
         """Return the Linux to boot now. Its own number of the boot tells nothing: it may be the same each time."""
-        self._image = linux.chosen(self._arch, self._options.linux)
+        self._image = choice.chosen(self._arch, self._options.linux)
         self._boot = uuid.uuid4().hex
         return self._image
 

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from rseqbench import arches, config, linux, paths
-from rseqbench.linux import kbuild, kvm
+from rseqbench import arches, config, paths
+from rseqbench.linux import choice, kbuild, kvm
 from rseqbench.model import Registration
 from rseqbench.show import words
 from rseqbench.suites import HACKBENCH
@@ -192,4 +192,4 @@ def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
 def test_a_linux_for_another_architecture_is_refused(built):
     folder = kbuild.built(arches.named(ARCH), config.load(paths.default_config()).linux, "y").folder
     with pytest.raises(Exception, match="is a Linux for x86_64, not for arm32"):
-        linux.chosen(arches.named("arm32"), str(folder))
+        choice.chosen(arches.named("arm32"), str(folder))

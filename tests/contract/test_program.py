@@ -12,7 +12,7 @@ import time
 import pytest
 
 from rseqbench import arches, build, suites, wire
-from rseqbench.engines.whole import Whole
+from rseqbench.engines import whole
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Plan, Ran, Registration
 from rseqbench.suites import HACKBENCH
@@ -195,7 +195,7 @@ PLAN = Plan((CASE,), (), 1, 1, 1.0, 1, "gated", "boot", (0,), 1, "-l 10 -g 1")
 
 @pytest.mark.skipif(not os.access(HACKBENCH.path, os.X_OK), reason=suites.missing(HACKBENCH))
 def test_hackbench_itself_is_run_with_the_plan_s_arguments(target):
-    (taken,) = Whole().round(target, PLAN, 0, [CASE])
+    (taken,) = whole.run(target, PLAN, 0, [CASE])
     (run_,) = taken.bench.get_runs()
     metadata = run_.get_metadata()
     assert run_.values == (metadata["own_seconds"],)
