@@ -22,6 +22,7 @@ def _limits(low: float, high: float) -> Mapping[str, float]:
 
 
 REGISTRATIONS = ("auto", "glibc", "self", "full", "none")
+RUNNERS = ("qemu", "vng")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class RunOptions:
     cpus: str
     registration: str = field(metadata={"choices": REGISTRATIONS})
     linux: str
+    runner: str = field(metadata={"choices": RUNNERS})
     rseq: str = field(metadata={"choices": ("any", "n", "y")})
     boot: str = field(metadata={"choices": ("guest", "host")})
     boots: int = field(metadata=_limits(1, 1000))

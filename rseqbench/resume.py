@@ -21,6 +21,7 @@ _SAME = (
     "emulator",
     "linux_package",
     "linux_build",
+    "runner",
 )
 
 
@@ -45,4 +46,5 @@ def resumed_options(header: Header) -> dict[str, Any]:
     if "linux_image" in machine.facts:  # what is measured decides what lies in a guest
         benchmarks = sorted({case.benchmark for case in header.plan.cases})
         options |= {"linux": machine.facts["linux_image"], "benchmarks": benchmarks}
+        options["runner"] = machine.facts.get("runner", "qemu")
     return options

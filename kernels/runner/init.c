@@ -151,7 +151,7 @@ static bool host_is_there(const char *device)
 	return there;
 }
 
-static void serve_port(void)
+bool serve_port(void)
 {
 	const struct timespec step = { .tv_nsec = STEP_MS * 1000000l };
 	char device[PATH_MAX] = "";
@@ -159,7 +159,7 @@ static void serve_port(void)
 	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
 		if ((*device || find_port(device)) && host_is_there(device)) {
 			serve_device(device, true);
-			return;
+			return true;
 		}
 		nanosleep(&step, NULL);
 	}
@@ -167,6 +167,7 @@ static void serve_port(void)
 		say("the host did not open the virtio port " PORT " within %d s", PATIENCE_MS / 1000);
 	else
 		say("no virtio port named " PORT);
+	return false;
 }
 
 void init(void)

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The runner as the first and only program of a guest.
+ * The runner in a guest: as its first and only program, or started by another.
  */
 #ifndef INIT_H
 #define INIT_H
 
+#include <stdbool.h>
+
 /* Make the guest ready, serve its virtio port, and power it off. Returns only where that is refused. */
 void init(void);
+
+/* Serve the virtio port in a guest that is ready; false when there is none, or nobody at its other end. */
+bool serve_port(void);
 
 #endif

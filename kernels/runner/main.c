@@ -66,6 +66,9 @@ int main(int argc, char **argv)
 		return serve(STDIN_FILENO, STDOUT_FILENO);
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve_device(argv[2], false);
-	fprintf(stderr, "usage: runner once " PROTOCOL " NUMBER VERB [KEY=VALUE]...\n       runner serve [DEVICE]\n");
+	if (argc == 2 && !strcmp(argv[1], "port"))
+		return !serve_port();
+	fprintf(stderr, "usage: runner once " PROTOCOL " NUMBER VERB [KEY=VALUE]...\n       runner serve [DEVICE]\n"
+			"       runner port\n");
 	return BAD_USAGE;
 }

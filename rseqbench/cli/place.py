@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from rseqbench.config import REGISTRATIONS
+from rseqbench.config import REGISTRATIONS, RUNNERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -16,6 +16,7 @@ _OPTIONS = (
     click.option("--target", help="native, ssh:[USER@]HOST[:PORT], runner or qemu-system, -kvm, -user; auto chooses."),
     click.option("--registration", type=click.Choice(REGISTRATIONS), help="Who registers rseq."),
     click.option("--linux", metavar="PATH", help="What qemu-system boots, in place of Debian's own."),
+    click.option("--runner", type=click.Choice(RUNNERS), help="What starts a guest: qemu, or virtme-ng (vng)."),
 )
 
 

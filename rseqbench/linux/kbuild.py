@@ -26,7 +26,7 @@ from rseqbench.linux.make import Make, Progress, Tools
 from rseqbench.linux.sizes import Sizes
 from rseqbench.linux.source import Source
 
-SMALL = "small"  # as a configuration to build: ours
+OURS = {"small": (), "vng": ("vng.config",)}  # the configurations of ours, and what each adds to kernels/linux.config
 _FACTS = "build.json"
 _DIFFERENCE = "difference.json"
 _NEEDED_MIB = 250  # of a small build, where 140 to 180 were measured; a distribution's own takes 20 times that
@@ -167,7 +167,10 @@ def _recipe(arch: Arch, options: LinuxOptions, rseq: str) -> _Recipe:
 
 
 def _base(arch: Arch, wanted: str) -> str:
-    files = [paths.kernels() / "linux.config", arch.folder / "linux.config"] if wanted == SMALL else [Path(wanted)]
+    files = [Path(wanted)]
+    if wanted in OURS:
+        ours = (paths.kernels() / name for name in ("linux.config", *OURS[wanted]))
+        files = [*ours, arch.folder / "linux.config"]
     try:
         text = "\n".join(path.expanduser().read_text(encoding="utf-8") for path in files)
     except (OSError, UnicodeDecodeError) as error:
@@ -205,7 +208,7 @@ def _check_space(work: Path) -> None:
 
 def _expected_steps(recipe: _Recipe) -> int | None:
     """Return how many steps the build will take, by the latest one like it, else by what the architecture says."""
-    latest: tuple[float, int | None] = (0.0, recipe.linux.lines if recipe.options.config == SMALL else None)
+    latest: tuple[float, int | None] = (0.0, recipe.linux.lines if recipe.options.config in OURS else None)
     for path in recipe.folder.parent.glob(f"*/{_FACTS}"):
         try:
             facts, when = json.loads(path.read_text(encoding="utf-8")), path.stat().st_mtime
@@ -219,7 +222,7 @@ def _expected_steps(recipe: _Recipe) -> int | None:
 def _configured(recipe: _Recipe, make: Make) -> dict[str, str]:
     """Make the final .config, prove that Linux took what was asked for, and return its options."""
     wanted, final = kconfig.parsed(recipe.base), recipe.work / ".config"
-    if recipe.options.config == SMALL:
+    if recipe.options.config in OURS:
         base = recipe.work / "wanted.config"
         disk.write(base, recipe.base)
         make.run(["allnoconfig"], {"KCONFIG_ALLCONFIG": str(base)})
@@ -231,7 +234,7 @@ def _configured(recipe: _Recipe, make: Make) -> dict[str, str]:
     refused = kconfig.refused(wanted, text)
     options = kconfig.parsed(text)
     if refused:
-        fixed = options.get("CONFIG_EXPERT") != "y" and recipe.options.config != SMALL
+        fixed = options.get("CONFIG_EXPERT") != "y" and recipe.options.config not in OURS
         hint = "without CONFIG_EXPERT=y it leaves no choice: set that" if fixed else f"see {final}"
         raise BuildError(f"the configuration does not take: {refused}", hint)
     return options

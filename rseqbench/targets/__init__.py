@@ -132,13 +132,16 @@ def kind(target: str) -> Kind:
 def create(arch: Arch, options: RunOptions) -> Target:
     """Return the target that the options name, "auto" resolved.
 
-    Raises UsageError when there is no such kind, or when it boots no Linux and the options name one to boot.
+    Raises UsageError when there is no such kind, or when it boots no Linux and the options say which or how.
     """
     options = replace(options, target=resolved(arch, options.target))
     found = kind(options.target)
     if options.linux != DEBIAN and not found.boots:
         why = f"target {options.target} boots no Linux, and {options.linux} was given to boot"
         raise UsageError(why, "--linux is for --target qemu-system")
+    if options.runner != "qemu" and not found.boots:
+        why = f"target {options.target} boots no Linux, so there is nothing for --runner {options.runner} to start"
+        raise UsageError(why, "it is for --config, or --target qemu-system")
     module = importlib.import_module(f"rseqbench.targets.{found.module}")  # a target is loaded when it is used
     made: Target = getattr(module, found.name)(arch, options)
     return made

@@ -40,9 +40,9 @@ _COUNTED = (
     *("-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"),
     *("-rtc", "clock=vm,base=2026-01-01", "-seed", "1"),
 )
-# A panic ends qemu. KASLR makes Linux on arm64 separate its page tables from ours, which under qemu makes a system call
-# take ten times as long (17 us instead of 1.4); what Linux does against Spectre stays as users have it.
-_PARAMETERS = ("quiet", "panic=-1", "nokaslr")
+# KASLR makes Linux on arm64 separate its page tables from ours, which under qemu makes a system call take ten times as
+# long (17 us instead of 1.4); what Linux does against Spectre stays as users have it.
+_PARAMETERS = ("nokaslr",)
 _COUNTED_PARAMETERS = ("norandmaps", "randomize_kstack_offset=off")
 
 
@@ -61,6 +61,7 @@ class Guest:
         *,
         cpus: int = 1,
         counted: bool = False,
+        accelerated: bool = False,
         memory_mib: int = 512,
         parameters: Sequence[str] = (),
         files: Mapping[str, bytes] | None = None,
@@ -70,12 +71,13 @@ class Guest:
 
         `parameters` go to Linux, which hands NAME=VALUE that it does not know to init as environment; `files` lie in
         its file system, by path without the leading slash. When `counted`, guest time counts instructions, with one
-        CPU only; else each CPU is a thread of ours.
+        CPU only; when `accelerated`, the CPUs are this machine's own, under KVM; else each is a thread of ours.
         """
         if counted and cpus != 1:
             raise ValueError("instructions can be counted on one CPU only")
         self._arch, self._image, self._init = arch, image, init
-        self._cpus, self._counted, self._memory_mib = cpus, counted, memory_mib
+        self._cpus, self._memory_mib = cpus, memory_mib
+        self._counted, self._accelerated = counted, accelerated
         self._parameters = tuple(parameters)
         self._files = dict(files or {})
         self._boot_timeout_s = boot_timeout_s
@@ -156,20 +158,31 @@ class Guest:
     def command(self, archive: int, console: int, stream: int) -> list[str]:
         """Return the qemu command line, for the file descriptors of the initramfs, the console and the stream."""
         qemu = emulated(self._arch)
-        parameters = [f"console={qemu.console}", *_PARAMETERS, *(_COUNTED_PARAMETERS if self._counted else ())]
-        parameters += self._parameters
         return [
-            *(qemu.system, "-M", qemu.machine, "-m", str(self._memory_mib)),
-            *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-            *("-smp", str(self._cpus), *self._processor(qemu)),
-            *("-chardev", f"file,id=console,path=/dev/fd/{console}", "-serial", "chardev:console"),
+            *self._machine(qemu, archive, console),
+            *self._processor(qemu),
             *("-chardev", f"socket,id=port,fd={stream}"),
             *("-device", qemu.port, "-device", f"virtserialport,chardev=port,name={PORT}"),
+        ]
+
+    def _machine(self, qemu: Qemu, archive: int, console: int) -> list[str]:
+        """Return the command and the options for everything but its CPUs and the stream."""
+        parameters = [f"console={qemu.console}", "quiet", "panic=-1", *self._settings()]
+        return [
+            *(qemu.system, "-M", qemu.machine, "-m", str(self._memory_mib), "-smp", str(self._cpus)),
+            *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+            *("-chardev", f"file,id=console,path=/dev/fd/{console}", "-serial", "chardev:console"),
             *("-kernel", str(self._image.path), "-initrd", f"/dev/fd/{archive}", "-append", " ".join(parameters)),
         ]
 
+    def _settings(self) -> list[str]:
+        """Return the parameters for Linux that decide how it runs."""
+        return [*_PARAMETERS, *(_COUNTED_PARAMETERS if self._counted else ()), *self._parameters]
+
     def _processor(self, qemu: Qemu) -> tuple[str, ...]:
         """Return the options that say what its CPUs are and how they run."""
+        if self._accelerated:
+            return ("-accel", "kvm", "-cpu", "host")
         return ("-cpu", qemu.cpu, *(_COUNTED if self._counted else ("-accel", "tcg,thread=multi")))
 
     def _read_first_line(self, deadline: float) -> bytes:

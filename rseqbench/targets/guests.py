@@ -6,12 +6,14 @@ import contextlib
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rseqbench import plan, suites, wire
 from rseqbench.errors import TargetError
 from rseqbench.linux import LinuxImage, choice, kbuild
 from rseqbench.model import Fact
 from rseqbench.suites import Program, packages
+from rseqbench.targets import vng
 from rseqbench.targets.guest import Guest
 from rseqbench.targets.lines import Lines
 from rseqbench.targets.runner import Session
@@ -40,9 +42,19 @@ class Booted(Served):
         self._boot = uuid.uuid4().hex
         return self._image
 
+    @property
+    def _vng(self) -> bool:
+        return self._options.runner == "vng"
+
+    def _guest(self, program: Path, **options: Any) -> Guest:
+        """Return a guest of the chosen Linux with the runner `program` in it, started by whom the options name."""
+        return (vng.Vng if self._vng else Guest)(self._arch, self._image, program, **options)
+
     def _files(self) -> dict[str, bytes]:
         """Return the files of the programs that are asked for, for the guest's file system. Raises TargetError."""
         found: dict[str, bytes] = {}
+        if self._vng:  # its file system is this machine's
+            return found
         for program in suites.PROGRAMS.values():
             if any(plan.matches(suites.benchmark(program), pattern) for pattern in self._options.benchmarks):
                 found |= packages.files(self._arch, program)
@@ -60,7 +72,7 @@ class Booted(Served):
 
     def _lacks(self, program: Program) -> str:
         """Return nothing: a program lies in the guest if it is asked for, and is fetched for that."""
-        return ""
+        return super()._lacks(program) if self._vng else ""
 
     def _own_files(self) -> Mapping[str, Path]:
         """Return the configuration of the guest's Linux, where an installed one has it: there is none in the guest."""
@@ -70,6 +82,8 @@ class Booted(Served):
         """Return what is known of the guest's Linux beyond what it says itself."""
         wanted, package = self._options.linux, self._image.package
         known: dict[str, Fact] = {"linux_image": wanted, "linux_package": package or "none: a file of the user's"}
+        if self._vng:
+            known |= {"runner": "vng", "virtme_ng": vng.version()}
         built = kbuild.load(Path(wanted))
         if built:
             known |= {

@@ -7,21 +7,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from rseqbench.arches import Qemu
 from rseqbench.errors import TargetError
 from rseqbench.linux import kvm
 from rseqbench.linux.image import emulated, qemu_version
 from rseqbench.model import Fact
 from rseqbench.targets import guests
-from rseqbench.targets.guest import Guest
 from rseqbench.targets.runner import Session
-
-
-class Accelerated(Guest):
-    """A guest whose CPUs are this machine's own, under KVM."""
-
-    def _processor(self, qemu: Qemu) -> tuple[str, ...]:
-        return ("-accel", "kvm", "-cpu", "host")
 
 
 class QemuKvm(guests.Booted):
@@ -36,7 +27,7 @@ class QemuKvm(guests.Booted):
         if why:
             raise TargetError(f"KVM cannot be used: {why}", "--target qemu-system emulates")
         cpus = len(os.sched_getaffinity(0))
-        return guests.boot(Accelerated(self._arch, image, program, cpus=cpus, files=self._files()), stack)
+        return guests.boot(self._guest(program, cpus=cpus, accelerated=True, files=self._files()), stack)
 
     def _own_facts(self) -> Mapping[str, Fact]:
         qemu = emulated(self._arch)

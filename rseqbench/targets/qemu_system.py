@@ -13,7 +13,6 @@ from pathlib import Path
 from rseqbench.linux.image import emulated, qemu_version
 from rseqbench.model import Fact
 from rseqbench.targets import guests
-from rseqbench.targets.guest import Guest
 from rseqbench.targets.runner import Session
 
 _CHECK_CPUS = 2
@@ -26,18 +25,17 @@ class QemuSystem(guests.Booted):
 
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> Session:
         """Boot the guest that counts."""
-        image = self._choose()
+        self._choose()
         self._program = program
         self._checks = stack.enter_context(contextlib.ExitStack())
         self._checking: Session | None = None
-        return guests.boot(Guest(self._arch, image, program, counted=True, files=self._files()), stack)
+        return guests.boot(self._guest(program, counted=True, files=self._files()), stack)
 
     def _checker(self) -> Session:
         """Boot the guest that checks, unless it is there and well."""
         if self._checking is None or self._checking.broken:
             self._checks.close()
-            guest = Guest(self._arch, self._image, self._program, cpus=_CHECK_CPUS)
-            self._checking = guests.boot(guest, self._checks)
+            self._checking = guests.boot(self._guest(self._program, cpus=_CHECK_CPUS), self._checks)
         return self._checking
 
     def _check_cpus(self) -> int:

@@ -10,7 +10,8 @@ from rseqbench.linux import choice, kbuild, kvm
 from rseqbench.model import Registration
 from rseqbench.show import words
 from rseqbench.suites import HACKBENCH
-from rseqbench.targets import create, qemu_kvm
+from rseqbench.targets import create
+from rseqbench.targets.guest import Guest
 from tests.commands import rseqbench
 from tests.machines import x86_only
 
@@ -177,7 +178,7 @@ def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
     arch = arches.named(ARCH)
     image = kbuild.built(arch, options.linux, "y")
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: "")
-    monkeypatch.setattr(qemu_kvm.Accelerated, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
+    monkeypatch.setattr(Guest, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
     given = {"target": "qemu-kvm", "linux": str(image.folder), "benchmarks": ["hackbench"]}
     with create(arch, options.options(None, given)) as target:
         assert target.machine().timing == "virtual"
