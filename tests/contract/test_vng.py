@@ -102,7 +102,7 @@ class TestBooted:
         """Return a folder in which the Linux that virtme-ng can boot is built; takes some minutes."""
         folder = tmp_path_factory.mktemp("vng")
         (folder / "bench.toml").write_text(LINUX)
-        done = rseqbench("linux", "build", "config-y", cwd=folder, timeout=LIMIT_S)
+        done = rseqbench("linux", "build", "config-y-registered", cwd=folder, timeout=LIMIT_S)
         assert done.returncode == 0, done.stderr
         return folder
 
@@ -112,7 +112,18 @@ class TestBooted:
         monkeypatch.setenv("TMPDIR", str(temporary))
         monkeypatch.setenv("RSEQBENCH_TEST_MARK", str(folder))
         what = ("counter/plain", "counter/rseq", "linux/pipe_one_cpu", "hackbench")
-        options = ("--config", "config-y", "--runner", "vng", "--target", "qemu-system", "--label", "x")
+        options = (
+            "--config",
+            "config-y-registered",
+            "--boots",
+            "1",
+            "--runner",
+            "vng",
+            "--target",
+            "qemu-system",
+            "--label",
+            "x",
+        )
         done = rseqbench("run", *what, *options, cwd=folder, timeout=600)
         assert done.returncode == 0, done.stderr
         header = json.loads((folder / "results/x/run.json").read_text())
