@@ -15,7 +15,7 @@ from rseqbench.cli import place
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
 def command(ctx: click.Context, /, benchmarks: tuple[str, ...], style: str, **where: Any) -> None:
-    """List what can be measured, by group, and say why not where not."""
+    """Show what can be measured as a tree of groups, and say why not where not."""
     import dataclasses
     import json
 
@@ -28,11 +28,9 @@ def command(ctx: click.Context, /, benchmarks: tuple[str, ...], style: str, **wh
     options = state.config().options(None, place.given(where))
     with targets.create(arches.named(options.arch), options) as entered:
         everything = entered.benchmarks()
-        name = entered.machine().arch
+        machine = entered.machine()
     chosen = plan.select(everything, benchmarks or ["all"])
     if style == "json":
         click.echo(json.dumps([dataclasses.asdict(benchmark) for benchmark in chosen], indent=1))
         return
-    out = terminal.console()
-    for grid in kernels.listing(chosen, name):
-        terminal.table(grid, out)
+    terminal.console().print(kernels.tree(chosen, f"{machine.arch} ({machine.target})"))

@@ -1,28 +1,55 @@
-"""Pure: the grid of what can be measured on a target, and why not where not."""
+"""Pure: the tree of what can be measured on a target, and why not where not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
 
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
 from rseqbench.model import Benchmark
-from rseqbench.show import message
-from rseqbench.show.grids import Cell, Grid, Reason, make
+from rseqbench.show import message, words
 
 
-def listing(benchmarks: Sequence[Benchmark], arch: str) -> list[Grid]:
-    """Return one grid a group: method, how many threads it can be measured with, what it does."""
-    ordered = sorted(benchmarks, key=lambda b: (message.group_order(b.group), b.name))
-    return [_group(group, list(part), arch) for group, part in groupby(ordered, key=lambda b: b.group)]
+def tree(benchmarks: Sequence[Benchmark], machine: str) -> Tree:
+    """Return a branch a group, in the order of the message, and in it a leaf a method: threads, and what it does.
+
+    `machine` is what they were asked on: an architecture, and by which target.
+    """
+    ordered = sorted(benchmarks, key=lambda b: (message.group_order(b.group), bool(b.unavailable), b.name))
+    here = sum(not benchmark.unavailable for benchmark in ordered)
+    root = Tree(Text(f"{words.line(machine)}: {_counted(here, len(ordered))} can be measured", "bold"))
+    width = max((len(benchmark.method) for benchmark in ordered), default=0)
+    for group, part in groupby(ordered, key=lambda b: b.group):
+        _add_group(root, group, list(part), width)
+    return root
 
 
-def _group(group: str, benchmarks: Sequence[Benchmark], arch: str) -> Grid:
+def _counted(here: int, all_of_them: int) -> str:
+    return f"all {here}" if here == all_of_them else f"{here} of {all_of_them}"
+
+
+def _add_group(root: Tree, group: str, benchmarks: Sequence[Benchmark], width: int) -> None:
+    here = sum(not benchmark.unavailable for benchmark in benchmarks)
     title = message.group_title(group)
-    caption = f"{group} on {arch}" + (f": {title}" if title else "")
-    return make(caption, ("method", "threads", "what it does"), "---", [_row(b) for b in benchmarks])
+    label = Text.assemble((words.line(group), "bold cyan"), f" ({_counted(here, len(benchmarks))})")
+    branch = root.add(label.append(f": {title}") if title else label)
+    for benchmark in benchmarks:
+        branch.add(_leaf(benchmark, width))
 
 
-def _row(benchmark: Benchmark) -> tuple[Cell, ...]:
+def _leaf(benchmark: Benchmark, width: int) -> Table:
+    """Return a line, or more where it has to be folded: the parts stay below each other."""
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(width=width, overflow="fold")
+    line.add_column(width=len("any threads"))
+    line.add_column(overflow="fold")
+    method, doc = words.line(benchmark.method), words.line(benchmark.doc)
     if benchmark.unavailable:
-        return benchmark.method, Reason(f"not here: {benchmark.unavailable}")
-    return benchmark.method, "any" if benchmark.threaded else "one", benchmark.doc
+        line.add_row(Text(method, "dim"), Text("not here", "yellow"), Text(words.line(benchmark.unavailable), "dim"))
+        return line
+    threads = "any threads" if benchmark.threaded else "a program" if benchmark.whole else "one thread"
+    line.add_row(Text(method, "green"), Text(threads), Text(doc))
+    return line
