@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from rseqbench.cli import place
+from rseqbench.cli import complete, place
 
 
 @click.command("list")
-@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...")
+@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=complete.benchmarks)
 @place.options
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
@@ -29,8 +29,8 @@ def command(ctx: click.Context, /, benchmarks: tuple[str, ...], style: str, **wh
     with targets.create(arches.named(options.arch), options) as entered:
         everything = entered.benchmarks()
         machine = entered.machine()
-    chosen = plan.select(everything, benchmarks or ["all"])
+    chosen = plan.select(everything, benchmarks or ["all"])  # without whole programs
     if style == "json":
         click.echo(json.dumps([dataclasses.asdict(benchmark) for benchmark in chosen], indent=1))
         return
-    terminal.console().print(kernels.tree(chosen, f"{machine.arch} ({machine.target})"))
+    terminal.console().print(kernels.tree(chosen if benchmarks else everything, f"{machine.arch} ({machine.target})"))

@@ -20,10 +20,10 @@ def tree(benchmarks: Sequence[Benchmark], machine: str) -> Tree:
     """
     ordered = sorted(benchmarks, key=lambda b: (message.group_order(b.group), bool(b.unavailable), b.name))
     here = sum(not benchmark.unavailable for benchmark in ordered)
-    root = Tree(Text(f"{words.line(machine)}: {_counted(here, len(ordered))} can be measured", "bold"))
-    width = max((len(benchmark.method) for benchmark in ordered), default=0)
+    counted = f"{_counted(here, len(ordered))} can be measured, with one thread or any number of them"
+    root = Tree(Text(f"{words.line(machine)}: {counted}", "bold"))
     for group, part in groupby(ordered, key=lambda b: b.group):
-        _add_group(root, group, list(part), width)
+        _add_group(root, group, list(part))
     return root
 
 
@@ -31,11 +31,12 @@ def _counted(here: int, all_of_them: int) -> str:
     return f"all {here}" if here == all_of_them else f"{here} of {all_of_them}"
 
 
-def _add_group(root: Tree, group: str, benchmarks: Sequence[Benchmark], width: int) -> None:
+def _add_group(root: Tree, group: str, benchmarks: Sequence[Benchmark]) -> None:
     here = sum(not benchmark.unavailable for benchmark in benchmarks)
     title = message.group_title(group)
     label = Text.assemble((words.line(group), "bold cyan"), f" ({_counted(here, len(benchmarks))})")
     branch = root.add(label.append(f": {title}") if title else label)
+    width = max(len(words.line(benchmark.method)) for benchmark in benchmarks)
     for benchmark in benchmarks:
         branch.add(_leaf(benchmark, width))
 
@@ -44,12 +45,14 @@ def _leaf(benchmark: Benchmark, width: int) -> Table:
     """Return a line, or more where it has to be folded: the parts stay below each other."""
     line = Table.grid(padding=(0, 2, 0, 0))
     line.add_column(width=width, overflow="fold")
-    line.add_column(width=len("any threads"))
-    line.add_column(overflow="fold")
-    method, doc = words.line(benchmark.method), words.line(benchmark.doc)
     if benchmark.unavailable:
-        line.add_row(Text(method, "dim"), Text("not here", "yellow"), Text(words.line(benchmark.unavailable), "dim"))
+        line.add_column(overflow="fold")
+        reason = Text.assemble(("not here: ", "yellow"), (words.line(benchmark.unavailable), "dim"))
+        line.add_row(Text(words.line(benchmark.method), "dim"), reason)
         return line
-    threads = "any threads" if benchmark.threaded else "a program" if benchmark.whole else "one thread"
-    line.add_row(Text(method, "green"), Text(threads), Text(doc))
+    line.add_column(width=3)
+    line.add_column(overflow="fold")
+    doc = words.line(benchmark.doc) + (" (only where it is asked for by name)" if benchmark.whole else "")
+    threads = "any" if benchmark.threaded else "" if benchmark.whole else "one"
+    line.add_row(Text(words.line(benchmark.method), "green"), threads, Text(doc))
     return line
