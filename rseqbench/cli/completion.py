@@ -21,11 +21,7 @@ def command(shell: str) -> None:
 
     The script's last line says how to have it in every new shell.
     """
-    from click.shell_completion import get_completion_class
+    from rseqbench.cli import group, shells
 
-    from rseqbench.cli import group
-
-    made = get_completion_class(shell)
-    assert made is not None, "click knows the three of them"
-    click.echo(made(group, {}, "rseqbench", COMPLETE).source())
+    click.echo(shells.script(shell, group, "rseqbench", COMPLETE))
     click.echo(f"# To have it in every new shell: {INSTALL[shell]}")
