@@ -4,7 +4,6 @@ import contextlib
 import os
 import pty
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,11 @@ import time
 PATIENCE_S = 60
 # In place of rseqbench: completes as it does, and otherwise says which words it was called with, one a line.
 PROGRAM = """#!/bin/sh
-if [ -n "$_RSEQBENCH_COMPLETE" ]; then exec {python} -m rseqbench "$@"; fi
+if [ -n "$_RSEQBENCH_COMPLETE" ]; then
+    {python} -m rseqbench "$@"
+    echo >> {completed}
+    exit
+fi
 printf '<%s>\\n' "$@" > {called}.part
 mv {called}.part {called}
 """
@@ -29,22 +32,24 @@ class Shell:
 
     def __init__(self, name, folder, env):
         self.called = folder / "called"
+        self.completed = folder / "completed"
+        self.completed.write_text("")
         bin = folder / "bin"
         bin.mkdir()
-        self._program(bin / "rseqbench", PROGRAM.format(python=sys.executable, called=self.called))
+        self._program(
+            bin / "rseqbench", PROGRAM.format(python=sys.executable, called=self.called, completed=self.completed)
+        )
         self._program(bin / "rseqbench_real", f'#!/bin/sh\nexec {sys.executable} -m rseqbench "$@"\n')
         command, setup = STARTS[name]
         control, terminal = pty.openpty()
         ours = {"PATH": f"{bin}:{os.environ['PATH']}", "HOME": str(folder), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
         self._process = subprocess.Popen(
-            command,
+            ["setsid", "--ctty", *command],
             cwd=folder,
             env={**os.environ, **ours, **env},
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
-            start_new_session=True,
-            preexec_fn=lambda: __import__("fcntl").ioctl(0, __import__("termios").TIOCSCTTY, 0),
         )
         os.close(terminal)
         self._control = control
@@ -60,11 +65,14 @@ class Shell:
     def words(self, line):
         """Type a line, in which Tab completes, and Enter; return the words that rseqbench is called with."""
         self.called.unlink(missing_ok=True)
-        for part in line.split("\t"):
+        first, *rest = line.split("\t")
+        self.keys(first)
+        for part in rest:
+            asked = self.completed.stat().st_size
+            self.keys("\t")
+            self._until(lambda asked=asked: self.completed.stat().st_size > asked)
+            self._settle()
             self.keys(part)
-            if part is not line.split("\t")[-1]:
-                self.keys("\t")
-                self._settle()
         self.enter("")
         self._until(self.called.exists)
         return [word[1:-1] for word in self.called.read_text().splitlines()]
@@ -82,7 +90,7 @@ class Shell:
         self._process.wait()
         os.close(self._control)
 
-    def _settle(self, quiet_s=1.5):
+    def _settle(self, quiet_s=0.3):
         """Wait until nothing has been written for a while: completion has done what it does."""
         while self._read(quiet_s):
             pass
@@ -99,8 +107,3 @@ class Shell:
         with contextlib.suppress(OSError):  # the shell has ended
             self.screen += os.read(self._control, 65536).decode(errors="replace")
         return True
-
-
-def there(name):
-    """Whether this shell is installed."""
-    return shutil.which(name) is not None

@@ -20,7 +20,6 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-
 _KEPT = "$@"  # readline breaks words before these, and behind all others
 
 
@@ -61,7 +60,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         words = split_arg_string(line)
         incomplete = words.pop() if words and not line[-1:].isspace() else ""
         at, mark = max((incomplete.rfind(mark), mark) for mark in os.environ["RSEQBENCH_BREAKS"] or " ")
-        self._done = at + (mark not in _KEPT)
+        self._done = max(at + (mark not in _KEPT), 0)
         return words[1:], incomplete
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
