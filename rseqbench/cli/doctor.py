@@ -97,7 +97,7 @@ def _tune(host: Host, yes: bool) -> int:
 
     tuning.ensure_root(os.geteuid(), ourselves("doctor --tune"))
     tuning.ensure_untuned(host.root)
-    steps = tuning.steps(host.root)
+    steps = tuning.needed(host.root)
     if not steps:
         click.echo("nothing to change: this machine is as quiet as its settings make it")
         return 0

@@ -16,9 +16,20 @@ from rseqbench import facts
 from rseqbench.errors import RseqbenchError, UsageError
 from rseqbench.tuning import record, settings
 from rseqbench.tuning.record import Record
-from rseqbench.tuning.steps import Step, steps
+from rseqbench.tuning.steps import Step, needed
 
-__all__ = ["Restored", "Step", "Tuned", "apply", "ensure_untuned", "restore", "steps"]
+__all__ = [
+    "Restored",
+    "Step",
+    "Tuned",
+    "apply",
+    "ensure_root",
+    "ensure_untuned",
+    "give_up",
+    "needed",
+    "pending",
+    "restore",
+]
 
 _PASSES = 2  # a governor takes other settings along when it is put back, so those may need a second time
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rseqbench import facts
+from rseqbench.lifetime import die_with_parent
 from rseqbench.tuning import settings
 
 # -P: a file named pyperf.py in the current folder is not for root to run.
@@ -28,7 +29,7 @@ class Step:
     take: Callable[[], Sequence[str]]
 
 
-def steps(root: Path, pyperf: Sequence[str] = PYPERF) -> list[Step]:
+def needed(root: Path, pyperf: Sequence[str] = PYPERF) -> list[Step]:
     """Return the steps that have something to change here, in the order in which they can be taken.
 
     pyperf goes first: with SMT off it would look for CPUs that are not there. Raises OSError when it cannot be started.
@@ -63,8 +64,15 @@ def _tune(pyperf: Sequence[str]) -> list[str]:
 
 
 def _ran(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run pyperf, which ends when we do: were we killed, it would go on tuning while somebody restores."""
     return subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        preexec_fn=die_with_parent,
     )
 
 
