@@ -1,5 +1,6 @@
 """rseqbench/doctor: every check on this machine, on laid-out ones, and with things missing."""
 
+import dataclasses
 import json
 import os
 import stat
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from rseqbench import abi, doctor, facts, paths
 from rseqbench.cli.doctor import command
-from rseqbench.doctor import building, emulated, finding, noise, offered
+from rseqbench.doctor import building, emulated, finding, noise, offered, tools
 from rseqbench.doctor.finding import Finding, Host
 
 CPUS = "sys/devices/system/cpu"
@@ -311,6 +312,58 @@ def test_what_building_linux_needs_is_named_once_for_all_architectures(host, pro
     )
 
 
+@pytest.mark.parametrize(
+    ("device", "ours", "image", "why", "status", "words"),
+    [
+        (False, True, True, "", "ok", "guests are emulated"),
+        (True, False, True, "", "warn", "is not ours to open"),
+        (True, True, False, "", "ok", "no Linux is here yet"),
+        (True, True, True, "", "ok", "boots "),
+        (True, True, True, "Linux hung", "warn", "boots no Linux: Linux hung"),
+    ],
+)
+def test_kvm_is_tried(host, user, monkeypatch, tmp_path, device, ours, image, why, status, words):
+    this = next(arch for arch in emulated.arches.known().values() if arch.is_host)
+    machine = host({"boot/vmlinuz-6.1": "", "proc/sys/kernel/osrelease": "6.1"} if image else {}, this.machines[0])
+    path = tmp_path / "kvm"
+    if device:
+        path.write_text("")
+    access = os.access
+    monkeypatch.setattr(emulated.kvm, "DEVICE", str(path))
+    monkeypatch.setattr(emulated.os, "access", lambda name, mode: access(name, mode) and (ours or name != str(path)))
+    monkeypatch.setattr(emulated.kvm, "unusable", lambda arch, booted: why)
+    found = emulated.acceleration(machine)
+    assert found.status == status
+    assert words in found.value
+    assert bool(found.command) == (not ours)
+
+
+def test_kvm_that_boots_nothing_is_found_out(host, qemus, monkeypatch, tmp_path):
+    """By the real thing: a qemu that ends as one that cannot boot does."""
+    this = next(arch for arch in emulated.arches.known().values() if arch.is_host)
+    (tmp_path / "kvm").write_text("")
+    monkeypatch.setattr(emulated.kvm, "DEVICE", str(tmp_path / "kvm"))
+    qemus(this.qemu.system, body="echo no such accelerator >&2; exit 1")
+    files = {"boot/vmlinuz-6.1": "", "proc/sys/kernel/osrelease": "6.1"}
+    found = emulated.acceleration(host(files, this.machines[0]))
+    assert found.status == "warn"
+    assert "exit code 1: no such accelerator" in found.value
+
+
+def test_programs_that_commands_start(host, programs, user, monkeypatch):
+    programs()
+    assert tools.ssh(host()).packages == ("openssh-client",)
+    assert tools.virtme(host()).status == "ok"
+    assert "--runner vng only" in tools.virtme(host()).value
+    hackbench = next(iter(tools.suites.PROGRAMS.values()))
+    monkeypatch.setattr(tools.suites, "PROGRAMS", {"x": dataclasses.replace(hackbench, path="/nowhere/hackbench")})
+    found = tools.programs(host())
+    assert (found.status, found.value, found.packages) == ("warn", "no /nowhere/hackbench", ("rt-tests",))
+    programs(ssh="", vng="echo virtme-ng 1.99")
+    assert tools.ssh(host()).status == "ok"
+    assert tools.virtme(host()).value == "virtme-ng 1.99"
+
+
 def test_a_user_without_a_home_is_told_once(host, monkeypatch):
     def no_home():
         raise RuntimeError("no home")
@@ -552,6 +605,15 @@ def test_json(findings):
         ],
         "pyperf": "pyperf's words",
     }
+
+
+def test_tuning_is_for_root(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rseqbench.cli.doctor.os.geteuid", lambda: 1000)
+    done = CliRunner().invoke(command, ["--tune"])
+    assert done.exit_code == 1
+    assert "we are not root; run: sudo /" in str(done.exception)
+    assert str(done.exception).endswith(" doctor --tune")
 
 
 def test_the_command_is_one_of_click():

@@ -342,3 +342,8 @@ def test_cpus_that_change_alike_are_one_line():
         f"/{CPU}/cpu0-2,10,12/cpufreq/scaling_governor: powersave -> performance",
         f"/{ASLR}: 1 -> 2",
     ]
+
+
+def test_the_cpus_come_back_before_their_settings_and_the_service_last():
+    keys = ["irqbalance", GOVERNOR, f"{CPU}/cpu10/cpufreq/scaling_governor", f"{CPU}/smt/control", TURBO, RATE]
+    assert settings.in_order(keys) == [f"{CPU}/smt/control", GOVERNOR, keys[2], TURBO, RATE, "irqbalance"]
