@@ -12,7 +12,8 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from rseqbench.config import Config
 
-Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
+    Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem[str]]]
+
 # What no shell takes for anything but itself: only such words are offered, so that none has to be quoted.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:/-]*")
 
