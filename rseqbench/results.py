@@ -30,7 +30,7 @@ SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
 ATTACHED = (sizes.FILE, kconfig.FILE)  # of the Linux that was built for a run
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
-_UNFINISHED = ".unfinished-"
+UNFINISHED = ".unfinished-"
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Store:
         check_label(label)
         folder = self._find(label)
         if folder is None:
-            unfinished = self.root / f"{_UNFINISHED}{label}"
+            unfinished = self.root / f"{UNFINISHED}{label}"
             if unfinished.is_dir():
                 raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
             error = unknown("run", label, self.labels(), f"in {self.root}")
@@ -167,7 +167,7 @@ class Store:
         Raises ResultsError when the label is taken (unless `force`) or the folder cannot be written.
         """
         self.ensure_free(header.label, force)
-        folder = self.root / f"{_UNFINISHED}{header.label}"
+        folder = self.root / f"{UNFINISHED}{header.label}"
         shutil.rmtree(folder, ignore_errors=True)
         try:
             (folder / "rounds").mkdir(parents=True)
@@ -185,13 +185,13 @@ class Store:
             return
         if self.exists(label) or os.path.lexists(self.root / label):
             raise ResultsError(f"there is a run {label!r} already", "give another --label, or --force to replace it")
-        if (self.root / f"{_UNFINISHED}{label}").exists():
+        if (self.root / f"{UNFINISHED}{label}").exists():
             hint = f"rseqbench run --resume {label}, or --force to drop it"
             raise ResultsError(f"there is an unfinished run {label!r}", hint)
 
     def resume(self, label: str) -> Unfinished:
         """Take up an unfinished run. Raises ResultsError when there is none of that label."""
-        folder = self.root / f"{_UNFINISHED}{check_label(label)}"
+        folder = self.root / f"{UNFINISHED}{check_label(label)}"
         if not folder.is_dir():
             why = "is finished" if self.exists(label) else f"is not in {self.root}"
             raise ResultsError(f"no unfinished run {label!r} to resume: it {why}")

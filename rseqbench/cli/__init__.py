@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rseqbench.config import Config
     from rseqbench.results import Store
 
+COMPLETE = "_RSEQBENCH_COMPLETE"  # set by a shell that wants words to complete, to what it asks for
 INTERRUPTED = 130  # the exit code after Ctrl-C, as a shell has it
 
 # The commands, in the order of the help text: each is rseqbench/cli/<name>.py and defines `command`.
@@ -32,6 +33,7 @@ COMMANDS = {
     "list": "What can be measured here, and why not where not.",
     "check": "Prove every benchmark exact, without timing it.",
     "doctor": "What is missing here, and the command that installs it.",
+    "completion": "Print what has bash, zsh or fish complete all these words.",
 }
 
 
@@ -89,6 +91,9 @@ def group(ctx: click.Context, config_file: Path | None) -> None:
 
 def main() -> None:
     """Run the command line: 0 on success, 1 for a failed run, 2 for misuse, 130 after Ctrl-C; never a traceback."""
+    if os.environ.get(COMPLETE, "").endswith("_complete"):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the user is typing: nothing may be written into that
+        importlib.import_module("rseqbench.cli.shells").register()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)

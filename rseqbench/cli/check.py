@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from rseqbench.cli import place
+from rseqbench.cli import complete, place
 
 
 @click.command("check")
-@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...")
+@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=complete.benchmarks)
 @place.options
 @click.option("--disturbances", type=click.IntRange(1, 1_000_000), help="Migrations and signals a check must see.")
 @click.pass_context

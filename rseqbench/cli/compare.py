@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rseqbench.cli import State
+from rseqbench.cli import State, complete
 
 if TYPE_CHECKING:
     from rseqbench.results import Run
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("labels", nargs=-1, required=True, metavar="A B [C]...")
+@click.argument("labels", nargs=-1, required=True, metavar="A B [C]...", shell_complete=complete.labels)
 @click.option(
     "--format", "style", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
 )

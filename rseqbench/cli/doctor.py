@@ -1,49 +1,157 @@
-"""`rseqbench doctor`: what is missing here, and the command that mends it."""
+"""`rseqbench doctor`: what is missing here, and the command that mends it; what is changed, it can undo."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from rseqbench.doctor import Finding
+    from collections.abc import Iterable
 
-_COLOURS = {"ok": "green", "warn": "yellow", "bad": "red"}
+    from rseqbench.doctor import Host
 
 
 @click.command("doctor")
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--fix", "action", flag_value="fix", help="Install the packages that are missing.")
+@click.option("--tune", "action", flag_value="tune", help="Quieten this machine for measuring; --restore undoes it.")
+@click.option("--restore", "action", flag_value="restore", help="Put back what --tune changed, even after a reboot.")
+@click.option("--yes", is_flag=True, help="Do not ask before each change.")
 @click.pass_context
-def command(ctx: click.Context, style: str) -> None:
-    """Say what is missing on this machine and how to get it; change nothing.
+def command(ctx: click.Context, style: str, action: str | None, yes: bool) -> None:
+    """Say what is missing on this machine and how to get it; change nothing unless told to.
 
-    Exits with 1 when something keeps a native run from working, otherwise with 0.
+    Exits with 1 when something keeps a native run from working, or a change failed; otherwise with 0.
     """
-    import json
-    from dataclasses import asdict
     from pathlib import Path
 
     from rseqbench import doctor
     from rseqbench.cli import State
+    from rseqbench.errors import UsageError
 
     config = (ctx.find_object(State) or State(None)).config()
-    findings = doctor.examine(doctor.Host(results=Path(config.paths.results)))
+    host = doctor.Host(results=Path(config.paths.results))
+    if action is None and yes:
+        raise UsageError("--yes answers the questions of --fix or --tune, and neither was given")
+    if action is not None and style == "json":
+        raise UsageError(f"--format json is what doctor found, and --{action} changes something", "give one of the two")
+    if action is None:
+        ctx.exit(_examine(host, style))
+    ctx.exit({"fix": _fix, "tune": _tune, "restore": _restore}[action](host, yes))
+
+
+def _examine(host: Host, style: str) -> int:
+    import json
+    from dataclasses import asdict
+
+    from rseqbench import doctor
+    from rseqbench.show import findings, terminal
+
+    found = doctor.examine(host)
+    pyperf = doctor.pyperf_system()
     if style == "json":
-        report = {"checks": [asdict(finding) for finding in findings], "pyperf": doctor.pyperf_system()}
+        report = {"checks": [asdict(finding) for finding in found], "pyperf": pyperf}
         click.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        _print(findings)
-        click.secho(f"\npyperf's own check: {doctor.PYPERF_COMMAND}\n", bold=True)
-        click.echo(doctor.pyperf_system())
-    ctx.exit(0 if doctor.runs_natively(findings) else 1)
+        out = terminal.console()
+        for line in findings.lines(found, out.width):
+            out.print(line, soft_wrap=True)
+        out.print(f"\npyperf's own check: {doctor.PYPERF_COMMAND}\n", style="bold", soft_wrap=True)
+        out.print(pyperf, markup=False, soft_wrap=True)
+        out.print()
+        out.print(findings.summary(found), soft_wrap=True)
+    return 0 if doctor.runs_natively(found) else 1
 
 
-def _print(findings: list[Finding]) -> None:
-    """Print a line a finding, and its advice on a line of its own, whole, so that a command can be copied."""
-    width = max(len(finding.name) for finding in findings)
-    for finding in findings:
-        status = click.style(f"{finding.status:4}", fg=_COLOURS[finding.status])
-        click.echo(f"{status}  {finding.name:{width}}  {finding.value}")
-        if finding.advice:
-            click.echo(f"{'':{width + 8}}{finding.advice}")
+def _fix(host: Host, yes: bool) -> int:
+    """Install what is missing, and look again."""
+    from rseqbench import doctor
+    from rseqbench.doctor import packages
+    from rseqbench.errors import RseqbenchError
+
+    wanted = packages.missing(doctor.examine(host))
+    if not wanted:
+        click.echo("no package is missing")
+        return 0
+    lines = packages.commands(wanted)
+    click.echo(f"missing: {' '.join(wanted)}\n  " + "\n  ".join(" ".join(line) for line in lines))
+    if not yes and _on_a_terminal() and not click.confirm("Run this?"):
+        click.echo("nothing was installed")
+        return 0
+    packages.install(lines)
+    left = packages.missing(doctor.examine(host))
+    if left:
+        raise RseqbenchError(f"installed, and still missing: {' '.join(left)}", "rseqbench doctor says why")
+    click.echo(f"installed: {' '.join(wanted)}")
+    return 0
+
+
+def _tune(host: Host, yes: bool) -> int:
+    """Ask for each step, write down what is, and take the steps."""
+    from rseqbench import tuning
+    from rseqbench.doctor.finding import ourselves
+    from rseqbench.errors import UsageError
+    from rseqbench.tuning import record
+
+    tuning.ensure_root(os.geteuid(), ourselves("doctor --tune"))
+    tuning.ensure_untuned(host.root)
+    steps = tuning.needed(host.root)
+    if not steps:
+        click.echo("nothing to change: this machine is as quiet as its settings make it")
+        return 0
+    if not yes and not _on_a_terminal():
+        raise UsageError("--tune asks before each change, and there is nobody to ask", "--yes answers for all")
+    chosen = []
+    for step in steps:
+        _print(f"{step.title}", step.about)
+        if yes or click.confirm("Do this?"):
+            chosen.append(step)
+    if not chosen:
+        click.echo("nothing was changed")
+        return 0
+    try:
+        tuned = tuning.apply(host.root, chosen)
+    except KeyboardInterrupt:
+        click.echo(f"rseqbench: some settings may be changed; to undo it: {ourselves('doctor --restore')}", err=True)
+        raise
+    _print("changed:" if tuned.changes else "nothing was changed", tuned.changes)
+    if tuned.changes:
+        click.echo(f"what it was is in {record.path(host.root)}; to undo it:\n  {ourselves('doctor --restore')}")
+    for problem in tuned.problems:
+        click.echo(f"rseqbench: {problem}", err=True)
+    return 1 if tuned.problems else 0
+
+
+def _restore(host: Host, yes: bool) -> int:
+    """Put back what was written down."""
+    from rseqbench import tuning
+    from rseqbench.doctor.finding import ourselves
+
+    if tuning.pending(host.root) is None:
+        click.echo("nothing to restore: no --tune is on record here")
+        return 0
+    tuning.ensure_root(os.geteuid(), ourselves("doctor --restore"))
+    restored = tuning.restore(host.root)
+    if restored is None:
+        return 0
+    _print("put back:" if restored.changes else "all was as it had been", restored.changes)
+    for line in restored.dropped:
+        click.echo(line)
+    for problem in restored.problems:
+        click.echo(f"rseqbench: not restored: {problem}", err=True)
+    if restored.problems:
+        hint = f"the record is kept for another --restore; to give it up: {tuning.give_up(host.root)}"
+        click.echo(f"rseqbench: {hint}", err=True)
+    return 1 if restored.problems else 0
+
+
+def _print(title: str, lines: Iterable[str]) -> None:
+    click.echo("\n  ".join([title, *lines]))
+
+
+def _on_a_terminal() -> bool:
+    import sys
+
+    return sys.stdin.isatty()

@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from rseqbench.cli import place
+from rseqbench.cli import complete, place
 
 
 @click.command("list")
-@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...")
+@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=complete.benchmarks)
 @place.options
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
 def command(ctx: click.Context, /, benchmarks: tuple[str, ...], style: str, **where: Any) -> None:
-    """List what can be measured, by group, and say why not where not."""
+    """Show what can be measured as a tree of groups, and say why not where not."""
     import dataclasses
     import json
 
@@ -28,11 +28,9 @@ def command(ctx: click.Context, /, benchmarks: tuple[str, ...], style: str, **wh
     options = state.config().options(None, place.given(where))
     with targets.create(arches.named(options.arch), options) as entered:
         everything = entered.benchmarks()
-        name = entered.machine().arch
-    chosen = plan.select(everything, benchmarks or ["all"])
+        machine = entered.machine()
+    chosen = plan.select(everything, benchmarks or ["all"])  # without whole programs
     if style == "json":
         click.echo(json.dumps([dataclasses.asdict(benchmark) for benchmark in chosen], indent=1))
         return
-    out = terminal.console()
-    for grid in kernels.listing(chosen, name):
-        terminal.table(grid, out)
+    terminal.console().print(kernels.tree(chosen if benchmarks else everything, f"{machine.arch} ({machine.target})"))

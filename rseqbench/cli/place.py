@@ -7,15 +7,25 @@ from typing import Any, TypeVar
 
 import click
 
+from rseqbench.cli import complete
 from rseqbench.config import REGISTRATIONS, RUNNERS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--arch", help="host, x86_64, arm32 or arm64."),
-    click.option("--target", help="native, ssh:[USER@]HOST[:PORT], runner or qemu-system, -kvm, -user; auto chooses."),
+    click.option("--arch", shell_complete=complete.arches, help="host, x86_64, arm32 or arm64."),
+    click.option(
+        "--target",
+        shell_complete=complete.targets,
+        help="native, ssh:[USER@]HOST[:PORT], runner or qemu-system, -kvm, -user; auto chooses.",
+    ),
     click.option("--registration", type=click.Choice(REGISTRATIONS), help="Who registers rseq."),
-    click.option("--linux", metavar="PATH", help="What qemu-system boots, in place of Debian's own."),
+    click.option(
+        "--linux",
+        metavar="PATH",
+        shell_complete=complete.files,
+        help="What qemu-system boots, in place of Debian's own.",
+    ),
     click.option("--runner", type=click.Choice(RUNNERS), help="What starts a guest: qemu, or virtme-ng (vng)."),
 )
 

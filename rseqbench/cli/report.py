@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from rseqbench.cli import State
+from rseqbench.cli import State, complete
 
 
 @click.command("report")
-@click.argument("labels", nargs=-1, metavar="[LABEL] [OTHER]...")
+@click.argument("labels", nargs=-1, metavar="[LABEL] [OTHER]...", shell_complete=complete.labels)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

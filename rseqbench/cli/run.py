@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, place
+from rseqbench.cli import INTERRUPTED, State, complete, place
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, RunOptions
@@ -24,21 +24,36 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 
 
 @click.command("run")
-@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...")
+@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=complete.benchmarks)
 @click.option("--quick", "preset", flag_value="quick", help="A few seconds.")
 @click.option("--rigorous", "preset", flag_value="rigorous", help="A few minutes.")
-@click.option("--preset", help="A preset of bench.toml by its name.")
+@click.option("--preset", shell_complete=complete.presets, help="A preset of bench.toml by its name.")
 @click.option("--rounds", type=click.IntRange(1, 10_000), help="Passes over all benchmarks, in place of the preset's.")
 @click.option("--values", type=click.IntRange(1, 10_000), help="Timed values per process, in place of the preset's.")
 @place.options
-@click.option("--engine", help="How a value is taken: gated, pyperf, counted; both, as two runs; auto chooses.")
+@click.option(
+    "--engine",
+    shell_complete=complete.engines,
+    help="How a value is taken: gated, pyperf, counted; both, as two runs; auto chooses.",
+)
 @click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something.")
 @click.option("--cpus", metavar="LIST", help="CPUs to pin to, such as 2 or 0,2-3; auto chooses.")
-@click.option("--config", "configuration", metavar="NAME", help="A configuration of bench.toml.")
+@click.option(
+    "--config",
+    "configuration",
+    metavar="NAME",
+    shell_complete=complete.configurations,
+    help="A configuration of bench.toml.",
+)
 @click.option("--boots", type=click.IntRange(1, 1000), help="Boots of that Linux; each is a unit of its own.")
 @click.option("--label", help="The run's name in the results folder.")
 @click.option("--force", is_flag=True, help="Replace a run of that label.")
-@click.option("--resume", metavar="LABEL", help="Take up an unfinished run; everything else is as it was begun.")
+@click.option(
+    "--resume",
+    metavar="LABEL",
+    shell_complete=complete.unfinished,
+    help="Take up an unfinished run; everything else is as it was begun.",
+)
 @click.option("--seed", type=click.IntRange(0), help="Of the random order, to repeat it.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:

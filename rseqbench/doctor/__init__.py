@@ -1,4 +1,4 @@
-"""What is missing on this machine, and the exact command that mends it. It looks, and changes nothing.
+"""What is missing on this machine, and the exact command that mends it. Its checks look, and change nothing.
 
 A check is a function from a Host to a Finding; a new one is a function and its name in the list of its module.
 """
@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from rseqbench.doctor import building, emulated, noise, offered
+from rseqbench.doctor import building, emulated, noise, offered, tools
 from rseqbench.doctor.finding import Check, Finding, Host, Status
 
 __all__ = ["CHECKS", "PYPERF_COMMAND", "Finding", "Host", "Status", "examine", "pyperf_system", "runs_natively"]
 
-CHECKS: tuple[Check, ...] = (*building.CHECKS, *emulated.CHECKS, *offered.CHECKS, *noise.CHECKS)
+CHECKS: tuple[Check, ...] = (*building.CHECKS, *emulated.CHECKS, *tools.CHECKS, *offered.CHECKS, *noise.CHECKS)
 PYPERF_COMMAND = "python -m pyperf system show"
 
 
@@ -35,4 +35,5 @@ def pyperf_system(timeout: float = 60.0) -> str:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"could not be run: {error}"
-    return (done.stdout + done.stderr).strip()  # its exit code only says whether it has advice
+    # Its exit code only says whether it has advice, and on stderr are the services it asks in vain.
+    return done.stdout.strip() or done.stderr.strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from rseqbench import arches, facts, paths
 from rseqbench.arches import Arch
-from rseqbench.doctor.finding import Check, Finding, Host, install
+from rseqbench.doctor.finding import Check, Finding, Host, lacking
 from rseqbench.errors import RseqbenchError
 
 _OLDEST = {"gcc": 9, "clang": 11}
@@ -44,8 +45,10 @@ def compiler(host: Host) -> Finding:
         return Finding("compiler", f"no kernels for {host.machine}", "bad", known)
     found = _find(arch)
     if found is None:
-        return Finding("compiler", "none", "bad", install(_NATIVE))
-    return Finding("compiler", str(found), *(("bad", install(_NATIVE)) if found.wrong else ()))
+        return lacking("compiler", "none", "bad", [_NATIVE])
+    if found.wrong:
+        return lacking("compiler", str(found), "bad", [_NATIVE])
+    return Finding("compiler", str(found))
 
 
 def cross_compilers(host: Host) -> Finding | None:
@@ -59,7 +62,7 @@ def cross_compilers(host: Host) -> Finding | None:
     value = ", ".join(f"{name}: {one or 'none'}" for name, one in found.items())
     missing = [arch.package for arch in foreign if (one := found[arch.name]) is None or one.wrong]
     if missing:
-        return Finding("cross compilers", value, "warn", install(" ".join(missing)))
+        return lacking("cross compilers", value, "warn", missing)
     return Finding("cross compilers", value) if value else None
 
 
@@ -95,8 +98,10 @@ def python_headers(host: Host) -> Finding:
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if header.exists():
         return Finding("Python.h", str(header))
+    if sys.base_prefix != "/usr":  # no package of Debian's completes a Python that is not Debian's
+        return Finding("Python.h", f"not at {header}", "bad", "install its headers, or use Debian's own python3")
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-dev"
-    return Finding("Python.h", f"not at {header}", "bad", install(package))
+    return lacking("Python.h", f"not at {header}", "bad", [package])
 
 
 def python_packages(host: Host) -> Finding:
@@ -105,7 +110,8 @@ def python_packages(host: Host) -> Finding:
     absent = [name for name, version in versions.items() if version is None]
     value = ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
     if absent:
-        return Finding("Python packages", value, "bad", f"{sys.executable} -m pip install {' '.join(absent)}")
+        command = f"{shlex.quote(sys.executable)} -m pip install {' '.join(absent)}"
+        return Finding("Python packages", value, "bad", command=command)
     return Finding("Python packages", value)
 
 
@@ -119,7 +125,7 @@ def cache_folder(host: Host) -> Finding:
     try:
         return _folder("cache folder", paths.cache())
     except RuntimeError as error:  # a user without a home
-        return Finding("cache folder", str(error), "bad", "export XDG_CACHE_HOME=/tmp/rseqbench-cache")
+        return Finding("cache folder", str(error), "bad", command="export XDG_CACHE_HOME=/tmp/rseqbench-cache")
 
 
 def _folder(name: str, folder: Path) -> Finding:
@@ -128,7 +134,10 @@ def _folder(name: str, folder: Path) -> Finding:
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return Finding(name, f"{folder}, writable")
     why = "cannot be written" if there.is_dir() else "is not a folder"
-    return Finding(name, f"{folder}: {there} {why}", "bad", f"start in a folder of your own, or see: ls -ld {there}")
+    command = f"ls -ld {shlex.quote(str(there))}"
+    return Finding(
+        name, f"{folder}: {there} {why}", "bad", "start in a folder of your own, or see whose it is", command
+    )
 
 
 CHECKS: tuple[Check, ...] = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from pathlib import Path
 
 from rseqbench import arches, facts, linux
 from rseqbench.arches import Arch, Qemu
-from rseqbench.doctor.finding import Check, Finding, Host, install
+from rseqbench.doctor.finding import Check, Finding, Host, as_root, lacking
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
 from rseqbench.linux import kvm, make
 from rseqbench.linux.apt import TOOLS
@@ -70,7 +72,7 @@ def _guests(host: Host) -> list[tuple[Arch, Qemu]]:
 
 def _finding(name: str, words: dict[str, str], missing: set[str], advice: str = "") -> Finding:
     if missing:
-        return Finding(name, _listed(words), "warn", install(" ".join(sorted(missing))))
+        return lacking(name, _listed(words), "warn", sorted(missing))
     return Finding(name, _listed(words), "warn", advice) if advice else Finding(name, _listed(words))
 
 
@@ -96,12 +98,32 @@ def building(host: Host) -> Finding | None:
 
 
 def acceleration(host: Host) -> Finding | None:
-    """Whether there is a KVM to try: that it works is only known once it has booted a Linux."""
-    if not _guests(host):
+    """Whether KVM boots a Linux: its device may open, and a guest still hang."""
+    arch = next((arch for arch, _ in _guests(host) if arch.is_host), None)
+    if arch is None:
         return None
+    if not os.path.exists(kvm.DEVICE):
+        return Finding("KVM", f"no {kvm.DEVICE}: guests are emulated, and count instructions")
     if not os.access(kvm.DEVICE, os.R_OK | os.W_OK):
-        return Finding("KVM", f"no {kvm.DEVICE} for us: guests are emulated, and count instructions")
-    return Finding("KVM", f"{kvm.DEVICE} opens; whether it boots a Linux, `run --config` tries")
+        command = as_root("usermod -aG kvm $USER")
+        return Finding("KVM", f"{kvm.DEVICE} is not ours to open", "warn", "join its group, and log in anew", command)
+    image = _image(host, arch)
+    if image is None:
+        return Finding("KVM", f"{kvm.DEVICE} opens; no Linux is here yet to try it with, and `run --config` will")
+    why = kvm.unusable(arch, image)
+    if why:
+        return Finding("KVM", f"{kvm.DEVICE} opens, and boots no Linux: {why}", "warn", "guests are emulated instead")
+    return Finding("KVM", f"boots {image}")
+
+
+def _image(host: Host, arch: Arch) -> Path | None:
+    """Return an image to boot: the one that was fetched, else the running Linux's own where we may read it."""
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        fetched = linux.fetched(arch)
+        if fetched:
+            return fetched.path
+    own = host.root / f"boot/vmlinuz-{facts.linux(host.root)}"
+    return own if os.access(own, os.R_OK) else None
 
 
 CHECKS: tuple[Check, ...] = (system, user, images, building, acceleration)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable
+import shlex
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -16,7 +18,9 @@ Status = Literal["ok", "warn", "bad"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: `value` is what is there, `advice` what to do, as a command where there is one.
+    """What a check found: `value` is what is there, `advice` what to do in words, `command` what to type.
+
+    `packages` are Debian's that are missing; the command installs them.
 
     It is "bad" only when it keeps a native run from working, and "warn" when some rows will be missing or the numbers
     less steady than they could be.
@@ -26,6 +30,8 @@ class Finding:
     value: str
     status: Status = "ok"
     advice: str = ""
+    command: str = ""
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,14 @@ def as_root(command: str) -> str:
     return command if os.geteuid() == 0 else f"sudo {command}"
 
 
-def install(packages: str) -> str:
-    """Return the command that installs Debian packages, named with a space in between."""
-    return as_root(f"apt-get install -y {packages}")
+def lacking(name: str, value: str, status: Status, packages: Sequence[str]) -> Finding:
+    """Return the finding that Debian packages are missing."""
+    named = tuple(dict.fromkeys(word for package in packages for word in package.split()))
+    return Finding(name, value, status, "", as_root(f"apt-get install -y {' '.join(named)}"), named)
 
 
-def write(value: str | int, file: str) -> str:
-    """Return the command that writes a setting into a file of Linux's."""
-    return f"echo {value} | {as_root(f'tee {file}')}"
+def ourselves(arguments: str) -> str:
+    """Return the command that runs rseqbench as root, who does not have our path."""
+    beside = Path(sys.executable).parent / "rseqbench"
+    program = [str(beside)] if beside.exists() else [sys.executable, "-m", "rseqbench"]
+    return as_root(f"{shlex.join(program)} {arguments}")

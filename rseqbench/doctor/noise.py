@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from rseqbench import facts
-from rseqbench.doctor.finding import Check, Finding, Host, as_root, write
+from rseqbench import facts, tuning
+from rseqbench.doctor.finding import Check, Finding, Host, as_root, ourselves
+from rseqbench.errors import RseqbenchError
 
-_CPUS = "/sys/devices/system/cpu"
 _BUSY = 0.5  # a load average above this means that something else wants a CPU
 _NOT_OURS = "not for us to see or set"  # as in most virtual machines
 _FULL_ASLR = "2"
+_PARANOID = 2  # above it, Debian's Linux gives no counter to users; ours count in user mode only
 
 
 def virtual(host: Host) -> Finding:
@@ -28,15 +29,14 @@ def governor(host: Host) -> Finding:
     value = facts.governor(host.root)
     if value in {None, "performance"}:
         return Finding("CPU governor", value or _NOT_OURS)
-    return Finding("CPU governor", str(value), "warn", write("performance", f"{_CPUS}/cpu*/cpufreq/scaling_governor"))
+    return _tunable("CPU governor", str(value))
 
 
 def turbo(host: Host) -> Finding | None:
     """Frequencies above the nominal one; where there is no such setting, only x86 is expected to have it."""
     value = facts.turbo(host.root)
     if value == "on":
-        intel = (host.root / facts.NO_TURBO).exists()
-        return Finding("turbo", value, "warn", write(1, f"/{facts.NO_TURBO}") if intel else write(0, f"/{facts.BOOST}"))
+        return _tunable("turbo", value)
     if value is None and host.machine not in facts.X86:
         return None
     return Finding("turbo", value or _NOT_OURS)
@@ -46,7 +46,7 @@ def smt(host: Host) -> Finding | None:
     """Whether CPUs share a core with a sibling."""
     value = facts.smt(host.root)
     if value == "on":
-        return Finding("SMT", value, "warn", write("off", f"{_CPUS}/smt/control"))
+        return _tunable("SMT", value)
     return None if value is None and host.machine not in facts.X86 else Finding("SMT", value or _NOT_OURS)
 
 
@@ -66,7 +66,7 @@ def load(host: Host) -> Finding:
     value = facts.load_1min(host.root)
     if value is None or value <= _BUSY:
         return Finding("load", "unknown" if value is None else f"{value:.2f}")
-    return Finding("load", f"{value:.2f}", "warn", "something else is running; see what: top -b -n 1 | head -15")
+    return Finding("load", f"{value:.2f}", "warn", "something else is running; see what", "top -b -n 1 | head -15")
 
 
 def layout(host: Host) -> Finding:
@@ -74,8 +74,8 @@ def layout(host: Host) -> Finding:
     value = facts.read(host.root, "proc/sys/kernel/randomize_va_space")
     words = {"0": "off", "1": "without the heap", _FULL_ASLR: "full"}
     if value in {"0", "1"}:
-        advice = as_root("sysctl kernel.randomize_va_space=2")
-        return Finding("ASLR", words[value], "warn", f"rounds cannot average over memory layouts: {advice}")
+        command = as_root("sysctl kernel.randomize_va_space=2")
+        return Finding("ASLR", words[value], "warn", "rounds cannot average over memory layouts", command)
     return Finding("ASLR", words.get(value or "", "unknown"))
 
 
@@ -85,8 +85,10 @@ def affinity(host: Host) -> Finding:
     value = f"{len(ours)} of {online or 'unknown'} online: {','.join(map(str, ours))}"
     if len(ours) > 1:
         return Finding("our CPUs", value)
-    more = f"more with: taskset -pc 0-{online - 1} {os.getppid()}" if online and online > 1 else "use a larger machine"
-    return Finding("our CPUs", value, "warn", f"checks cannot migrate threads here; {more}")
+    if online and online > 1:
+        command = f"taskset -pc 0-{online - 1} {os.getppid()}"
+        return Finding("our CPUs", value, "warn", "checks cannot migrate threads here", command)
+    return Finding("our CPUs", value, "warn", "checks cannot migrate threads here: use a larger machine")
 
 
 def counters(host: Host) -> Finding:
@@ -95,7 +97,27 @@ def counters(host: Host) -> Finding:
     there = sorted(path.name for pattern in ("cpu*", "arm*") for path in devices.glob(pattern))
     paranoid = facts.read(host.root, "proc/sys/kernel/perf_event_paranoid")
     value = f"{', '.join(there) or 'none'} (perf_event_paranoid {paranoid or 'unknown'})"
+    if there and os.geteuid() and (paranoid or "").isdecimal() and int(paranoid or 0) > _PARANOID:
+        command = as_root(f"sysctl kernel.perf_event_paranoid={_PARANOID}")
+        return Finding("hardware counters", value, "warn", "they are not for us: times come without them", command)
     return Finding("hardware counters", value)
 
 
-CHECKS: tuple[Check, ...] = (virtual, governor, turbo, smt, isolated, load, layout, affinity, counters)
+def tuned(host: Host) -> Finding | None:
+    """Whether a `doctor --tune` is still to be undone."""
+    try:
+        kept = tuning.pending(host.root)
+    except RseqbenchError as error:
+        return Finding("tuning", error.message, "warn", error.hint)
+    if kept is None:
+        return None
+    words = f"this machine is still tuned since {kept.since}"
+    return Finding("tuning", words, "warn", "to have it as it was", ourselves("doctor --restore"))
+
+
+def _tunable(name: str, value: str) -> Finding:
+    advice = "this changes it, and writes down what it was for --restore"
+    return Finding(name, value, "warn", advice, ourselves("doctor --tune"))
+
+
+CHECKS: tuple[Check, ...] = (tuned, virtual, governor, turbo, smt, isolated, load, layout, affinity, counters)

@@ -1,5 +1,6 @@
 """rseqbench/doctor: every check on this machine, on laid-out ones, and with things missing."""
 
+import dataclasses
 import json
 import os
 import stat
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from rseqbench import abi, doctor, facts, paths
 from rseqbench.cli.doctor import command
-from rseqbench.doctor import building, emulated, finding, noise, offered
+from rseqbench.doctor import building, emulated, finding, noise, offered, tools
 from rseqbench.doctor.finding import Finding, Host
 
 CPUS = "sys/devices/system/cpu"
@@ -72,8 +73,8 @@ def test_this_machine_is_examined_whole(tmp_path):
     assert {"compiler", "Python.h", "rseq", "registration", "membarrier", "load", "our CPUs"} <= set(names)
     for one in found:
         assert one.value
-        assert "\n" not in one.value + one.advice
-        assert one.advice or one.status == "ok", f"{one.name}: a complaint needs advice"
+        assert "\n" not in one.value + one.advice + one.command
+        assert one.advice or one.command or one.status == "ok", f"{one.name}: a complaint needs advice"
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "armv7l", "aarch64", "riscv64"])
@@ -97,37 +98,55 @@ def test_a_quiet_machine_needs_no_advice(host):
             f"{CPUS}/cpu0/cpufreq/scaling_governor": "performance\n",
         }
     )
-    checks = [check for check in noise.CHECKS if check is not noise.affinity]
+    checks = [check for check in noise.CHECKS if check not in (noise.affinity, noise.tuned)]
     assert [check(quiet).status for check in checks] == ["ok"] * len(checks)
     assert not any(check(quiet).advice for check in checks)
 
 
 @pytest.mark.parametrize(
-    ("files", "check", "value", "advice"),
+    ("files", "check", "value", "command"),
     [
-        (
-            {f"{CPUS}/cpu0/cpufreq/scaling_governor": "powersave"},
-            noise.governor,
-            "powersave",
-            f"echo performance | sudo tee /{CPUS}/cpu*/cpufreq/scaling_governor",
-        ),
-        ({f"{CPUS}/cpufreq/boost": "1"}, noise.turbo, "on", f"echo 0 | sudo tee /{CPUS}/cpufreq/boost"),
-        (
-            {f"{CPUS}/intel_pstate/no_turbo": "0"},
-            noise.turbo,
-            "on",
-            f"echo 1 | sudo tee /{CPUS}/intel_pstate/no_turbo",
-        ),
-        ({f"{CPUS}/smt/active": "1"}, noise.smt, "on", f"echo off | sudo tee /{CPUS}/smt/control"),
+        ({f"{CPUS}/cpu0/cpufreq/scaling_governor": "powersave"}, noise.governor, "powersave", "doctor --tune"),
+        ({f"{CPUS}/cpufreq/boost": "1"}, noise.turbo, "on", "doctor --tune"),
+        ({f"{CPUS}/intel_pstate/no_turbo": "0"}, noise.turbo, "on", "doctor --tune"),
+        ({f"{CPUS}/smt/active": "1"}, noise.smt, "on", "doctor --tune"),
         ({"proc/loadavg": "3.10 1 1 1/1 1"}, noise.load, "3.10", "top -b"),
         ({"proc/sys/kernel/randomize_va_space": "0"}, noise.layout, "off", "sudo sysctl kernel.randomize_va_space=2"),
-        ({"proc/cpuinfo": "flags: hypervisor"}, noise.virtual, "unknown", "bare metal"),
+        ({"proc/cpuinfo": "flags: hypervisor"}, noise.virtual, "unknown", ""),
     ],
 )
-def test_noise_comes_with_its_cure(host, user, files, check, value, advice):
+def test_noise_comes_with_its_cure(host, user, files, check, value, command):
     found = check(host(files))
     assert (found.status, found.value) == ("warn", value)
-    assert advice in found.advice
+    assert found.advice
+    assert command in found.command
+    assert found.command.startswith("sudo /") or "doctor" not in found.command, "root has no path to us"
+
+
+@pytest.mark.parametrize(
+    ("paranoid", "status", "command"),
+    [("2", "ok", ""), ("3", "warn", "sudo sysctl kernel.perf_event_paranoid=2"), ("-1", "ok", ""), ("", "ok", "")],
+)
+def test_counters_that_are_not_for_users(host, user, paranoid, status, command):
+    files = {"sys/bus/event_source/devices/cpu/type": "4", "proc/sys/kernel/perf_event_paranoid": paranoid}
+    found = noise.counters(host(files))
+    assert (found.status, found.command) == (status, command)
+
+
+@pytest.mark.parametrize(("text", "word"), [('{"schema": 1}', "damaged"), ('{"schema": 99}', "newer")])
+def test_a_record_that_cannot_be_read_is_told(host, text, word):
+    found = noise.tuned(host({"var/lib/rseqbench/tuned.json": text}))
+    assert found.status == "warn"
+    assert word in found.value
+
+
+def test_a_machine_that_is_still_tuned_is_told(host, user):
+    assert noise.tuned(host()) is None
+    text = json.dumps({"schema": 1, "since": "2026-01-02T03:04:05+00:00", "boot": "", "values": {}})
+    found = noise.tuned(host({"var/lib/rseqbench/tuned.json": text}))
+    assert found.value == "this machine is still tuned since 2026-01-02T03:04:05+00:00"
+    assert found.command.endswith("rseqbench doctor --restore")
+    assert found.command.startswith("sudo /")
 
 
 def test_isolation_names_a_cpu_that_is_there(host):
@@ -139,7 +158,7 @@ def test_one_cpu_is_too_few_to_migrate(host, monkeypatch, online, advice):
     monkeypatch.setattr(noise.os, "sched_getaffinity", lambda pid: {0})
     found = noise.affinity(host({f"{CPUS}/online": online}))
     assert found.status == "warn"
-    assert advice in found.advice
+    assert advice in found.advice + found.command
 
 
 def test_hardware_counters_are_told_from_software_ones(host):
@@ -171,7 +190,8 @@ def test_compiler(host, programs, user, scripts, status, value):
     programs(**scripts)
     found = building.compiler(host())
     assert (found.status, found.value) == (status, value)
-    assert found.advice == ("sudo apt-get install -y gcc libc6-dev" if status == "bad" else "")
+    assert found.command == ("sudo apt-get install -y gcc libc6-dev" if status == "bad" else "")
+    assert found.packages == (("gcc", "libc6-dev") if status == "bad" else ())
 
 
 def test_cc_goes_first(host, programs, monkeypatch):
@@ -202,8 +222,8 @@ def test_cross_compilers_are_only_missed(host, programs, user):
     assert found.status == "warn"
     assert "arm32: arm-linux-gnueabihf-gcc 12.2.0, without the C library's headers" in found.value
     assert "arm64: none" in found.value
-    assert found.advice.startswith("sudo apt-get install -y gcc-a")
-    assert {"gcc-aarch64-linux-gnu", "libc6-dev-armhf-cross"} <= set(found.advice.split())
+    assert found.command.startswith("sudo apt-get install -y gcc-a")
+    assert {"gcc-aarch64-linux-gnu", "libc6-dev-armhf-cross"} <= set(found.packages)
 
 
 def test_a_board_needs_no_compiler_for_itself_or_for_x86(host, programs):
@@ -241,8 +261,8 @@ def test_missing_qemus_are_only_missed(host, qemus, user):
     found = emulated.system(host())
     assert found.status == "warn"
     assert {"arm32: 7.2.22", "arm64: none", "x86_64: none"} == set(found.value.split(", "))
-    assert found.advice == "sudo apt-get install -y qemu-system-arm qemu-system-x86"
-    assert emulated.user(host()).advice == "sudo apt-get install -y qemu-user"
+    assert found.command == "sudo apt-get install -y qemu-system-arm qemu-system-x86"
+    assert emulated.user(host()).command == "sudo apt-get install -y qemu-user"
 
 
 def test_a_qemu_that_cannot_count_is_told(host, qemus):
@@ -283,13 +303,65 @@ def test_what_building_linux_needs_is_named_once_for_all_architectures(host, pro
     assert "arm32: without flex, " in found.value
     assert "x86_64: without flex, gelf.h" in found.value
     assert "arm64: without flex, aarch64-linux-gnu-gcc" in found.value
-    assert found.advice == "sudo apt-get install -y flex gcc-aarch64-linux-gnu libelf-dev"
+    assert found.command == "sudo apt-get install -y flex gcc-aarch64-linux-gnu libelf-dev"
     programs(flex="", gcc=compiler_script("12.2.0"), aarch64_linux_gnu_gcc="")
     found = emulated.building(host())
     assert found.status == "ok"
     assert {"arm32: all tools are there", "arm64: all tools are there", "x86_64: all tools are there"} == set(
         found.value.split(", ")
     )
+
+
+@pytest.mark.parametrize(
+    ("device", "ours", "image", "why", "status", "words"),
+    [
+        (False, True, True, "", "ok", "guests are emulated"),
+        (True, False, True, "", "warn", "is not ours to open"),
+        (True, True, False, "", "ok", "no Linux is here yet"),
+        (True, True, True, "", "ok", "boots "),
+        (True, True, True, "Linux hung", "warn", "boots no Linux: Linux hung"),
+    ],
+)
+def test_kvm_is_tried(host, user, monkeypatch, tmp_path, device, ours, image, why, status, words):
+    this = next(arch for arch in emulated.arches.known().values() if arch.is_host)
+    machine = host({"boot/vmlinuz-6.1": "", "proc/sys/kernel/osrelease": "6.1"} if image else {}, this.machines[0])
+    path = tmp_path / "kvm"
+    if device:
+        path.write_text("")
+    access = os.access
+    monkeypatch.setattr(emulated.kvm, "DEVICE", str(path))
+    monkeypatch.setattr(emulated.os, "access", lambda name, mode: access(name, mode) and (ours or name != str(path)))
+    monkeypatch.setattr(emulated.kvm, "unusable", lambda arch, booted: why)
+    found = emulated.acceleration(machine)
+    assert found.status == status
+    assert words in found.value
+    assert bool(found.command) == (not ours)
+
+
+def test_kvm_that_boots_nothing_is_found_out(host, qemus, monkeypatch, tmp_path):
+    """By the real thing: a qemu that ends as one that cannot boot does."""
+    this = next(arch for arch in emulated.arches.known().values() if arch.is_host)
+    (tmp_path / "kvm").write_text("")
+    monkeypatch.setattr(emulated.kvm, "DEVICE", str(tmp_path / "kvm"))
+    qemus(this.qemu.system, body="echo no such accelerator >&2; exit 1")
+    files = {"boot/vmlinuz-6.1": "", "proc/sys/kernel/osrelease": "6.1"}
+    found = emulated.acceleration(host(files, this.machines[0]))
+    assert found.status == "warn"
+    assert "exit code 1: no such accelerator" in found.value
+
+
+def test_programs_that_commands_start(host, programs, user, monkeypatch):
+    programs()
+    assert tools.ssh(host()).packages == ("openssh-client",)
+    assert tools.virtme(host()).status == "ok"
+    assert "--runner vng only" in tools.virtme(host()).value
+    hackbench = next(iter(tools.suites.PROGRAMS.values()))
+    monkeypatch.setattr(tools.suites, "PROGRAMS", {"x": dataclasses.replace(hackbench, path="/nowhere/hackbench")})
+    found = tools.programs(host())
+    assert (found.status, found.value, found.packages) == ("warn", "no /nowhere/hackbench", ("rt-tests",))
+    programs(ssh="", vng="echo virtme-ng 1.99")
+    assert tools.ssh(host()).status == "ok"
+    assert tools.virtme(host()).value == "virtme-ng 1.99"
 
 
 def test_a_user_without_a_home_is_told_once(host, monkeypatch):
@@ -302,15 +374,19 @@ def test_a_user_without_a_home_is_told_once(host, monkeypatch):
 
 def test_missing_python_headers_keep_a_run_from_working(host, monkeypatch, tmp_path):
     monkeypatch.setattr(building.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(building.sys, "base_prefix", "/usr")
     found = building.python_headers(host())
     assert found.status == "bad"
-    assert found.advice.endswith(f"python3.{sys.version_info.minor}-dev")
+    assert found.packages == (f"python3.{sys.version_info.minor}-dev",)
+    monkeypatch.setattr(building.sys, "base_prefix", "/opt/python")
+    found = building.python_headers(host())
+    assert (found.status, found.packages) == ("bad", ()), "no package completes a Python that is not Debian's"
 
 
 def test_missing_python_packages_are_named(host, monkeypatch):
     monkeypatch.setattr(building.facts, "package", lambda name: None if name == "cffi" else "1")
     found = building.python_packages(host())
-    assert (found.status, found.advice) == ("bad", f"{sys.executable} -m pip install cffi")
+    assert (found.status, found.command) == ("bad", f"{sys.executable} -m pip install cffi")
 
 
 def test_folders_that_are_not_there_yet_are_judged_by_where_they_would_be(tmp_path):
@@ -337,7 +413,7 @@ def test_a_user_without_a_home_is_told_of_the_cache(monkeypatch):
     monkeypatch.setattr(building.paths, "cache", homeless)
     found = building.cache_folder(Host())
     assert found.status == "bad"
-    assert "XDG_CACHE_HOME" in found.advice
+    assert "XDG_CACHE_HOME" in found.command
 
 
 @pytest.mark.parametrize(
@@ -396,7 +472,8 @@ def test_linux_without_rseq_is_said(host):
 
 def test_root_needs_no_sudo(monkeypatch):
     monkeypatch.setattr(finding.os, "geteuid", lambda: 0)
-    assert finding.install("gcc") == "apt-get install -y gcc"
+    assert finding.lacking("compiler", "none", "bad", ["gcc"]).command == "apt-get install -y gcc"
+    assert finding.ourselves("doctor").startswith("/")
 
 
 def test_probing_leaves_the_registration_as_it_was():
@@ -459,23 +536,51 @@ def findings(monkeypatch, tmp_path):
 
 
 OK = Finding("compiler", "gcc 12.2.0")
-WARN = Finding("load", "3.10", "warn", "see what runs: top")
-BAD = Finding("Python.h", "not there", "bad", "apt-get install -y python3-dev")
+WARN = Finding("load", "3.10", "warn", "see what runs", "top -b")
+BAD = Finding("Python.h", "not there", "bad", "", "apt-get install -y python3-dev", ("python3-dev",))
 
 
-def test_the_table_puts_advice_on_a_line_of_its_own(findings):
+def test_the_table_puts_a_command_on_a_line_of_its_own(findings):
     findings(OK, WARN)
     done = CliRunner().invoke(command)
     assert done.exit_code == 0
     assert done.stdout.splitlines() == [
         "ok    compiler  gcc 12.2.0",
         "warn  load      3.10",
-        "                see what runs: top",
+        "                see what runs",
+        "                top -b",
         "",
         "pyperf's own check: python -m pyperf system show",
         "",
         "pyperf's words",
+        "",
+        "A native run works here. 1 warning.",
     ]
+
+
+def test_no_line_is_longer_than_a_terminal_but_a_command(findings):
+    long = "word " * 60
+    findings(Finding("load", long, "warn", long, "type-" * 60), OK)
+    *lines, _, _, _, _, _, _ = CliRunner().invoke(command).stdout.splitlines()
+    assert [line for line in lines if len(line) > 100] == [" " * 16 + "type-" * 60]
+    assert sum(line.split().count("word") for line in lines) == 120
+    assert all(line.startswith(" " * 16) for line in lines[1:-1])
+
+
+def test_what_can_be_installed_is_summed_up(findings):
+    findings(BAD, OK)
+    last = CliRunner().invoke(command).stdout.splitlines()[-1]
+    assert last == "A native run cannot work: Python.h. 0 warnings. rseqbench doctor --fix installs: python3-dev"
+
+
+def test_colour_is_for_terminals_that_want_it(findings, monkeypatch):
+    findings(OK, BAD)
+    assert "\x1b[" not in CliRunner().invoke(command, color=True).stdout
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[32mok" in CliRunner().invoke(command).stdout
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[32m" not in CliRunner().invoke(command).stdout
 
 
 def test_only_what_is_bad_fails(findings):
@@ -493,11 +598,22 @@ def test_json(findings):
                 "name": "Python.h",
                 "value": "not there",
                 "status": "bad",
-                "advice": "apt-get install -y python3-dev",
+                "advice": "",
+                "command": "apt-get install -y python3-dev",
+                "packages": ["python3-dev"],
             }
         ],
         "pyperf": "pyperf's words",
     }
+
+
+def test_tuning_is_for_root(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rseqbench.cli.doctor.os.geteuid", lambda: 1000)
+    done = CliRunner().invoke(command, ["--tune"])
+    assert done.exit_code == 1
+    assert "we are not root; run: sudo /" in str(done.exception)
+    assert str(done.exception).endswith(" doctor --tune")
 
 
 def test_the_command_is_one_of_click():
