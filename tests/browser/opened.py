@@ -49,9 +49,7 @@ class Opened:
 
     def overhang(self):
         """Return by how many pixels the page is wider than its window."""
-        return self.page.evaluate(
-            "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth"
-        )
+        return self.page.evaluate("document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth")
 
     def bottom(self, selector):
         """Return how far below the top of the window the first such element ends; it has to be seen."""
