@@ -22,6 +22,7 @@ class Opened:
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
         self.page = self.context.new_page()
+        self.page.set_default_timeout(10_000)
         self.address = path.as_uri()
         self.requests, self.complaints = [], []
         self.page.on("request", lambda request: self.requests.append(request.url))

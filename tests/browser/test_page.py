@@ -109,6 +109,7 @@ def test_what_was_not_measured_says_so_first_and_why(opened, kind, why):
     assert one.bottom(".answer") <= 720 and one.bottom(".limits") <= 720
     if kind == "skipped":
         assert "Nothing was measured" in one.page.locator(".limits").inner_text()
+        assert "is not known" in one.page.locator(".limits").inner_text()
         assert "an unknown CPU" in one.page.locator(".summary").inner_text()
 
 
