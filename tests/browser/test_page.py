@@ -1,12 +1,14 @@
 """The page of one run as a reader's browser shows it."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import EVIL, HEBREW, SIMULATED
-from tests.browser.opened import NARROW, PAPER, WIDE
+from tests.browser.opened import NARROW, PAPER, WIDE, Opened
 
 KINDS = [*SIMULATED, "hostile", "patch"]
 DRAWN = {"laptop": 3, "limited": 3, "emulated": 3, "unregistered": 2, "hostile": 3, "skipped": 0, "patch": 1}
@@ -268,3 +270,16 @@ def test_text_from_right_to_left_moves_nothing_beside_it(opened):
     })()""")
     assert after["left"] >= name["right"]
     assert abs(after["top"] - name["top"]) < 5
+
+
+# ---- the page that is committed ----
+
+
+def test_the_committed_example_is_such_a_page_and_names_no_place(browser):
+    root = Path(__file__).parents[2]
+    with Opened(browser, root / "reports" / "example.html") as one:
+        assert one.requests == [one.address] and one.complaints == []
+        assert one.bottom(".answer .said .interval") <= 720
+        text = one.page.locator("body").inner_text()
+    assert not re.search(r"(^|[\s'\"=])/(home|root|tmp|work)/", text)
+    assert (root / "docs" / "example.png").stat().st_size < 200_000
