@@ -1,12 +1,13 @@
 # make run    measure this machine in a minute: table on the terminal, HTML report in reports/
 # make test   everything the tests need, and all tests
 # make check  formatters, linters, types and the quick tests
+# make example  measure for the page that the README shows, and take its picture
 # PYTHON names the Python to use, 3.11 or newer:  make run PYTHON=python3.12
 
 PYTHON ?= python3
 export PYTHON
 
-.PHONY: run test check clean setup-run setup-test
+.PHONY: run test check example clean setup-run setup-test
 
 run: setup-run
 	.venv/bin/rseqbench run --quick --label quick --force
@@ -17,6 +18,9 @@ test: setup-test
 
 check:
 	scripts/check
+
+example: setup-test
+	scripts/example
 
 setup-run setup-test: setup-%:
 	@scripts/packages $*

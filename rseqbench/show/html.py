@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jinja2
@@ -13,11 +13,12 @@ from markupsafe import Markup
 
 from rseqbench import disk
 from rseqbench.model import VerdictWord
-from rseqbench.show import charts, data, reading, sentences, words
+from rseqbench.show import answer, baseline, bidi, charts, data, reading, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import run as of_run
+from rseqbench.show.tables import PatchTable
 from rseqbench.show.words import Printed
 
 _MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
@@ -56,12 +57,18 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["line"] = words.line
+    made.filters["line"] = words.line  # for attributes and titles, which hold no elements
+    made.filters["text"] = _text
     made.tests["reason"] = lambda cell: isinstance(cell, Reason)
     made.tests["printed"] = lambda cell: isinstance(cell, Printed)
     made.tests["verdict"] = lambda cell: isinstance(cell, VerdictWord)
     made.globals["missing"] = _missing
     return made
+
+
+def _text(text: object) -> Markup:
+    """Return text for the inside of an element: one harmless line, whatever its direction."""
+    return text if isinstance(text, Markup) else bidi.isolated(words.line(str(text)))
 
 
 def _missing(grid: Grid, row: Sequence[Cell]) -> int:
@@ -75,6 +82,7 @@ def _parts(shown: Contents) -> dict[str, object]:
     decided, absent, _ = of_claims.split(shown.judged)
     return {
         "header": header,
+        "answer": answer.of(shown),
         "counts": shown.counts,
         "published": all(machine.timing == "published" for machine in header.machines),
         "summary": shown.summary,
@@ -84,12 +92,12 @@ def _parts(shown: Contents) -> dict[str, object]:
         "icons": words.ICONS,
         "counted": sentences.counted(shown.judged),
         "verdicts": of_claims.judgements(decided, "Claims with a verdict"),
-        "absent": of_claims.judgements(absent, "Claims not measured here"),
+        "absent": of_claims.unmeasured(absent, "Claims not measured here"),
         "arithmetic": of_claims.arithmetic(shown.judged),
         "wrong": [one for one in shown.judged if one.arithmetic and not one.arithmetic.agrees],
         "stated": of_claims.claims(shown.judged),
         "times": of_claims.times(shown.judged),
-        "patch_tables": [of_run.patch_table(table) for table in shown.patch_tables],
+        "patch_tables": list(map(_patch_table, shown.patch_tables)),
         "figures": _figures(shown),
         "distributions": _distributions(shown),
         "measured": of_run.measured(shown.measured),
@@ -109,6 +117,15 @@ def style() -> Markup:
     return Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
 
 
+def _patch_table(table: PatchTable) -> Grid:
+    """Return a table of the message with the run beside it, and under it all machines and the empty loop's share."""
+    grid = of_run.patch_table(table)
+    named = [(machine.arch, str(machine.facts.get("cpu", "an unknown CPU"))) for machine in table.measured_on]
+    several = len(named) > 1
+    machines = [words.line(f"this run, {arch}: {cpu}" if several else f"this run: {cpu}") for arch, cpu in named]
+    return replace(grid, notes=(*grid.notes, *machines, *filter(None, [baseline.share(table)])))
+
+
 def _figures(shown: Contents) -> list[Figure]:
     readings = reading.of_counts() if shown.counts else reading.of_times()
     drawn = {"speedups": charts.speedups(shown, "speedups"), "reading": charts.reading_cpu(shown, "reading")}
@@ -125,7 +142,7 @@ def _commands(shown: Contents) -> list[str]:
     label = shlex.quote(shown.run.label)
     again = [] if shown.run.header.plan.engine == "published" else [shown.run.header.command]
     return [
-        *map(words.line, again),
+        *again,
         f"rseqbench claims {label}",
         f"rseqbench report {label}",
         f"python -m pyperf stats {shlex.quote(f'results/{shown.run.label}/pyperf.json')}",

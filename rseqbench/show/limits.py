@@ -14,7 +14,7 @@ _BUSY_LOAD = 0.5
 
 
 def limits(header: Header, confidence: float) -> tuple[str, ...]:
-    """Return a sentence for each thing that limits what the run can say; missing facts limit nothing.
+    """Return a sentence for each thing that limits what the run can say, the lack of these facts included.
 
     What an emulated machine's numbers are, emulated.py says.
     """
@@ -28,6 +28,8 @@ def limits(header: Header, confidence: float) -> tuple[str, ...]:
 
 def _machine(machine: Machine, engine: str) -> Iterable[str]:
     facts = machine.facts
+    if not {"virtual", "load_1min"} & set(facts):
+        yield "Whether this machine was virtual, or busy with something else, is not known."
     if virtual(facts):
         yield (
             f"Measured in a virtual machine ({facts['virtual']}): neighbours on the same hardware are invisible here, "
@@ -67,7 +69,9 @@ def _on(value: Fact | None) -> bool:
 
 def _plan(header: Header) -> Iterable[str]:
     plan = header.plan
-    if not plan.cases:
+    if not plan.cases and not plan.skips:
+        yield "Nothing was measured: no benchmark was selected."
+    elif not plan.cases:
         yield "Nothing was measured: every benchmark was skipped, for the reason that stands beside it."
     elif all(case.registration == Registration.NONE for case in plan.cases):
         yield "No process had a registered rseq area, so whatever needs one was not measured."

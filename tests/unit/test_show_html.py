@@ -172,7 +172,7 @@ def test_nothing_to_draw_is_said(nothing):
 def test_missing_facts_are_said(nothing):
     text = html.page(nothing)
     assert "an unknown CPU" in text
-    assert re.search(r'scope="row">Linux</th>\s*<td>not known</td>', text)
+    assert re.search(r'scope="row"[^>]*>Linux</th>\s*<td[^>]*>not known</td>', text)
 
 
 def test_emulation_never_shows_its_numbers_as_time(emulated):
@@ -223,3 +223,13 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ResultsError, match="cannot write"):
         html.write("x", tmp_path / "file" / "x.html")
+
+
+def test_a_run_of_nothing_says_so(tmp_path):
+    empty = shown(tmp_path, Simulation(costs={}, skips=(), rounds=1, docs={}))
+    assert empty.limits == ("Nothing was measured: no benchmark was selected.",)
+    assert Page(html.page(empty)).tables
+
+
+def test_a_machine_without_facts_limits_what_its_run_says(nothing):
+    assert "Whether this machine was virtual, or busy with something else, is not known." in nothing.limits

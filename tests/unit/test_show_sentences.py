@@ -95,9 +95,10 @@ def test_a_quiet_machine_has_no_limits(laptop, facts):
     assert limits.limits(header(laptop, **facts), CONFIDENCE) == ()
 
 
-def test_missing_facts_limit_nothing(laptop):
+def test_missing_facts_are_one_limit(laptop):
     machine = dataclasses.replace(laptop.run.header.machines[0], facts={})
-    assert limits.limits(dataclasses.replace(laptop.run.header, machines=(machine,), checks=()), CONFIDENCE) == ()
+    found = limits.limits(dataclasses.replace(laptop.run.header, machines=(machine,), checks=()), CONFIDENCE)
+    assert found == ("Whether this machine was virtual, or busy with something else, is not known.",)
 
 
 def test_few_rounds_are_said_with_the_number_it_takes(laptop):

@@ -72,12 +72,18 @@ def verdicts(judged: Sequence[Judged], caption: str) -> Grid:
 
 def judgements(judged: Sequence[Judged], caption: str) -> Grid:
     """Return the verdicts with what each claim compares and what a user would replace today: the wide form."""
-    heads = ("claim", "verdict", "claimed", "measured", "today", "why")
+    heads = ("claim", "claimed", "measured", "verdict", "why", "today")
     rows = [
-        (_named(one), one.verdict.word, _stated(one), _measured_cell(one), _today(one), one.verdict.reason)
+        (_named(one), _stated(one), _measured_cell(one), one.verdict.word, one.verdict.reason, _today(one))
         for one in judged
     ]
-    return make(caption, heads, "--nn--", rows)
+    return make(caption, heads, "-nn---", rows)
+
+
+def unmeasured(judged: Sequence[Judged], caption: str) -> Grid:
+    """Return the claims that were not measured, each with the reason."""
+    rows = [(_named(one), _stated(one), one.verdict.word, one.verdict.reason) for one in judged]
+    return make(caption, ("claim", "claimed", "verdict", "why"), "-n--", rows)
 
 
 def _stated(one: Judged) -> str:

@@ -21,6 +21,7 @@ _FACTS = {
     "glibc_registers": "C library registers rseq by itself",
     "rseq_size": "rseq area, size in bytes",
     "rseq_feature_size": "rseq area, bytes that Linux fills",
+    "rseq_registered": "rseq area, bytes registered",
     "registration": "rseq area registered by",
     "vdso_getcpu": "vDSO reads the CPU number by",
     "compiler": "compiler",
@@ -33,9 +34,9 @@ _FACTS = {
     "load_1min": "load when the run began (1 min)",
     "isolated_cpus": "isolated CPUs",
     "clocksource": "clock source",
+    "page_size": "page size in bytes",
     "python": "Python",
     "pyperf": "pyperf",
-    "engine": "engine",
     "counters": "CPU counters",
 }
 _EMULATED = {

@@ -1,0 +1,94 @@
+"""Pure: the claim that a reader asks for first, its answer in plain words, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rseqbench.claims import Judged
+from rseqbench.model import Estimate, VerdictWord
+from rseqbench.show import message, words
+from rseqbench.show.contents import Contents
+from rseqbench.show.words import Printed
+
+_FIRST = "counter"  # the group of the message's first table
+_SAID = {
+    VerdictWord.REPRODUCED: "Yes, as claimed",
+    VerdictWord.STRONGER: "Yes, and by more",
+    VerdictWord.WEAKER: "Faster, but by less",
+    VerdictWord.UNRESOLVED: "Not shown either way",
+    VerdictWord.CONTRADICTED: "No",
+    VerdictWord.NOT_COMPARABLE: "This run cannot tell",
+    VerdictWord.NOT_MEASURED: "Not measured here",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A claim as a question; the verdict, in plain words and in its own; the quotient; why so; and how sure it is.
+
+    `measured` and `sure` are empty where nothing was measured.
+    """
+
+    question: str
+    said: str
+    word: VerdictWord
+    measured: Printed | None
+    unit: str
+    reason: str
+    sure: tuple[str, ...]
+
+
+def of(shown: Contents) -> Answer | None:
+    """Return the answer on the claim of the counter, or on the first other claim that this run can answer.
+
+    There is none for the message's own run: what it printed cannot confirm what it says; and none for an architecture
+    of which it claims nothing.
+    """
+    machines = shown.run.header.machines
+    if all(machine.timing == "published" for machine in machines):
+        return None
+    arches = {machine.arch for machine in machines}
+    asked = [one for one in shown.judged if one.claim.kind in ("speedup", "equal") and one.claim.arch in arches]
+    if not asked:
+        return None
+    one = min(asked, key=_rank)
+    return Answer(
+        question=_question(one),
+        said=_SAID[one.verdict.word],
+        word=one.verdict.word,
+        measured=words.ratio(one.measured) if one.measured else None,
+        unit=" of instructions" if shown.counts else "",
+        reason=one.verdict.reason,
+        sure=tuple(_sure(one, one.measured, shown)) if one.measured else (),
+    )
+
+
+def _rank(one: Judged) -> tuple[bool, bool, bool]:
+    """Rank a claim: measured before all, then the counter's, then what can be compared."""
+    counter = one.claim.slow.startswith(f"{_FIRST}/")
+    return one.measured is None, not counter, one.verdict.word == VerdictWord.NOT_COMPARABLE
+
+
+def _question(one: Judged) -> str:
+    claim = one.claim
+    slow, fast = words.method(claim.slow), words.method(claim.fast)
+    place = message.section_of(claim).title
+    if claim.kind == "equal":
+        return f"{place}: does {slow} cost the same as {fast}, as the patch says?"
+    return f"{place}: is {fast} {claim.stated:g} times faster than {slow}, as the patch says?"
+
+
+def _sure(one: Judged, ratio: Estimate, shown: Contents) -> Iterable[str]:
+    plan = shown.run.header.plan
+    units = "boots" if plan.boots > 1 else "rounds"
+    if shown.counts:
+        yield "Instructions were counted on an emulated machine, so nothing here is time."
+    elif ratio.has_interval:
+        share = f"{100 * shown.rules.confidence:g} of 100 runs like this one"
+        yield f"The interval is from {ratio.n} {units} and holds the true median in at least {share}."
+    else:
+        yield f"{ratio.n} {units} give no interval: take the number as a first look."
+    if one.claim.today is not None and one.today is not None and one.claim.today != (one.claim.slow, one.claim.fast):
+        slow = words.method(one.claim.today[0])
+        yield f"Over {slow}, which one would write today: {words.ratio(one.today)}."
