@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyperf
 
-from rseqbench import __version__, disk, paths
+from rseqbench import __version__, assembly, disk, paths
 from rseqbench.config import unknown
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.kinds import fits
@@ -28,7 +28,7 @@ from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 
 SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
-ATTACHED = (sizes.FILE, kconfig.FILE)  # of the Linux that was built for a run
+ATTACHED = (sizes.FILE, kconfig.FILE, assembly.FILE)  # of the Linux and the kernels that were built for a run
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 UNFINISHED = ".unfinished-"
 

@@ -129,6 +129,9 @@ def _patch_table(table: PatchTable) -> Grid:
 def _figures(shown: Contents) -> list[Figure]:
     readings = reading.of_counts() if shown.counts else reading.of_times()
     drawn = {"speedups": charts.speedups(shown, "speedups"), "reading": charts.reading_cpu(shown, "reading")}
+    with_threads = charts.by_threads(shown, "threads")
+    if with_threads:  # what nobody asked for is not missing
+        drawn["threads"] = with_threads
     return [Figure(name, *readings[name], Markup(svg)) for name, svg in drawn.items()]
 
 

@@ -1,0 +1,12 @@
+"""The plots, as SVG text. Each returns an empty string where there is nothing to draw.
+
+Shapes tell apart what is drawn, never colours alone; all text stays text.
+"""
+
+from rseqbench.show.charts.against import differences
+from rseqbench.show.charts.claims import speedups
+from rseqbench.show.charts.cpu_number import reading_cpu
+from rseqbench.show.charts.distributions import rounds
+from rseqbench.show.charts.threads import by_threads
+
+__all__ = ["by_threads", "differences", "reading_cpu", "rounds", "speedups"]
