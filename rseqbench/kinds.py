@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -12,7 +13,7 @@ def fits(value: object, kind: Any) -> bool:
     """Whether a value is of the kind that a field is declared with, all the way down."""
     parts = get_args(kind)
     if dataclasses.is_dataclass(kind):
-        return all(fits(getattr(value, name), part) for name, part in get_type_hints(kind).items())
+        return all(fits(getattr(value, name), part) for name, part in _hints(type(value)).items())
     if get_origin(kind) is tuple:
         return isinstance(value, tuple) and all(fits(item, parts[0]) for item in value)
     if get_origin(kind) is Mapping:
@@ -22,3 +23,8 @@ def fits(value: object, kind: Any) -> bool:
     if isinstance(kind, UnionType):
         return any(fits(value, part) for part in parts)
     return type(value) is kind or (kind is float and type(value) is int)
+
+
+@cache  # a thousand headers are read against the same few classes
+def _hints(kind: type) -> Mapping[str, Any]:
+    return get_type_hints(kind)

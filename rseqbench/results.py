@@ -142,16 +142,19 @@ class Store:
 
     def load(self, label: str) -> Run:
         """Load a finished run. Raises ResultsError if there is none, or it is unfinished, damaged or foreign."""
+        folder, header = self.header(label)
+        return Run(folder, header, _load_suite(folder / "pyperf.json"))
+
+    def header(self, label: str) -> tuple[Path, Header]:
+        """Return a finished run's folder and header, without its values. Raises ResultsError as load() does."""
         check_label(label)
         folder = self._find(label)
         if folder is None:
-            unfinished = self.root / f"{UNFINISHED}{label}"
-            if unfinished.is_dir():
+            if (self.root / f"{UNFINISHED}{label}").is_dir():
                 raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
             error = unknown("run", label, self.labels(), f"in {self.root}")
             raise ResultsError(error.message, error.hint)
-        header = Header.from_json(_read(folder / "run.json"), folder / "run.json")
-        return Run(folder, header, _load_suite(folder / "pyperf.json"))
+        return folder, Header.from_json(_read(folder / "run.json"), folder / "run.json")
 
     def latest(self) -> str:
         """Return the label of the run finished last. Raises ResultsError when there is none."""

@@ -61,11 +61,20 @@ def plain(axes: Axes, grid: Literal["both", "x", "y"]) -> None:
         axes.spines[side].set_visible(False)
 
 
-def point(axes: Axes, number: Estimate | None, y: float, marker: str, colour: str, hollow: bool = False) -> None:
-    """Draw a value with its interval, or the range of a count where that can be seen; nothing for None."""
+def point(
+    axes: Axes,
+    number: Estimate | None,
+    y: float,
+    marker: str,
+    colour: str,
+    hollow: bool = False,
+    visible: float = 1.01,
+) -> None:
+    """Draw a value with its interval; nothing for None. The range of a count from a quotient of `visible` on."""
     if number is None:
         return
-    if number.low is not None and number.high is not None and not (number.is_range and number.low * 1.01 > number.high):
+    hidden = number.is_range and (number.low or 0) * visible >= (number.high or 0)
+    if number.low is not None and number.high is not None and not hidden:
         axes.hlines(y, number.low, number.high, color=colour, linewidth=1.6, zorder=3)
         axes.plot([number.low, number.high], [y, y], linestyle="", marker="|", markersize=5, color=colour, zorder=3)
     face = "none" if hollow else colour
@@ -130,11 +139,15 @@ def shape(number: int) -> tuple[str, str, bool]:
     return mark, (svg.FIRST, svg.SECOND)[number % 2], bool(number // len(MARKS)) != bool(number % 2)
 
 
-def around_one(axes: Axes, values: Sequence[float]) -> str:
-    """Set an x axis that shows all values and as much on the other side of 1; return what to say of its scale."""
+def around_one(axes: Axes, values: Sequence[float]) -> bool:
+    """Set an x axis that shows all quotients and as much on the other side of 1; return whether it is logarithmic.
+
+    One that is not has its ticks in percent.
+    """
     if max(values) > _STRAIGHT or min(values) < 1 / _STRAIGHT:
         logarithmic(axes, values)
-        return ", logarithmic"
+        return True
     furthest = max(abs(value - 1) for value in values)
     axes.set_xlim(1 - 1.15 * furthest - 0.001, 1 + 1.15 * furthest + 0.001)
-    return ""
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{round(100 * (x - 1), 6):+g}%" if x != 1 else "0"))
+    return False
