@@ -54,9 +54,10 @@ def _parts(found: History, rules: VerdictRules) -> dict[str, object]:
 def _summary(found: History) -> str:
     first, last = found.runs[0], found.runs[-1]
     steps = sum(len(one.steps) for one in found.series)
+    said = f"{steps or 'no'} step{'' if steps == 1 else 's'} beyond noise"
     return words.line(
         f"{len({one.key for one in found.series})} benchmarks in {len(found.runs)} runs, from {first.label} "
-        f"({first.created}) to {last.label} ({last.created}); {steps} steps beyond noise."
+        f"({first.created}) to {last.label} ({last.created}); {said}."
     )
 
 

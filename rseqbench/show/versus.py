@@ -20,7 +20,7 @@ _COST = "What restartable sequences cost the rest of the system, measured"
 _READING = (
     "A mark to the right of the line takes more than in the first run, one to the left less; its bar is the interval, "
     "or of counts the range of what was counted. "
-    "Behind a row stands by how much the runs differ from the first, or that no difference was resolved (~, =)."
+    "Behind a row stands by how much an operation differs in each, or “=” for equal, “~” for no difference resolved."
 )
 
 

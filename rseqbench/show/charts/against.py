@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from rseqbench import compare
 from rseqbench.compare import Comparison
@@ -12,6 +13,7 @@ from rseqbench.show.tables import Compared
 
 _NOTED = 2  # further runs whose differences fit behind a row
 _DIFFER = (compare.FASTER, compare.SLOWER, compare.FEWER, compare.MORE)
+_WHOLE = 100  # a difference from which on decimals mean nothing
 _VISIBLE = 1.0001  # a quotient of the ends of a range of counts
 
 
@@ -32,7 +34,7 @@ def differences(found: Sequence[Compared], name: str = "differences") -> str:
                 shared.point(axes, row.ratio, place + 0.6 * number / len(found), *shared.shape(number), _VISIBLE)
                 values += shared.span(row.ratio)
                 spoken.append(f"{labels[place]}: {words.ratio(row.ratio)} in {one.b}, {row.word}")
-    for place, (one_key, next_key) in enumerate(zip(keys, keys[1:], strict=False)):
+    for place, (one_key, next_key) in enumerate(pairwise(keys)):
         if one_key[1].partition("/")[0] != next_key[1].partition("/")[0]:
             axes.axhline(place + 0.7, color=svg.RULE, linewidth=0.8)
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
@@ -52,12 +54,12 @@ def _note(found: Sequence[Compared], key: tuple[str, str, int]) -> str:
     if len(found) > _NOTED:
         return ""
     rows = [row for one in found for row in one.rows if (row.arch, row.benchmark, row.threads) == key]
-    units = dict.fromkeys(words.short(row.b.unit) for row in rows if row.b and row.word in _DIFFER)
-    return " ".join([", ".join(map(_difference, rows)), *units])
+    return ", ".join(map(_difference, rows))
 
 
 def _difference(row: Comparison) -> str:
     if row.word not in _DIFFER or row.a is None or row.b is None:
         return words.SIGNS[row.word]
     difference = row.b.gross.value - row.a.gross.value
-    return f"{difference:+,.0f}" if abs(difference) >= 100 else f"{difference:+.2g}"  # noqa: PLR2004 - digits
+    number = f"{difference:+,.0f}" if abs(difference) >= _WHOLE else f"{difference:+.2g}"
+    return f"{number} {words.short(row.b.unit).removesuffix('/op')}"

@@ -33,6 +33,7 @@ STYLE: dict[Any, Any] = {
     "xtick.color": svg.TEXT,
     "ytick.color": svg.TEXT,
     "legend.fontsize": 9,
+    "text.parse_math": False,  # a label with dollar signs is no formula
 }
 
 

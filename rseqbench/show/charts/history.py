@@ -58,8 +58,9 @@ def over_runs(found: History, series: Sequence[Series], name: str, unit: str) ->
 
 def _spoken(one: Series) -> str:
     first, last = one.points[0], one.points[-1]
-    steps = f"{len(one.steps)} steps beyond noise" if one.steps else "no step beyond noise"
-    cost = [f"{words.cost(row.gross)} in run {number + 1}" for number, row in (first, last)]
+    number = len(one.steps)
+    steps = f"{number or 'no'} step{'' if number == 1 else 's'} beyond noise"
+    cost = [f"{words.cost(row.gross)} in run {run + 1}" for run, row in (first, last)]
     return f"{words.with_threads(one.key[1], one.key[2])} on {one.key[0]}: {cost[0]}, {cost[1]}, {steps}"
 
 

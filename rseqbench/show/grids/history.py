@@ -29,7 +29,7 @@ def steps(found: History) -> Grid:
     left = len(each) - len(largest)
     notes = [f"{left} smaller steps are left out; the CSV has the values of all runs."] if left else []
     heads = ("benchmark", "between runs", "before", "after", "after / before", "what changed with it")
-    return make("Steps beyond noise", heads, "--nnn-", rows, notes)
+    return make("By how much, and what else changed", heads, "--nnn-", rows, notes)
 
 
 def _step(found: History, one: Series, step: Step) -> Sequence[Cell]:
