@@ -50,9 +50,12 @@ def loops(path: Path) -> list[Loop]:
     Raises BuildError when it is not such an object.
     """
     try:
-        return sorted(_File(path.read_bytes()).loops(), key=lambda loop: loop.kernel)
-    except (OSError, struct.error, StopIteration, ValueError, IndexError) as error:
+        found = sorted(_File(path.read_bytes()).loops(), key=lambda loop: loop.kernel)
+    except (OSError, struct.error, StopIteration, ValueError, LookupError) as error:
         raise BuildError(f"{path}: no compiled kernels ({error!r})") from error
+    if not found:
+        raise BuildError(f"{path}: no compiled kernels (none has a loop)")
+    return found
 
 
 class _File:

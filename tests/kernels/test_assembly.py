@@ -41,6 +41,17 @@ def test_the_loops_are_where_another_reader_finds_them(library):
     assert found == {(k.name, k.run, library.function_at(k.run)) for k in library.kernels() if k.run}
 
 
+@pytest.mark.parametrize("name", ["x86_64", "arm64"])
+def test_addresses_that_a_linker_leaves_to_the_loader_are_found(name, tmp_path):
+    """GNU ld writes them into their places too; others do not."""
+    library = compiled(name)
+    content, pointers = library.path.read_bytes(), bytes(library.section("kernels").data)
+    assert content.count(pointers) == 1
+    left = tmp_path / "left"
+    left.write_bytes(content.replace(pointers, bytes(len(pointers))))
+    assert elf.loops(left) == elf.loops(library.path)
+
+
 def test_the_instructions_are_those_of_the_object(library, listings):
     begin, end = library.function("counter.c", "run_rseq")
     real = [one.mnemonic for one in library.instructions(begin, end)]
