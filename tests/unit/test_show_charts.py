@@ -6,6 +6,7 @@ import pytest
 
 from rseqbench.show import charts
 from rseqbench.show.charts import axes
+from rseqbench.show.charts.distributions import places
 from rseqbench.show.charts.threads import apart
 from rseqbench.show.html import page
 from tests.simulated import COSTS, Simulation, shown
@@ -103,3 +104,11 @@ def test_a_range_of_counts_is_drawn_where_it_can_be_seen(tmp_path):
         return charts.reading_cpu(shown(tmp_path / str(spread), run)).count("<use ")
 
     assert bars(0.05) > bars(0.0001)
+
+
+def test_rounds_that_agree_do_not_hide_each_other():
+    heights = places(3, 22)
+    assert heights == sorted(set(heights))
+    assert len(heights) == 22
+    assert 2.5 < heights[0] < heights[-1] < 3.5
+    assert places(3, 1) == [3.0]

@@ -9,6 +9,7 @@ from rseqbench.show.charts import axes as shared
 from rseqbench.show.contents import Contents
 from rseqbench.show.tables import Measured
 
+_SPREAD = 0.7  # of a row's height
 _MOST_DOTS = 4000  # a page must stay readable and small: beyond this, every n-th round is drawn, and that is said
 
 
@@ -23,7 +24,7 @@ def rounds(shown: Contents, name: str = "rounds") -> str:
     for y, one in enumerate(drawn):
         percent = _deviations(shown, one)[::step]
         furthest = max(furthest, *map(abs, percent))
-        axes.plot(percent, [y] * len(percent), linestyle="", marker="o", markersize=3.6, alpha=0.55,
+        axes.plot(percent, places(y, len(percent)), linestyle="", marker="o", markersize=3.2, alpha=0.7,
                   color=svg.FIRST, markeredgewidth=0)  # fmt: skip
         if y and drawn[y - 1].group != one.group:
             axes.axhline(y - 0.5, color=svg.RULE, linewidth=0.8)
@@ -34,6 +35,11 @@ def rounds(shown: Contents, name: str = "rounds") -> str:
     return shared.as_svg(figure, name, "All rounds of all benchmarks, as distance from the median", "; ".join(spoken))
 
 
+def places(y: int, rounds: int) -> list[float]:
+    """Return the heights of a row's dots, the first round's on top: rounds that agree do not hide each other."""
+    return [y - _SPREAD / 2 + _SPREAD * (number + 0.5) / rounds for number in range(rounds)]
+
+
 def _median(one: Measured) -> str:
     return f"{words.cost(one.row.gross).value} {words.short(one.row.unit)}" if one.row else ""
 
@@ -41,5 +47,5 @@ def _median(one: Measured) -> str:
 def _deviations(shown: Contents, one: Measured) -> list[float]:
     frame = shown.frame
     own = (frame["arch"] == one.arch) & (frame["benchmark"] == one.benchmark) & (frame["threads"] == one.threads)
-    values = frame[own]["value"]
+    values = frame[own].sort_values("round")["value"]
     return [float(share) for share in (values / values.median() - 1) * 100]
