@@ -29,8 +29,9 @@ def of_times() -> Mapping[str, tuple[str, str]]:
         ),
         "rounds": (
             "Every round of every benchmark",
-            "A dot is one round, a fresh process, the first on top of its row; tight columns around 0 are a "
-            "quiet machine, two clumps are two states of it, and single dots far to the right are rounds that something else disturbed. "
+            "A dot is one round, a fresh process, the first on top of its row; tight columns around 0 are a quiet "
+            "machine, two clumps are two states of it, and single dots far to the right are rounds that something else "
+            "disturbed. "
             "The interval in the tables is read off these dots alone, with no assumption about their shape.",
         ),
     }

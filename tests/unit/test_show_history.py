@@ -67,10 +67,10 @@ def test_the_page_is_sound(six):
 def test_the_step_stands_first_with_what_changed_with_it(six):
     body = six.partition("</style>")[2]
     steps = body[body.index('id="steps"') : body.index('id="plots"')]
-    assert re.search(r'scope="row">counter/rseq</th>\s*<td>4 and 5</td>', steps)
+    assert re.search(r'scope="row"[^>]*>counter/rseq</th>\s*<td[^>]*>4 and 5</td>', steps)
     assert "compiler gcc 12.2.0 → gcc 14.1.0" in steps
     assert "1.200x" in steps
-    assert steps.count("<tr>") == 2
+    assert steps.count("<tr") == 2
     assert "1 steps beyond noise" not in body
 
 
