@@ -95,6 +95,12 @@ def plugin() -> Built:
     return _cached(arches.host(), (), _PLUGIN)
 
 
+def cached(digest: str) -> Path | None:
+    """Return the compiled kernels of that digest (see Built), as a run has it, where they are in the cache."""
+    names = (_EXTENSION.name, _RUNNER.name) if digest.isalnum() else ()
+    return next((path for name in names if (path := paths.cache() / digest / name).is_file()), None)
+
+
 def declarations() -> str:
     """Return what a host may call, as plain C for cffi: host.h without its preprocessor lines."""
     text = (paths.kernels() / "core" / "host.h").read_text(encoding="utf-8")

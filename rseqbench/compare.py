@@ -165,7 +165,7 @@ def _judge(row: Comparison, rules: VerdictRules, shift: Estimate | None) -> Comp
     if not ratio.has_interval:
         return replace(row, reason=f"too few rounds for an interval ({ratio.n})")
     beyond = stats.beyond_floor(ratio, rules.floor)
-    if beyond and shift is not None and not stats.beyond_floor(_relative(ratio, shift.value), rules.floor):
+    if beyond and shift is not None and not stats.beyond_floor(relative(ratio, shift.value), rules.floor):
         return replace(row, reason=f"the machine's clock: the empty loop itself is {shift.value:.3g}x")
     if beyond and row.p <= 1 - rules.confidence:
         return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
@@ -180,7 +180,8 @@ def _why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
     return f"below the floor of {rules.floor:.1%}" if _excludes_one(ratio) else "interval holds 1"
 
 
-def _relative(ratio: Estimate, by: float) -> Estimate:
+def relative(ratio: Estimate, by: float) -> Estimate:
+    """Return a ratio, and its interval, over another one."""
     low = None if ratio.low is None else ratio.low / by
     high = None if ratio.high is None else ratio.high / by
     return replace(ratio, value=ratio.value / by, low=low, high=high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -11,8 +12,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 def fits(value: object, kind: Any) -> bool:
     """Whether a value is of the kind that a field is declared with, all the way down."""
     parts = get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return all(fits(getattr(value, name), part) for name, part in get_type_hints(kind).items())
+    declared = _declared(kind)
+    if declared is not None:
+        return all(fits(getattr(value, name), part) for name, part in declared.items())
     if get_origin(kind) is tuple:
         return isinstance(value, tuple) and all(fits(item, parts[0]) for item in value)
     if get_origin(kind) is Mapping:
@@ -22,3 +24,9 @@ def fits(value: object, kind: Any) -> bool:
     if isinstance(kind, UnionType):
         return any(fits(value, part) for part in parts)
     return type(value) is kind or (kind is float and type(value) is int)
+
+
+@cache  # a thousand headers are read against the same few classes
+def _declared(kind: Any) -> Mapping[str, Any] | None:
+    """Return the kinds of a dataclass's fields; None where it is none."""
+    return get_type_hints(kind) if dataclasses.is_dataclass(kind) else None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyperf
 
-from rseqbench import __version__, disk, paths
+from rseqbench import __version__, assembly, disk, paths
 from rseqbench.config import unknown
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.kinds import fits
@@ -28,7 +28,7 @@ from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 
 SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
-ATTACHED = (sizes.FILE, kconfig.FILE)  # of the Linux that was built for a run
+ATTACHED = (sizes.FILE, kconfig.FILE, assembly.FILE)  # of the Linux and the kernels that were built for a run
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 UNFINISHED = ".unfinished-"
 
@@ -142,16 +142,19 @@ class Store:
 
     def load(self, label: str) -> Run:
         """Load a finished run. Raises ResultsError if there is none, or it is unfinished, damaged or foreign."""
+        folder, header = self.header(label)
+        return Run(folder, header, _load_suite(folder / "pyperf.json"))
+
+    def header(self, label: str) -> tuple[Path, Header]:
+        """Return a finished run's folder and header, without its values. Raises ResultsError as load() does."""
         check_label(label)
         folder = self._find(label)
         if folder is None:
-            unfinished = self.root / f"{UNFINISHED}{label}"
-            if unfinished.is_dir():
+            if (self.root / f"{UNFINISHED}{label}").is_dir():
                 raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
             error = unknown("run", label, self.labels(), f"in {self.root}")
             raise ResultsError(error.message, error.hint)
-        header = Header.from_json(_read(folder / "run.json"), folder / "run.json")
-        return Run(folder, header, _load_suite(folder / "pyperf.json"))
+        return folder, Header.from_json(_read(folder / "run.json"), folder / "run.json")
 
     def latest(self) -> str:
         """Return the label of the run finished last. Raises ResultsError when there is none."""

@@ -8,7 +8,7 @@ from rseqbench.model import Machine
 from rseqbench.results import Header
 
 # What must not change between the rounds of one run.
-_SAME = (
+SAME = (
     "cpu",
     "linux",
     "libc",
@@ -27,7 +27,7 @@ _SAME = (
 
 def changed_since(begun: Machine, now: Machine) -> str:
     """Return which fact of the machine differs from when a run was begun, in words; empty when none does."""
-    for name in _SAME:
+    for name in SAME:
         if begun.facts.get(name) != now.facts.get(name):
             return f"{name} was {begun.facts.get(name)!r} and is {now.facts.get(name)!r}"
     return ""

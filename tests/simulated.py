@@ -79,7 +79,10 @@ SKIPS = (Skip("cpu_id/mm_cid", 1, "mm_cid: Linux < 6.3"),)
 
 @dataclass(frozen=True)
 class Simulation:
-    """What to imagine; `spread` is the standard deviation of a round's values, as a share of the cost."""
+    """What to imagine; `spread` is the standard deviation of a round's values, as a share of the cost.
+
+    `threads` has the thread counts of a benchmark, each of which may have its own cost under the case's id.
+    """
 
     label: str = "simulated"
     costs: Mapping[str, float] = field(default_factory=lambda: COSTS)
@@ -91,7 +94,8 @@ class Simulation:
     timing: Timing = "hardware"
     facts: Mapping[str, Fact] = field(default_factory=lambda: FACTS)
     skips: Sequence[Skip] = SKIPS
-    threads: Mapping[str, int] = field(default_factory=dict)
+    threads: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
+    created: str = "2024-05-17T12:08:41+00:00"
     docs: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     preset: str = "default"
@@ -107,8 +111,8 @@ class Simulation:
 def store(where: Store, simulation: Simulation) -> Run:
     """Write the imagined run into the results folder `where`, replacing one of its label, and return it."""
     skipped = {skip.benchmark for skip in simulation.skips}
-    names = [name for name in simulation.costs if name not in skipped]
-    cases = [_case(name, simulation.threads.get(name, 1)) for name in names]
+    names = [name for name in simulation.costs if name not in skipped and "threads=" not in name]
+    cases = [_case(name, count) for name in names for count in _counts(simulation.threads.get(name, 1))]
     header = _header(simulation, cases)
     unfinished = where.begin(header, force=True)
     dice = random.Random(simulation.seed)
@@ -121,6 +125,10 @@ def store(where: Store, simulation: Simulation) -> Run:
     return unfinished.finish(table_csv)
 
 
+def _counts(given: int | Sequence[int]) -> Sequence[int]:
+    return [given] if isinstance(given, int) else given
+
+
 def _case(name: str, threads: int) -> Case:
     uses_rseq = "rseq" in name and "norseq" not in name
     return Case(name, threads, Registration.GLIBC if uses_rseq else Registration.NONE)
@@ -131,7 +139,7 @@ def _header(simulation: Simulation, cases: Sequence[Case]) -> Header:
     docs = simulation.docs
     return Header(
         label=simulation.label,
-        created="2024-05-17T12:08:41+00:00",
+        created=simulation.created,
         command=f"rseqbench run --label {simulation.label}",
         plan=Plan(tuple(cases), tuple(simulation.skips), simulation.rounds, simulation.values, 1.0, simulation.seed,
                   "pyperf", simulation.preset, (1,), simulation.boots, simulation.hackbench),
@@ -157,7 +165,7 @@ def _check(benchmark: str) -> Check:
 
 
 def _benchmark(simulation: Simulation, case: Case, number: int, dice: random.Random) -> pyperf.Benchmark:
-    cost = simulation.costs[case.benchmark]
+    cost = simulation.costs.get(case.id, simulation.costs[case.benchmark])
     drawn = [cost * max(0.5, dice.gauss(1, simulation.spread)) for _ in range(simulation.values)]
     emulated = simulation.timing == "emulated"
     values = [max(1, round(value)) if emulated else value * 1e-9 for value in drawn]

@@ -126,7 +126,7 @@ def _begin(
     import sys
     from datetime import UTC, datetime
 
-    from rseqbench import configured, suites
+    from rseqbench import assembly, configured, suites
     from rseqbench import plan as planning
     from rseqbench.errors import UsageError
     from rseqbench.linux.kbuild import attachments
@@ -152,7 +152,7 @@ def _begin(
         docs={benchmark.name: benchmark.doc for benchmark in benchmarks if benchmark.name in planning.names(plan)},
     )
     unfinished = store.begin(header, force=bool(chosen.get("force")))
-    for file in attachments(options.linux):
+    for file in [*attachments(options.linux), *assembly.attachments(machine)]:
         unfinished.attach(file)
     return unfinished
 

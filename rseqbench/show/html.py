@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from rseqbench import disk
 from rseqbench.model import VerdictWord
-from rseqbench.show import answer, baseline, bidi, charts, data, reading, sentences, words
+from rseqbench.show import answer, baseline, bidi, charts, code, data, reading, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason
 from rseqbench.show.grids import claims as of_claims
@@ -100,6 +100,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "patch_tables": list(map(_patch_table, shown.patch_tables)),
         "figures": _figures(shown),
         "distributions": _distributions(shown),
+        "code": code.timed(shown.run.folder, shown.measured),
         "measured": of_run.measured(shown.measured),
         "quotients": of_run.quotients(shown.quotients),
         "what": of_run.described(shown.measured),
@@ -129,6 +130,9 @@ def _patch_table(table: PatchTable) -> Grid:
 def _figures(shown: Contents) -> list[Figure]:
     readings = reading.of_counts() if shown.counts else reading.of_times()
     drawn = {"speedups": charts.speedups(shown, "speedups"), "reading": charts.reading_cpu(shown, "reading")}
+    with_threads = charts.by_threads(shown, "threads")
+    if with_threads:  # what nobody asked for is not missing
+        drawn["threads"] = with_threads
     return [Figure(name, *readings[name], Markup(svg)) for name, svg in drawn.items()]
 
 

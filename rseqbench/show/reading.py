@@ -21,10 +21,17 @@ def of_times() -> Mapping[str, tuple[str, str]]:
             "Hollow diamonds are the values that the patch printed, of its own machine: compare their order, not "
             "their size.",
         ),
+        "threads": (
+            "Cost against threads",
+            "A flat line does as much in each thread however many there are, and one that doubles where the threads "
+            "double gains nothing from them; beyond the number of CPUs threads take turns, and all lines rise alike. "
+            "Both axes are logarithmic, and the bar through a mark is its interval.",
+        ),
         "rounds": (
             "Every round of every benchmark",
-            "A dot is one round, a fresh process; tight columns around 0 are a quiet machine, two clumps are two "
-            "states of it, and single dots far to the right are rounds that something else disturbed. "
+            "A dot is one round, a fresh process, the first on top of its row; tight columns around 0 are a quiet "
+            "machine, two clumps are two states of it, and single dots far to the right are rounds that something else "
+            "disturbed. "
             "The interval in the tables is read off these dots alone, with no assumption about their shape.",
         ),
     }
@@ -44,6 +51,12 @@ def of_counts() -> Mapping[str, tuple[str, str]]:
             "Each step to the right multiplies the instructions; what lies on the dashed line takes none beside the "
             "loop that calls it. "
             "What the patch printed is time, so it is not drawn here.",
+        ),
+        "threads": (
+            "Instructions against threads",
+            "A flat line is a method that takes as many instructions in each thread however many there are; one that "
+            "rises repeats what another thread undid. "
+            "Both axes are logarithmic; bars are the range of the counts, no interval.",
         ),
         "rounds": (
             "Every round of every benchmark",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from html import escape
 
+from rseqbench.show import words
+
 # What charts.py draws in, and what it becomes: the page's own colours, with a fallback for an SVG on its own.
 TEXT = "#000001"
 RULE = "#000002"
@@ -23,13 +25,14 @@ _HEAD = re.compile(r"^.*?<svg[^>]*?viewBox=\"([^\"]*)\"[^>]*>", re.DOTALL)
 _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 _STYLE = re.compile(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_WORDS = re.compile(r">([^<]*)</text>")
 _FONT = re.compile(r"font: ([\d.]+)px [^;\"]*")
 
 
 def finish(raw: str, name: str, title: str, description: str) -> str:
     """Return matplotlib's `raw` SVG as an element for HTML; `name` starts all of its ids.
 
-    Global styles, comments, prolog and metadata are gone, so that it cannot reach out of itself.
+    Global styles, comments, prolog and metadata are gone, so that it cannot reach out of itself; text is harmless.
     """
     head = _HEAD.match(raw)
     if head is None:
@@ -43,12 +46,14 @@ def finish(raw: str, name: str, title: str, description: str) -> str:
     body = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{name}-\1"', body)
     for drawn, shown in _COLOURS.items():
         body = body.replace(drawn, shown)
+    body = _WORDS.sub(lambda text: f">{words.line(text[1])}</text>", body)
     body = _FONT.sub(r"font-size: \1px", body)
+    spoken = {"title": escape(words.line(title)), "desc": escape(words.line(description))}
+    alternative = "\n".join(f'<{tag} id="{name}-{tag}">{text}</{tag}>' for tag, text in spoken.items())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{head[1]}" width="{width:.0f}" role="img" '
         f'stroke-linejoin="round" aria-labelledby="{name}-title {name}-desc">\n'
-        f'<title id="{name}-title">{escape(title)}</title>\n<desc id="{name}-desc">{escape(description)}</desc>'
-        f"{_squeezed(body)}"
+        f"{alternative}{_squeezed(body)}"
     )
 
 

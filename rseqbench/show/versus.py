@@ -18,8 +18,9 @@ from rseqbench.show.tables import Compared
 _CAPTION = "What each takes in the other runs, against the first"
 _COST = "What restartable sequences cost the rest of the system, measured"
 _READING = (
-    "a mark to the right of the line takes more than in the first run, one to the left less; its bar is the interval, "
-    "or of counts the range of what was counted. Counts without a bar lie within 1%."
+    "A mark to the right of the line takes more than in the first run, one to the left less; its bar is the interval, "
+    "or of counts the range of what was counted. "
+    "Behind a row stands by how much an operation differs in each, or “=” for equal, “~” for no difference resolved."
 )
 
 

@@ -3,8 +3,10 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -127,6 +129,69 @@ def test_report_of_several_is_a_page_of_what_they_differ_by(call, folder):
     path.unlink()
     assert "<h1>after, third against before, measured</h1>" in text
     assert "rseqbench report before after third" in text
+
+
+@pytest.fixture
+def series(tmp_path, monkeypatch):
+    """Go to a folder with five runs, the last two of which have a counter/rseq that is 20% slower."""
+    monkeypatch.chdir(tmp_path)
+    results = Store(tmp_path / "results")
+    for number in range(5):
+        costs = {"cpu_id/baseline": 0.3, "counter/rseq": 0.6 * (1.2 if number > 2 else 1)}
+        created = f"2024-05-0{number + 1}T00:00:00+00:00"
+        store(results, Simulation(f"r{number}", costs, rounds=8, seed=number, skips=(), spread=0.001, created=created))
+    return tmp_path
+
+
+@pytest.mark.parametrize("arguments", [("r4", "r1", "r0", "r3", "r2"), ("--history",)])
+def test_report_of_many_is_their_history_by_date(call, series, monkeypatch, arguments):
+    monkeypatch.chdir(series)
+    code, out, err = call("report", *arguments)
+    assert (code, out, err) == (0, "reports/history-of-5-runs.html\n", "")
+    text = (series / out.strip()).read_text(encoding="utf-8")
+    assert re.search(r'scope="row"[^>]*>counter/rseq</th>\s*<td[^>]*>3 and 4</td>', text)
+    assert "1 step beyond noise" in text
+    assert "2 benchmarks in 5 runs, from r0 (2024-05-01" in text
+
+
+def test_report_of_a_few_is_a_history_where_that_is_asked_for(call, series, monkeypatch):
+    monkeypatch.chdir(series)
+    assert call("report", "r0", "r1") == (0, "reports/r0-against-r1.html\n", "")
+    assert call("report", "r0", "r1", "r2", "r3")[1] == "reports/r0-against-r1-against-r2-against-r3.html\n"
+    assert call("report", "--history", "r3", "r1") == (0, "reports/history-of-2-runs.html\n", "")
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (("r0",), "a history of 1 runs"),
+        (("r0", "r1", "r0"), "'r0' is given twice"),
+        (("r0", "no"), "unknown run 'no'"),
+    ],
+)
+def test_a_history_of_what_is_not_there_is_one_line(call, series, monkeypatch, labels, said):
+    monkeypatch.chdir(series)
+    code, out, err = call("report", "--history", *labels)
+    assert (code != 0, out, err.count("\n")) == (True, "", 1)
+    assert said in err
+
+
+def test_a_history_reads_of_each_run_its_header_and_table_once(call, series, monkeypatch):
+    """The work of a page of a thousand runs: no raw value, nothing twice."""
+    monkeypatch.chdir(series)
+    read = []
+    real = Path.open
+
+    def opens(self, *arguments, **options):
+        read.append(self)
+        return real(self, *arguments, **options)
+
+    for path in series.glob("results/*/pyperf.json"):
+        path.write_text("not to be read")
+    monkeypatch.setattr(Path, "open", opens)
+    assert call("report", "--history")[0] == 0
+    ours = sorted(path.as_posix() for path in read if "results/r" in path.as_posix())
+    assert ours == sorted(f"results/r{number}/{name}" for number in range(5) for name in ("run.json", "table.csv"))
 
 
 @pytest.mark.parametrize("command", ["compare", "report"])

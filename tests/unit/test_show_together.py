@@ -13,6 +13,7 @@ from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Skip
 from rseqbench.results import Store
 from rseqbench.show import charts, data, markdown, tables, terminal, versus
+from rseqbench.show.charts import axes
 from rseqbench.show.grids import together
 from tests.simulated import FACTS, Simulation, store
 from tests.unit.test_show_html import Page
@@ -298,7 +299,7 @@ def test_the_chart_keeps_thread_counts_and_runs_apart(tmp_path):
     found = [tables.compared(*runs, RULES), tables.compared(*more, RULES)]
     drawn = charts.differences(found)
     assert "counter/rseq (4 threads)" in drawn
-    shapes = [charts._shape(number) for number in range(20)]
+    shapes = [axes.shape(number) for number in range(20)]
     assert len(set(shapes)) == 20
 
 

@@ -214,13 +214,15 @@ def facts(machines: Sequence[Machine], names: Sequence[str] = ()) -> Grid:
     rows: list[tuple[Cell, ...]] = [
         ("target", *(machine.target for machine in machines)),
         ("time", *(machine.timing for machine in machines)),
-        *(
-            ({**_FACTS, **_EMULATED, **_BUILT}.get(name, name), *(_fact(machine, name) for machine in machines))
-            for name in found
-        ),
+        *((fact_name(name), *(_fact(machine, name) for machine in machines)) for name in found),
     ]
     heads = ("fact", *(names or [machine.arch for machine in machines]))
     return make("Machine and build", heads, "-" * len(heads), rows)
+
+
+def fact_name(name: str) -> str:
+    """Return how a page calls a fact: "linux" -> "Linux"; itself where we have no better name."""
+    return {**_FACTS, **_EMULATED, **_BUILT}.get(name, name)
 
 
 def _fact(machine: Machine, name: str) -> str:

@@ -1,0 +1,13 @@
+"""The plots, as SVG text. Each returns an empty string where there is nothing to draw.
+
+Shapes tell apart what is drawn, never colours alone; all text stays text.
+"""
+
+from rseqbench.show.charts.against import differences
+from rseqbench.show.charts.claims import speedups
+from rseqbench.show.charts.cpu_number import reading_cpu
+from rseqbench.show.charts.distributions import rounds
+from rseqbench.show.charts.history import MOST_DRAWN, over_runs
+from rseqbench.show.charts.threads import by_threads
+
+__all__ = ["MOST_DRAWN", "by_threads", "differences", "over_runs", "reading_cpu", "rounds", "speedups"]

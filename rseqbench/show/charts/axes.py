@@ -1,0 +1,154 @@
+"""What all figures share: their look, rows, marks, scales and legend, and how a figure becomes SVG text."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from rseqbench.model import Estimate
+from rseqbench.show import svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH = 7.8  # inches
+_ROW = 0.29
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
+_STRAIGHT = 1.5  # a quotient further from 1 than this needs a logarithmic axis
+_ABREAST = 3  # entries of a legend that fit side by side
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "rseqbench",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": svg.TEXT,
+    "axes.edgecolor": svg.RULE,
+    "axes.labelcolor": svg.TEXT,
+    "xtick.color": svg.TEXT,
+    "ytick.color": svg.TEXT,
+    "legend.fontsize": 9,
+    "text.parse_math": False,  # a label with dollar signs is no formula
+}
+
+
+def rows(labels: Sequence[str], notes: Sequence[str]) -> tuple[Figure, Axes]:
+    """Return a figure with one row a label, from top to bottom, and each row's note behind its right end."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 1.0 + _ROW * len(labels)))
+        axes = figure.add_subplot()
+        axes.set_yticks(range(len(labels)), labels)
+        for y, note in enumerate(notes):
+            axes.text(1.015, y, note, transform=axes.get_yaxis_transform(), va="center_baseline")
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    plain(axes, "x")
+    return figure, axes
+
+
+def plain(axes: Axes, grid: Literal["both", "x", "y"]) -> None:
+    """Leave of the axes their lower edge, faint ticks, and a faint grid behind what is drawn."""
+    axes.tick_params(axis="x", color=svg.RULE)
+    if grid != "x":
+        axes.tick_params(axis="y", color=svg.RULE)
+    axes.grid(axis=grid, color=svg.RULE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def point(
+    axes: Axes,
+    number: Estimate | None,
+    y: float,
+    marker: str,
+    colour: str,
+    hollow: bool = False,
+    visible: float = 1.01,
+) -> None:
+    """Draw a value with its interval; nothing for None. The range of a count from a quotient of `visible` on."""
+    if number is None:
+        return
+    hidden = number.is_range and (number.low or 0) * visible >= (number.high or 0)
+    if number.low is not None and number.high is not None and not hidden:
+        axes.hlines(y, number.low, number.high, color=colour, linewidth=1.6, zorder=3)
+        axes.plot([number.low, number.high], [y, y], linestyle="", marker="|", markersize=5, color=colour, zorder=3)
+    face = "none" if hollow else colour
+    axes.plot(number.value, y, marker=marker, markersize=5, color=colour, markerfacecolor=face, zorder=4)
+
+
+def span(number: Estimate | None) -> list[float]:
+    """Return all that an axis has to show of a value."""
+    return [x for x in (number.value, number.low, number.high) if x is not None] if number else []
+
+
+def logarithmic(axes: Axes, values: Sequence[float]) -> None:
+    """Set a logarithmic x axis around `values` (all above 0), its ticks as plain numbers."""
+    low, high = min(values) / 1.25, max(values) * 1.25
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    subs = (1.0, 2.0, 5.0) if high / low < 1e4 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=30))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+
+
+def symmetric(axes: Axes, furthest: float) -> None:
+    """Set a percent axis around 0 that is straight up to 1 and logarithmic beyond."""
+    limit = furthest * 1.3
+    axes.set_xscale("symlog", linthresh=1, linscale=1)
+    axes.set_xlim(-min(limit, 100), limit)
+    steps = [x for x in (1, 3, 10, 30, 100, 300, 1000, 10_000) if x <= limit]
+    axes.xaxis.set_major_locator(FixedLocator([*(-x for x in steps if x <= 100), 0, *steps]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+g}%" if x else "0"))
+
+
+def legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
+    """Explain the marks above the axes: (marker or line style, filled, text)."""
+    colours = {mark: (svg.FIRST, svg.SECOND)[place % 2] for place, mark in enumerate(MARKS)}
+    handles = []
+    for mark, filled, text in keys:
+        colour = colours.get(mark, svg.TEXT)
+        line = {"linestyle": (0, (4, 3)), "linewidth": 0.8} if mark == "--" else {"linestyle": "", "marker": mark}
+        size = 12 if mark == "|" else 6
+        handles.append(Line2D([], [], color=colour, label=text, markersize=size,
+                              markerfacecolor=colour if filled else "none", **line))  # fmt: skip
+    with mpl.rc_context(STYLE):
+        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(keys), _ABREAST),
+                    frameon=False, borderaxespad=0.2, handletextpad=0.4, labelcolor=svg.TEXT)  # fmt: skip
+
+
+def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
+    """Return a figure as an SVG element; `name` starts its ids, title and description are its text alternative."""
+    out = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(
+            out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}
+        )
+    return svg.finish(out.getvalue(), name, title, description)
+
+
+def shape(number: int) -> tuple[str, str, bool]:
+    """Return the mark, colour and hollowness that tell a run from the others: twenty differ."""
+    mark = MARKS[number % len(MARKS)]
+    return mark, (svg.FIRST, svg.SECOND)[number % 2], bool(number // len(MARKS)) != bool(number % 2)
+
+
+def around_one(axes: Axes, values: Sequence[float]) -> bool:
+    """Set an x axis that shows all quotients and as much on the other side of 1; return whether it is logarithmic.
+
+    One that is not has its ticks in percent.
+    """
+    if max(values) > _STRAIGHT or min(values) < 1 / _STRAIGHT:
+        logarithmic(axes, values)
+        return True
+    furthest = max(abs(value - 1) for value in values)
+    axes.set_xlim(1 - 1.15 * furthest - 0.001, 1 + 1.15 * furthest + 0.001)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{round(100 * (x - 1), 6):+g}%" if x != 1 else "0"))
+    return False

@@ -1,0 +1,50 @@
+"""Speed-up against claim: what was measured beside what the message states."""
+
+from __future__ import annotations
+
+from rseqbench.claims import Judged
+from rseqbench.show import svg, words
+from rseqbench.show.charts import axes as shared
+from rseqbench.show.contents import Contents
+
+
+def speedups(shown: Contents, name: str = "speedups") -> str:
+    """Draw every quotient the message claims for the run's machines: measured with its interval, claimed, today's."""
+    arches = {machine.arch for machine in shown.run.header.machines}
+    drawn = [j for j in shown.judged if j.claim.kind in ("speedup", "equal") and j.claim.arch in arches]
+    if not any(one.measured for one in drawn):
+        return ""
+    labels = [words.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
+    figure, axes = shared.rows(labels, [one.verdict.word.value for one in drawn])
+    for y, one in enumerate(drawn):
+        if not shown.counts:  # instructions reproduce no time
+            axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
+        axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=svg.TEXT, zorder=2)
+        shared.point(axes, one.measured, y, "o", svg.FIRST)
+        shared.point(axes, one.today, y + 0.32, "s", svg.SECOND, hollow=True)
+    axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    values = [x for one in drawn for x in shared.span(one.measured) + shared.span(one.today)] + [
+        j.claim.stated for j in drawn
+    ]
+    shared.logarithmic(axes, [*values, 1.0])
+    what = (
+        "times the instructions of rseq" if shown.counts else "times faster, or where equality is claimed times as long"
+    )
+    axes.set_xlabel(f"{what}; 1 is no difference; logarithmic")
+    measured, claimed = ("instructions", "claimed, in time") if shown.counts else ("measured", "claimed")
+    shared.legend(
+        axes, [("o", True, measured), ("|", True, claimed), ("s", False, f"what is in use today, {measured}")]
+    )
+    return shared.as_svg(figure, name, "What was measured beside what was claimed", "; ".join(map(_spoken, drawn)))
+
+
+def _reproduced(one: Judged, shown: Contents) -> tuple[float, float]:
+    """Return the range that counts as reproduced."""
+    rules, stated = shown.rules, one.claim.stated
+    share = 1 / (1 + rules.equal_band) if one.claim.kind == "equal" else rules.reach
+    return stated * share, stated / share
+
+
+def _spoken(one: Judged) -> str:
+    measured = f"measured {words.ratio(one.measured)}" if one.measured else "without a measured value"
+    return f"{words.claim(one.claim)}: claimed {words.stated(one.claim.stated, 'x')}, {measured}, {one.verdict.word}"

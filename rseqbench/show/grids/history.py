@@ -1,0 +1,98 @@
+"""Pure: the grids of many runs: the steps beyond noise, what each benchmark took, and the runs themselves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from rseqbench import history
+from rseqbench.history import Change, History, Series, Step
+from rseqbench.show import message, words
+from rseqbench.show.grids import Cell, Grid, make, time
+from rseqbench.show.grids.run import fact_name
+
+_MOST_STEPS = 200  # of a table
+_BESIDE = 12  # runs that have a column each
+_MOST_CHANGED = 300  # characters of what changed
+
+
+def ordered(series: Iterable[Series]) -> list[Series]:
+    """Return series by machine, then as the message has the groups."""
+    return sorted(series, key=lambda s: (s.key[0], s.unit, message.group_order(s.group), s.key[2], s.key[1]))
+
+
+def steps(found: History) -> Grid:
+    """Return a row for each step, by date; of very many the largest."""
+    each = [(one, step) for one in found.series for step in one.steps]
+    largest = sorted(each, key=lambda pair: -abs(math.log(pair[1].ratio.value)))[:_MOST_STEPS]
+    rows = [_step(found, *pair) for pair in sorted(largest, key=lambda p: (p[1].after, p[0].key[1], p[0].key[0]))]
+    left = len(each) - len(largest)
+    notes = [f"{left} smaller steps are left out; the CSV has the values of all runs."] if left else []
+    heads = ("benchmark", "between runs", "before", "after", "after / before", "what changed with it")
+    return make("By how much, and what else changed", heads, "--nnn-", rows, notes)
+
+
+def _step(found: History, one: Series, step: Step) -> Sequence[Cell]:
+    rows = dict(one.points)
+    between = f"{step.before + 1} and {step.after + 1}"
+    changes = history.changed(found.runs[step.before], found.runs[step.after])
+    costs = [
+        words.Printed(words.cost(rows[n].gross).value, after=words.short(one.unit)) for n in (step.before, step.after)
+    ]
+    return _name(one, found), between, *costs, words.ratio(step.ratio), changed(changes) or "nothing that is watched"
+
+
+def _name(one: Series, found: History) -> str:
+    arches = {series.key[0] for series in found.series}
+    return words.with_threads(one.key[1], one.key[2]) + (f" ({one.key[0]})" if len(arches) > 1 else "")
+
+
+def changed(changes: Iterable[Change]) -> str:
+    """Say what differs: "Linux 6.1 -> 6.12; compiler gcc 12 -> gcc 14"; shortened where it is very much."""
+    said = "; ".join(f"{fact_name(c.fact)} {c.before or 'not known'} → {c.after or 'not known'}" for c in changes)
+    return said if len(said) <= _MOST_CHANGED else said[: _MOST_CHANGED - 1] + "…"
+
+
+def costs(found: History) -> list[Grid]:
+    """Return a grid for each unit, a row a benchmark: every run's value of few, else what they range over."""
+    units = dict.fromkeys(one.unit for one in found.series)
+    few = len(found.runs) <= _BESIDE
+    return [
+        (_every if few else _extremes)(found, [s for s in ordered(found.series) if s.unit == unit]) for unit in units
+    ]
+
+
+def _every(found: History, series: Sequence[Series]) -> Grid:
+    heads = ("benchmark", *(f"{number}: {header.label}" for number, header in enumerate(found.runs, start=1)))
+    rows = []
+    for one in series:
+        values = dict(one.points)
+        cells = [time(values[n]) if n in values else words.NOTHING for n in range(len(found.runs))]
+        rows.append((_name(one, found), *cells))
+    return make(
+        f"Cost in each run, {words.unit(series[0].unit)} with the loop", heads, "-" + "n" * len(found.runs), rows
+    )
+
+
+def _extremes(found: History, series: Sequence[Series]) -> Grid:
+    rows = []
+    for one in series:
+        values = [row for _, row in one.points]
+        least, most = (choose(values, key=lambda row: row.gross.value) for choose in (min, max))
+        first, last = values[0], values[-1]
+        ratio = history.quotient(first.gross, last.gross)
+        usual = words.percent(one.usual) if one.usual else words.NOTHING
+        ends = [words.cost(row.gross).value for row in (least, most)]
+        told: list[Cell] = [time(first), time(last), words.ratio(ratio), *ends, usual, str(len(one.steps))]
+        rows.append([_name(one, found), str(len(values)), *told])
+    heads = ("benchmark", "runs", "first", "last", "last / first", "least", "most", "neighbours differ by", "steps")
+    return make(f"Cost over all runs, {words.unit(series[0].unit)} with the loop", heads, "-" + "n" * 8, rows)
+
+
+def runs(found: History) -> Grid:
+    """Return a row a run: its number, label, date, and in what it differs from the one before."""
+    rows = [
+        (str(number), header.label, header.created, changed(changes))
+        for number, (header, changes) in enumerate(zip(found.runs, found.changes, strict=True), start=1)
+    ]
+    return make("The runs, by date", ("run", "label", "begun", "what changed since the run before"), "----", rows)

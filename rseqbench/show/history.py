@@ -1,0 +1,136 @@
+"""Many runs in the order of their dates as one HTML file: no network, no script, everything inside."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import pandas as pd
+from markupsafe import Markup
+
+from rseqbench import __version__, history
+from rseqbench.config import VerdictRules
+from rseqbench.history import History
+from rseqbench.show import charts, data, emulated, html, limits, message, words
+from rseqbench.show.grids import history as of_history
+from rseqbench.show.html import Download, Figure
+from rseqbench.summary import Summary
+
+FEWEST = 5  # labels that are a history without being called so: fewer are held against the first
+_MOST_VALUES = 5000  # rows of the CSV that still fit a page
+_MOST_LABELS = 50  # of the command to repeat
+_NAMED = 3  # runs named of those that something limits
+_NO_COUNTS = pd.DataFrame({"interrupted": [], "values": []})  # what was left out of each stands in its own page
+
+
+def page(found: Sequence[Summary], rules: VerdictRules) -> str:
+    """Return the whole page of the history of runs, in any order; their labels differ."""
+    return html.environment().get_template("history.html").render(**_parts(history.history(found, rules), rules))
+
+
+def _parts(found: History, rules: VerdictRules) -> dict[str, object]:
+    """Return what the template names."""
+    values = sum(len(one.points) for one in found.series)
+    return {
+        "version": __version__,
+        "title": f"{len(found.runs)} runs",
+        "summary": _summary(found),
+        "notes": _limits(found, rules),
+        "rules": rules,
+        "usually": history.USUALLY,
+        "further": history.FURTHER,
+        "figures": list(_figures(found)),
+        "steps": of_history.steps(found),
+        "costs": of_history.costs(found),
+        "runs": of_history.runs(found),
+        "commands": _commands(found),
+        "download": _download(found) if values <= _MOST_VALUES else None,
+        "icons": words.ICONS,
+        "style": html.style(),
+    }
+
+
+def _summary(found: History) -> str:
+    first, last = found.runs[0], found.runs[-1]
+    steps = sum(len(one.steps) for one in found.series)
+    said = f"{steps or 'no'} step{'' if steps == 1 else 's'} beyond noise"
+    return words.line(
+        f"{len({one.key for one in found.series})} benchmarks in {len(found.runs)} runs, from {first.label} "
+        f"({first.created}) to {last.label} ({last.created}); {said}."
+    )
+
+
+def _figures(found: History) -> Iterator[Figure]:
+    """Yield a figure for each machine, unit and group, as the message has the groups."""
+    parts = groupby(of_history.ordered(found.series), key=lambda one: (one.key[0], one.unit, one.group))
+    for number, ((arch, unit, group), series) in enumerate(parts):
+        drawn = Markup(charts.over_runs(found, list(series), f"runs-{number}", words.unit(unit)))
+        title = message.group_title(group)
+        caption = words.line(f"{group} on {arch}, {words.unit(unit)}" + (f": {title}" if title else ""))
+        if drawn:
+            yield Figure(f"runs-{number}", caption, _reading(unit, len(found.runs)), drawn)
+
+
+def _reading(unit: str, runs: int) -> str:
+    bar = "its interval" if unit == "ns" else "the range of its counts"
+    many = runs > charts.MOST_DRAWN
+    shown = f"the band is all that the intervals of some {runs // charts.MOST_DRAWN + 1} neighbouring runs reach"
+    bars = shown if many else f"a bar is {bar}"
+    return (
+        f"Runs stand in the order of their dates, numbered as in the table of runs; {bars}, and every panel has a "
+        "scale of its own that need not begin at 0. A triangle marks a step beyond noise, up where it takes more from "
+        "then on, and a dotted line a change of Linux, compiler or another fact that is watched."
+    )
+
+
+def _limits(found: History, rules: VerdictRules) -> list[str]:
+    """Return what limits the runs, each sentence once with the runs that it is about."""
+    about: dict[str, list[str]] = {}
+    for header in found.runs:
+        for text in (*emulated.limits(header, _NO_COUNTS), *limits.limits(header, rules.confidence)):
+            about.setdefault(text, []).append(header.label)
+    return [_about(labels, len(found.runs)) + text for text, labels in about.items()]
+
+
+def _about(labels: Sequence[str], of: int) -> str:
+    if len(labels) == of:
+        return ""
+    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+    return f"{', '.join(labels[:_NAMED])}{more}: "
+
+
+def _commands(found: History) -> list[str]:
+    labels = [shlex.quote(header.label) for header in found.runs]
+    named = " ".join(labels) if len(labels) <= _MOST_LABELS else f"$(ls results)  # {len(labels)} labels"
+    return [
+        words.line(f"rseqbench report --history {named}"),
+        words.line(f"rseqbench compare {labels[0]} {labels[-1]}"),
+    ]
+
+
+def _download(found: History) -> Download:
+    return html.download("history.csv", "a row a benchmark and run", "text/csv", data.to_csv(records(found)))
+
+
+def records(found: History) -> list[Mapping[str, object]]:
+    """Return a record per benchmark and run, and whether a step led there; values per operation in `unit`."""
+    return [
+        {
+            "run": number + 1,
+            "label": found.runs[number].label,
+            "created": found.runs[number].created,
+            "arch": row.arch,
+            "benchmark": row.benchmark,
+            "threads": row.threads,
+            "unit": words.unit(row.unit),
+            "gross": row.gross.value,
+            "gross_low": row.gross.low,
+            "gross_high": row.gross.high,
+            "rounds": row.gross.n,
+            "step": number in steps,
+        }
+        for one in found.series
+        for steps in [{step.after for step in one.steps}]
+        for number, row in one.points
+    ]
