@@ -11,15 +11,17 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rseqbench import arches, paths
 from rseqbench.arches import Arch
 from rseqbench.errors import BuildError
+from rseqbench.model import Call
 
 MODULE = "_rseqbench_kernels"
+_SCRATCH = "tmpXXXXXXXX"  # stands for tempfile's names
 
 # Loops and functions begin on a cache line of their own, so that two kernels do not differ by where they landed.
 CFLAGS = (
@@ -69,30 +71,104 @@ _RUNNER = _Product("runner", "-static", ("core", "src", "runner"))
 _PLUGIN = _Product("libcount.so", "-shared", ("plugin",))
 
 
+@dataclass(frozen=True)
+class _Recipe:
+    """What to make, of what and by what, and what and where it will be."""
+
+    arch: Arch
+    compiler: _Compiler
+    flags: tuple[str, ...]
+    product: _Product
+    built: Built
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept."""
+        return self.built.path.parent
+
+    def command(self, scratch: Path) -> list[str]:
+        """Return the compiler's command line, which makes it in the folder `scratch`; cffi's glue lies there."""
+        root, glue = paths.kernels(), [str(scratch / f"{MODULE}.c")] if self.product.glue else []
+        includes = [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{self.arch.folder}"]
+        made, sources = scratch / self.product.name, map(str, _sources(self.product))
+        return [self.compiler.command, self.product.link, *self.flags, *includes, "-o", str(made), *sources, *glue]
+
+
 def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
     """Compile all kernels into a cffi extension for this Python, unless the cache has it; `extra` are more flags.
 
     Raises BuildError when there is no compiler or no Python.h, or with the compiler's own words.
     """
+    return _made(_extension(arch, extra))
+
+
+def extension_call(arch: Arch) -> Call:
+    """Return the command line of extension(), which is not executed."""
+    return _call("compile the kernels for Python", lambda: _extension(arch, ()))
+
+
+def extension_made(arch: Arch) -> bool:
+    """Whether extension() has nothing to compile."""
+    try:
+        return _extension(arch, ()).built.path.is_file()
+    except BuildError:
+        return False
+
+
+def _extension(arch: Arch, extra: Sequence[str]) -> _Recipe:
     include = Path(sysconfig.get_path("include"))
     if not (include / "Python.h").is_file():
         raise BuildError(f"no Python.h in {include}", "apt-get install python3-dev")
-    return _cached(arch, (f"-I{include}", *extra), _EXTENSION)
+    return _recipe(arch, (f"-I{include}", *extra), _EXTENSION)
 
 
 def library(arch: Arch, extra: Sequence[str] = ()) -> Built:
     """Compile all kernels for `arch`, foreign or not, into a shared library without Python; same errors."""
-    return _cached(arch, tuple(extra), _LIBRARY)
+    return _made(_recipe(arch, tuple(extra), _LIBRARY))
 
 
 def runner(arch: Arch, extra: Sequence[str] = ()) -> Built:
     """Compile all kernels for `arch`, foreign or not, into the static program of docs/protocol.md; same errors."""
-    return _cached(arch, tuple(extra), _RUNNER)
+    return _made(_recipe(arch, tuple(extra), _RUNNER))
+
+
+def runner_call(arch: Arch) -> Call:
+    """Return the command line of runner(), which is not executed."""
+    return _call("compile the static runner", lambda: _recipe(arch, (), _RUNNER))
+
+
+def runner_path(arch: Arch) -> Path:
+    """Return where runner() has the program, made or not yet. Raises BuildError when there is no compiler."""
+    return _recipe(arch, (), _RUNNER).built.path
 
 
 def plugin() -> Built:
     """Compile the plugin that counts instructions under qemu-user, for this machine; same errors."""
-    return _cached(arches.host(), (), _PLUGIN)
+    return _made(_recipe(arches.host(), (), _PLUGIN))
+
+
+def plugin_call() -> Call:
+    """Return the command line of plugin(), which is not executed."""
+    return _call("compile the plugin that counts", lambda: _recipe(arches.host(), (), _PLUGIN))
+
+
+def plugin_path() -> Path:
+    """Return where plugin() has the library, made or not yet. Raises BuildError when there is no compiler."""
+    return _recipe(arches.host(), (), _PLUGIN).built.path
+
+
+def _call(what: str, recipe: Callable[[], _Recipe]) -> Call:
+    try:
+        found = recipe()
+    except BuildError as error:
+        return Call(what, (), str(error))
+    if found.built.path.is_file():
+        note = "not executed: the cache has what it makes"
+    else:
+        note = f"{_SCRATCH} is a new folder each time" + (
+            ", where cffi puts its C file first" if found.product.glue else ""
+        )
+    return Call(what, tuple(found.command(found.folder / _SCRATCH)), note)
 
 
 def cached(digest: str) -> Path | None:
@@ -107,33 +183,38 @@ def declarations() -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
 
 
-def _glue(folder: Path) -> list[Path]:
-    """Write cffi's C glue into `folder` and return it as a further source."""
+def _write_glue(folder: Path) -> None:
+    """Write cffi's C glue into `folder`."""
     import cffi  # noqa: PLC0415 - only a build needs it, and it takes longer to load than a cached extension
 
     ffi = cffi.FFI()
     ffi.cdef(declarations())
     ffi.set_source(MODULE, '#include "host.h"')
-    target = folder / f"{MODULE}.c"
     with contextlib.redirect_stdout(io.StringIO()):  # cffi announces the file; stdout is for the table
-        ffi.emit_c_code(str(target))
-    return [target]
+        ffi.emit_c_code(str(folder / f"{MODULE}.c"))
 
 
-def _cached(arch: Arch, extra: tuple[str, ...], product: _Product) -> Built:
+def _recipe(arch: Arch, extra: tuple[str, ...], product: _Product) -> _Recipe:
     compiler = _find_compiler(arch)
     flags = (*CFLAGS, *arch.cflags, *extra)
     digest = _digest(arch, compiler, flags, product)
     folder = paths.cache() / digest[:16]
     built = Built(folder / product.name, compiler.version, " ".join((*CFLAGS, *arch.cflags)), digest[:16])
+    return _Recipe(arch, compiler, flags, product, built)
+
+
+def _made(recipe: _Recipe) -> Built:
+    """Make what the recipe tells, unless the cache has it."""
+    built, folder = recipe.built, recipe.folder
     if built.path.is_file():
         return built
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            sources = _sources(product) + (_glue(Path(scratch)) if product.glue else [])
-            _compile(arch, compiler, (product.link, *flags), sources, Path(scratch) / product.name)
-            os.replace(Path(scratch) / product.name, built.path)
+            if recipe.product.glue:
+                _write_glue(Path(scratch))
+            _compile(recipe, recipe.command(Path(scratch)))
+            os.replace(Path(scratch) / recipe.product.name, built.path)
     except OSError as error:
         raise BuildError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
     return built
@@ -143,15 +224,12 @@ def _sources(product: _Product) -> list[Path]:
     return sorted(path for folder in product.folders for path in (paths.kernels() / folder).glob("*.c"))
 
 
-def _compile(arch: Arch, compiler: _Compiler, flags: Sequence[str], sources: list[Path], target: Path) -> None:
-    root = paths.kernels()
-    includes = [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{arch.folder}"]
-    command = [compiler.command, *flags, *includes, "-o", str(target), *map(str, sources)]
+def _compile(recipe: _Recipe, command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2:")]
         words = [line for line in lines if "error: " in line] or [line for line in lines if line[-1:] != ":"] or ["?"]
-        raise BuildError(f"{arch.name}: {compiler.command} failed: {words[0]}", f"{len(words)} such lines in all")
+        raise BuildError(f"{recipe.arch.name}: {command[0]} failed: {words[0]}", f"{len(words)} such lines in all")
 
 
 def _find_compiler(arch: Arch) -> _Compiler:

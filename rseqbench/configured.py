@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from rseqbench import targets
 from rseqbench.arches import Arch
@@ -16,14 +17,21 @@ ANY = "any"
 _ABSENT = "ENOSYS"
 
 
-def placed(arch: Arch, options: RunOptions, linux: LinuxOptions) -> RunOptions:
+def placed(
+    arch: Arch,
+    options: RunOptions,
+    linux: LinuxOptions,
+    kvm_unusable: Callable[[Arch, Path], str] | None = None,
+    runs_here: Callable[[Arch], bool] = targets.runs_here,
+) -> RunOptions:
     """Return the options with "auto" resolved and, where a guest is to boot a Linux that was built, that Linux named.
 
     A guest runs under KVM where that really works, else emulated. On the running Linux, the static runner measures,
-    since only that can be executed again. Raises UsageError when the Linux was not built yet.
+    since only that can be executed again. What has to be tried is tried by `kvm_unusable`, else by the real one, and by
+    `runs_here`. Raises UsageError when the Linux was not built yet.
     """
     if options.rseq == ANY or options.linux != DEBIAN:
-        return replace(options, target=targets.resolved(arch, options.target))
+        return replace(options, target=targets.resolved(arch, options.target, runs_here))
     if options.boot == "host":
         return replace(options, target="runner" if options.target == "auto" else options.target)
     found = kbuild.built(arch, linux, options.rseq)
@@ -33,7 +41,8 @@ def placed(arch: Arch, options: RunOptions, linux: LinuxOptions) -> RunOptions:
     options = replace(options, linux=str(found.folder))
     if options.target != "auto":
         return options
-    return replace(options, target="qemu-system" if kvm.unusable(arch, found.image) else "qemu-kvm")
+    why = (kvm_unusable or kvm.unusable)(arch, found.image)
+    return replace(options, target="qemu-system" if why else "qemu-kvm")
 
 
 def refused(options: RunOptions, facts: Mapping[str, Fact]) -> str:

@@ -22,6 +22,7 @@ class Registration(StrEnum):
 BASELINE = "cpu_id/baseline"
 CONTROLS = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))  # the same code twice
 USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
+REPLAY = "replay"  # the target that measures nothing: it hands out the rounds of a stored run
 COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
 
 
@@ -185,6 +186,18 @@ class Ran:
     ns: int
     output: str
     errors: str
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command line that a run executes: `what` for, its words, and a `note` on what in it is not known before.
+
+    Without words, the note says why there is no such line.
+    """
+
+    what: str
+    words: tuple[str, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,11 @@ def builtin_results() -> Path:
     return _shipped("results")
 
 
+def recorded() -> Path:
+    """The folder of the one run that is there to be replayed. It is not among the built-in results: it is no result."""
+    return _PACKAGE / "recorded"
+
+
 def cache() -> Path:
     """The folder for compiled kernels: $XDG_CACHE_HOME/rseqbench, else ~/.cache/rseqbench."""
     base = os.environ.get("XDG_CACHE_HOME")

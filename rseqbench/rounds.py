@@ -26,12 +26,33 @@ _FAILED = "failed in every round"
 
 
 @dataclass(frozen=True)
+class ChecksBegun:
+    """The checks of these benchmarks follow, in this order."""
+
+    benchmarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Checked:
     """A check is over; `done` of `of` are."""
 
     check: Check
     done: int
     of: int
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """The engine finds out what it has to know before its first round, which takes some seconds."""
+
+
+@dataclass(frozen=True)
+class RoundBegun:
+    """A round begins: `steps` follow in this order, each of the cases that are measured at once."""
+
+    number: int
+    rounds: int
+    steps: tuple[tuple[Case, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -47,11 +68,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class RoundDone:
-    """A round is complete and on disk; `done` of `of` are."""
+    """A round is complete and on disk, with the values of `suite`; `done` of `of` are."""
 
     number: int
     done: int
     of: int
+    suite: pyperf.BenchmarkSuite
 
 
 @dataclass(frozen=True)
@@ -62,15 +84,20 @@ class BootDone:
     of: int
 
 
-Event = Checked | Measured | RoundDone | BootDone
+Event = ChecksBegun | Checked | Preparing | RoundBegun | Measured | RoundDone | BootDone
 
 
 Failures = dict[Case, dict[int, str]]  # why a case was void, by round
 
 
+def checkable(benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
+    """Return those of the benchmarks that check() proves: what cannot run, or is no kernel, is left out."""
+    return [benchmark for benchmark in benchmarks if not benchmark.unavailable and not benchmark.whole]
+
+
 def check(target: Target, benchmarks: Sequence[Benchmark], options: CheckOptions) -> Iterator[Checked]:
     """Prove the benchmarks exact, one after the other; what cannot run, or is no kernel, is not."""
-    available = [benchmark for benchmark in benchmarks if not benchmark.unavailable and not benchmark.whole]
+    available = checkable(benchmarks)
     for done, benchmark in enumerate(available, start=1):
         yield Checked(target.check(benchmark, options), done, len(available))
 
@@ -92,6 +119,8 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
     missing = _missing(unfinished)
     failures: Failures = {}
     done, of, void = 0, len(missing) * len(cases), 0
+    if missing:
+        yield Preparing()
     engine.prepare(target, plan, cases)
     for number in missing:
         if plan.boot(number) != boot:
@@ -103,7 +132,9 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
         begin = time.monotonic()
         target.new_round()
         suite: list[pyperf.Benchmark] = []
-        for taken in engine.round(target, plan, number, planning.order(plan, number, cases)):
+        order = planning.order(plan, number, cases)
+        yield RoundBegun(number, plan.rounds, engine.steps(order))
+        for taken in engine.round(target, plan, number, order):
             done += 1
             if taken.bench is None:
                 failures.setdefault(taken.case, {})[number] = taken.failure
@@ -111,8 +142,9 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
                 suite.append(taken.bench)
             yield Measured(taken.case, number, taken.failure, done, of)
         if suite:
-            unfinished.save_round(number, pyperf.BenchmarkSuite(suite))
-            yield RoundDone(number, len(unfinished.rounds()), plan.rounds)
+            values = pyperf.BenchmarkSuite(suite)
+            unfinished.save_round(number, values)
+            yield RoundDone(number, len(unfinished.rounds()), plan.rounds, values)
         else:
             void += 1
             if void > MOST_VOID * plan.rounds:
@@ -148,10 +180,11 @@ def _first(failures: Failures) -> str:
     return next(reason for found in failures.values() for reason in found.values())
 
 
-def _checks(target: Target, unfinished: Unfinished, options: CheckOptions) -> Iterator[Checked]:
+def _checks(target: Target, unfinished: Unfinished, options: CheckOptions) -> Iterator[ChecksBegun | Checked]:
     wanted = {case.benchmark for case in unfinished.header.plan.cases}
     benchmarks = [benchmark for benchmark in target.benchmarks() if benchmark.name in wanted]
     checks = []
+    yield ChecksBegun(tuple(benchmark.name for benchmark in checkable(benchmarks)))
     for event in check(target, benchmarks, options):
         checks.append(event.check)
         yield event

@@ -26,12 +26,15 @@ INTERRUPTED = 130  # the exit code after Ctrl-C, as a shell has it
 # The commands, in the order of the help text: each is rseqbench/cli/<name>.py and defines `command`.
 COMMANDS = {
     "run": "Compile, check, measure, store and print.",
+    "show": "Print a stored run again.",
+    "runs": "The stored runs: list, remove, rename.",
     "compare": "Two stored runs, side by side, with confidence.",
     "report": "Write a page about a run: one self-contained HTML file.",
     "claims": "What the patch claimed, its arithmetic, and what a run says of it.",
     "linux": "Build Linux without and with CONFIG_RSEQ, for configurations to run on.",
     "list": "What can be measured here, and why not where not.",
     "check": "Prove every benchmark exact, without timing it.",
+    "demo": "Replay a recorded run, where nothing can be measured.",
     "doctor": "What is missing here, and the command that installs it.",
     "completion": "Print what has bash, zsh or fish complete all these words.",
 }

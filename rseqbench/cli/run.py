@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +11,7 @@ import click
 from rseqbench.cli import INTERRUPTED, State, complete, place
 
 if TYPE_CHECKING:
-    from rseqbench.config import Config, RunOptions
+    from rseqbench.config import Config, Preset, RunOptions
     from rseqbench.results import Store, Unfinished
     from rseqbench.targets import Target
 
@@ -55,6 +57,7 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     help="Take up an unfinished run; everything else is as it was begun.",
 )
 @click.option("--seed", type=click.IntRange(0), help="Of the random order, to repeat it.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and all command lines, and do nothing else.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
     """Measure BENCHMARKs (groups, group/method or patterns; default: all), store the run and print it.
@@ -75,6 +78,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         _resume(label, chosen, config, store)
         return
     options = _options(config, chosen)
+    if given["dry_run"]:
+        _rehearse(options, chosen, config, store)
+        return
     arch = arches.named(options.arch)
     options = configured.placed(arch, options, config.linux)
     label = chosen["label"] if "label" in chosen else _free_label(store, options)
@@ -85,13 +91,43 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     failed: list[str] = []
     for engine in each:
         own = dataclasses.replace(options, engine=engine)
-        with targets.create(arch, own) as target:
+        with _entered(targets.create(arch, own), own.target) as target:
             unfinished = _begin(target, config, own, chosen, labels[engine], store)
             failed += _measure(target, unfinished, config, store)
     if len(each) > 1:
         one, other = (store.load(name) for name in labels.values())
         terminal.comparison([tables.compared(one, other, config.verdict)], terminal.console())
     _end(failed)
+
+
+@contextlib.contextmanager
+def _entered(target: Target, name: str) -> Iterator[Target]:
+    """Enter a target, and say on a terminal meanwhile that this goes on: it compiles, connects or boots."""
+    from rseqbench.show import progress
+
+    with contextlib.ExitStack() as stack:
+        with progress.busy(f"compiling what is not compiled yet, and entering {name}"):
+            stack.enter_context(target)
+        yield target
+
+
+def _rehearse(options: RunOptions, chosen: dict[str, Any], config: Config, store: Store) -> None:
+    """Print what the run would do."""
+    from rseqbench import rehearse
+    from rseqbench.show import terminal
+
+    if "label" in chosen:
+        store.ensure_free(chosen["label"], bool(chosen.get("force")))
+    found = rehearse.rehearse(options, _preset(options, chosen, config), config.linux, chosen.get("seed"))
+    terminal.rehearsal(found, terminal.console())
+
+
+def _preset(options: RunOptions, chosen: dict[str, Any], config: Config) -> Preset:
+    """Return the preset of the options, overlaid with what was given on the command line."""
+    import dataclasses
+
+    overlay = {name: chosen[name] for name in ("rounds", "values") if name in chosen}
+    return dataclasses.replace(config.presets[options.preset], **overlay)
 
 
 def _options(config: Config, chosen: dict[str, Any]) -> RunOptions:
@@ -138,11 +174,11 @@ def _begin(
         raise UsageError(f"{machine.target} is not what was asked for: {refused}", "boot another Linux, or --config")
     given = suites.arguments(suites.HACKBENCH, options.hackbench, machine.timing)
     options = dataclasses.replace(options, hackbench=given)
-    overlay = {name: chosen[name] for name in ("rounds", "values") if name in chosen}
-    preset = dataclasses.replace(config.presets[options.preset], **overlay)
     benchmarks = target.benchmarks()
     seed = chosen.get("seed", secrets.randbelow(2**32))
-    plan = planning.make(benchmarks, options, preset, target.registration(), target.cpus(), seed)
+    plan = planning.make(
+        benchmarks, options, _preset(options, chosen, config), target.registration(), target.cpus(), seed
+    )
     header = Header(
         label=label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -168,7 +204,7 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
     unfinished = store.resume(label)
     begun = unfinished.header.machines[0]
     options = config.options(None, resume.resumed_options(unfinished.header))
-    with targets.create(arches.named(begun.arch), options) as target:
+    with _entered(targets.create(arches.named(begun.arch), options), begun.target) as target:
         changed = resume.changed_since(begun, target.machine())
         if changed:
             raise UsageError(f"run {label!r} cannot be resumed: {changed}", "begin a new one")
@@ -192,13 +228,15 @@ def _kept(unfinished: Unfinished) -> str:
 def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> list[str]:
     """Go through the rounds, store the run and print it; return a line for each benchmark that failed."""
     from rseqbench import engines, rounds
+    from rseqbench.cli.show import printed
     from rseqbench.errors import TargetError
-    from rseqbench.results import PATCH
-    from rseqbench.show import contents, data, progress, terminal
+    from rseqbench.show import data, progress
+    from rseqbench.show.running import Running
 
     try:
         engine = engines.create(unfinished.header.plan.engine)
-        progress.follow(rounds.run(target, unfinished, engine, config.check))
+        running = Running(unfinished.header, config.verdict, [unfinished.suite()] if unfinished.rounds() else [])
+        progress.follow(rounds.run(target, unfinished, engine, config.check), running)
     except KeyboardInterrupt:
         click.echo(f"rseqbench: interrupted with {_kept(unfinished)}", err=True)
         click.get_current_context().exit(INTERRUPTED)
@@ -210,6 +248,6 @@ def _measure(target: Target, unfinished: Unfinished, config: Config, store: Stor
         click.echo(f"boot it anew, and go on: {_kept(unfinished)}", err=True)
         return []
     run = unfinished.finish(lambda r: data.table_csv(r, config.verdict.confidence))
-    terminal.run(contents.contents(run, store.load(PATCH), config.verdict), terminal.console())
+    printed(run, store, config)
     click.echo(f"stored in {run.folder}", err=True)
     return rounds.failures(run.header)

@@ -33,6 +33,15 @@ class Engine(Protocol):
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
         """Measure the cases, in their order or mixed; one Taken each. Raises TargetError only if all is lost."""
 
+    def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
+        """Return what round() does with the cases one after the other: each step the cases that are measured at once.
+
+        Pure, and so are the two below.
+        """
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return how many seconds the rounds of a plan take on a machine that is ours; None where only trying tells."""
+
     def pause_s(self) -> float:
         """Return how many seconds rounds should begin apart at least."""
 

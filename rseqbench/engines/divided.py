@@ -27,6 +27,16 @@ class Divided:
         programs = [case for case in cases if case.benchmark in PROGRAMS]
         yield from whole.run(target, plan, number, programs)
 
+    def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
+        """Return the steps of the kernels' engine, then each program alone."""
+        return (*self._kernels.steps(_kernels(cases)), *((case,) for case in cases if case.benchmark in PROGRAMS))
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return what the kernels' engine expects; None with a program in it, which takes from seconds to minutes."""
+        if any(case.benchmark in PROGRAMS for case in plan.cases):
+            return None
+        return self._kernels.expected_s(plan)
+
     def pause_s(self) -> float:
         """Return what the kernels' engine wants."""
         return self._kernels.pause_s()

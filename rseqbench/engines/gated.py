@@ -38,6 +38,9 @@ _PATIENCE = 4  # times what the wanted chunks take, where they are long
 _CAPACITY = 8  # times the wanted chunks: room for those that do not count
 _FASTER_PROBE = 10  # times faster than any before it: no CPU steps up its frequency by that much
 _SETTLE_S = 2.0
+_INSIDE = (
+    0.85  # of a round's time is inside its chunks, where the core is ours (`inside` of a stored run: 0.85 to 0.95)
+)
 
 
 def sized(threads: int, cpus: int, step_ns: float) -> tuple[int, int]:
@@ -123,6 +126,16 @@ class Gated:
         except TargetError as error:
             self._unsized[case] = error.message
         self._long_ms[case] = wanted * chunk_ns * 1e-6 if chunk_ns > TEAM_CHUNK_NS else 0.0
+
+    def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
+        """Return all cases at once: their chunks are interleaved."""
+        return (tuple(cases),) if cases else ()
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return how long it looks for the fastest probe, and then the rounds, as far apart as they begin."""
+        sizes = [sized(case.threads, len(plan.cpus), 0) for case in plan.cases]
+        inside = sum(chunk_ns * wanted for chunk_ns, wanted in sizes) * 1e-9 / _INSIDE
+        return _SETTLE_S + plan.rounds * max(SPREAD_S, inside)
 
     def pause_s(self) -> float:
         """Return how far apart rounds begin."""

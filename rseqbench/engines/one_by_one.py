@@ -41,6 +41,14 @@ class OneByOne(abc.ABC):
             except TargetError as error:
                 yield Taken(case, None, error.message)
 
+    def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
+        """Return each case alone."""
+        return tuple((case,) for case in cases)
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return None: how fast an emulated machine is, only running it tells."""
+        return None
+
     def pause_s(self) -> float:
         """Return 0: a pyperf round takes long enough by itself, and nobody disturbs a count."""
         return 0.0

@@ -8,9 +8,18 @@ from rseqbench.engines.one_by_one import OneByOne
 from rseqbench.model import Case, Plan
 from rseqbench.targets import Target
 
+_PROCESS_S = 0.02  # beside its values: it is started, and pinned
+_CALIBRATION = 3  # values: as its loops double, each takes half of the next
+
 
 class Plain(OneByOne):
     """The engine `pyperf`."""
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return how long the processes take: in each round one a case, and before the first the calibrations."""
+        value_s = plan.value_ms * 1e-3
+        once = _PROCESS_S + (plan.values + 1) * value_s  # one more warms up
+        return len(plan.cases) * (plan.rounds * once + _PROCESS_S + _CALIBRATION * value_s)
 
     def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
         return int(target.measure(case, plan, number, 0).get_runs()[0].get_loops())

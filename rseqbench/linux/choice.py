@@ -7,16 +7,17 @@ from pathlib import Path
 from rseqbench.arches import Arch
 from rseqbench.errors import UsageError
 from rseqbench.linux import kbuild, kconfig
-from rseqbench.linux.image import DEBIAN, LinuxImage, debian, given
+from rseqbench.linux.image import DEBIAN, LinuxImage, debian, expected, given
 
 
-def chosen(arch: Arch, wanted: str) -> LinuxImage:
+def chosen(arch: Arch, wanted: str, rehearse: bool = False) -> LinuxImage:
     """Return the Linux to boot: "debian", a file of the user's, or the folder of one that kbuild built.
 
+    To `rehearse`, nothing is fetched: Debian's is then where it will be.
     Raises UsageError for one that is not there or not for `arch`, TargetError where Debian's cannot be fetched.
     """
     if wanted == DEBIAN:
-        return debian(arch)
+        return expected(arch) if rehearse else debian(arch)
     built = kbuild.load(Path(wanted))
     if built is None:
         return given(arch, Path(wanted))

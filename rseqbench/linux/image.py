@@ -75,6 +75,11 @@ def fetched(arch: Arch) -> LinuxImage | None:
         return None
 
 
+def expected(arch: Arch) -> LinuxImage:
+    """Return Debian's Linux for `arch` as it will be in the cache, fetched or not yet."""
+    return fetched(arch) or LinuxImage(arch.name, _folder(arch) / "vmlinuz")
+
+
 def debian(arch: Arch) -> LinuxImage:
     """Return Debian's Linux for `arch`, fetched through apt unless the cache has it.
 

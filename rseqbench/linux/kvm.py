@@ -25,19 +25,28 @@ def unusable(arch: Arch, image: Path) -> str:
         return f"{arch.name} is not this machine's architecture"
     if not os.access(DEVICE, os.R_OK | os.W_OK):
         return f"{DEVICE} is not there, or not for us"
-    qemu = emulated(arch)
-    command = [
-        *(qemu.system, "-M", qemu.machine, "-accel", "kvm", "-cpu", "host", "-m", "256"),
-        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-kernel", str(image), "-append", "panic=-1"),
-    ]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LIMIT_S, check=False, preexec_fn=die_with_parent
+            command(arch, image),
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_S,
+            check=False,
+            preexec_fn=die_with_parent,
         )
     except subprocess.TimeoutExpired:
         return f"Linux hung under KVM for {_LIMIT_S:g} s"
     except OSError as error:
-        return f"{command[0]}: {error.strerror}"
+        return f"{emulated(arch).system}: {error.strerror}"
     said = done.stderr.strip().partition("\n")[0]
     return f"qemu ended with {ending(done.returncode)}: {said}" if done.returncode else ""
+
+
+def command(arch: Arch, image: Path) -> list[str]:
+    """Return the command line that tries it."""
+    qemu = emulated(arch)
+    return [
+        *(qemu.system, "-M", qemu.machine, "-accel", "kvm", "-cpu", "host", "-m", "256"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-kernel", str(image), "-append", "panic=-1"),
+    ]

@@ -33,6 +33,7 @@ class Contents:
     summary: str
     limits: tuple[str, ...]
     sentences: tuple[str, ...]
+    headline: str
 
     @property
     def counts(self) -> bool:
@@ -66,6 +67,7 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         summary=sentences.measured_where(run.header, sum(one.row is not None for one in measured)),
         limits=(*_controls(run, units, rules), *_limits(run, frame, rules)),
         sentences=sentences.verdicts(judged, run.header.machines),
+        headline=sentences.headline(judged, run.header.machines),
     )
 
 

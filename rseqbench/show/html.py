@@ -142,7 +142,9 @@ def _distributions(shown: Contents) -> Figure:
 
 
 def _commands(shown: Contents) -> list[str]:
-    """Return the commands that measure again and that look at the same values."""
+    """Return the commands that measure again and that look at the same values; a replay's are not stored."""
+    if sentences.replayed(shown.run.header):
+        return [words.line(shown.run.header.command), "rseqbench demo"]
     label = shlex.quote(shown.run.label)
     again = [] if shown.run.header.plan.engine == "published" else [shown.run.header.command]
     return [

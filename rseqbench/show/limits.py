@@ -7,17 +7,27 @@ from collections.abc import Iterable, Mapping
 from rseqbench import stats
 from rseqbench.model import Fact, Machine, Plan, Registration
 from rseqbench.results import Header
-from rseqbench.show.sentences import virtual
+from rseqbench.show.sentences import replayed, virtual
 
 _BUSY_SHARE = 0.1  # of all CPUs: more load than this before the run means that something else was at work
 _BUSY_LOAD = 0.5
+_REPLAY = (
+    "these are the values of a run that was recorded elsewhere and comes with rseqbench, shown once more. "
+    "Nothing was measured here, and nothing is said of this machine; rseqbench run measures it."
+)
 
 
 def limits(header: Header, confidence: float) -> tuple[str, ...]:
     """Return a sentence for each thing that limits what the run can say, the lack of these facts included.
 
-    What an emulated machine's numbers are, emulated.py says.
+    What an emulated machine's numbers are, emulated.py says. That a run is a replay comes first.
     """
+    if replayed(header):
+        return (f"REPLAY: {_REPLAY}", *_of_measurement(header, confidence))
+    return _of_measurement(header, confidence)
+
+
+def _of_measurement(header: Header, confidence: float) -> tuple[str, ...]:
     if all(machine.timing == "published" for machine in header.machines):
         return ()
     timed = [machine for machine in header.machines if machine.timing != "emulated"]

@@ -3,34 +3,166 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
-from rseqbench.rounds import BootDone, Checked, Event, Measured, RoundDone
+from rseqbench.model import Case
+from rseqbench.rounds import BootDone, Checked, ChecksBegun, Event, Measured, Preparing, RoundBegun, RoundDone
+from rseqbench.show import live, words
+from rseqbench.show.running import Running
+
+_LONG_S = 600  # of which nobody wants the seconds
 
 
-def follow(events: Iterable[Event]) -> None:
-    """Go through the events of a run and show them: one live line on a terminal, else one line a round."""
-    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        _follow_plainly(events, console)
+def follow(events: Iterable[Event], running: Running, mark: str = "") -> None:
+    """Go through the events of a run and show them: some live lines on a terminal, else one line a round.
+
+    `mark` goes before whatever is said. None of it costs the measurement. The events are a generator's, so while one
+    is shown here nothing is timed: the process that times waits for its next request. Nothing is drawn at other times,
+    there is no thread for it. What a terminal still does with a drawn line falls into the start of the next process,
+    or into the pause that engine gated makes between rounds; and the sums of `running`, some milliseconds, are made
+    once a round.
+    """
+    out = live.console()
+    if not live.wanted(out):
+        _follow_plainly(events, out, f"{mark}: " if mark else "")
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("checking")
+    with live.Foot(out, mark) as foot:
+        shown = _Shown(foot, running)
         for event in events:
-            _show(event, progress, task)
+            shown.event(event)
+
+
+@contextlib.contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Say on a terminal, as long as it takes, what is done before there are any events."""
+    out = live.console()
+    if not live.wanted(out):
+        yield
+        return
+    with live.Foot(out) as foot:
+        foot.show(what)
+        yield
+
+
+class _Clock:
+    """How long what is left will take, if it goes on as it went."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._each = 0.0  # s, of a part with the pauses between rounds
+
+    def begin(self, done: int = 0) -> None:
+        """Begin, or begin the next round when so many parts are `done`."""
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        self._each = (now - self._began) / done if done else 0.0
+
+    def left(self, done: int, of: int) -> str:
+        """Return "12 s left" when `done` of `of` like parts are; empty while that cannot be told."""
+        if self._began is None or not 0 < done <= of:
+            return ""
+        seconds = (self._each or (time.monotonic() - self._began) / done) * (of - done)
+        return f"{seconds:.0f} s left" if seconds < _LONG_S else f"{seconds / 60:.0f} min left"
+
+
+class _Shown:
+    """Shows the events of a run at the foot of a terminal, a line for each stage of it."""
+
+    def __init__(self, foot: live.Foot, running: Running) -> None:
+        self._foot, self._running = foot, running
+        self._clock, self._so_far = _Clock(), running.said()
+        self._names: tuple[str, ...] = ()  # of what is checked
+        self._title = ""  # of the round
+        self._steps: list[tuple[Case, ...]] = []  # that are left of it
+        self._over = 0  # cases of the first of them
+        self._done, self._of = 0, 0  # cases of all rounds
+
+    def event(self, event: Event) -> None:
+        """Show what an event tells."""
+        match event:
+            case ChecksBegun(names):
+                self._names = names
+                self._clock.begin()
+                self._draw_check(0)
+            case Checked(check, done, _):
+                if not check.passed:
+                    self._foot.say(f"check FAILED: {check.benchmark}: {check.message}")
+                self._draw_check(done)
+            case Preparing():
+                self._clock = _Clock()
+                self._foot.show("getting ready for the first round", so_far=self._so_far)
+            case RoundBegun(number, rounds, steps):
+                self._clock.begin(self._done)
+                self._title, self._steps = f"round {number + 1} of {rounds}", list(steps)
+                self._over = 0
+                self._draw_round()
+            case Measured():
+                self._measured(event)
+            case RoundDone(suite=suite):
+                self._running.add(suite)
+                self._so_far = self._running.said()
+                self._draw_round()
+            case BootDone(done, of):
+                self._foot.say(f"boot {done} of {of} done")
+
+    def _measured(self, event: Measured) -> None:
+        if event.failure:
+            self._foot.say(f"round {event.number + 1}: {event.case.id} is void: {event.failure}")
+        self._done, self._of = event.done, event.of
+        self._over += 1
+        if self._steps and self._over == len(self._steps[0]):
+            del self._steps[0]
+            self._over = 0
+            self._draw_round()
+
+    def _draw_check(self, done: int) -> None:
+        of = len(self._names)
+        if done < of:
+            now = f"check {done + 1} of {of}: {self._names[done]}"
+            self._foot.show(now, done / of, self._clock.left(done, of))
+
+    def _draw_round(self) -> None:
+        share = self._done / self._of if self._of else 0.0
+        now = f"{self._title}: {_step(self._steps[0])}" if self._steps else self._title
+        self._foot.show(now, share, self._clock.left(self._done, self._of), self._so_far)
+
+
+def _step(cases: Sequence[Case]) -> str:
+    """Name what is measured at once."""
+    return cases[0].id if len(cases) == 1 else f"{len(cases)} benchmarks, interleaved"
+
+
+def _follow_plainly(events: Iterable[Event], out: Console, mark: str) -> None:
+    clock, part = _Clock(), (0, 0)
+    for event in events:
+        match event:
+            case Checked(check, done, of):
+                if not check.passed:
+                    out.print(Text(words.line(f"{mark}check FAILED: {check.benchmark}: {check.message}")))
+                if done == of:
+                    out.print(f"{mark}{of} checks done")
+            case RoundBegun():
+                clock.begin(part[0])
+            case Measured(case, number, failure, done, of):
+                part = done, of
+                if failure:
+                    out.print(Text(words.line(f"{mark}round {number + 1}: {case.id} is void: {failure}")))
+            case RoundDone(_, done, of, _):
+                out.print(f"{mark}round {done} of {of} done, {clock.left(*part)}")
+            case BootDone(done, of):
+                out.print(f"{mark}boot {done} of {of} done")
 
 
 @contextlib.contextmanager
 def building(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show how far a build is, by what the yielded function is told: steps done, and of how many if that is known."""
-    console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-    if not console.is_terminal:
+    console = live.console()
+    if not live.wanted(console):
         yield _Plainly(what, console)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
@@ -68,42 +200,3 @@ class _Plainly:
         took = time.monotonic() - began
         left = f"{took * (of - done) / (done - before):.0f} s left" if of else f"{took:.0f} s so far"
         self._console.print(f"{self._what}: {done} steps{f' of {of}' if of else ''}, {left}")
-
-
-def _show(event: Event, progress: Progress, task: TaskID) -> None:
-    match event:
-        case Checked(check, done, of):
-            progress.update(task, description=f"check {done}/{of} {check.benchmark}", completed=done, total=of)
-            if not check.passed:
-                progress.console.print(f"check FAILED: {check.benchmark}: {check.message}")
-        case Measured(case, number, failure, done, of):
-            if done == 1:
-                progress.reset(task)
-            progress.update(task, description=f"round {number + 1} {case.id}", completed=done, total=of)
-            if failure:
-                progress.console.print(f"round {number + 1}: {case.id} is void: {failure}")
-        case BootDone(done, of):
-            progress.console.print(f"boot {done} of {of} done")
-        case RoundDone():
-            pass
-
-
-def _follow_plainly(events: Iterable[Event], console: Console) -> None:
-    begin = None
-    for event in events:
-        match event:
-            case Checked(check, done, of):
-                if not check.passed:
-                    console.print(f"check FAILED: {check.benchmark}: {check.message}")
-                if done == of:
-                    console.print(f"{of} checks done")
-            case Measured(case, number, failure, done, of):
-                begin = begin or time.monotonic()
-                share = done / of
-                left = (time.monotonic() - begin) / share * (1 - share)
-                if failure:
-                    console.print(f"round {number + 1}: {case.id} is void: {failure}")
-            case RoundDone(number, done, of):
-                console.print(f"round {done} of {of} done, {left:.0f} s left")
-            case BootDone(done, of):
-                console.print(f"boot {done} of {of} done")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from rseqbench.claims import Judged
+from rseqbench.claims import Claim, Judged
 from rseqbench.compare import MORE, Comparison
-from rseqbench.model import Estimate, Fact, Machine, VerdictWord
+from rseqbench.model import REPLAY, Estimate, Fact, Machine, VerdictWord
 from rseqbench.results import Header
 from rseqbench.show import words
+from rseqbench.show.words import Printed
 
 
 def measured_where(header: Header, benchmarks: int) -> str:
@@ -22,7 +23,15 @@ def measured_where(header: Header, benchmarks: int) -> str:
     rounds += f" over {plan.boots} boots" if plan.boots > 1 else ""
     cpus = f", on CPU {' and '.join(map(str, plan.cpus))}" if plan.cpus else ""
     how = f"{rounds} each by engine {plan.engine}{cpus}"
-    return words.line(f"{benchmarks} benchmarks on {where}; {how}; finished {header.finished or 'at an unknown time'}.")
+    mark = "REPLAY of a recorded run, nothing was measured on this machine: " if replayed(header) else ""
+    return words.line(
+        f"{mark}{benchmarks} benchmarks on {where}; {how}; finished {header.finished or 'at an unknown time'}."
+    )
+
+
+def replayed(header: Header) -> bool:
+    """Whether a run is the replay of another, and no measurement of the machine that it was replayed on."""
+    return any(machine.target == REPLAY for machine in header.machines)
 
 
 def _machine(machine: Machine) -> str:
@@ -63,23 +72,49 @@ def verdicts(judged: Sequence[Judged], machines: Sequence[Machine]) -> tuple[str
 
     There is none for the message's own machines: what it printed cannot confirm what it says.
     """
+    return tuple(_of_judged(one, machines) for one in _told(judged, machines))
+
+
+def headline(judged: Sequence[Judged], machines: Sequence[Machine]) -> str:
+    """Return the one sentence to repeat: of the first claim that can be judged by the run, whatever came out of it.
+
+    Where none can be, it is of the first that was measured; a run that measured none says so.
+    """
+    told = _told(judged, machines)
+    comparable = [one for one in told if one.verdict.word != VerdictWord.NOT_COMPARABLE]
+    if told:
+        return _of_judged((comparable or told)[0], machines)
+    if any(machine.timing == "published" for machine in machines):
+        return ""
+    return "None of what the patch claims was measured: a claim takes both methods that it compares"
+
+
+def _told(judged: Sequence[Judged], machines: Sequence[Machine]) -> list[Judged]:
+    """Return the claims about which a run says something in a sentence."""
     printed = {machine.arch for machine in machines if machine.timing == "published"}
-    emulated = {machine.arch for machine in machines if machine.timing == "emulated"}
-    return tuple(
-        _verdict(one, one.measured, one.claim.arch in emulated)
+    return [
+        one
         for one in judged
         if one.measured is not None and one.claim.kind in ("speedup", "equal") and one.claim.arch not in printed
-    )
+    ]
 
 
-def _verdict(one: Judged, ratio: Estimate, emulated: bool) -> str:
-    claim = one.claim
+def _of_judged(one: Judged, machines: Sequence[Machine]) -> str:
+    emulated = any(machine.timing == "emulated" and machine.arch == one.claim.arch for machine in machines)
+    return of_claim(one.claim, one.measured, one.verdict.word, emulated) if one.measured else ""
+
+
+def of_claim(claim: Claim, ratio: Estimate, word: VerdictWord, emulated: bool) -> str:
+    """Return the sentence for a measured quotient `ratio` of a claim, and the verdict on it.
+
+    Where the machine was `emulated` it is one of instructions, which are neither faster nor slower.
+    """
     group = claim.slow.partition("/")[0]
     slow, fast = words.method(claim.slow), words.method(claim.fast)
     net = ", both net of the empty loop" if claim.net else ""
     said = f"the patch said {claim.stated:g}" + (" in time" if emulated else "")
     said += f" of {claim.whole}" if claim.whole else ""
-    value = words.ratio(ratio, "")
+    value = spoken(words.ratio(ratio, ""))
     if claim.kind == "equal":
         what = "as many instructions as" if emulated else "as long as"
         return f"{group}: {slow} takes {value} times {what} {fast}; the patch said that they cost the same"
@@ -87,12 +122,22 @@ def _verdict(one: Judged, ratio: Estimate, emulated: bool) -> str:
         return f"{group}: {slow} takes {value} times the instructions of {fast}{net}; {said}"
     if ratio.low is None or ratio.high is None:
         looks = f"{words.estimate(ratio).value} times faster than {slow}{net}"
-        return f"{group}: {fast} looks {looks}, but {ratio.n} rounds give no interval; {said}"
-    if ratio.low <= 1 <= ratio.high:
+        return f"{group}: {fast} looks {looks}, but {_too_few(ratio.n)}; {said}"
+    if word == VerdictWord.UNRESOLVED or ratio.low <= 1 <= ratio.high:
         return f"{group}: no difference resolved between {fast} and {slow}, {value}{net}; {said}"
     if ratio.high < 1:
-        return f"{group}: {fast} is slower than {slow}, {value} times its speed{net}; {said}"
+        against = ", which this contradicts" if word == VerdictWord.CONTRADICTED else ""
+        return f"{group}: {fast} is slower than {slow}, {value} times its speed{net}; {said}{against}"
     return f"{group}: {fast} is {value} times faster than {slow}{net}; {said}"
+
+
+def _too_few(rounds: int) -> str:
+    return "1 round gives no interval" if rounds == 1 else f"{rounds} rounds give no interval"
+
+
+def spoken(printed: Printed) -> str:
+    """Return a number and its interval as one says them: "8.5 (8.3 to 8.7)"."""
+    return str(printed).replace(" .. ", " to ")
 
 
 def slower(row: Comparison, a: str, b: str, limit: float) -> str:

@@ -16,12 +16,13 @@ from rseqbench.claims import Judged, Pair
 from rseqbench.config import VerdictRules
 from rseqbench.linux import kconfig
 from rseqbench.linux.sizes import Sizes
-from rseqbench.model import Check, Estimate, Machine, Skip
+from rseqbench.model import REPLAY, Check, Estimate, Machine, Skip
 from rseqbench.results import Header, Run
-from rseqbench.show import booted, message
+from rseqbench.show import booted, message, sentences
 from rseqbench.show.message import Section
 from rseqbench.table import Key, Row
 
+REPLAYED = "REPLAYED run"  # in place of "this run"
 NO_CHECK = "no check"  # of a benchmark that shares no state, or where the run was told not to check
 
 
@@ -36,6 +37,7 @@ class Measured:
     check: str
     row: Row | None
     reason: str
+    replayed: bool = False
 
     @property
     def group(self) -> str:
@@ -141,12 +143,9 @@ def measured(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Measured
     """
     header = run.header
     rows = {row.key: row for row in table.summarise(frame[frame["label"] == run.label], confidence)}
-    reasons = _reasons(header, rows)
-    checks = _checks(header.checks)
+    reasons, checks, replayed = _reasons(header, rows), _checks(header.checks), sentences.replayed(header)
     found = [
-        Measured(
-            *key, header.docs.get(key[1], ""), checks.get(key[1], NO_CHECK), rows.get(key), "" if key in rows else why
-        )
+        Measured(*key, header.docs.get(key[1], ""), checks.get(key[1], NO_CHECK), rows.get(key), why, replayed)
         for key, why in {**reasons, **dict.fromkeys(rows, "")}.items()
     ]
     known = list(header.docs) or [name for section in message.SECTIONS for name in section.lines]
@@ -242,7 +241,8 @@ def _measured_pairs(
         lacking = [(name, one) for name, one in zip((slow, fast), both, strict=True) if one is None or one.row is None]
         why = "; ".join(f"{name}: {one.reason if one else 'not selected in this run'}" for name, one in lacking)
         speedup = quotient((machine.arch, slow, 1), (machine.arch, fast, 1))
-        yield PairLine(f"this run, {machine.arch}" if several else "this run", slow, fast, values, None, speedup, why)
+        who = REPLAYED if machine.target == REPLAY else "this run"
+        yield PairLine(f"{who}, {machine.arch}" if several else who, slow, fast, values, None, speedup, why)
 
 
 def _list_line(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from typing import Literal
@@ -12,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rseqbench.model import VerdictWord
+from rseqbench.rehearse import Rehearsal
 from rseqbench.show import sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason, together
 from rseqbench.show.grids import claims as of_claims
+from rseqbench.show.grids import rehearsal as of_rehearsal
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared
 
@@ -39,7 +42,7 @@ def console() -> Console:
 
 
 def run(shown: Contents, out: Console) -> None:
-    """Print a run: what was measured where, all values, the verdicts, the limits, and the sentences to repeat."""
+    """Print a run: what was measured where, all values, the verdicts, the limits, and the one sentence to repeat."""
     paragraph(shown.summary, out)
     out.print()
     for grid in of_run.measured(shown.measured):
@@ -47,16 +50,31 @@ def run(shown: Contents, out: Console) -> None:
     for patch in shown.patch_tables:
         table(of_run.patch_table(patch), out)
     decided, absent, _ = of_claims.split(shown.judged)
+    mark = "REPLAY: " if sentences.replayed(shown.run.header) else ""
     if decided:
-        table(of_claims.verdicts(decided, "What the patch claimed"), out)
+        table(of_claims.verdicts(decided, f"{mark}What the patch claimed"), out)
     if shown.quotients:
-        table(of_run.quotients(shown.quotients), out)
+        quotients = of_run.quotients(shown.quotients)
+        table(dataclasses.replace(quotients, caption=mark + quotients.caption), out)
     if absent:
         paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
     for text in shown.limits:
         paragraph(f"Note: {text}", out, "yellow")
-    for text in shown.sentences:
-        paragraph(text, out, "bold")
+    if shown.headline:
+        paragraph(mark + shown.headline, out, "bold")
+
+
+def rehearsal(found: Rehearsal, out: Console) -> None:
+    """Print what a run would do, and each of its command lines as one line, to be copied."""
+    for grid in (of_rehearsal.plan(found), *of_rehearsal.cases(found.plans)):
+        table(grid, out)
+    out.print(Text("Command lines, none of which was executed", style="bold"))
+    for what, command in of_rehearsal.commands(found.calls):
+        paragraph(f"# {what}", out, "dim")
+        if command:
+            out.print(Text(command), soft_wrap=True)
+    for text in found.unknown:
+        paragraph(f"Note: {text}", out, "yellow")
 
 
 def claims(shown: Contents, out: Console, verdicts: bool) -> None:

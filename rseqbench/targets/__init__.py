@@ -6,7 +6,7 @@ import contextlib
 import importlib
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Protocol, Self
@@ -18,7 +18,7 @@ from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions, unknown
 from rseqbench.errors import UsageError
 from rseqbench.linux import DEBIAN
-from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
+from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 
 
 class Target(Protocol):
@@ -35,6 +35,9 @@ class Target(Protocol):
     @property
     def arch(self) -> str:
         """The name of its architecture."""
+
+    def calls(self) -> list[Call]:
+        """Return the command lines that entering it executes, in their order, by executing none; entered or not."""
 
     def machine(self) -> Machine:
         """Say what it is, and whether its time is real."""
@@ -100,25 +103,31 @@ KINDS = {
 }
 
 
-def resolved(arch: Arch, target: str) -> str:
-    """Return the target that "auto" means for an architecture: this machine where it runs its code, else emulation.
-
-    A 64-bit ARM may run arm32 through the static runner; whether this one does is tried.
-    """
-    if target != "auto":
-        return target
-    if arch.is_host:
-        return "native"
-    return "runner" if _runs_here(arch) else "qemu-system"
+def may_run_here(arch: Arch) -> bool:
+    """Whether this machine is of a kind that may run the code of an architecture other than its own."""
+    return platform.machine() in arch.compat
 
 
-def _runs_here(arch: Arch) -> bool:
-    if platform.machine() not in arch.compat:
+def runs_here(arch: Arch) -> bool:
+    """Whether this machine really runs the code of such an architecture, as seen by running some."""
+    if not may_run_here(arch):
         return False
     command = [str(build.runner(arch).path), "once", "rseqbench/1", "1", "hello"]
     with contextlib.suppress(OSError):
         return not subprocess.run(command, capture_output=True, check=False).returncode
     return False
+
+
+def resolved(arch: Arch, target: str, runs_here: Callable[[Arch], bool] = runs_here) -> str:
+    """Return the target that "auto" means for an architecture: this machine where it runs its code, else emulation.
+
+    A 64-bit ARM may run arm32 through the static runner; whether this one does is tried, by `runs_here`.
+    """
+    if target != "auto":
+        return target
+    if arch.is_host:
+        return "native"
+    return "runner" if runs_here(arch) else "qemu-system"
 
 
 def kind(target: str) -> Kind:

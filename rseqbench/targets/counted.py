@@ -38,8 +38,7 @@ def run(arch: Arch, program: Path, arguments: Sequence[str] = (), *, stdin: byte
     library = build.plugin().path
     answer = os.memfd_create("instructions")
     try:
-        command = [qemu, "-plugin", f"{library},fd={answer}", str(program), *arguments]
-        pid, stdout = _finished(command, stdin, answer, timeout_s)
+        pid, stdout = _finished(command(qemu, library, answer, program, arguments), stdin, answer, timeout_s)
         counts = os.pread(answer, 1 << 16, 0).decode()
     finally:
         os.close(answer)
@@ -48,6 +47,11 @@ def run(arch: Arch, program: Path, arguments: Sequence[str] = (), *, stdin: byte
         if int(process) == pid:
             return Counted(stdout, int(count))
     raise TargetError(f"{program.name} ended under {qemu} without a count of its instructions")
+
+
+def command(qemu: str, library: Path, answer: int, program: Path, arguments: Sequence[str]) -> list[str]:
+    """Return the command line that runs a program and leaves the count in the file descriptor `answer`."""
+    return [qemu, _PLUGINS, f"{library},fd={answer}", str(program), *arguments]
 
 
 def qemu_with_plugins(arch: Arch) -> str:

@@ -23,6 +23,7 @@ from rseqbench.arches import Arch, Qemu
 from rseqbench.errors import TargetError
 from rseqbench.linux import LinuxImage, initramfs
 from rseqbench.linux.image import emulated
+from rseqbench.model import Call
 
 PORT = "rseqbench"  # what the guest finds in /sys/class/virtio-ports/*/name
 BOOT_TIMEOUT_S = 180.0
@@ -154,6 +155,11 @@ class Guest:
         except FileNotFoundError as error:
             package = emulated(self._arch).system_package
             raise TargetError(f"no {command[0]} to run {self._arch.name} with", f"apt-get install {package}") from error
+
+    def call(self, what: str) -> Call:
+        """Return the command line that boots it, with the descriptors that a process without other files would use."""
+        note = "descriptors, numbered as they come: 3 is the initramfs, 4 the console, 5 the stream to the runner"
+        return Call(what, tuple(self.command(3, 4, 5)), note)
 
     def command(self, archive: int, console: int, stream: int) -> list[str]:
         """Return the qemu command line, for the file descriptors of the initramfs, the console and the stream."""

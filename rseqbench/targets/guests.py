@@ -36,9 +36,9 @@ def boot(guest: Guest, stack: contextlib.ExitStack) -> Session:
 class Booted(Served):
     """A target that boots the Linux which the options name, and may boot it anew."""
 
-    def _choose(self) -> LinuxImage:
+    def _choose(self, rehearse: bool = False) -> LinuxImage:
         """Return the Linux to boot now. Its own number of the boot tells nothing: it may be the same each time."""
-        self._image = choice.chosen(self._arch, self._options.linux)
+        self._image = choice.chosen(self._arch, self._options.linux, rehearse)
         self._boot = uuid.uuid4().hex
         return self._image
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rseqbench import lifetime
 from rseqbench.errors import TargetError
+from rseqbench.model import Call
 from rseqbench.targets.lines import Lines
 from rseqbench.targets.runner import Session
 from rseqbench.targets.served import Served
@@ -21,7 +22,7 @@ class Local(Served):
         """Start the runner as a child of ours, in a group of its own."""
         try:
             process = subprocess.Popen(
-                [str(program), "serve"],
+                _command(program),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for us, who end it in order
@@ -37,3 +38,11 @@ class Local(Served):
             return TargetError(f"the runner is gone ({reason or lifetime.ending(process.wait())})")
 
         return Session(Lines(process.stdout.fileno(), process.stdin.fileno(), "the runner", ended))
+
+    def _connecting(self, program: Path) -> list[Call]:
+        """Return the start of the runner."""
+        return [Call("start the runner", tuple(_command(program)))]
+
+
+def _command(program: Path) -> list[str]:
+    return [str(program), "serve"]

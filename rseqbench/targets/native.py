@@ -13,7 +13,7 @@ from rseqbench import build, facts, suites
 from rseqbench.arches import Arch
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.model import Benchmark, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
+from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 from rseqbench.plan import parse_cpus
 from rseqbench.targets import answers, programs
 from rseqbench.targets.workers import Worker, environment
@@ -59,6 +59,10 @@ class Native:
         for worker in self._workers.values():
             worker.stop()
         self._workers.clear()
+
+    def calls(self) -> list[Call]:
+        """Return the compiler's call; a worker is this Python again."""
+        return [build.extension_call(self._arch)]
 
     @property
     def arch(self) -> str:

@@ -10,8 +10,9 @@ from pathlib import Path
 from rseqbench.errors import TargetError
 from rseqbench.linux import kvm
 from rseqbench.linux.image import emulated, qemu_version
-from rseqbench.model import Fact
+from rseqbench.model import Call, Fact
 from rseqbench.targets import guests
+from rseqbench.targets.guest import Guest
 from rseqbench.targets.runner import Session
 
 
@@ -26,8 +27,16 @@ class QemuKvm(guests.Booted):
         why = kvm.unusable(self._arch, image.path)
         if why:
             raise TargetError(f"KVM cannot be used: {why}", "--target qemu-system emulates")
-        cpus = len(os.sched_getaffinity(0))
-        return guests.boot(self._guest(program, cpus=cpus, accelerated=True, files=self._files()), stack)
+        return guests.boot(self._accelerated(program, self._files()), stack)
+
+    def _connecting(self, program: Path) -> list[Call]:
+        """Return the trial of KVM, and the boot."""
+        image = self._choose(rehearse=True)
+        trial = Call("see whether KVM boots this Linux", tuple(kvm.command(self._arch, image.path)))
+        return [trial, self._accelerated(program, {}).call("boot the guest")]
+
+    def _accelerated(self, program: Path, files: Mapping[str, bytes]) -> Guest:
+        return self._guest(program, cpus=len(os.sched_getaffinity(0)), accelerated=True, files=files)
 
     def _own_facts(self) -> Mapping[str, Fact]:
         qemu = emulated(self._arch)

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rseqbench.linux.image import emulated, qemu_version
-from rseqbench.model import Fact
+from rseqbench.model import Call, Fact
 from rseqbench.targets import guests
+from rseqbench.targets.guest import Guest
 from rseqbench.targets.runner import Session
 
 _CHECK_CPUS = 2
@@ -29,13 +30,28 @@ class QemuSystem(guests.Booted):
         self._program = program
         self._checks = stack.enter_context(contextlib.ExitStack())
         self._checking: Session | None = None
-        return guests.boot(self._guest(program, counted=True, files=self._files()), stack)
+        return guests.boot(self._counting(program, self._files()), stack)
+
+    def _connecting(self, program: Path) -> list[Call]:
+        """Return the boots of both guests."""
+        self._program = program
+        self._choose(rehearse=True)
+        return [
+            self._counting(program, {}).call("boot the guest that counts"),
+            self._two_cpus().call("boot another one beside it for the checks"),
+        ]
+
+    def _counting(self, program: Path, files: Mapping[str, bytes]) -> Guest:
+        return self._guest(program, counted=True, files=files)
+
+    def _two_cpus(self) -> Guest:
+        return self._guest(self._program, cpus=_CHECK_CPUS)
 
     def _checker(self) -> Session:
         """Boot the guest that checks, unless it is there and well."""
         if self._checking is None or self._checking.broken:
             self._checks.close()
-            self._checking = guests.boot(self._guest(self._program, cpus=_CHECK_CPUS), self._checks)
+            self._checking = guests.boot(self._two_cpus(), self._checks)
         return self._checking
 
     def _check_cpus(self) -> int:

@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rseqbench import wire
+from rseqbench import build, wire
 from rseqbench.arches import Arch
 from rseqbench.errors import TargetError
 from rseqbench.linux.image import emulated
-from rseqbench.model import Benchmark, Case, Counts, Fact, Plan
+from rseqbench.model import Benchmark, Call, Case, Counts, Fact, Plan
 from rseqbench.targets import counted
 from rseqbench.targets.served import Served
 
@@ -34,6 +34,14 @@ class QemuUser(Served):
         counted.qemu_with_plugins(self._arch)
         self._once = _Once(self._arch, program)
         return self._once
+
+    def _connecting(self, program: Path) -> list[Call]:
+        """Return the compiler's call for the plugin, and the first process; one like it follows for each request."""
+        plugin = build.plugin_call()
+        library = build.plugin_path() if plugin.words else Path("PLUGIN")
+        hello = _Once.words("hello", registration=self._options.registration)
+        words = counted.command(emulated(self._arch).user, library, 3, program, hello)
+        return [plugin, Call("ask the runner who it is", tuple(words), "a process like it follows for each request")]
 
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels, and where those that need rseq have it."""
@@ -76,14 +84,18 @@ class _Once:
         self._arch = arch
         self._program = program
 
+    @staticmethod
+    def words(verb: str, **arguments: wire.Argument) -> list[str]:
+        """Return what the runner is started with for a request."""
+        return ["once", *wire.encode(1, verb, **arguments).decode("ascii").split(" ")]
+
     def ask(self, verb: str, timeout_s: float, **arguments: wire.Argument) -> Any:
         """Return the answer; see docs/protocol.md. Raises TargetError."""
         return self.counted(verb, timeout_s, **arguments)[0]
 
     def counted(self, verb: str, timeout_s: float, **arguments: wire.Argument) -> tuple[Any, int]:
         """Return the answer, and the instructions that it took to be there."""
-        words = wire.encode(1, verb, **arguments).decode("ascii").split(" ")
-        done = counted.run(self._arch, self._program, ["once", *words], timeout_s=timeout_s)
+        done = counted.run(self._arch, self._program, self.words(verb, **arguments), timeout_s=timeout_s)
         line, newline, rest = done.stdout.partition(b"\n")
         if not newline or rest:
             raise TargetError(f"the runner answered with more or less than a line: {done.stdout[:80]!r}")

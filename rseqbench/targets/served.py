@@ -33,6 +33,7 @@ from rseqbench.model import (
 )
 from rseqbench.plan import parse_cpus
 from rseqbench.targets import answers
+from rseqbench.targets.called import Called
 
 _TIMEOUT_S = 60.0  # for an answer that takes no measuring
 _MEASURE_TIMEOUT_S = 300.0
@@ -50,14 +51,14 @@ class Runner(Protocol):
         """Whether it cannot be asked any more."""
 
 
-class Served(abc.ABC):
+class Served(Called):
     """A target whose processes are a runner's children: each request is a fresh process by itself."""
 
     timing: Timing | None = None  # None: real, and the machine's own facts say whether it is a virtual one's
 
     def __init__(self, arch: Arch, options: RunOptions) -> None:
         """Take the architecture and how to run."""
-        self._arch = arch
+        super().__init__(arch)
         self._options = options
         self._resources = contextlib.ExitStack()
         self._lost: TargetError | None = None

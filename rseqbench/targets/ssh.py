@@ -9,9 +9,12 @@ from rseqbench import arches
 from rseqbench.arches import Arch
 from rseqbench.config import RunOptions
 from rseqbench.errors import TargetError
+from rseqbench.model import Call
 from rseqbench.targets.remote.host import Host
 from rseqbench.targets.runner import Session
 from rseqbench.targets.served import Served
+
+_SERVE = ("serve",)
 
 
 class Ssh(Served):
@@ -29,4 +32,8 @@ class Ssh(Served):
         if machine not in (*self._arch.machines, *self._arch.compat):
             right = next((arch.name for arch in arches.known().values() if machine in arch.machines), "?")
             raise TargetError(f"{self._options.target} is {machine}, not {self._arch.name}", f"--arch {right}")
-        return Session(host.run([host.copy(program), "serve"]).lines)
+        return Session(host.run([host.copy(program), *_SERVE]).lines)
+
+    def _connecting(self, program: Path) -> list[Call]:
+        """Return the calls of ssh."""
+        return self._host.calls(program, _SERVE)

@@ -18,6 +18,7 @@ from pathlib import Path
 from rseqbench.arches import Qemu
 from rseqbench.errors import TargetError
 from rseqbench.linux import kconfig
+from rseqbench.model import Call
 from rseqbench.targets.guest import Guest
 
 _NO_CONSOLE = "file,id=console,path=/dev/null"  # where virtme-ng sends it
@@ -52,19 +53,26 @@ class Vng(Guest):
             if config.get(name, "n") not in good:
                 raise TargetError(f"virtme-ng cannot boot this Linux, which has no {name}=y", _HINT)
 
+    def call(self, what: str) -> Call:
+        """Return what virtme-ng is asked; only its answer, the qemu command, is executed."""
+        note = "prints the qemu command that is then started, with our stream and processor options behind it"
+        return Call(what, ("vng", *self._question()), note)
+
     def _initramfs(self) -> bytes:
         return b""
 
     def _machine(self, qemu: Qemu, archive: int, console: int) -> list[str]:
+        command = shlex.split(_asked(self._question(), self._scratch))
+        return [f"file,id=console,path=/dev/fd/{console}" if word == _NO_CONSOLE else word for word in command]
+
+    def _question(self) -> list[str]:
         settings = ["root=/dev/root", "loglevel=4", *self._settings()]  # a root that no block device is needed for
-        asked = [
+        return [
             *("--run", str(self._image.path), "--dry-run", "--disable-kvm", "--force-9p"),
             *("--memory", f"{self._memory_mib}M", "--cpus", str(self._cpus)),
             *(word for setting in settings for word in ("--append", setting)),
             *("--", f"{self._init} port"),
         ]
-        command = shlex.split(_asked(asked, self._scratch))
-        return [f"file,id=console,path=/dev/fd/{console}" if word == _NO_CONSOLE else word for word in command]
 
 
 def _asked(arguments: Sequence[str], scratch: str | None = None) -> str:

@@ -43,7 +43,7 @@ def shell(request, folder):
 
 def test_words_are_completed(names, shell):
     assert "counter/rseq_atomic" in names
-    assert shell.words("rseqbench ru\t--res\tha\t")[-2:] == ["--resume", "half"]
+    assert shell.words("rseqbench run --res\tha\t")[-2:] == ["--resume", "half"]
     assert shell.words("rseqbench check counter/rseq_a\tcpu_id/gs\t") == ["check", "counter/rseq_atomic", "cpu_id/gs"]
     assert shell.words("rseqbench compare my\tpat\t") == ["compare", "my-laptop", "patch-2018"]
     assert shell.words("rseqbench run --target qemu-k\t--arch x8\t")[1:] == ["--target", "qemu-kvm", "--arch", "x86_64"]

@@ -1,17 +1,12 @@
 """`rseqbench run` as a user meets it: files, output, Ctrl-C, taking up again."""
 
-import fcntl
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import time
 from pathlib import Path
 
@@ -21,6 +16,7 @@ from rseqbench.results import Store
 from tests.commands import PROGRAM, processes_with, rseqbench, tree
 from tests.machines import some_rseq
 from tests.runs import MARK, Started, header_of, rows_of, unfinished_rounds
+from tests.terminals import COLOUR, frames, in_a_terminal, screen
 
 SHORT = ("--quick", "--engine", "pyperf", "--rounds", "6", "--values", "3")
 BRIEF = ("--quick", "--engine", "pyperf", "--rounds", "2", "--values", "1")
@@ -159,47 +155,27 @@ def test_progress_goes_to_standard_error_in_plain_lines(stored):
     assert done.stderr.splitlines()[-1] == "stored in results/x"
 
 
-def in_a_terminal(*arguments, cwd, env=None, columns=90):
-    """Run in a pseudo-terminal; return the exit code and all that it printed."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen(
-        [*PROGRAM, *arguments],
-        cwd=cwd,
-        env={**os.environ, "TERM": "xterm-256color", **(env or {})},
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    )
-    os.close(slave)
-    text = b""
-    while True:
-        ready, _, _ = select.select([master], [], [], 300)
-        try:
-            chunk = os.read(master, 65536) if ready else b""
-        except OSError:  # the other side is closed
-            chunk = b""
-        if not chunk:
-            break
-        text += chunk
-    os.close(master)
-    return process.wait(), text.decode()
-
-
-COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-8]|4[0-8]|9\d|10\d)(?:;\d+)*m")
-
-
 @pytest.mark.parametrize("env", [{}, {"NO_COLOR": "1"}], ids=["colours", "no_color"])
 def test_a_terminal_gets_a_live_line_and_colours_unless_it_wants_none(tmp_path, env):
     code, text = in_a_terminal("run", *SHORT, *WHAT, "--label", "x", cwd=tmp_path, env=env)
     assert code == 0, text
-    assert "checking" in text or "check 1/" in text
-    assert re.search(r"round \d+ \w+/\w+", text)
+    lines = [line for screen_ in frames(text, 90) for line in screen_]
+    assert any(re.match(r"check \d+ of \d+: \w+/\w+", line) for line in lines)
+    assert any(re.match(r"round 2 of 6: \w+/\w+ .* left", line) for line in lines)
+    assert any(line.startswith("counter/rseq: ") or line.startswith("counter/plain: ") for line in lines)
     assert bool(COLOUR.search(text)) == (not env)
-    assert "stored in results/x" in text
-    results = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text.rpartition("\x1b[2K")[2])
-    assert max(map(len, results.splitlines())) <= 90
+    left = screen(text, 90)
+    assert left[-1] == "stored in results/x"
+    assert not [line for line in left if line.startswith(("check ", "round ", "getting ready", "compiling"))]
+    assert max(map(len, left)) <= 90
+
+
+def test_a_stored_run_is_shown_as_it_was_printed(stored):
+    folder, done = stored
+    for words in (("show", "x"), ("show",)):
+        again = rseqbench(*words, cwd=folder)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert again.stdout == done.stdout
 
 
 # ---- labels ----

@@ -76,6 +76,7 @@ def test_the_wheel_carries_what_a_run_needs(wheel):
     assert "rseqbench/claims.toml" in names
     assert any(name.startswith("rseqbench/show/templates/") for name in names)
     assert "rseqbench/show/style.css" in names
+    assert {"rseqbench/recorded/run.json", "rseqbench/recorded/pyperf.json"} <= names
 
 
 @pytest.mark.slow

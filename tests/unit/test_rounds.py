@@ -40,6 +40,9 @@ class Imagined:
     def __exit__(self, kind, error, trace):
         pass
 
+    def calls(self):
+        return []
+
     def machine(self):
         return Machine(self.arch, "imagined", "virtual")
 
@@ -121,7 +124,14 @@ def test_checks_come_first_then_every_round_measures_every_case_once(tmp_path):
     events = run(target, unfinished)
     assert target.checked == list(NAMES)
     kinds = [type(event).__name__ for event in events]
-    assert kinds == ["Checked"] * 3 + (["Measured"] * 3 + ["RoundDone"]) * ROUNDS
+    one_round = ["RoundBegun", *["Measured"] * 3, "RoundDone"]
+    assert kinds == ["ChecksBegun", *["Checked"] * 3, "Preparing", *one_round * ROUNDS]
+    assert events[0].benchmarks == NAMES
+    for number in range(ROUNDS):
+        begun_ = events[5 + 5 * number]
+        assert (begun_.number, begun_.rounds) == (number, ROUNDS)
+        cases = [event.case for event in events[6 + 5 * number : 9 + 5 * number]]
+        assert [case for step in begun_.steps for case in step] == cases
     assert target.rounds == ROUNDS
     for number in range(ROUNDS):
         assert sorted(name for r, name, loops in target.measured if r == number and loops) == sorted(NAMES)

@@ -70,6 +70,9 @@ class Imagined(Served):
         super().__init__(arches.host(), defaults().options(None, options))
         self.runners, self.closed = list(runners), []
 
+    def _connecting(self, program):
+        return []
+
     def _connect(self, program, stack):
         assert program.is_file()
         runner = self.runners.pop(0)

@@ -53,6 +53,38 @@ def test_without_an_interval_nothing_is_claimed(tmp_path):
     assert said.endswith("but 3 rounds give no interval; the patch said 7.7")
 
 
+def test_the_interval_is_said_in_words(laptop):
+    assert " to " in laptop.headline
+    assert ".." not in "".join(laptop.sentences)
+
+
+def test_the_headline_is_of_the_first_claim_that_can_be_judged(laptop, tmp_path):
+    assert laptop.headline == laptop.sentences[0]
+    names = ("cpu_id/baseline", "cpu_id/rseq", "cpu_id/gs", "ring_buffer/rseq", "ring_buffer/getcpu_atomic")
+    other = shown(tmp_path, Simulation(rounds=8, costs={name: COSTS[name] for name in names}, skips=()))
+    assert other.sentences[0].startswith("ring_buffer: ")  # which stands for a whole library, so it is not judged
+    assert other.headline.startswith("cpu_id: gs takes ")
+
+
+@pytest.mark.parametrize(("cost", "words"), [(0.62, "counter: no difference"), (0.3, "counter: rseq is slower")])
+def test_the_headline_is_no_choice_of_the_flattering(tmp_path, cost, words):
+    costs = {**COSTS, "counter/getcpu_atomic": cost}
+    found = shown(tmp_path, Simulation(rounds=12, costs=costs))
+    assert found.headline.startswith(words)
+    assert found.headline.endswith("which this contradicts") is (cost == 0.3)
+
+
+def test_a_gain_below_the_floor_is_not_said_to_be_one(tmp_path):
+    costs = {**COSTS, "counter/getcpu_atomic": 0.62 * 1.003}
+    found = shown(tmp_path, Simulation(rounds=20, costs=costs, spread=1e-6))
+    assert found.headline.startswith("counter: no difference resolved between rseq and getcpu+atomic, 1.003 (")
+
+
+def test_without_a_claim_the_headline_says_so(tmp_path):
+    found = shown(tmp_path, Simulation(rounds=8, costs={"counter/plain": 0.31}, skips=()))
+    assert found.headline.startswith("None of what the patch claims was measured")
+
+
 def test_emulation_speaks_of_instructions(tmp_path):
     costs = {name: cost * 1000 for name, cost in COSTS.items()}
     emulated = shown(tmp_path, Simulation(rounds=8, costs=costs, timing="emulated", skips=()))

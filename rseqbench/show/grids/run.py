@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from rseqbench.model import BASELINE, COUNTED, Check, Machine
+from rseqbench.model import BASELINE, COUNTED, REPLAY, Check, Machine
 from rseqbench.show import message, words
 from rseqbench.show.grids import Cell, Grid, Reason, make, time
-from rseqbench.show.tables import Measured, PairLine, PatchTable, Quotient
+from rseqbench.show.tables import REPLAYED, Measured, PairLine, PatchTable, Quotient
 from rseqbench.show.words import Printed
 
 _FACTS = {
@@ -69,7 +69,8 @@ def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
     counts = ("insn/op", "cycles/op", "misses/op") if counted else ()
     name = "method" if all(one.threads == 1 for one in found) else "method (threads)"
     heads = (name, f"{per} with loop", f"{per} net of it", "rseq by", "aborts/M", *counts, "check")
-    caption = f"{group} on {arch}" + (f": {title}" if title else "")
+    mark = "REPLAY: " if any(one.replayed for one in found) else ""
+    caption = f"{mark}{group} on {arch}" + (f": {title}" if title else "")
     return make(caption, heads, "-nn-n" + "n" * len(counts) + "-", [_measured_row(one, counted) for one in found])
 
 
@@ -146,7 +147,8 @@ def _lines(shown: PatchTable) -> Grid:
     if mixed:
         printed = [f"{head}, {words.short('ns')}" for head in printed]
     for machine, unit in zip(shown.measured_on, units, strict=True):
-        name = f"this run, {machine.arch}" if len(shown.measured_on) > 1 else "this run"
+        who = REPLAYED if machine.target == REPLAY else "this run"
+        name = f"{who}, {machine.arch}" if len(shown.measured_on) > 1 else who
         beside += [f"{name}, {unit}" if mixed and unit else name, "net of the loop"]
     rows: list[list[Cell]] = []
     for line in shown.lines:

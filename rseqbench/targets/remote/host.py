@@ -13,11 +13,14 @@ from types import TracebackType
 from typing import IO, Self
 
 from rseqbench.errors import TargetError
-from rseqbench.targets.remote import client, scripts
+from rseqbench.model import Call
+from rseqbench.targets.remote import client, scripts, session
 from rseqbench.targets.remote.session import Session
 
 _COPY_TIMEOUT_S = 300.0  # some megabytes over the slowest network that anybody benchmarks through
 _HELLO_TIMEOUT_S = 30.0
+_CONTROLS = "rseqbench-ssh-"
+_DIGITS = 16  # of its digest name a file there
 _ROOM = "free some space there, or let TMPDIR there name a folder on another disk"
 _MEANINGS = {
     scripts.NO_FOLDER: ("none of $TMPDIR (or /tmp), ~/.cache and ~ can be written to and executed from", _ROOM),
@@ -49,7 +52,7 @@ class Host:
         """Connect, make the folder, and ask for the machine. Raises TargetError with ssh's own last words."""
         with contextlib.ExitStack() as opened:
             try:  # a socket's name may have 108 bytes only, so it cannot be under any $TMPDIR
-                controls = opened.enter_context(tempfile.TemporaryDirectory(prefix="rseqbench-ssh-", dir="/tmp"))
+                controls = opened.enter_context(tempfile.TemporaryDirectory(prefix=_CONTROLS, dir="/tmp"))
             except OSError as error:
                 raise TargetError(
                     f"cannot write to /tmp: {error.strerror or error}", "see: df /tmp; ls -ld /tmp"
@@ -86,9 +89,9 @@ class Host:
         """
         digest = _summed("sha256sum", path)
         if digest not in self._copied:
-            name = digest[:16]
+            name = digest[:_DIGITS]
             with path.open("rb") as source:
-                session = self._session("the copy", scripts.COPY, [self._folder, name], source)
+                session = self._session("the copy", *_copying(self._folder, name), source)
             try:
                 how, told, _ = (os.fsdecode(session.lines.read_line(_COPY_TIMEOUT_S)) for _ in range(3))
             finally:
@@ -106,12 +109,41 @@ class Host:
         """
         added = [f"{name}={value}" for name, value in (environment or {}).items()]
         command = [*(["env", *added] if added else []), *arguments]
-        session = self._session("the program", scripts.RUN, [self._folder, *command])
+        session = self._session("the program", *_running(self._folder, command))
         self._open.callback(session.close)
         return session
 
+    def calls(self, program: Path, arguments: Sequence[str]) -> list[Call]:
+        """Return the calls of ssh that copy a program there and run it, by executing none.
+
+        Only the settings here are asked for, with ssh -G. Raises TargetError without ssh, or sense in them.
+        """
+        called = client.Client(self._destination, Path(f"/tmp/{_CONTROLS}XXXXXXXX"))
+        there = program.is_file()
+        name = _summed("sha256sum", program)[:_DIGITS] if there else "DIGEST"
+        unknown = "FOLDER is what the first call answers" + ("" if there else ", DIGEST of what is compiled")
+
+        def call(what: str, script: str, given: Sequence[str], note: str, first: bool = False) -> Call:
+            return Call(what, tuple(session.call(called, script, given, first)), note)
+
+        return [
+            call("connect, and make a folder there", scripts.KEEP, (), "XXXXXXXX is new each time", first=True),
+            call("copy the runner there", *_copying("FOLDER", name), f"reads {program}; {unknown}"),
+            call("start it", *_running("FOLDER", [f"FOLDER/{name}", *arguments]), unknown),
+        ]
+
     def _session(self, what: str, script: str, arguments: Sequence[str], source: IO[bytes] | None = None) -> Session:
         return Session(self._client, what, script, arguments, meanings=_MEANINGS, source=source, first=self._keeper)
+
+
+def _copying(folder: str, name: str) -> tuple[str, list[str]]:
+    """Return the script that takes a file, with its arguments."""
+    return scripts.COPY, [folder, name]
+
+
+def _running(folder: str, command: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the script that runs a command in our folder, with its arguments."""
+    return scripts.RUN, [folder, *command]
 
 
 def _summed(how: str, path: Path) -> str:

@@ -19,6 +19,11 @@ _COPIED_GRACE_S = 1.0  # a copy that did not end by now was given up
 _START_TIMEOUT_S = 90.0
 
 
+def call(client: Client, script: str, arguments: Sequence[str], first: bool) -> list[str]:
+    """Return the call of ssh that runs a remote script; the `first` one's connection is shared by the others."""
+    return client.command(scripts.command(script, arguments), first=first)
+
+
 class Session:
     """A running remote script. `lines` is its standard input and output."""
 
@@ -42,7 +47,7 @@ class Session:
         self._began = False
         # Not a pipe: a user's shared connection that goes on in the background would keep it open for ever.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        command = client.command(scripts.command(script, arguments), first=first is None)
+        command = call(client, script, arguments, first is None)
         try:
             self._process = subprocess.Popen(
                 command,

@@ -1,0 +1,31 @@
+"""`rseqbench show`: options only; the rooms do the work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from rseqbench.cli import State, complete
+
+if TYPE_CHECKING:
+    from rseqbench.config import Config
+    from rseqbench.results import Run, Store
+
+
+@click.command("show")
+@click.argument("label", required=False, shell_complete=complete.labels)
+@click.pass_context
+def command(ctx: click.Context, label: str | None) -> None:
+    """Print the stored run LABEL (default: the last one) as `run` printed it at its end."""
+    state = ctx.find_object(State) or State(None)
+    store = state.store()
+    printed(store.load(label or store.latest()), store, state.config())
+
+
+def printed(run: Run, store: Store, config: Config) -> None:
+    """Print a run: what `run` does at its end, and `show` at any time."""
+    from rseqbench.results import PATCH
+    from rseqbench.show import contents, terminal
+
+    terminal.run(contents.contents(run, store.load(PATCH), config.verdict), terminal.console())
