@@ -153,7 +153,7 @@ def test_an_architecture_is_one_new_folder(command, kernels):
     )
     assert added(kernels) == ["arch/toy", "arch/toy/arch.toml", "arch/toy/rseq_arch.h"]
 
-    assert "counter on toy" in command("list", "--arch", "toy", "counter").stdout
+    assert command("list", "--arch", "toy", "counter").stdout.startswith("toy (native): ")
     assert "exact" in command("check", "--arch", "toy", "--disturbances", "20", "counter").stdout
     command(*BRIEF, "--arch", "toy", "counter/rseq")
     assert header_of(command.folder)["machines"][0]["arch"] == "toy"
