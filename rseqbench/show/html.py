@@ -11,7 +11,6 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from rseqbench import disk
 from rseqbench.model import VerdictWord
 from rseqbench.show import answer, baseline, bidi, charts, code, data, reading, sentences, words
 from rseqbench.show.contents import Contents
@@ -170,10 +169,3 @@ def download(name: str, holds: str, kind: str, text: str) -> Download:
     """Return a file to be carried in a page."""
     encoded = base64.b64encode(text.encode("utf-8", errors="replace")).decode("ascii")
     return Download(name, holds, f"data:{kind};charset=utf-8;base64,{encoded}")
-
-
-def write(text: str, path: Path) -> None:
-    """Write a page to `path`, whole or not at all. Raises ResultsError when it cannot be written."""
-    with disk.guarded(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        disk.write(path, text)

@@ -12,7 +12,7 @@ from rseqbench.show import words
 from rseqbench.show.data.written import Record, estimate, facts, texts, to_csv, to_json
 from rseqbench.show.tables import Compared
 
-_MORE = ("name", "claim", "stated", "measured", "a_text", "b_text", "label", "text")  # columns of what is no benchmark
+_MORE = ("name", "claim", "stated", "stated_unit", "measured", "a_text", "b_text", "label", "text")
 
 
 def comparison(found: Compared) -> list[Record]:
@@ -114,7 +114,7 @@ def _linux_records(found: Compared) -> list[Record]:
     """Return a record for each size in bytes, option and claim of two Linuxes, told apart by `kind`."""
     sized = {"size": _whole(found), "section": _sections(found), "symbol": _symbols(found)}
     claims = [
-        {"kind": "claim", "claim": one.claim.id, "stated": one.claim.stated, "a_unit": one.claim.unit,
+        {"kind": "claim", "claim": one.claim.id, "stated": one.claim.stated, "stated_unit": one.claim.unit,
          "measured": one.measured, "verdict": one.verdict.word.value, "reason": one.verdict.reason}
         for one in found.said
     ]  # fmt: skip

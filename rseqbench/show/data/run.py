@@ -20,7 +20,7 @@ COLUMNS = (  # of a run's CSV, whatever that run has
     *("kind", "label", "arch", "benchmark", "threads", "unit", "timing", "engine", "registration"),
     *("gross", "gross_low", "gross_high", "net", "net_low", "net_high", "rounds", "aborts", "operations"),
     *("instructions", "cycles", "branch_misses", "check", "reason", "doc"),
-    *("claim", "section", "text", "claim_kind", "slow", "fast", "today_slow", "today_fast"),
+    *("claim", "section", "text", "claim_kind", "slow", "fast", "today_slow", "today_fast", "net_of_loop"),
     *("stated", "formula", "formula_value", "formula_low", "formula_high", "formula_agrees"),
     *("measured", "measured_low", "measured_high", "today", "today_low", "today_high", "measured_unit", "verdict"),
     *("alone", "alone_low", "alone_high", "beside", "beside_low", "beside_high", "why"),
@@ -160,11 +160,11 @@ def run_csv(shown: Contents) -> str:
     """Return everything that is shown of a run, its rounds included, as one table: `kind` tells rows apart."""
     header, label = shown.run.header, shown.run.label
     values = zip(measured(label, shown.measured), shown.measured, strict=True)
-    judged = ({"claim_kind": one["kind"], **one, "kind": "claim"} for one in verdicts(shown.judged))
+    judged = ({**_renamed(one), "kind": "claim", "claim_kind": one["kind"]} for one in verdicts(shown.judged))
     records: list[Record] = [
         *({"kind": "benchmark", **record, "doc": one.doc} for record, one in values),
         *judged,
-        *({"kind": "quotient", **one} for one in quotients(shown.quotients)),
+        *({"kind": "quotient", **_renamed(one)} for one in quotients(shown.quotients)),
         *({"kind": "check", **dataclasses.asdict(one), "verdict": one.verdict} for one in header.checks),
         *texts("summary", [shown.summary]),
         *texts("limit", shown.limits),
@@ -174,6 +174,11 @@ def run_csv(shown: Contents) -> str:
         *({"kind": "round", **one} for one in rounds(shown.frame)),
     ]
     return to_csv([{**one, "label": label} for one in records], COLUMNS)
+
+
+def _renamed(record: Record) -> Record:
+    """Return a record whose `net`, whether the loop is subtracted, is told from the net value of a benchmark."""
+    return {"net_of_loop" if name == "net" else name: value for name, value in record.items()}
 
 
 def _header(header: Header) -> list[Record]:
