@@ -99,19 +99,19 @@ def table(grid: Grid, caption: bool = True) -> list[str]:
     widths = [_width(grid.columns, rows, place) for place in range(len(grid.columns))]
     shown = list(range(len(grid.columns)))
     notes = list(grid.notes)
-    if _is_prose(grid, rows) and _together(widths) > _INNER:
+    if _is_prose(grid, rows) and _together(widths) > WIDTH:
         shown.pop()
         reasons = [reason or _cell(row, len(shown)) for reason, row in zip(reasons, rows, strict=True)]
     if not any(column.numeric for column in grid.columns):
-        share = (_INNER - widths[0]) // max(1, len(widths) - 1) - _GAP
+        share = (WIDTH - widths[0]) // max(1, len(widths) - 1) - _GAP
         widths = [widths[0], *(min(width, max(share, _LEAST)) for width in widths[1:])]
-    if _together(widths[place] for place in shown) > _INNER:
+    if _together(widths[place] for place in shown) > WIDTH:
         same = [place for place in shown[1:] if grid.columns[place].head and _is_constant(rows, place)]
         shown = [place for place in shown if place not in same]
         told = [f"{grid.columns[place].head} {_cell(rows[0], place)}" for place in same]
         notes += [f"all of these: {', '.join(told)}"] if told else []
     text = [*lines(grid.caption, "- ", "  "), ""] if caption else []
-    for number, block in enumerate(_blocks(shown, widths)):
+    for number, block in enumerate(_blocks(grid.columns, shown, widths)):
         fitting = _fitted(grid, block, widths)
         why = reasons if not number else [""] * len(rows)
         text += [*([""] if number else []), *_block(grid, rows, block, fitting, why)]
@@ -121,7 +121,7 @@ def table(grid: Grid, caption: bool = True) -> list[str]:
 
 def _fitted(grid: Grid, block: Sequence[int], widths: Sequence[int]) -> list[int]:
     """Return the widths with what a line has left given to a last column of text, which may need it."""
-    left = _INNER - _together(widths[place] for place in block)
+    left = WIDTH - _together(widths[place] for place in block)
     last = block[-1]
     wide = list(widths)
     if not grid.columns[last].numeric and left > 0:
@@ -181,18 +181,24 @@ def _parts(cells: Iterable[Cell]) -> tuple[int, int]:
     return widest
 
 
-def _blocks(shown: Sequence[int], widths: Sequence[int]) -> list[list[int]]:
+def _blocks(columns: Sequence[Column], shown: Sequence[int], widths: Sequence[int]) -> list[list[int]]:
     """Part the columns so that each part fits the width; the first column leads each of them.
 
-    If names that fold by a little let all the others stand in one line, they do.
+    If names that fold by a little let all the others stand in one line, they do. A column without a heading belongs to
+    the one before it.
     """
-    if _together(widths[place] for place in shown) - _INNER <= max(0, widths[0] - _FOLDED):
+    if _together(widths[place] for place in shown) - WIDTH <= max(0, widths[0] - _FOLDED):
         return [list(shown)]
-    blocks: list[list[int]] = [[shown[0]]]
+    units: list[list[int]] = []
     for place in shown[1:]:
-        if len(blocks[-1]) > 1 and _together(widths[p] for p in (*blocks[-1], place)) > _INNER:
+        if columns[place].head or not units:
+            units.append([])
+        units[-1].append(place)
+    blocks: list[list[int]] = [[shown[0]]]
+    for unit in units:
+        if len(blocks[-1]) > 1 and _together(widths[p] for p in (*blocks[-1], *unit)) > WIDTH:
             blocks.append([shown[0]])
-        blocks[-1].append(place)
+        blocks[-1] += unit
     return blocks
 
 
@@ -229,7 +235,7 @@ def _block(
     for row, reason in zip(rows, reasons, strict=True):
         line = drawn([folded(row, place) for place in places])
         beside = f"{line[0]:{widths[places[0]]}}{' ' * _GAP}{ascii_of(reason)}"
-        if reason and len(row) == 1 and len(line) == 1 and len(beside) <= _INNER:
+        if reason and len(row) == 1 and len(line) == 1 and len(beside) <= WIDTH:
             text.append(beside)
         else:
             text += [*line, *(lines(reason, _INDENT) if reason else [])]
@@ -242,4 +248,8 @@ def document(found: Iterable[str]) -> str:
 
 
 def _safe(line: str) -> str:
-    return f" {line}" if _MEANT_FOR_TOOLS.match(line) else line
+    if not _MEANT_FOR_TOOLS.match(line):
+        return line
+    return (
+        f" {line}" if len(line) < WIDTH else f" {line.replace('  ', ' ', 1)}"
+    )  # a row so long has a gap that can give
