@@ -38,9 +38,11 @@ def of_run(shown: Contents) -> Brief:
     """Return the three lines of one run."""
     machines = shown.run.header.machines
     number = sum(one.row is not None for one in shown.measured)
-    what = "printed values" if all(machine.timing == "published" for machine in machines) else "benchmarks"
+    what = f"{number} benchmarks" if number else "nothing was measured"
+    if all(machine.timing == "published" for machine in machines):
+        what = f"{number} printed values"
     where = " and ".join(_machine(machine) for machine in machines)
-    measured = f"{number} {what} on {where}" + (", in instructions" if shown.counts else "")
+    measured = f"{what} on {where}" + (", in instructions" if shown.counts else "")
     return Brief(measured, _claims(shown), tuple(map(_short, shown.limits)))
 
 
@@ -78,7 +80,10 @@ def of_runs(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules)
     measured = f"{number} benchmarks of {', '.join(one.b for one in found)} against {found[0].a}{where}"
     said = Counter(row.verdict.word for one in found for row in one.said)
     compared = Counter(row.word for one in found for row in one.rows)
-    holds = _listed({word: compared[word] for word in words.SIGNS if compared[word]}) or "nothing to compare"
+    holds = (
+        _listed({word: compared[word] for word in words.SIGNS if compared[word]})
+        or "nothing to compare: no run has a value"
+    )
     claims = f"; of the patch's claims {_listed(said)}" if said else ""
     limits = tuple(_named(label, _short(text)) for label, text in _limits(runs, found, rules))
     return Brief(measured, holds + claims, limits)

@@ -21,10 +21,9 @@ from rseqbench.show.tables import Compared
 
 _ACTIVE = re.compile(r"([\\`*\[\]~#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _LEADING = re.compile(r"^([-+])(?=\s|$)|^(\d+)([.)])(?=\s|$)")  # what makes a list of a line
-_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"})
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "\u200b": "&#8203;"})
 _PERSON, _ADDRESS = r"(?<![A-Za-z0-9])@(?=\w)", r"@(?=[\w-]+\.\w)|:(?=//)|\bwww(?=\.)"
 _FOUND_LATER = re.compile(rf"({_PERSON}|{_ADDRESS}|#(?=\d)|\bGH(?=-\d)|:(?=[\w+-]+:))")
-_NO_WIDTH = "&#8203;"
 
 
 def document(grids: Iterable[Grid], *paragraphs: str) -> str:
@@ -54,7 +53,7 @@ def escape(text: str) -> str:
 
 def _inside(text: str) -> str:
     marked = _FOUND_LATER.sub("\\1\u200b", words.line(text))
-    return _ACTIVE.sub(r"\\\1", marked.translate(_ENTITIES)).replace("\u200b", _NO_WIDTH)
+    return _ACTIVE.sub(r"\\\1", marked).translate(_ENTITIES)
 
 
 def run(shown: Contents) -> str:

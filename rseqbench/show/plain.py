@@ -60,7 +60,7 @@ def joined(first: str, parts: Sequence[str], rest: str) -> list[str]:
         line = first + "; ".join(texts[:kept]) + more
         if len(line) <= _INNER:
             return [line]
-    return lines("; ".join(texts[:1]) + (f"; and {len(texts) - 1} more, {rest}" if texts[1:] else ""), first, _INDENT)
+    return lines("; ".join(texts[:1]) + (f"; and {len(texts) - 1} more, {rest}" if texts[1:] else ""), first, " " * len(first))
 
 
 def command(text: str) -> list[str]:
@@ -161,7 +161,8 @@ def _width(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], place: int
     cells = [row[place] for row in rows if place < len(row)]
     if columns[place].numeric:
         value, rest = _parts(cells)
-        return max(head, min(most, value + rest))
+        sentence = _PROSE if any(len(_split(cell)[0]) > _PROSE for cell in cells) else 0
+        return max(head, sentence, min(most, value + rest))
     return max(head, min(most, max((len(ascii_of(str(cell))) for cell in cells), default=1)))
 
 
@@ -191,7 +192,7 @@ def _blocks(columns: Sequence[Column], shown: Sequence[int], widths: Sequence[in
         return [list(shown)]
     units: list[list[int]] = []
     for place in shown[1:]:
-        if columns[place].head or not units:
+        if columns[place].head or not units or _together(widths[p] for p in (shown[0], *units[-1], place)) > WIDTH:
             units.append([])
         units[-1].append(place)
     blocks: list[list[int]] = [[shown[0]]]
