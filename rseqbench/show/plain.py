@@ -60,7 +60,8 @@ def joined(first: str, parts: Sequence[str], rest: str) -> list[str]:
         line = first + "; ".join(texts[:kept]) + more
         if len(line) <= _INNER:
             return [line]
-    return lines("; ".join(texts[:1]) + (f"; and {len(texts) - 1} more, {rest}" if texts[1:] else ""), first, " " * len(first))
+    more = f"; and {len(texts) - 1} more, {rest}" if texts[1:] else ""
+    return lines("; ".join(texts[:1]) + more, first, " " * len(first))
 
 
 def command(text: str) -> list[str]:

@@ -23,6 +23,7 @@ from rseqbench.show.message import Section
 from rseqbench.table import Key, Row
 
 REPLAYED = "REPLAYED run"  # in place of "this run"
+NOTHING = "Nothing to compare: no run has a value."
 NO_CHECK = "no check"  # of a benchmark that shares no state, or where the run was told not to check
 
 
@@ -284,14 +285,14 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
         sizes=_sizes(a, b) if len(arches) == 1 else None,
         options=_options(a, b) if len(arches) == 1 else {},
         beyond=between.beyond(a, b),
-        notes=tuple(booted.limits(a.header, b.header)),
+        notes=tuple(booted.limits(a.header, b.header)) if rows else (NOTHING,),
     )
 
 
 def _sizes(a: Run, b: Run) -> tuple[Sizes, Sizes] | None:
     """Return the sizes of two Linuxes that were built, where they are two."""
-    found = a.sizes(), b.sizes()
-    return (found[0], found[1]) if found[0] and found[1] and found[0] != found[1] else None
+    one, other = a.sizes(), b.sizes()
+    return (one, other) if one and other and one != other else None
 
 
 def _options(a: Run, b: Run) -> dict[str, tuple[str, str]]:
