@@ -53,13 +53,12 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: Pat
     from rseqbench.errors import UsageError
     from rseqbench.results import PATCH
     from rseqbench.show import contents
-    from rseqbench.show.history import FEWEST
 
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
     if history and style != "html":
         raise UsageError(f"a history is a page, and nothing in {style}", "give --format html, or no --history")
-    if history or (style == "html" and len(labels) >= FEWEST):
+    if history or (style == "html" and _are_many(labels)):
         path = _history(state, labels or tuple(label for label in store.labels() if label != PATCH), output)
         click.echo(path)
         return
@@ -74,6 +73,13 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: Pat
         path = output or Path(config.paths.reports) / f"{_name(labels)}.html"
         disk.save(path, text)
         click.echo(path)
+
+
+def _are_many(labels: Sequence[str]) -> bool:
+    """Whether a page of these runs is their history."""
+    from rseqbench.show.history import FEWEST
+
+    return len(labels) >= FEWEST
 
 
 def _history(state: State, labels: Sequence[str], output: Path | None) -> Path:

@@ -10,16 +10,16 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rseqbench import table
 from rseqbench.config import VerdictRules
 from rseqbench.model import Machine, VerdictWord
 from rseqbench.results import PATCH, Run
-from rseqbench.show import emulated, limits, sentences, words
+from rseqbench.show import baseline, emulated, limits, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Grid, run
-from rseqbench.show.tables import Compared
+from rseqbench.show.tables import Compared, PatchTable
 
 _CLAUSE = re.compile(r"[:;] |, so ")  # where a limit has said what it is, and goes on to what follows from it
 _RELEASE = re.compile(r"\d+(\.\d+)*")
@@ -39,11 +39,18 @@ def of_run(shown: Contents) -> Brief:
     machines = shown.run.header.machines
     number = sum(one.row is not None for one in shown.measured)
     what = f"{number} benchmarks" if number else "nothing was measured"
-    if all(machine.timing == "published" for machine in machines):
+    if sentences.replayed(shown.run.header):
+        what = f"REPLAY of a recorded run, nothing was measured here: {what}"
+    if published(shown.run):
         what = f"{number} printed values"
     where = " and ".join(_machine(machine) for machine in machines)
     measured = f"{what} on {where}" + (", in instructions" if shown.counts else "")
     return Brief(measured, _claims(shown), tuple(map(_short, shown.limits)))
+
+
+def published(one: Run) -> bool:
+    """Whether a run is the message's own tables, and no measurement of ours."""
+    return all(machine.timing == "published" for machine in one.header.machines)
 
 
 def _machine(machine: Machine) -> str:
@@ -56,7 +63,13 @@ def _machine(machine: Machine) -> str:
 
 
 def _claims(shown: Contents) -> str:
-    """Return how many of the claims in the message's text got each verdict; what nothing could judge comes last."""
+    """Return how many of the claims in the message's text got each verdict; what nothing could judge comes last.
+
+    Its own run judges none of them: what the message printed cannot confirm what it says, but it can be recomputed.
+    """
+    if published(shown.run):
+        agree = [one.arithmetic.agrees for one in shown.judged if one.arithmetic]
+        return f"{sum(agree)} of {len(agree)} agree with the message's own tables"
     counted = dict(sentences.counted(shown.judged))
     absent = counted.pop(VerdictWord.NOT_MEASURED, 0)
     said = _listed(counted) or "none could be judged"
@@ -113,6 +126,15 @@ def _limits(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules)
     return [*(("", text) for text in (*notes, *shared)), *own]
 
 
+def patch_table(table: PatchTable) -> Grid:
+    """Return a table of the message with the run beside it, and under it all machines and the empty loop's share."""
+    grid = run.patch_table(table)
+    named = [(machine.arch, str(machine.facts.get("cpu", "an unknown CPU"))) for machine in table.measured_on]
+    several = len(named) > 1
+    machines = [words.line(f"this run, {arch}: {cpu}" if several else f"this run: {cpu}") for arch, cpu in named]
+    return replace(grid, notes=(*grid.notes, *machines, *filter(None, [baseline.share(table)])))
+
+
 def facts_of(runs: Sequence[Run]) -> Grid:
     """Return what is known of the machines of all runs, beside each other."""
     machines = [(one.label, machine, len(one.header.machines)) for one in runs for machine in one.header.machines]
@@ -121,7 +143,9 @@ def facts_of(runs: Sequence[Run]) -> Grid:
 
 
 def commands_of_run(one: Run) -> list[str]:
-    """Return the commands that measure again and that look at the same values."""
+    """Return the commands that measure again and that look at the same values; a replay's are not stored."""
+    if sentences.replayed(one.header):
+        return [words.line(one.header.command), "rseqbench demo"]
     label = shlex.quote(one.label)
     again = [] if one.header.plan.engine == "published" else [words.line(one.header.command)]
     values = [] if one.label == PATCH else [f"python -m pyperf stats {shlex.quote(f'results/{one.label}/pyperf.json')}"]

@@ -18,6 +18,8 @@ from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared, PatchTable, Quotient
 from rseqbench.show.words import Printed
 
+_ARITHMETIC = "The message's own arithmetic"  # as the grid calls it
+
 
 def run(shown: Contents) -> str:
     """Return the mail about one run."""
@@ -26,25 +28,26 @@ def run(shown: Contents) -> str:
 
 def _run(shown: Contents) -> Iterator[str]:
     yield from _brief("Run:    ", "Claims: ", around.of_run(shown))
-    header = shown.run.header
-    published = all(machine.timing == "published" for machine in header.machines)
+    published = around.published(shown.run)
     beside = "" if published else ", this run beside them"
     yield from _section(f"The patch's tables{beside}", map(_patch_table, shown.patch_tables))
-    yield from _verdicts(shown)
+    if not published:
+        yield from _verdicts(shown)
     yield from _limits(shown.limits)
+    yield from _section(_ARITHMETIC, [of_claims.arithmetic(shown.judged)])
     measured = [one for one in shown.measured if one.row is not None]
     yield from _section("Everything measured", [*of_run.measured(measured), of_run.quotients(_untold(shown))])
     reasons = ((words.with_threads(one.benchmark, one.threads), one.reason) for one in shown.measured if not one.row)
     yield from _by_reason("Benchmarks without a value", reasons)
     if not published:
         yield from _times(shown.judged)
-    yield from _section("Machine and build", [of_run.facts(header.machines)])
+    yield from _section("Machine and build", [of_run.facts(shown.run.header.machines)])
     yield from _end(around.commands_of_run(shown.run))
 
 
 def _patch_table(shown: PatchTable) -> Grid:
     """Return a table of the message as wide as a mail: the intervals of single values are told further down."""
-    grid = of_run.patch_table(shown)
+    grid = around.patch_table(shown)
     if shown.pairs:
         return replace(grid, rows=tuple((*map(_bare, row[:-1]), row[-1]) for row in grid.rows))
     return _without(grid, of_run.NET)

@@ -65,16 +65,21 @@ def _run(shown: Contents) -> Iterator[str]:
     header = shown.run.header
     decided, absent, _ = of_claims.split(shown.judged)
     yield _brief("Run", "Claims", around.of_run(shown))
-    yield from _tables([of_claims.verdicts(decided, "What the patch claimed, what was measured, and whether it holds")])
-    yield from _tables([of_run.patch_table(table) for table in shown.patch_tables])
+    published = around.published(shown.run)
+    if not published:
+        yield from _tables(
+            [of_claims.verdicts(decided, "What the patch claimed, what was measured, and whether it holds")]
+        )
+    yield from _tables(map(around.patch_table, shown.patch_tables))
     yield from _folded("In words", _list(shown.sentences))
     yield from _folded("What limits this", _list(shown.limits))
+    yield from _folded("The message's own arithmetic", _tables([of_claims.arithmetic(shown.judged)]))
     claims = [
         of_claims.today(shown.judged),
         of_claims.verdicts(absent, "Claims that were not measured here"),
         of_claims.times(shown.judged),
     ]
-    yield from _folded("The other claims", _tables(claims))
+    yield from _folded("The other claims", [] if published else _tables(claims))
     everything = [*of_run.measured(shown.measured), of_run.quotients(shown.quotients), of_run.checks(header.checks)]
     yield from _folded("Everything measured, skipped and checked", _tables(everything))
     yield from _folded("Machine and build", _tables([of_run.facts(header.machines)]))

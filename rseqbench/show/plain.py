@@ -219,7 +219,7 @@ def _block(
         if place in numbers and len(value) <= _PROSE:
             value, rest = value.rjust(numbers[place][0]), rest.rjust(numbers[place][1])
             return fold(value + rest, place) if len(value + rest) > widths[place] else [value + rest]
-        return fold(value, place)
+        return fold(f"{value}{rest}", place)
 
     def drawn(cells: Sequence[Sequence[str]]) -> list[str]:
         found = []

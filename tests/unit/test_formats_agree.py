@@ -72,8 +72,8 @@ def test_every_verdict_is_the_same_in_all_formats(seen):
     found = readback.verdicts(*seen)
     assert len(true) == 43
     for style, printed in found.items():
-        published = seen[0].run.label == PATCH and style in ("html", "mail")  # its times are its own tables
-        expected = {name: one for name, one in true.items() if not (published and "@" in name)}
+        published = seen[0].run.label == PATCH and style in ("html", "mail", "markdown")
+        expected = {} if published else true  # what the message printed cannot confirm what it says
         assert {name for name in printed if name in true} == set(expected), style
         for name, (measured, word) in expected.items():
             assert printed[name][1] == word, (style, name)

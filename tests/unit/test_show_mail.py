@@ -54,6 +54,7 @@ def test_sections_stand_in_the_order_in_which_they_are_asked_for(laptop):
         "Verdicts",
         "Claims that were not measured here, and why",
         "What limits this",
+        "The message's own arithmetic",
         "Everything measured",
         "Benchmarks without a value, and why",
         "The times in the message's tables",
@@ -110,6 +111,9 @@ def test_the_message_s_own_run_is_shown_without_anything_beside_it(tmp_path):
     lines = hostile.sound(text)
     assert lines[0].startswith("Run:    ") and "printed values" in lines[0]
     assert "this run" not in text
+    assert "Claims: 12 of 13 agree with the message's own tables" in lines
+    assert re.search(r"^lsl-x86_64 .* NO$", text, re.MULTILINE)
+    assert not re.search("reproduced|no difference resolved|weaker", text)
 
 
 def test_several_threads_are_named(tmp_path):
@@ -207,7 +211,7 @@ def grids(draw):
     columns = draw(st.integers(2, 7))
     kinds = "-" + draw(st.text("-n", min_size=columns - 1, max_size=columns - 1))
     rows = draw(st.lists(st.tuples(TEXT, *[CELL] * (columns - 1)), max_size=5))
-    cut = draw(st.integers(1, columns))
+    cut = draw(st.integers(1, columns - 1))
     ending = [(*row[:cut], Reason(draw(TEXT))) for row in draw(st.lists(st.tuples(*[TEXT] * columns), max_size=2))]
     return make(draw(TEXT), draw(st.tuples(*[TEXT] * columns)), kinds, [*rows, *ending], [draw(TEXT)])
 

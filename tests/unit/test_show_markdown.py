@@ -35,6 +35,7 @@ def test_verdicts_and_the_patch_s_tables_are_seen_and_all_else_is_folded(laptop)
     assert folded == [
         "In words",
         "What limits this",
+        "The message's own arithmetic",
         "The other claims",
         "Everything measured, skipped and checked",
         "Machine and build",
