@@ -7,7 +7,7 @@ import re
 
 from rseqbench.config import load
 from rseqbench.results import PATCH, Store
-from rseqbench.show import plain, tables
+from rseqbench.show import tables
 from rseqbench.show.contents import contents
 from tests.simulated import COSTS, SKIPS, Simulation, Skip, store
 
@@ -67,7 +67,7 @@ def sound(text):
     assert text.isascii()
     assert not re.search(r"[^\n -~]", text)
     assert text.endswith("\n") and not text.endswith("\n\n")
-    assert max(map(len, lines)) <= plain.WIDTH
+    assert max(map(len, lines)) <= 76
     for line in lines:
         assert line == line.rstrip()
         assert not re.match(r"From |--$|---|diff |Index: |[>#]", line)

@@ -96,6 +96,12 @@ def test_a_document_that_lacks_a_field_is_refused(tmp_path):
         jsonschema.validate(document, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/run"})
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_no_number_is_written_that_json_has_not(number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        data.to_json("run", value=number)
+
+
 def test_every_field_is_in_the_documentation_and_has_its_meaning():
     text = (DOCS / "formats.md").read_text(encoding="utf-8")
     named = {name for part in SCHEMA["$defs"].values() for name in part["properties"]}

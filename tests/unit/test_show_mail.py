@@ -221,7 +221,7 @@ def grids(draw):
 def test_no_table_is_wider_than_a_mail(grid):
     text = plain.document(plain.table(grid))
     assert text.isascii()
-    assert all(len(line) <= plain.WIDTH for line in text.splitlines())
+    assert all(len(line) <= 76 for line in text.splitlines())
 
 
 @settings(max_examples=100, deadline=None)
@@ -240,7 +240,7 @@ def test_no_word_of_a_table_is_lost(grid):
 def test_a_shell_reads_a_folded_command_as_it_was(words):
     expected = [" ".join(word.split()) for word in words]
     folded = plain.command(shlex.join(expected))
-    assert all(len(line) <= plain.WIDTH for line in folded)
+    assert all(len(line) <= 76 for line in folded)
     script = "printf '%s\\n' " + "\n".join(folded)
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [*expected]
