@@ -134,11 +134,7 @@ class Store:
 
     def labels(self) -> list[str]:
         """Return the labels of all finished runs, built-in ones included, sorted; other folders are none."""
-        found = set()
-        for root in (self.root, paths.builtin_results()):
-            if root.is_dir():
-                found |= {entry.name for entry in root.iterdir() if (entry / "run.json").is_file()}
-        return sorted(filter(_LABEL.fullmatch, found))
+        return sorted({run.name for root in (self.root, paths.builtin_results()) for run in self._finished(root)})
 
     def exists(self, label: str) -> bool:
         """Whether a finished run, ours or built in, has this label."""
@@ -163,8 +159,7 @@ class Store:
 
     def latest(self) -> str:
         """Return the label of the run finished last. Raises ResultsError when there is none."""
-        found = self.root.iterdir() if self.root.is_dir() else ()
-        mine = [entry for entry in found if _LABEL.fullmatch(entry.name) and (entry / "run.json").is_file()]
+        mine = self._finished(self.root)
         if not mine:
             raise ResultsError(f"no runs in {self.root}", "rseqbench run")
         return max(mine, key=lambda entry: (entry / "run.json").stat().st_mtime).name
@@ -206,15 +201,15 @@ class Store:
         path = folder / "run.json"
         return Unfinished(self.root, folder, Header.from_json(_read(path), path))
 
-    def _find(self, label: str) -> Path | None:
-        for root in (self.root, paths.builtin_results()):
-            if self._is_run(root / label):
-                return root / label
-        return None
-
     @staticmethod
-    def _is_run(folder: Path) -> bool:
-        return folder.is_dir() and not folder.name.startswith(".")
+    def _finished(root: Path) -> list[Path]:
+        """Return the folders of finished runs below `root`; what has another name than a label, nothing can load."""
+        found = root.iterdir() if root.is_dir() else ()
+        return [entry for entry in found if _LABEL.fullmatch(entry.name) and (entry / "run.json").is_file()]
+
+    def _find(self, label: str) -> Path | None:
+        folders = (root / label for root in (self.root, paths.builtin_results()))
+        return next((folder for folder in folders if folder.is_dir() and not label.startswith(".")), None)
 
 
 class Unfinished:

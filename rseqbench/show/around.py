@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 
 from rseqbench import table
 from rseqbench.config import VerdictRules
-from rseqbench.model import Machine, VerdictWord
+from rseqbench.model import REPLAY, Machine, VerdictWord
 from rseqbench.results import PATCH, Run
 from rseqbench.show import baseline, emulated, limits, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Grid, run
-from rseqbench.show.tables import Compared, PatchTable
+from rseqbench.show.tables import REPLAYED, Compared, PatchTable
 
 _CLAUSE = re.compile(r"[:;] |, so ")  # where a limit has said what it is, and goes on to what follows from it
 _RELEASE = re.compile(r"\d+(\.\d+)*")
@@ -129,9 +129,12 @@ def _limits(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules)
 def patch_table(table: PatchTable) -> Grid:
     """Return a table of the message with the run beside it, and under it all machines and the empty loop's share."""
     grid = run.patch_table(table)
-    named = [(machine.arch, str(machine.facts.get("cpu", "an unknown CPU"))) for machine in table.measured_on]
-    several = len(named) > 1
-    machines = [words.line(f"this run, {arch}: {cpu}" if several else f"this run: {cpu}") for arch, cpu in named]
+    several = len(table.measured_on) > 1
+    machines = []
+    for machine in table.measured_on:
+        who = REPLAYED if machine.target == REPLAY else "this run"
+        name = f"{who}, {machine.arch}" if several else who
+        machines.append(words.line(f"{name}: {machine.facts.get('cpu', 'an unknown CPU')}"))
     return replace(grid, notes=(*grid.notes, *machines, *filter(None, [baseline.share(table)])))
 
 

@@ -23,7 +23,6 @@ from rseqbench.show.message import Section
 from rseqbench.table import Key, Row
 
 REPLAYED = "REPLAYED run"  # in place of "this run"
-NOTHING = "Nothing to compare: no run has a value."
 NO_CHECK = "no check"  # of a benchmark that shares no state, or where the run was told not to check
 
 
@@ -285,7 +284,7 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
         sizes=_sizes(a, b) if len(arches) == 1 else None,
         options=_options(a, b) if len(arches) == 1 else {},
         beyond=between.beyond(a, b),
-        notes=tuple(booted.limits(a.header, b.header)) if rows else (NOTHING,),
+        notes=tuple(booted.limits(a.header, b.header)) if rows else (compare.NOTHING,),
     )
 
 

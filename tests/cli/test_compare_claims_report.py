@@ -4,8 +4,8 @@ import csv
 import io
 import json
 import os
-import shutil
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -223,6 +223,7 @@ def test_a_damaged_size_is_one_line(call, folder, command):
         (("claims", "nosuch"), "unknown run 'nosuch'"),
         (("report", "nosuch"), "unknown run 'nosuch'"),
         (("report", "/etc/passwd"), "bad label"),
+        (("report", "before", "after", "--history", "--format", "mail"), "a history is a page, and nothing in mail"),
         (("report", "before", "--output", "results/before/run.json/x.html"), "cannot write"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rseqbench.config import load
-from rseqbench.model import Skip
+from rseqbench.model import REPLAY, Skip
 from rseqbench.results import PATCH, Store
 from rseqbench.show import mail, plain, tables
 from rseqbench.show.contents import contents
@@ -124,6 +124,13 @@ def test_several_threads_are_named(tmp_path):
 def test_a_machine_of_which_nothing_is_known_gets_its_mail(tmp_path):
     lines = hostile.sound(mail.run(shown(tmp_path, Simulation(rounds=8, facts={}))))
     assert lines[0] == "Run:    32 benchmarks on x86_64, an unknown CPU"
+
+
+def test_a_replay_says_so_in_its_first_line_and_beside_its_values(tmp_path):
+    text = mail.run(shown(tmp_path, Simulation(rounds=8, target=REPLAY)))
+    assert text.startswith("Run:    REPLAY of a recorded run, nothing was measured here: 32 benchmarks")
+    assert "this run " not in section(text, "The patch's tables, this run beside them").replace("this run's", "")
+    assert "REPLAYED run" in text
 
 
 def test_an_empty_run_says_so_in_its_first_line(tmp_path):
