@@ -21,6 +21,7 @@ NOT_COMPARABLE = "not comparable"
 MISSING = "not measured"
 FEWER = "fewer instructions"
 MORE = "more instructions"
+NOTHING = "Nothing to compare: no run has a value."
 
 
 @dataclass(frozen=True)

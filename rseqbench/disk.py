@@ -21,6 +21,13 @@ def guarded(path: Path) -> Iterator[None]:
         raise ResultsError(f"cannot write {path}: {error.strerror or error}", "is it full, or not ours?") from error
 
 
+def save(path: Path, text: str) -> None:
+    """Write a file that a user asked for, whole or not at all. Raises ResultsError when it cannot be written."""
+    with guarded(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, text)
+
+
 def exchange(new: Path, old: Path) -> None:
     """Put folder `new` at `old`; where `old` exists the two change places in one step (renameat2(2))."""
     if not old.exists():

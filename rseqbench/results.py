@@ -61,9 +61,11 @@ class Header:
     def from_json(cls, text: str, where: Path) -> Header:
         """Parse run.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
         try:
-            raw = json.loads(text)
+            raw = json.loads(text, parse_constant=int)  # which refuses NaN: JSON has none
             schema = raw["schema"]
-            if type(schema) is int and schema > SCHEMA:
+            if type(schema) is not int or schema < 1:
+                raise ValueError(f"no schema of rseqbench: {schema!r:.40}")
+            if schema > SCHEMA:
                 raise ResultsError(f"{where}: written in schema {schema}, this rseqbench reads {SCHEMA}", "update it")
             plan = raw["plan"]
             plan["cases"] = tuple(
@@ -79,6 +81,8 @@ class Header:
             found = cls(**raw)
             if not fits(found, cls):
                 raise TypeError("a field is not of its kind")
+            if not found.machines:
+                raise ValueError("a run without a machine")
             return found
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ResultsError(f"{where}: damaged, or not written by rseqbench ({error!r})") from error
@@ -129,19 +133,15 @@ class Store:
         self.root = root
 
     def labels(self) -> list[str]:
-        """Return the labels of all finished runs, built-in ones included, sorted."""
-        found = set()
-        for root in (self.root, paths.builtin_results()):
-            if root.is_dir():
-                found |= {entry.name for entry in root.iterdir() if (entry / "run.json").is_file()}
-        return sorted(name for name in found if not name.startswith("."))
+        """Return the labels of all finished runs, built-in ones included, sorted; other folders are none."""
+        return sorted({run.name for root in (self.root, paths.builtin_results()) for run in self._finished(root)})
 
     def exists(self, label: str) -> bool:
         """Whether a finished run, ours or built in, has this label."""
         return self._find(label) is not None
 
     def load(self, label: str) -> Run:
-        """Load a finished run. Raises ResultsError if there is none, or it is unfinished, damaged or foreign."""
+        """Load a finished run, under its folder's name. Raises ResultsError if it is not there, whole and ours."""
         folder, header = self.header(label)
         return Run(folder, header, _load_suite(folder / "pyperf.json"))
 
@@ -154,12 +154,12 @@ class Store:
                 raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
             error = unknown("run", label, self.labels(), f"in {self.root}")
             raise ResultsError(error.message, error.hint)
-        return folder, Header.from_json(_read(folder / "run.json"), folder / "run.json")
+        header = Header.from_json(_read(folder / "run.json"), folder / "run.json")
+        return folder, dataclasses.replace(header, label=label)
 
     def latest(self) -> str:
         """Return the label of the run finished last. Raises ResultsError when there is none."""
-        found = self.root.iterdir() if self.root.is_dir() else ()
-        mine = [entry for entry in found if self._is_run(entry) and (entry / "run.json").is_file()]
+        mine = self._finished(self.root)
         if not mine:
             raise ResultsError(f"no runs in {self.root}", "rseqbench run")
         return max(mine, key=lambda entry: (entry / "run.json").stat().st_mtime).name
@@ -201,15 +201,15 @@ class Store:
         path = folder / "run.json"
         return Unfinished(self.root, folder, Header.from_json(_read(path), path))
 
-    def _find(self, label: str) -> Path | None:
-        for root in (self.root, paths.builtin_results()):
-            if self._is_run(root / label):
-                return root / label
-        return None
-
     @staticmethod
-    def _is_run(folder: Path) -> bool:
-        return folder.is_dir() and not folder.name.startswith(".")
+    def _finished(root: Path) -> list[Path]:
+        """Return the folders of finished runs below `root`; what has another name than a label, nothing can load."""
+        found = root.iterdir() if root.is_dir() else ()
+        return [entry for entry in found if _LABEL.fullmatch(entry.name) and (entry / "run.json").is_file()]
+
+    def _find(self, label: str) -> Path | None:
+        folders = (root / label for root in (self.root, paths.builtin_results()))
+        return next((folder for folder in folders if folder.is_dir() and not label.startswith(".")), None)
 
 
 class Unfinished:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("labels", nargs=-1, required=True, metavar="A B [C]...", shell_complete=complete.labels)
 @click.option(
-    "--format", "style", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
+    "--format",
+    "style",
+    type=click.Choice(["table", "csv", "json", "markdown", "mail"]),
+    default="table",
+    show_default=True,
+    help="A table for this terminal; everything as data; text for a pull request or a mail.",
 )
 @click.option(
     "--fail-above",
@@ -33,12 +38,16 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
     are held against what the patch claims of the two: rseqbench compare config-n config-y config-y-registered.
     """
     from rseqbench import compare
+    from rseqbench.cli import report
     from rseqbench.errors import RseqbenchError
-    from rseqbench.show import sentences
+    from rseqbench.show import sentences, terminal
 
     state = ctx.find_object(State) or State(None)
-    _, found = compared(state, labels)
-    _show(found, style)
+    runs, found = compared(state, labels)
+    if style == "table":
+        terminal.comparison(found, terminal.console())
+    else:
+        report.say(report.of_runs(runs, found, state.config().verdict, style))
     worst = [(compare.worst_slowdown(one.rows), one) for one in found]
     too_slow = [sentences.slower(row, one.a, one.b, fail_above) for row, one in worst if row and fail_above is not None]
     if any(too_slow):
@@ -60,18 +69,3 @@ def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compa
     store, rules = state.store(), state.config().verdict
     runs = [store.load(label) for label in labels]
     return runs, [tables.compared(runs[0], other, rules) for other in runs[1:]]
-
-
-def _show(found: Sequence[Compared], style: str) -> None:
-    from rseqbench.show import data, markdown, terminal
-    from rseqbench.show.grids import together
-
-    if style == "table":
-        terminal.comparison(found, terminal.console())
-    elif style == "markdown":
-        click.echo(markdown.document(together.everything(found)), nl=False)
-    elif style == "csv":
-        records = [record for one in found for record in (*data.comparison(one), *data.speedups(one))]
-        click.echo(data.to_csv(records), nl=False)
-    else:
-        click.echo(data.comparisons_json(found), nl=False)

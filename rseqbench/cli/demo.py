@@ -26,7 +26,7 @@ def command(ctx: click.Context, output: Path | None) -> None:
     """
     import tempfile
 
-    from rseqbench import paths
+    from rseqbench import disk, paths
     from rseqbench.cli.show import printed
     from rseqbench.results import PATCH, Store
     from rseqbench.show import contents, html
@@ -38,7 +38,7 @@ def command(ctx: click.Context, output: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="rseqbench-demo-") as scratch:
         run = _replayed(recorded, config, Path(scratch))
         printed(run, store, config)
-        html.write(html.page(contents.contents(run, store.load(PATCH), config.verdict)), path)
+        disk.save(path, html.page(contents.contents(run, store.load(PATCH), config.verdict)))
     click.echo(f"a replay: nothing was measured here; its page is {path}", err=True)
 
 

@@ -65,7 +65,7 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         judged=judged,
         quotients=tables.quotients(run, units, rules.confidence),
         summary=sentences.measured_where(run.header, sum(one.row is not None for one in measured)),
-        limits=(*_controls(run, units, rules), *_limits(run, frame, rules)),
+        limits=(*_false_alarms(run, units, rules), *_limits(run, frame, rules), *_placement(run, units)),
         sentences=sentences.verdicts(judged, run.header.machines),
         headline=sentences.headline(judged, run.header.machines),
     )
@@ -76,9 +76,13 @@ def _limits(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ..
     return (*emulated.limits(header, frame), *booted.of_run(header), *limits.limits(header, rules.confidence))
 
 
-def _controls(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
-    """Return what the control benchmarks say of the run: its false alarms first, then what placement does."""
-    machines = run.header.machines
-    alarms = [text for m in machines for text in control.false_alarms(frame, run.label, m.arch, rules)]
-    timed = [machine.arch for machine in machines if machine.timing != "emulated"]  # a count has no place in memory
-    return (*alarms, *filter(None, (control.placement(frame, run.label, arch) for arch in timed)))
+def _false_alarms(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
+    """Return what the control benchmarks say against the run."""
+    arches = [machine.arch for machine in run.header.machines]
+    return tuple(text for arch in arches for text in control.false_alarms(frame, run.label, arch, rules))
+
+
+def _placement(run: Run, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return what placement in memory does to the same code, on each machine whose values are times."""
+    timed = [machine.arch for machine in run.header.machines if machine.timing != "emulated"]  # a count has no place
+    return tuple(filter(None, (control.placement(frame, run.label, arch) for arch in timed)))

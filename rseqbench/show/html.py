@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import base64
-import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
-from rseqbench import disk
 from rseqbench.model import VerdictWord
-from rseqbench.show import answer, baseline, bidi, charts, code, data, reading, sentences, words
+from rseqbench.show import answer, around, bidi, charts, code, data, reading, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import run as of_run
-from rseqbench.show.tables import PatchTable
 from rseqbench.show.words import Printed
 
 _MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
@@ -97,7 +94,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "wrong": [one for one in shown.judged if one.arithmetic and not one.arithmetic.agrees],
         "stated": of_claims.claims(shown.judged),
         "times": of_claims.times(shown.judged),
-        "patch_tables": list(map(_patch_table, shown.patch_tables)),
+        "patch_tables": list(map(around.patch_table, shown.patch_tables)),
         "figures": _figures(shown),
         "distributions": _distributions(shown),
         "code": code.timed(shown.run.folder, shown.measured),
@@ -106,7 +103,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "what": of_run.described(shown.measured),
         "checks": of_run.checks(header.checks),
         "facts": of_run.facts(header.machines),
-        "commands": _commands(shown),
+        "commands": around.commands_of_run(shown.run),
         "downloads": list(_downloads(shown)),
         "too_many_rounds": len(shown.frame) > _MOST_ROUNDS,
         "style": style(),
@@ -116,15 +113,6 @@ def _parts(shown: Contents) -> dict[str, object]:
 def style() -> Markup:
     """Return the style sheet of all pages."""
     return Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
-
-
-def _patch_table(table: PatchTable) -> Grid:
-    """Return a table of the message with the run beside it, and under it all machines and the empty loop's share."""
-    grid = of_run.patch_table(table)
-    named = [(machine.arch, str(machine.facts.get("cpu", "an unknown CPU"))) for machine in table.measured_on]
-    several = len(named) > 1
-    machines = [words.line(f"this run, {arch}: {cpu}" if several else f"this run: {cpu}") for arch, cpu in named]
-    return replace(grid, notes=(*grid.notes, *machines, *filter(None, [baseline.share(table)])))
 
 
 def _figures(shown: Contents) -> list[Figure]:
@@ -139,20 +127,6 @@ def _figures(shown: Contents) -> list[Figure]:
 def _distributions(shown: Contents) -> Figure:
     caption, how = (reading.of_counts() if shown.counts else reading.of_times())["rounds"]
     return Figure("rounds", caption, how, Markup(charts.rounds(shown, "rounds")))
-
-
-def _commands(shown: Contents) -> list[str]:
-    """Return the commands that measure again and that look at the same values; a replay's are not stored."""
-    if sentences.replayed(shown.run.header):
-        return [words.line(shown.run.header.command), "rseqbench demo"]
-    label = shlex.quote(shown.run.label)
-    again = [] if shown.run.header.plan.engine == "published" else [shown.run.header.command]
-    return [
-        *again,
-        f"rseqbench claims {label}",
-        f"rseqbench report {label}",
-        f"python -m pyperf stats {shlex.quote(f'results/{shown.run.label}/pyperf.json')}",
-    ]
 
 
 def _downloads(shown: Contents) -> Iterator[Download]:
@@ -170,10 +144,3 @@ def download(name: str, holds: str, kind: str, text: str) -> Download:
     """Return a file to be carried in a page."""
     encoded = base64.b64encode(text.encode("utf-8", errors="replace")).decode("ascii")
     return Download(name, holds, f"data:{kind};charset=utf-8;base64,{encoded}")
-
-
-def write(text: str, path: Path) -> None:
-    """Write a page to `path`, whole or not at all. Raises ResultsError when it cannot be written."""
-    with disk.guarded(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        disk.write(path, text)

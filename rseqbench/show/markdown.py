@@ -1,21 +1,34 @@
-"""Grids as GitHub-flavoured Markdown tables."""
+"""Pure: grids, a run, or runs compared, as GitHub-flavoured Markdown: three lines first, what is long folded away.
+
+All foreign text is escaped so that it is read as text. GitHub looks for people, issues, addresses and emoji in what the
+Markdown has become, where no backslash and no entity is left: only a space of no width inside keeps them apart.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
-from rseqbench.show.grids import Cell, Grid
+from rseqbench.config import VerdictRules
+from rseqbench.results import Run
+from rseqbench.show import around, words
+from rseqbench.show.around import Brief
+from rseqbench.show.contents import Contents
+from rseqbench.show.grids import Cell, Grid, together
+from rseqbench.show.grids import claims as of_claims
+from rseqbench.show.grids import run as of_run
+from rseqbench.show.tables import Compared
 
-_ACTIVE = re.compile(r"([\\`*\[\]|~#!]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-_MENTION = re.compile(r"(?<![A-Za-z0-9])@")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_ACTIVE = re.compile(r"([\\`*\[\]~#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_LEADING = re.compile(r"^([-+])(?=\s|$)|^(\d+)([.)])(?=\s|$)")  # what makes a list of a line
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "\u200b": "&#8203;"})
+_PERSON, _ADDRESS = r"(?<![A-Za-z0-9])@(?=\w)", r"@(?=[\w-]+\.\w)|:(?=//)|\bwww(?=\.)"
+_FOUND_LATER = re.compile(rf"({_PERSON}|{_ADDRESS}|#(?=\d)|\bGH(?=-\d)|:(?=[\w+-]+:))")
 
 
 def document(grids: Iterable[Grid], *paragraphs: str) -> str:
     """Return paragraphs, then every grid under its caption; all text is escaped."""
-    parts = [escape(text) for text in paragraphs]
-    return "\n\n".join([*parts, *map(table, grids)]) + "\n"
+    return "\n\n".join([*map(escape, paragraphs), *map(table, grids)]) + "\n"
 
 
 def table(grid: Grid) -> str:
@@ -30,10 +43,89 @@ def table(grid: Grid) -> str:
 
 
 def _line(cells: Iterable[Cell]) -> str:
-    return "| " + " | ".join(escape(str(cell)) for cell in cells) + " |"
+    return "| " + " | ".join(_inside(str(cell)) for cell in cells) + " |"
 
 
 def escape(text: str) -> str:
-    """Return text that Markdown shows as it is: no markup, no HTML, no mention of a user."""
-    plain = "".join(_ENTITIES.get(char, char) for char in _ACTIVE.sub(r"\\\1", text))
-    return _MENTION.sub("&#64;", plain)
+    """Return one line of text that Markdown shows as it is: no markup, no HTML, no mention of a user, no link."""
+    return _LEADING.sub(lambda found: f"{found[2] or ''}\\{found[1] or found[3]}", _inside(text))
+
+
+def _inside(text: str) -> str:
+    marked = _FOUND_LATER.sub("\\1\u200b", words.line(text))
+    return _ACTIVE.sub(r"\\\1", marked).translate(_ENTITIES)
+
+
+def run(shown: Contents) -> str:
+    """Return what is shown of one run."""
+    return "\n\n".join(_run(shown)) + "\n"
+
+
+def _run(shown: Contents) -> Iterator[str]:
+    header = shown.run.header
+    decided, absent, _ = of_claims.split(shown.judged)
+    yield _brief("Run", "Claims", around.of_run(shown))
+    published = around.published(shown.run)
+    if not published:
+        yield from _tables(
+            [of_claims.verdicts(decided, "What the patch claimed, what was measured, and whether it holds")]
+        )
+    yield from _tables(map(around.patch_table, shown.patch_tables))
+    yield from _folded("In words", _list(shown.sentences))
+    yield from _folded("What limits this", _list(shown.limits))
+    yield from _folded("The message's own arithmetic", _tables([of_claims.arithmetic(shown.judged)]))
+    claims = [
+        of_claims.today(shown.judged),
+        of_claims.verdicts(absent, "Claims that were not measured here"),
+        of_claims.times(shown.judged),
+    ]
+    yield from _folded("The other claims", [] if published else _tables(claims))
+    everything = [*of_run.measured(shown.measured), of_run.quotients(shown.quotients), of_run.checks(header.checks)]
+    yield from _folded("Everything measured, skipped and checked", _tables(everything))
+    yield from _folded("Machine and build", _tables([of_run.facts(header.machines)]))
+    yield from _folded("To reproduce", [_commands(around.commands_of_run(shown.run))])
+
+
+def runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> str:
+    """Return what is shown of the comparisons of further runs with the first one."""
+    return "\n\n".join(_runs(each, found, rules)) + "\n"
+
+
+def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> Iterator[str]:
+    yield _brief("Runs", "Result", around.of_runs(each, found, rules))
+    for number, (title, grids) in enumerate(together.sections(found)):
+        yield from _tables(grids) if not number else _folded(title, _tables(grids))
+    yield from _folded("What limits this", _list(around.limits_of(each, found, rules)))
+    yield from _folded("Machines and builds", _tables([around.facts_of(each)]))
+    yield from _folded("To reproduce", [_commands(around.commands_of(each))])
+
+
+def _brief(what: str, holds: str, brief: Brief) -> str:
+    limits = "; ".join(brief.limits) or "none known"
+    told = {what: brief.measured, holds: brief.holds, "Limits": limits}
+    return "\n".join(f"- **{name}:** {_inside(text)}" for name, text in told.items())
+
+
+def _tables(grids: Iterable[Grid]) -> list[str]:
+    return [table(grid) for grid in grids if grid.rows]
+
+
+def _list(texts: Iterable[str]) -> list[str]:
+    found = "\n".join(f"- {escape(text)}" for text in texts)
+    return [found] if found else []
+
+
+def _folded(title: str, parts: Sequence[str]) -> Iterator[str]:
+    """Yield what is folded away under a title; nothing where there are no parts."""
+    if parts:
+        yield f"<details>\n<summary>{title}</summary>"
+        yield from parts
+        yield "</details>"
+
+
+def _commands(texts: Iterable[str]) -> str:
+    """Return commands as a block of code, behind a fence that none of them can end."""
+    lines = [words.line(text) for text in texts]
+    longest = max((len(ticks) for line in lines for ticks in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}sh", *lines, fence])

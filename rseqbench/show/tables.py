@@ -284,14 +284,14 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
         sizes=_sizes(a, b) if len(arches) == 1 else None,
         options=_options(a, b) if len(arches) == 1 else {},
         beyond=between.beyond(a, b),
-        notes=tuple(booted.limits(a.header, b.header)),
+        notes=tuple(booted.limits(a.header, b.header)) if rows else (compare.NOTHING,),
     )
 
 
 def _sizes(a: Run, b: Run) -> tuple[Sizes, Sizes] | None:
     """Return the sizes of two Linuxes that were built, where they are two."""
-    found = a.sizes(), b.sizes()
-    return (found[0], found[1]) if found[0] and found[1] and found[0] != found[1] else None
+    one, other = a.sizes(), b.sizes()
+    return (one, other) if one and other and one != other else None
 
 
 def _options(a: Run, b: Run) -> dict[str, tuple[str, str]]:

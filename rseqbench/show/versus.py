@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from rseqbench import __version__, table
+from rseqbench import __version__
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
-from rseqbench.show import charts, data, emulated, html, limits, sentences, words
-from rseqbench.show.grids import Grid, run, together
+from rseqbench.show import around, charts, data, html, sentences, words
+from rseqbench.show.grids import together
 from rseqbench.show.html import Figure
 from rseqbench.show.tables import Compared
 
@@ -39,48 +38,21 @@ def _parts(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) 
         "title": title,
         "summaries": [f"{one.label}: {_summary(one)}" for one in runs],
         "heading": _COST if any(one.said or one.sizes for one in found) else f"{title}, measured",
-        "notes": [*dict.fromkeys(text for one in found for text in one.notes), *_limits(runs, rules)],
+        "notes": around.limits_of(runs, found, rules),
         "figure": Figure("differences", _CAPTION, _READING, drawn),
         "parts": [{"title": title, "grids": grids} for title, grids in together.sections(found)],
-        "facts": _facts(runs),
-        "commands": _commands(runs),
+        "facts": around.facts_of(runs),
+        "commands": around.commands_of(runs),
         "download": html.download(
-            f"{'-against-'.join(labels)}.json", "every table", "application/json", data.comparisons_json(found)
+            f"{'-against-'.join(labels)}.json",
+            "every table",
+            "application/json",
+            data.comparisons_json(found, runs, around.limits_of(runs, found, rules)),
         ),
         "icons": words.ICONS,
         "style": html.style(),
     }
 
 
-def _limits(runs: Sequence[Run], rules: VerdictRules) -> list[str]:
-    """Return what limits the runs themselves: what is true of all of them once, the rest with the run's name."""
-    each = {
-        one.label: [
-            *emulated.limits(one.header, table.build([one])),
-            *limits.limits(one.header, rules.confidence),
-        ]
-        for one in runs
-    }
-    shared = [text for text in each[runs[0].label] if all(text in texts for texts in each.values())]
-    own = [f"{label}: {text}" for label, texts in each.items() for text in texts if text not in shared]
-    return [*shared, *own]
-
-
 def _summary(one: Run) -> str:
     return sentences.measured_where(one.header, len({bench.get_name() for bench in one.suite}))
-
-
-def _facts(runs: Sequence[Run]) -> Grid:
-    """Return what is known of the machines of all runs, beside each other."""
-    machines = [(one.label, machine, len(one.header.machines)) for one in runs for machine in one.header.machines]
-    names = [f"{label} ({machine.arch})" if of > 1 else label for label, machine, of in machines]
-    return run.facts([machine for _, machine, _ in machines], names)
-
-
-def _commands(runs: Sequence[Run]) -> list[str]:
-    """Return the commands that build, measure and compare again."""
-    built = any("linux_build" in one.header.machines[0].facts for one in runs)
-    again = [one.header.command for one in runs if one.header.plan.engine != "published"]
-    labels = " ".join(shlex.quote(one.label) for one in runs)
-    first = ["rseqbench linux build"] if built else []
-    return [*first, *map(words.line, again), f"rseqbench compare {labels}", f"rseqbench report {labels}"]

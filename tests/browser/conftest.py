@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from playwright.sync_api import sync_playwright
 
+from rseqbench import disk
 from rseqbench.config import load
 from rseqbench.model import Skip
 from rseqbench.results import PATCH, Store
@@ -70,7 +71,7 @@ def pages(tmp_path_factory):
             else:
                 what = shown(place, SIMULATED[kind])
             made[kind] = place / "page.html"
-            html.write(html.page(what), made[kind])
+            disk.save(made[kind], html.page(what))
         return made[kind]
 
     return page

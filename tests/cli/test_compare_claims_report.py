@@ -3,7 +3,9 @@
 import csv
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rseqbench.cli import group, main
+from rseqbench.model import Skip
 from rseqbench.results import Store
 from tests.simulated import COSTS, Simulation, store
 
@@ -54,7 +57,7 @@ def test_compare_prints_both_values_and_what_differs(call):
 
 
 @pytest.mark.parametrize(("limit", "code"), [("5", 1), ("30", 0)])
-@pytest.mark.parametrize("style", ["table", "csv", "json", "markdown"])
+@pytest.mark.parametrize("style", ["table", "csv", "json", "markdown", "mail"])
 def test_fail_above_names_the_row_on_standard_error(call, limit, code, style):
     got, out, err = call("compare", "before", "after", "--fail-above", limit, "--format", style)
     assert got == code
@@ -84,7 +87,7 @@ def test_compare_with_the_patch_works_with_the_same_code(call):
 
 def test_compare_as_csv_is_one_table(call):
     rows = list(csv.DictReader(io.StringIO(call("compare", "before", "after", "--format", "csv")[1])))
-    assert {row["kind"] for row in rows} == {"benchmark", "speedup", "skip"}
+    assert {row["kind"] for row in rows} == {"benchmark", "speedup", "skip", "fact", "limit"}
     assert {row["benchmark"] for row in rows if row["benchmark"]} == set(COSTS)
 
 
@@ -101,7 +104,7 @@ def test_further_runs_stand_side_by_side(call):
     assert "> slower" in out
 
 
-@pytest.mark.parametrize("style", ["table", "csv", "json", "markdown"])
+@pytest.mark.parametrize("style", ["table", "csv", "json", "markdown", "mail"])
 def test_fail_above_takes_each_further_run(call, style):
     code, out, err = call("compare", "before", "after", "third", "--fail-above", "5", "--format", style)
     assert code == 1
@@ -118,7 +121,8 @@ def test_more_comparisons_are_a_list_and_two_runs_are_as_ever(call):
     assert [(one["a"], one["b"]) for one in more["comparisons"]] == [("before", "after"), ("before", "third")]
     assert more["comparisons"][0]["benchmarks"] == two["benchmarks"]
     rows = list(csv.DictReader(io.StringIO(call("compare", "before", "after", "third", "--format", "csv")[1])))
-    assert {(row["a"], row["b"]) for row in rows} == {("before", "after"), ("before", "third")}
+    pairs = {(row["a"], row["b"]) for row in rows if row["kind"] not in ("fact", "limit")}
+    assert pairs == {("before", "after"), ("before", "third")}
 
 
 def test_report_of_several_is_a_page_of_what_they_differ_by(call, folder):
@@ -219,6 +223,7 @@ def test_a_damaged_size_is_one_line(call, folder, command):
         (("claims", "nosuch"), "unknown run 'nosuch'"),
         (("report", "nosuch"), "unknown run 'nosuch'"),
         (("report", "/etc/passwd"), "bad label"),
+        (("report", "before", "after", "--history", "--format", "mail"), "a history is a page, and nothing in mail"),
         (("report", "before", "--output", "results/before/run.json/x.html"), "cannot write"),
     ],
 )
@@ -303,3 +308,138 @@ def test_help_explains_the_arguments(name):
     command = group.get_command(None, name)
     assert command.help
     assert all(option.help for option in command.params if option.name in ("output", "fail_above"))
+
+
+# ---- the formats of report and compare ----
+
+TEXT = ["mail", "markdown", "json", "csv"]
+
+
+@pytest.mark.parametrize("style", TEXT)
+@pytest.mark.parametrize("labels", [("before",), ("before", "after"), ("before", "after", "third"), ("patch-2018",)])
+def test_report_says_in_every_format_and_writes_the_same_to_a_file(call, tmp_path, style, labels):
+    code, out, err = call("report", *labels, "--format", style)
+    assert (code, err) == (0, "")
+    assert labels[0] in out
+    path = tmp_path / "new" / "it"
+    code, said, err = call("report", *labels, "--format", style, "--output", str(path))
+    assert (code, said, err) == (0, f"{path}\n", "")
+    assert path.read_text(encoding="utf-8") == out
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("style", TEXT)
+def test_compare_and_report_say_the_same(call, style):
+    assert call("compare", "before", "after", "--format", style) == call("report", "before", "after", "--format", style)
+
+
+@pytest.mark.parametrize("style", TEXT)
+def test_report_without_a_label_is_about_the_last_run(call, style):
+    assert call("report", "--format", style) == call("report", "after", "--format", style)
+
+
+@pytest.mark.parametrize("style", TEXT)
+def test_a_file_that_cannot_be_written_is_one_line(call, folder, style):
+    code, out, err = call("report", "before", "--format", style, "--output", "results/before/run.json/x")
+    assert (code, out) == (2, "")
+    assert "cannot write" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_text_is_utf_8_in_every_locale(tmp_path, encoding):
+    store(Store(tmp_path / "results"), Simulation(rounds=2, facts={"cpu": "K\u00f6lsch\u00ae \u05d0"}))
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": encoding}
+    arguments = [sys.executable, "-m", "rseqbench", "report", "--format", "json"]
+    done = subprocess.run(arguments, cwd=tmp_path, env=env, capture_output=True, check=True)
+    document = json.loads(done.stdout.decode("utf-8"))
+    assert document["header"]["machines"][0]["facts"]["cpu"] == "K\u00f6lsch\u00ae \u05d0"
+
+
+def test_a_page_about_many_long_labels_has_a_name_that_a_filesystem_takes(call, folder):
+    results = Store(folder / "results")
+    labels = [letter * 100 for letter in "abc"]
+    for label in labels:
+        shutil.copytree(folder / "results" / "before", results.root / label)
+    try:
+        code, out, err = call("report", *labels)
+        assert (code, err) == (0, "")
+        path = folder / out.strip()
+        assert path.is_file() and len(path.name) <= 255
+        path.unlink()
+    finally:
+        for label in labels:
+            shutil.rmtree(results.root / label)
+
+
+# ---- runs that say nothing, or cannot be read ----
+
+
+@pytest.fixture
+def odd(tmp_path, monkeypatch, capsys):
+    """Call the command line in a folder with two runs without a value, one without facts, and one that is too new."""
+    results = Store(tmp_path / "results")
+    store(results, Simulation(label="empty", rounds=2, costs={}, skips=()))
+    skips = tuple(Skip(name, 1, "no rseq here") for name in COSTS)
+    store(results, Simulation(label="skipped", rounds=2, skips=skips))
+    store(results, Simulation(label="unknown", rounds=8, facts={}))
+    newer = store(results, Simulation(label="newer", rounds=2)).folder / "run.json"
+    newer.write_text(json.dumps({**json.loads(newer.read_text()), "schema": 99, "plan": "of another kind"}))
+    monkeypatch.chdir(tmp_path)
+
+    def calls(*arguments):
+        monkeypatch.setattr(sys, "argv", ["rseqbench", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        said = capsys.readouterr()
+        return stopped.value.code, said.out, said.err
+
+    return calls
+
+
+@pytest.mark.parametrize("style", ["html", *TEXT])
+def test_odd_runs_are_reported_without_a_fault(odd, tmp_path, style):
+    expected = {"empty": "no benchmark was selected", "skipped": "every benchmark was skipped", "unknown": "unknown"}
+    for label, words in expected.items():
+        code, out, err = odd("report", label, "--format", style)
+        assert (code, err) == (0, "")
+        text = (tmp_path / out.strip()).read_text() if style == "html" else out
+        assert words in " ".join(text.split())
+    code, out, err = odd("report", "newer", "--format", style)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "written in schema 99, this rseqbench reads 1; update it" in err
+
+
+@pytest.mark.parametrize("style", ["table", *TEXT])
+def test_runs_without_a_value_are_compared_in_one_line(odd, style):
+    code, out, err = odd("compare", "empty", "empty2", "--format", style)
+    assert code == 2 and "unknown run" in err
+    code, out, err = odd("compare", "empty", "skipped", "--format", style)
+    assert (code, err) == (0, "")
+    assert "Nothing to compare: no run has a value." in out or "nothing to compare" in out
+
+
+def test_a_copy_of_a_run_is_another_run(call, folder):
+    copy = folder / "results" / "copy"
+    shutil.copytree(folder / "results" / "before", copy)
+    try:
+        code, out, err = call("compare", "before", "copy", "--format", "json")
+        document = json.loads(out)
+        assert (code, err, document["a"], document["b"]) == (0, "", "before", "copy")
+        ratios = {row["ratio"] for row in document["benchmarks"] if row["ratio"] is not None}
+        assert ratios == {1.0}
+    finally:
+        shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("name", ["my run", "<img src=x>", "-x", "\u05d0", "a\nb", "x" * 200])
+def test_a_folder_whose_name_is_no_label_is_no_run(call, folder, name):
+    other = folder / "results" / name
+    shutil.copytree(folder / "results" / "before", other)
+    try:
+        os.utime(other / "run.json", (2e9, 2e9))
+        assert call("report", "--format", "csv")[1].splitlines()[1].split(",")[2] == "after"
+        code, out, err = call("report", "--format", "csv", "--", name)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "bad label" in err
+    finally:
+        shutil.rmtree(other)

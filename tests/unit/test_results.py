@@ -396,6 +396,10 @@ DAMAGES = {
         "plan", with_value("cases", [{"benchmark": "x", "threads": 1, "registration": "systemd"}])
     ),
     "schema_is_a_word": with_value("schema", "one"),
+    "schema_is_a_fraction": with_value("schema", 1.5),
+    "schema_that_nobody_wrote": with_value("schema", 0),
+    "no_machine": with_value("machines", []),
+    "value_is_no_number": inside("plan", with_value("value_ms", float("nan"))),
 }
 
 

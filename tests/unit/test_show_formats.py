@@ -5,7 +5,6 @@ import csv
 import io
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 from rich.console import Console
@@ -17,6 +16,7 @@ from rseqbench.show import data, html, markdown, tables, terminal, words
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import comparison as of_comparison
 from rseqbench.show.grids import run as of_run
+from tests import readback
 from tests.simulated import COSTS, SKIPS, Simulation, shown, store
 
 EVIL = "<script>alert('x')</script> & [bold]b[/bold] | `c` *d* \x1b[31m\u202e=1+1"
@@ -36,47 +36,12 @@ def pair(tmp_path_factory):
     )
 
 
-class Tables(HTMLParser):
-    """Collects the tables of a page as (caption, rows of cell texts)."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.found, self._into = [], None
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        if tag == "table":
-            self.found.append(["", []])
-        elif tag == "tr":
-            self.found[-1][1].append([])
-        elif tag in ("td", "th"):
-            self.found[-1][1][-1].append("")
-            self._into = "cell"
-        elif tag == "caption":
-            self._into = "caption"
-
-    def handle_endtag(self, tag):
-        if tag in ("td", "th", "caption"):
-            self._into = None
-
-    def handle_data(self, text):
-        if self._into == "caption":
-            self.found[-1][0] += text
-        elif self._into == "cell":
-            self.found[-1][1][-1][-1] += text
-
-
 def cells_of(grid):
     return [[str(cell) for cell in row] for row in grid.rows]
 
 
 def from_markdown(text):
-    unescaped = re.sub(r"\\(.)", r"\1", text.replace(r"\|", "&#124;"))
-    for entity, char in (("&lt;", "<"), ("&gt;", ">"), ("&#64;", "@"), ("&amp;", "&")):
-        unescaped = unescaped.replace(entity, char)
-    lines = [line for line in unescaped.splitlines() if line.startswith("| ") and "| ---" not in line]
-    rows = [line[2:-2].split(" | ") for line in lines]
-    return [[cell.strip().replace("&#124;", "|") for cell in row] for row in rows]
+    return [row for table in readback.markdown_tables(text) for row in (table.heads, *table.rows)]
 
 
 def from_terminal(draw):
@@ -96,7 +61,7 @@ def near(printed, true):
 
 
 def test_text_formats_draw_the_same_cells(laptop):
-    page = {caption: rows[1:] for caption, rows in Tables(html.page(laptop)).found}
+    page = {table.caption: table.rows for table in readback.html_tables(html.page(laptop))}
     for grid in of_run.measured(laptop.measured):
         own = [[cell for cell in row if cell] for row in cells_of(grid)]
         assert [[cell for cell in row if cell] for row in page[grid.caption]] == own
@@ -137,7 +102,7 @@ def test_data_formats_hold_the_numbers_that_text_shows(laptop):
 
 def test_verdicts_agree_in_all_formats(laptop):
     grids = of_claims.of_run(laptop.judged, "simulated")
-    page = {caption: rows[1:] for caption, rows in Tables(html.page(laptop)).found}
+    page = {table.caption: table.rows for table in readback.html_tables(html.page(laptop))}
     records = {record["claim"]: record for record in data.verdicts(laptop.judged)}
     read = {row[0]: row for row in from_markdown(markdown.document(grids)) if len(row) == 5}
     drawn = from_terminal(lambda out: terminal.claims(laptop, out, verdicts=True))
@@ -279,7 +244,9 @@ def test_no_csv_cell_can_start_a_formula(start):
 def test_markdown_shows_what_it_was_given(text):
     escaped = markdown.escape(text)
     assert escaped != text
-    assert from_markdown(f"| {escaped} |") == [[text]]
+    (shown,) = [token for token in readback.markdown_tokens(escaped) if token.type == "inline"]
+    assert {child.type for child in shown.children} == {"text"}
+    assert readback.markdown_text(shown) == text
 
 
 def test_markdown_leaves_method_names_readable():

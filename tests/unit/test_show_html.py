@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 import pytest
 
 from rseqbench.config import load
-from rseqbench.errors import ResultsError
 from rseqbench.model import Skip
 from rseqbench.results import PATCH, Store
 from rseqbench.show import charts, html
@@ -202,27 +201,6 @@ def test_how_to_reproduce_is_there(laptop):
     for part in ("rseqbench run --label simulated", "rseqbench report simulated", "results/simulated/pyperf.json"):
         assert part in text
     assert "seed 1 " in text
-
-
-def test_the_page_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "reports" / "x.html"
-    html.write("one", path)
-    assert path.read_text(encoding="utf-8") == "one"
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.replace", full)
-    with pytest.raises(ResultsError, match=r"cannot write .*No space left on device"):
-        html.write("two", path)
-    assert path.read_text(encoding="utf-8") == "one"
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(ResultsError, match="cannot write"):
-        html.write("x", tmp_path / "file" / "x.html")
 
 
 def test_a_run_of_nothing_says_so(tmp_path):

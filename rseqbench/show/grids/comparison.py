@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from rseqbench import compare
@@ -19,22 +19,56 @@ def comparison(found: Compared) -> list[Grid]:
 
     Of instructions, the difference takes the quotient's place: a few of them are what people argue about.
     """
-    grids = [_comparison(found, arch, list(rows)) for arch, rows in groupby(found.rows, key=lambda row: row.arch)]
+    grids = [_comparison(found, arch, rows) for arch, rows in _by_machine(found)]
     if found.skips:
         rows = [(skip.benchmark, Reason(f"{label}: {skip.reason}")) for label, skip in found.skips]
         grids.append(make("Measured in neither run", ("benchmark", "why"), "--", rows))
     return grids
 
 
+def narrow(found: Compared) -> list[Grid]:
+    """Return one grid a machine, with a sign for what the difference means, and below it what the signs mean."""
+    grids = []
+    for arch, rows in _by_machine(found):
+        heads, caption = _headed(found, arch, rows)
+        cells = [(*_comparison_row(row), words.SIGNS[row.word]) for row in rows]
+        grids.append(make(caption, (*heads, ""), "-nnn-", cells, legend(rows)))
+    return grids
+
+
+def _by_machine(found: Compared) -> list[tuple[str, list[compare.Comparison]]]:
+    return [(arch, list(rows)) for arch, rows in groupby(found.rows, key=lambda row: row.arch)]
+
+
 def _comparison(found: Compared, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
+    heads, caption = _headed(found, arch, rows)
+    marks = Marks()
+    cells = [(*_comparison_row(row), f"{row.word} {marks.of(row.reason)}") for row in rows]
+    return make(caption, (*heads, "difference"), "-nnn-", cells, marks.notes())
+
+
+def _headed(found: Compared, arch: str, rows: Sequence[compare.Comparison]) -> tuple[tuple[str, ...], str]:
+    """Return the headings of the names, of both values and of what they differ by, and the caption."""
     units = [[row.a.unit if row.a else "" for row in rows], [row.b.unit if row.b else "" for row in rows]]
     names, per = heads([found.a, found.b], units)
-    marks = Marks()
     counted = all(row.ratio is None or row.ratio.is_range for row in rows)
-    cells = [(*_comparison_row(row), f"{row.word} {marks.of(row.reason)}") for row in rows]
-    caption = f"{found.b} (second) against {found.a} (first) on {arch}{per}"
     by = "second - first" if counted else "second / first"
-    return make(caption, ("benchmark", *names, by, "difference"), "-nnn-", cells, marks.notes())
+    return ("benchmark", *names, by), f"{found.b} (second) against {found.a} (first) on {arch}{per}"
+
+
+def legend(rows: Iterable[compare.Comparison]) -> list[str]:
+    """Return what the signs mean, and why each stands where it stands if there are several reasons for it."""
+    reasons: dict[str, dict[str, list[str]]] = {}
+    for row in rows:
+        named = reasons.setdefault(row.word, {}).setdefault(row.reason, [])
+        named.append(words.with_threads(row.benchmark, row.threads))
+    return [f"{words.SIGNS[word]} {word}{_because(why)}" for word, why in sorted(reasons.items())]
+
+
+def _because(why: Mapping[str, Sequence[str]]) -> str:
+    if len(why) == 1:
+        return "".join(f": {reason}" for reason in why if reason)
+    return ": " + "; ".join(f"{reason} ({', '.join(dict.fromkeys(names))})" for reason, names in why.items())
 
 
 def heads(labels: Sequence[str], units: Sequence[Iterable[str]]) -> tuple[list[str], str]:

@@ -11,6 +11,7 @@ from rseqbench.show.grids import Cell, Grid, Reason, make, time
 from rseqbench.show.tables import REPLAYED, Measured, PairLine, PatchTable, Quotient
 from rseqbench.show.words import Printed
 
+NET = "net of the loop"  # the heading of what the empty loop is subtracted from
 _FACTS = {
     "cpu": "CPU",
     "machine": "machine",
@@ -149,7 +150,7 @@ def _lines(shown: PatchTable) -> Grid:
     for machine, unit in zip(shown.measured_on, units, strict=True):
         who = REPLAYED if machine.target == REPLAY else "this run"
         name = f"{who}, {machine.arch}" if len(shown.measured_on) > 1 else who
-        beside += [f"{name}, {unit}" if mixed and unit else name, "net of the loop"]
+        beside += [f"{name}, {unit}" if mixed and unit else name, NET]
     rows: list[list[Cell]] = []
     for line in shown.lines:
         row: list[Cell] = [line.words, *(words.as_printed(one.gross.value) if one else "" for one in line.printed)]

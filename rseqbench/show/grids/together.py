@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from rseqbench import compare
@@ -15,12 +15,19 @@ from rseqbench.show.words import Printed
 from rseqbench.stats import SAME_COUNT
 from rseqbench.table import Key, Row
 
+NOWHERE = "Measured in none of the runs"
 _BESIDE = 2  # further runs that a hundred columns hold, each with its interval
 
 
-def sections(found: Sequence[Compared]) -> list[tuple[str, list[Grid]]]:
-    """Return all that is to be shown of the comparisons of further runs with the first: titles, each with its grids."""
-    values = comparison.comparison(found[0]) if len(found) == 1 else [*_side_by_side(found), *_nowhere(found)]
+def sections(found: Sequence[Compared], narrow: bool = False) -> list[tuple[str, list[Grid]]]:
+    """Return all that is to be shown of the comparisons of further runs with the first: titles, each with its grids.
+
+    A `narrow` place gets signs for what two runs differ by, as more of them do everywhere.
+    """
+    if len(found) > 1:
+        values = [*_side_by_side(found), *_nowhere(found)]
+    else:
+        values = comparison.narrow(found[0]) + _nowhere(found) if narrow else comparison.comparison(found[0])
     parts = [
         ("Side by side", [*values, spread(found), comparison.speedups(*found)]),
         ("What the patch claimed", of_linux.claims(found)),
@@ -55,12 +62,13 @@ def _one_machine(found: Sequence[Compared], arch: str, keys: Sequence[Key]) -> G
     """Return a row a benchmark: the first run's value, and by how much each of the others takes more or less."""
     tables = [_complete(one, keys) for one in found]
     rows = [row for table in tables for row in table.values()]
-    units = [[row.a.unit if row.a else "" for row in rows], [row.b.unit if row.b else "" for row in rows]]
-    heads, per = comparison.heads([found[0].a, *(one.b for one in found)], [units[0], *[units[1]] * len(found)])
+    first = [row.a.unit if row.a else "" for row in rows]
+    others = [[row.b.unit if row.b else "" for row in table.values()] for table in tables]
+    heads, per = comparison.heads([found[0].a, *(one.b for one in found)], [first, *others])
     cells = [_line([table[key] for table in tables]) for key in keys]
     columns = ("benchmark", heads[0], *(head for name in heads[1:] for head in (name, "")))
     caption = f"{', '.join(one.b for one in found)} against {found[0].a} on {arch}{per}"
-    return make(caption, columns, "-n" + "n-" * len(found), cells, _legend(rows))
+    return make(caption, columns, "-n" + "n-" * len(found), cells, comparison.legend(rows))
 
 
 def _complete(one: Compared, keys: Iterable[Key]) -> dict[Key, Comparison]:
@@ -83,21 +91,6 @@ def _line(rows: Sequence[Comparison]) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _legend(rows: Iterable[Comparison]) -> list[str]:
-    """Return what the signs mean, and why each stands where it stands if there are several reasons for it."""
-    reasons: dict[str, dict[str, list[str]]] = {}
-    for row in rows:
-        named = reasons.setdefault(row.word, {}).setdefault(row.reason, [])
-        named.append(words.with_threads(row.benchmark, row.threads))
-    return [f"{words.SIGNS[word]} {word}{_because(why)}" for word, why in sorted(reasons.items())]
-
-
-def _because(why: Mapping[str, Sequence[str]]) -> str:
-    if len(why) == 1:
-        return "".join(f": {reason}" for reason in why if reason)
-    return ": " + "; ".join(f"{reason} ({', '.join(dict.fromkeys(names))})" for reason, names in why.items())
-
-
 def _nowhere(found: Sequence[Compared]) -> list[Grid]:
     """Return what none of the runs could measure, and why."""
     measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
@@ -110,7 +103,7 @@ def _nowhere(found: Sequence[Compared]) -> list[Grid]:
         (words.with_threads(name, threads), Reason(f"{', '.join(dict.fromkeys(who))}: {reason}"))
         for (name, threads, reason), who in labels.items()
     ]
-    return [make("Measured in none of the runs", ("benchmark", "why"), "--", rows)]
+    return [make(NOWHERE, ("benchmark", "why"), "--", rows)]
 
 
 def spread(found: Sequence[Compared]) -> Grid:

@@ -1,0 +1,27 @@
+"""rseqbench/disk.py: what a user asked for is written whole or not at all."""
+
+import pytest
+
+from rseqbench import disk
+from rseqbench.errors import ResultsError
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "reports" / "x.html"
+    disk.save(path, "one")
+    assert path.read_text(encoding="utf-8") == "one"
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    with pytest.raises(ResultsError, match=r"cannot write .*No space left on device"):
+        disk.save(path, "two")
+    assert path.read_text(encoding="utf-8") == "one"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ResultsError, match="cannot write"):
+        disk.save(tmp_path / "file" / "x.html", "x")
