@@ -53,19 +53,24 @@ class _Compiler:
 
 @dataclass(frozen=True)
 class _Product:
-    """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it."""
+    """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it.
+
+    libraries: what it is linked with, as options of the linker; defines: what its sources are told.
+    """
 
     name: str
     link: str
     folders: tuple[str, ...] = ("core", "src")
     glue: bool = False
+    libraries: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
 
 
-_EXTENSION = _Product(f"{MODULE}.abi3.so", "-shared", glue=True)
-_LIBRARY = _Product("libkernels.so", "-shared")
+_EXTENSION = _Product(f"{MODULE}.abi3.so", "-shared", ("core", "src", "libraries"), glue=True)
+_LIBRARY = _Product("libkernels.so", "-shared", ("core", "src", "libraries"))
 # Not -static-pie: Debian's armhf C library has no start code for it. And with the -fPIC of the others, although a
 # program need not have it, so that the loops that are timed are the same instructions as in the extension.
-_RUNNER = _Product("runner", "-static", ("core", "src", "runner"))
+_RUNNER = _Product("runner", "-static", ("core", "src", "libraries", "runner"), defines=("-DSTATIC",))
 _PLUGIN = _Product("libcount.so", "-shared", ("plugin",))
 
 
@@ -93,6 +98,16 @@ def runner(arch: Arch, extra: Sequence[str] = ()) -> Built:
 def plugin() -> Built:
     """Compile the plugin that counts instructions under qemu-user, for this machine; same errors."""
     return _cached(arches.host(), (), _PLUGIN)
+
+
+def provider(group: str, libraries: Sequence[str]) -> Built:
+    """Compile what calls the shipped library that `group` measures, linked with `libraries`, for this machine.
+
+    Raises BuildError as the others do: also where the library's headers are not there, or are of another version.
+    """
+    return _cached(
+        arches.host(), (), _Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
+    )
 
 
 def declarations() -> str:
@@ -126,7 +141,8 @@ def _cached(arch: Arch, extra: tuple[str, ...], product: _Product) -> Built:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             sources = _sources(product) + (_glue(Path(scratch)) if product.glue else [])
-            _compile(arch, compiler, (product.link, *flags), sources, Path(scratch) / product.name)
+            made = Path(scratch) / product.name
+            _compile(arch, compiler, (product.link, *product.defines, *flags), [*sources, *product.libraries], made)
             os.replace(Path(scratch) / product.name, built.path)
     except OSError as error:
         raise BuildError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
@@ -137,10 +153,10 @@ def _sources(product: _Product) -> list[Path]:
     return sorted(path for folder in product.folders for path in (paths.kernels() / folder).glob("*.c"))
 
 
-def _compile(arch: Arch, compiler: _Compiler, flags: Sequence[str], sources: list[Path], target: Path) -> None:
+def _compile(arch: Arch, compiler: _Compiler, flags: Sequence[str], inputs: Sequence[Path | str], target: Path) -> None:
     root = paths.kernels()
     includes = [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{arch.folder}"]
-    command = [compiler.command, *flags, *includes, "-o", str(target), *map(str, sources)]
+    command = [compiler.command, *flags, *includes, "-o", str(target), *map(str, inputs)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2:")]
@@ -173,6 +189,15 @@ def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], product: _Pro
     files = [path for folder in folders for path in folder.glob("*")]
     for path in sorted(path for path in files if path.is_file()):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
-    parts = (compiler.command, compiler.version, *flags, product.name, product.link, sys.version)
+    parts = (
+        compiler.command,
+        compiler.version,
+        *flags,
+        product.name,
+        product.link,
+        *product.defines,
+        *product.libraries,
+        sys.version,
+    )
     digest.update("\0".join(parts).encode())
     return digest.hexdigest()
