@@ -100,14 +100,15 @@ def plugin() -> Built:
     return _cached(arches.host(), (), _PLUGIN)
 
 
-def provider(group: str, libraries: Sequence[str]) -> Built:
+def provider(group: str, libraries: Sequence[str], told: Sequence[str] = ()) -> Built:
     """Compile what calls the shipped library that `group` measures, linked with `libraries`, for this machine.
+
+    `told` are more flags.
 
     Raises BuildError as the others do: also where the library's headers are not there, or are of another version.
     """
-    return _cached(
-        arches.host(), (), _Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
-    )
+    product = _Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
+    return _cached(arches.host(), tuple(told), product)
 
 
 def declarations() -> str:

@@ -25,6 +25,9 @@ class Surroundings(Protocol):
     def facts(self) -> Mapping[str, Fact]:
         """Return versions and whatever else decides the numbers."""
 
+    def absent(self, benchmark: str) -> str:
+        """Return why a benchmark cannot be measured with this version of the library; empty when it can."""
+
     def doubts(self, benchmark: str) -> str:
         """Return why what a benchmark just did cannot be believed, as seen from outside; empty when it can."""
 
@@ -33,19 +36,20 @@ class Surroundings(Protocol):
 class Library:
     """A library that the kernels of a group call as it is shipped.
 
-    packages: Debian's, that it takes to compile and measure; module: in this folder, with a function open() that makes
-    its Surroundings and ends them.
+    packages: Debian's, that it takes to compile and measure. The module of its group's name in this folder has a
+    function open_() that makes its Surroundings and ends them.
     """
 
     group: str
     title: str
     packages: str
-    module: str
 
 
-LIBRARIES = {
-    one.group: one for one in (Library("lttng", "LTTng-UST", "lttng-tools liblttng-ust-dev babeltrace2", "lttng"),)
-}
+_ALL = (
+    Library("lttng", "LTTng-UST", "lttng-tools liblttng-ust-dev babeltrace2"),
+    Library("urcu", "liburcu", "liburcu-dev"),
+)
+LIBRARIES = {one.group: one for one in _ALL}
 
 
 def asked(patterns: Sequence[str]) -> list[str]:
@@ -66,7 +70,7 @@ class Opened:
         self._open: dict[str, Surroundings] = {}
         self._absent = dict.fromkeys(LIBRARIES, "")
         for group in groups:
-            module = importlib.import_module(f"rseqbench.suites.{LIBRARIES[group].module}")
+            module = importlib.import_module(f"rseqbench.suites.{group}")
             try:
                 self._open[group] = stack.enter_context(module.open_())
             except RseqbenchError as error:
@@ -91,5 +95,6 @@ class Opened:
 
     def described(self, benchmark: Benchmark) -> Benchmark:
         """Return a benchmark, with the reason why it cannot be measured where its library is not there."""
-        why = self._absent.get(benchmark.group, "")
+        found = self._open.get(benchmark.group)
+        why = found.absent(benchmark.name) if found else self._absent.get(benchmark.group, "")
         return replace(benchmark, unavailable=why) if why else benchmark

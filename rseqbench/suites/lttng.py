@@ -102,6 +102,10 @@ class Session:
         version = subprocess.run(["lttng", "--version"], capture_output=True, text=True, check=False).stdout
         return {"lttng": version.strip(), "lttng_channel": " ".join(_CHANNEL)}
 
+    def absent(self, benchmark: str) -> str:
+        """Return nothing."""
+        return ""
+
     def doubts(self, benchmark: str) -> str:
         """Return how the events that a method left after what it did are not all in the trace; empty when they are."""
         method = benchmark.partition("/")[2]
