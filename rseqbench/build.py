@@ -55,19 +55,24 @@ class _Compiler:
 
 @dataclass(frozen=True)
 class _Product:
-    """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it."""
+    """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it.
+
+    libraries: what it is linked with, as options of the linker; defines: what its sources are told.
+    """
 
     name: str
     link: str
     folders: tuple[str, ...] = ("core", "src")
     glue: bool = False
+    libraries: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
 
 
-_EXTENSION = _Product(f"{MODULE}.abi3.so", "-shared", glue=True)
-_LIBRARY = _Product("libkernels.so", "-shared")
+_EXTENSION = _Product(f"{MODULE}.abi3.so", "-shared", ("core", "src", "libraries"), glue=True)
+_LIBRARY = _Product("libkernels.so", "-shared", ("core", "src", "libraries"))
 # Not -static-pie: Debian's armhf C library has no start code for it. And with the -fPIC of the others, although a
 # program need not have it, so that the loops that are timed are the same instructions as in the extension.
-_RUNNER = _Product("runner", "-static", ("core", "src", "runner"))
+_RUNNER = _Product("runner", "-static", ("core", "src", "libraries", "runner"), defines=("-DSTATIC",))
 _PLUGIN = _Product("libcount.so", "-shared", ("plugin",))
 
 
@@ -91,7 +96,8 @@ class _Recipe:
         root, glue = paths.kernels(), [str(scratch / f"{MODULE}.c")] if self.product.glue else []
         includes = [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{self.arch.folder}"]
         made, sources = scratch / self.product.name, map(str, _sources(self.product))
-        return [self.compiler.command, self.product.link, *self.flags, *includes, "-o", str(made), *sources, *glue]
+        options = [self.product.link, *self.product.defines, *self.flags, *includes]
+        return [self.compiler.command, *options, "-o", str(made), *sources, *glue, *self.product.libraries]
 
 
 def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
@@ -177,6 +183,17 @@ def cached(digest: str) -> Path | None:
     return next((path for name in names if (path := paths.cache() / digest / name).is_file()), None)
 
 
+def provider(group: str, libraries: Sequence[str], told: Sequence[str] = ()) -> Built:
+    """Compile what calls the shipped library that `group` measures, linked with `libraries`, for this machine.
+
+    `told` are more flags.
+
+    Raises BuildError as the others do: also where the library's headers are not there, or are of another version.
+    """
+    product = _Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
+    return _made(_recipe(arches.host(), tuple(told), product))
+
+
 def declarations() -> str:
     """Return what a host may call, as plain C for cffi: host.h without its preprocessor lines."""
     text = (paths.kernels() / "core" / "host.h").read_text(encoding="utf-8")
@@ -257,6 +274,15 @@ def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], product: _Pro
     files = [path for folder in folders for path in folder.glob("*")]
     for path in sorted(path for path in files if path.is_file()):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
-    parts = (compiler.command, compiler.version, *flags, product.name, product.link, sys.version)
+    parts = (
+        compiler.command,
+        compiler.version,
+        *flags,
+        product.name,
+        product.link,
+        *product.defines,
+        *product.libraries,
+        sys.version,
+    )
     digest.update("\0".join(parts).encode())
     return digest.hexdigest()

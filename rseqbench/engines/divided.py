@@ -23,7 +23,9 @@ class Divided:
 
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
         """Measure the kernels, then the programs: those disturb more than they are disturbed."""
-        yield from self._kernels.round(target, plan, number, _kernels(cases))
+        for taken in self._kernels.round(target, plan, number, _kernels(cases)):
+            why = target.doubts(taken.case) if taken.bench else ""
+            yield Taken(taken.case, None, why) if why else taken
         programs = [case for case in cases if case.benchmark in PROGRAMS]
         yield from whole.run(target, plan, number, programs)
 

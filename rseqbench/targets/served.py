@@ -263,6 +263,10 @@ class Served(Called):
         )
         return answers.ran(answer)
 
+    def doubts(self, case: Case) -> str:
+        """Return nothing: shipped libraries are measured natively only."""
+        return ""
+
     def boot(self) -> str:
         """Return Linux's own number of the boot there."""
         return wire.content(self._ask("read", _TIMEOUT_S, path=f"/{facts.BOOT_ID}")).decode().strip()
