@@ -94,9 +94,14 @@ static __always_inline void list_lock(struct slot *slot)
 
 static __always_inline void list_unlock(struct slot *slot)
 {
+	__atomic_store_n(&slot->locked, 0, __ATOMIC_RELEASE);
+}
+
+/* What holds a sequence open does so before its commit, so here too. */
+static __always_inline void hold_open(void)
+{
 	if (POOLS_STRESS)
 		linger();
-	__atomic_store_n(&slot->locked, 0, __ATOMIC_RELEASE);
 }
 
 static __always_inline bool locked_pop(struct slot *slot, unsigned int class, void **block)
@@ -107,6 +112,7 @@ static __always_inline bool locked_pop(struct slot *slot, unsigned int class, vo
 	list_lock(slot);
 	head = slot->head[class];
 	found = head->next;
+	hold_open();
 	if (found)
 		slot->head[class] = head->next;
 	list_unlock(slot);
@@ -126,6 +132,7 @@ static __always_inline bool locked_push(struct slot *slot, unsigned int class, s
 	if (room) {
 		block->next = head;
 		block->count = *deep;
+		hold_open();
 		slot->head[class] = block;
 	}
 	list_unlock(slot);

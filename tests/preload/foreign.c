@@ -44,6 +44,9 @@ static void test_jemalloc_s(void)
 		CHECK(block && painted(block, size, size));
 		free(block);
 		free(mallocx(size, 0));
+		block = malloc(16); /* must not be one of jemalloc's smaller ones */
+		CHECK(malloc_usable_size(block) >= 16);
+		free(block);
 	}
 	CHECK(counted().foreign == foreign);
 }

@@ -50,6 +50,12 @@ def test_threads_end_and_nothing_is_lost(pools, program, method):
     passed(pools.run([program("threads")], method))
 
 
+def steal(pools, program, method):
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("needs two CPUs")
+    return pools.run([program("steal"), 1000], method)
+
+
 # ---- many threads, disturbed ----
 
 
@@ -89,6 +95,10 @@ def test_where_linux_cannot_restart_sequences_a_trim_leaves_them_and_says_so(poo
     done = pools.run([program("crowd"), 2, 1000, "trims"], "rseq", before=[refusing])
     assert (done.returncode, done.stderr) == (1, done.stderr)
     assert "not so: after.untrimmed == 0" in done.stderr
+
+
+def test_lists_are_taken_from_under_operations_in_the_middle(slow_pools, program, method):
+    passed(steal(slow_pools, program, method))
 
 
 # ---- how they start, and what they say ----
