@@ -128,7 +128,7 @@ static void fork_once(struct worker *self)
 
 	CHECK(child >= 0);
 	if (!child) {
-		alarm(10);
+		alarm(5);
 		for (unsigned int i = 0; i < 500; i++)
 			one(self);
 		malloc_trim(0);
