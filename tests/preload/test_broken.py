@@ -86,7 +86,8 @@ def test_the_crowd_sees(broken, program, place, method, disturbed):
     ("place", "method"), [(NO_LOCK, "vdso_lock"), (NEVER_THE_OLD_HEAD, "rseq"), (NO_RESTART, "rseq")]
 )
 def test_lists_taken_the_wrong_way(broken, program, place, method):
-    assert failed(steal(broken(place, HELD_OPEN), program, method))
+    pools = broken(place, HELD_OPEN)
+    assert any(failed(steal(pools, program, method)) for _ in range(5))
 
 
 @pytest.mark.parametrize(("place", "method"), [(NO_BOUND, "rseq"), (NO_LOCKED_BOUND, "vdso_lock")])
