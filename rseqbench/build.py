@@ -164,6 +164,21 @@ def plugin_path() -> Path:
     return _recipe(arches.host(), (), _PLUGIN).built.path
 
 
+def pools(arch: Arch, extra: Sequence[str] = (), jemalloc: Path | None = None) -> Built:
+    """Compile the per-CPU pools for LD_PRELOAD in front of `jemalloc`, by default the one that the compiler finds.
+
+    Raises BuildError when there is no jemalloc for `arch`, or as the others do.
+    """
+    if jemalloc is None:
+        compiler = _find_compiler(arch).command
+        jemalloc = Path(_answer(compiler, f"-print-file-name={JEMALLOC}").strip())
+        if not jemalloc.is_absolute():  # a compiler repeats what it does not find
+            raise BuildError(f"no {JEMALLOC} for {arch.name}", "apt-get install libjemalloc2")
+    # Needed, not opened by us: it wants more thread-local storage than a program has left once it runs.
+    needed = ("-Wl,--no-as-needed", str(jemalloc))
+    return _made(_recipe(arch, ("-fvisibility=hidden", *needed, *extra), _POOLS))
+
+
 def _call(what: str, recipe: Callable[[], _Recipe]) -> Call:
     try:
         found = recipe()
@@ -182,21 +197,6 @@ def cached(digest: str) -> Path | None:
     """Return the compiled kernels of that digest (see Built), as a run has it, where they are in the cache."""
     names = (_EXTENSION.name, _RUNNER.name) if digest.isalnum() else ()
     return next((path for name in names if (path := paths.cache() / digest / name).is_file()), None)
-
-
-def pools(arch: Arch, extra: Sequence[str] = (), jemalloc: Path | None = None) -> Built:
-    """Compile the per-CPU pools for LD_PRELOAD in front of `jemalloc`, by default the one that the compiler finds.
-
-    Raises BuildError when there is no jemalloc for `arch`, or as the others do.
-    """
-    if jemalloc is None:
-        compiler = _find_compiler(arch).command
-        jemalloc = Path(_answer(compiler, f"-print-file-name={JEMALLOC}").strip())
-        if not jemalloc.is_absolute():  # a compiler repeats what it does not find
-            raise BuildError(f"no {JEMALLOC} for {arch.name}", "apt-get install libjemalloc2")
-    # Needed, not opened by us: it wants more thread-local storage than a program has left once it runs.
-    needed = ("-Wl,--no-as-needed", str(jemalloc))
-    return _cached(arch, ("-fvisibility=hidden", *needed, *extra), _POOLS)
 
 
 def declarations() -> str:

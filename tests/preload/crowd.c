@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Many threads that allocate, paint, look again and free; a quarter of the blocks is freed by another thread.
+ * Many threads that allocate, paint, look again and free; a quarter of the blocks is freed by another thread. They are
+ * of all sizes, or alike, so that all threads are at the same list of a CPU.
  *
- *	crowd THREADS ROUNDS [signals] [moves] [trims] [forks]
+ *	crowd THREADS ROUNDS [alike] [signals] [moves] [trims] [forks]
  *
  * Meanwhile, as asked: signals hit the threads, they are moved from CPU to CPU, malloc_trim() is called, the process
  * forks. At the end the pools' counts must be what the threads did, and malloc_trim() must leave nothing on a list.
@@ -31,7 +32,7 @@ struct worker {
 
 static unsigned long rounds;
 static unsigned int threads;
-static bool signals, moves, trims, forks, over;
+static bool alike, signals, moves, trims, forks, over;
 static struct worker *workers;
 static struct held *boxes[BOXES]; /* blocks on their way to whichever thread looks in next */
 static pthread_barrier_t barrier;
@@ -83,7 +84,7 @@ static void one(struct worker *self)
 		send(self, held);
 	else if (held->block)
 		drop(self, held);
-	held->size = 1 + (random >> 8) % (random & 16 ? LARGEST : 64);
+	held->size = alike ? sizeof(struct held) : 1 + (random >> 8) % (random & 16 ? LARGEST : 64);
 	held->mark = self->marks++ << 8 | (self - workers);
 	held->block = take(self, held->size);
 	paint(held->block, held->size, held->mark);
@@ -165,6 +166,7 @@ static void *disturb(void *data)
 static void options(int count, char **words)
 {
 	for (int i = 0; i < count; i++) {
+		alike |= !strcmp(words[i], "alike");
 		signals |= !strcmp(words[i], "signals");
 		moves |= !strcmp(words[i], "moves");
 		trims |= !strcmp(words[i], "trims");

@@ -12,7 +12,7 @@ from tests.preload.test_pools import crowd, steal
 pytestmark = pytest.mark.slow
 
 HELD_OPEN = "-DPOOLS_STRESS=1"
-DISTURBED = ("signals", "moves")
+DISTURBED = ("alike", "signals", "moves")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,7 @@ def failed(done):
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_broken_sequences(program, number):
     pools = compiled([HELD_OPEN, f"-DRSEQ_BREAK={number}"])
-    assert any(failed(crowd(pools, program, "rseq", *DISTURBED)) for _ in range(5))
+    assert any(failed(crowd(pools, program, "rseq", *DISTURBED)) for _ in range(20))
 
 
 @pytest.mark.parametrize(

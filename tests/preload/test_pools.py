@@ -64,7 +64,9 @@ def test_no_block_is_handed_out_twice_and_the_counts_are_exact(pools, program, m
     passed(crowd(pools, program, method, *disturbed))
 
 
-@pytest.mark.parametrize("disturbed", [("signals", "moves"), ("trims", "signals", "moves"), ("forks", "moves")])
+@pytest.mark.parametrize(
+    "disturbed", [("signals", "moves"), ("alike", "signals", "moves"), ("trims", "moves"), ("forks", "moves")]
+)
 def test_so_it_is_when_operations_are_held_open(slow_pools, program, method, disturbed):
     passed(crowd(slow_pools, program, method, *disturbed))
 
