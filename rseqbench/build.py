@@ -57,12 +57,14 @@ class _Compiler:
 class _Product:
     """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it.
 
-    libraries: what it is linked with, as options of the linker; defines: what its sources are told.
+    files: what else it is made of, single sources of further folders; libraries: what it is linked with, as options of
+    the linker; defines: what its sources are told.
     """
 
     name: str
     link: str
     folders: tuple[str, ...] = ("core", "src")
+    files: tuple[str, ...] = ()
     glue: bool = False
     libraries: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
@@ -74,6 +76,9 @@ _LIBRARY = _Product("libkernels.so", "-shared", ("core", "src", "libraries"))
 # program need not have it, so that the loops that are timed are the same instructions as in the extension.
 _RUNNER = _Product("runner", "-static", ("core", "src", "libraries", "runner"), defines=("-DSTATIC",))
 _PLUGIN = _Product("libcount.so", "-shared", ("plugin",))
+_POOLS = _Product("libpools.so", "-shared", ("preload",), ("core/registration.c", "core/support.c"))
+
+JEMALLOC = "libjemalloc.so.2"
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,21 @@ def plugin_path() -> Path:
     return _recipe(arches.host(), (), _PLUGIN).built.path
 
 
+def pools(arch: Arch, extra: Sequence[str] = (), jemalloc: Path | None = None) -> Built:
+    """Compile the per-CPU pools for LD_PRELOAD in front of `jemalloc`, by default the one that the compiler finds.
+
+    Raises BuildError when there is no jemalloc for `arch`, or as the others do.
+    """
+    if jemalloc is None:
+        compiler = _find_compiler(arch).command
+        jemalloc = Path(_answer(compiler, f"-print-file-name={JEMALLOC}").strip())
+        if not jemalloc.is_absolute():  # a compiler repeats what it does not find
+            raise BuildError(f"no {JEMALLOC} for {arch.name}", "apt-get install libjemalloc2")
+    # Needed, not opened by us: it wants more thread-local storage than a program has left once it runs.
+    needed = ("-Wl,--no-as-needed", str(jemalloc))
+    return _made(_recipe(arch, ("-fvisibility=hidden", *needed, *extra), _POOLS))
+
+
 def _call(what: str, recipe: Callable[[], _Recipe]) -> Call:
     try:
         found = recipe()
@@ -238,7 +258,9 @@ def _made(recipe: _Recipe) -> Built:
 
 
 def _sources(product: _Product) -> list[Path]:
-    return sorted(path for folder in product.folders for path in (paths.kernels() / folder).glob("*.c"))
+    root = paths.kernels()
+    folders = (path for folder in product.folders for path in (root / folder).glob("*.c"))
+    return sorted([*folders, *(root / name for name in product.files)])
 
 
 def _compile(recipe: _Recipe, command: Sequence[str]) -> None:
@@ -270,7 +292,8 @@ def _answer(command: str, option: str) -> str:
 def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], product: _Product) -> str:
     root = paths.kernels()
     digest = hashlib.sha256()
-    folders = [*(root / name for name in (*product.folders, "include")), arch.folder]
+    folders = {*(root / name for name in (*product.folders, "include")), arch.folder}
+    folders |= {(root / name).parent for name in product.files}
     files = [path for folder in folders for path in folder.glob("*")]
     for path in sorted(path for path in files if path.is_file()):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
