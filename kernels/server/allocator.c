@@ -4,8 +4,8 @@
 
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 /* glibc 2.35 and newer. */
 extern const unsigned int __rseq_size __attribute__((weak));
@@ -46,10 +46,17 @@ struct allocator allocator_found(void)
 	};
 }
 
+/* Not getrusage(2): what it says began before exec, as what our parent had. */
 unsigned long allocator_peak(void)
 {
-	struct rusage usage;
+	FILE *status = fopen("/proc/self/status", "re");
+	unsigned long peak = 0;
+	char line[128];
 
-	getrusage(RUSAGE_SELF, &usage);
-	return (unsigned long)usage.ru_maxrss * 1024;
+	if (!status)
+		return 0;
+	while (!peak && fgets(line, sizeof(line), status))
+		sscanf(line, "VmHWM: %lu kB", &peak);
+	fclose(status);
+	return peak * 1024;
 }

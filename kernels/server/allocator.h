@@ -14,7 +14,7 @@ struct allocator {
 };
 
 struct allocator allocator_found(void);
-/* The most memory that the process ever had resident, in bytes. */
+/* The most memory that the process ever had resident, in bytes; 0 where /proc does not say. */
 unsigned long allocator_peak(void);
 
 #endif

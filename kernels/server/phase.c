@@ -23,6 +23,7 @@
 #include "say.h"
 
 #define TAKEN 2 /* batches that a request takes at most: more than comes in, so that a backlog goes away */
+#define LEAST (2 * SAMPLED) /* requests that a thread serves however little time it gets */
 #define CALIBRATE_STEPS 20000
 #define TRIES 50
 
@@ -241,7 +242,7 @@ static void *run(void *argument)
 
 	pthread_barrier_wait(&beginning);
 	at = began;
-	while (at < ends && me->served.latencies < me->most)
+	while ((at < ends || me->served.requests < LEAST) && me->served.latencies < me->most)
 		at = request(me, at);
 	__atomic_store_n(&me->from->closed, true, __ATOMIC_RELAXED);
 	me->served.seconds = at > timed ? (double)(at - timed) * 1e-9 : 0;

@@ -27,7 +27,7 @@ SECTIONS = (
     Section("Per-CPU statistic counter increment", "counter"),
     Section("LTTng-UST: write event 32-bit header, 32-bit payload into tracer per-cpu buffer", "ring_buffer", "lttng"),
     Section("liburcu percpu: lock-unlock pair, dereference, read/compare word", "rcu", "urcu"),
-    Section("jemalloc memory allocator adapted to use rseq", "freelist"),
+    Section("jemalloc memory allocator adapted to use rseq", "freelist", "jemalloc"),
     Section(
         "Reading the current CPU number",
         "cpu_id",

@@ -48,6 +48,7 @@ class Library:
 _ALL = (
     Library("lttng", "LTTng-UST", "lttng-tools liblttng-ust-dev babeltrace2"),
     Library("urcu", "liburcu", "liburcu-dev"),
+    Library("jemalloc", "jemalloc", "libjemalloc2"),
 )
 LIBRARIES = {one.group: one for one in _ALL}
 

@@ -16,7 +16,7 @@ from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 from rseqbench.plan import parse_cpus
-from rseqbench.suites import libraries
+from rseqbench.suites import jemalloc, libraries
 from rseqbench.targets import answers, programs
 from rseqbench.targets.workers import Worker, environment
 
@@ -102,7 +102,8 @@ class Native:
             for one in suites.PROGRAMS.values()
         ]
         kernels = answers.described(self._hello["kernels"], without)
-        return answers.by_name([*map(self._libraries.described, kernels), *programs])
+        shipped = map(self._libraries.described, [*kernels, *jemalloc.benchmarks()])
+        return answers.by_name([*shipped, *programs])
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
