@@ -77,6 +77,7 @@ _LIBRARY = _Product("libkernels.so", "-shared", ("core", "src", "libraries"))
 _RUNNER = _Product("runner", "-static", ("core", "src", "libraries", "runner"), defines=("-DSTATIC",))
 _PLUGIN = _Product("libcount.so", "-shared", ("plugin",))
 _POOLS = _Product("libpools.so", "-shared", ("preload",), ("core/registration.c", "core/support.c"))
+_SERVER = _Product("server", "-pie", ("server",), libraries=("-rdynamic", "-lm", "-ldl"))
 
 JEMALLOC = "libjemalloc.so.2"
 
@@ -166,6 +167,11 @@ def plugin_call() -> Call:
 def plugin_path() -> Path:
     """Return where plugin() has the library, made or not yet. Raises BuildError when there is no compiler."""
     return _recipe(arches.host(), (), _PLUGIN).built.path
+
+
+def server() -> Built:
+    """Compile the program that serves requests over whatever malloc() it has, for this machine; same errors."""
+    return _made(_recipe(arches.host(), (), _SERVER))
 
 
 def pools(arch: Arch, extra: Sequence[str] = (), jemalloc: Path | None = None) -> Built:

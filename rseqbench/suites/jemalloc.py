@@ -89,7 +89,7 @@ def benchmarks(unavailable: str = "") -> list[Benchmark]:
 
 def command(method: Method) -> list[str]:
     """Return the words that start the server over a method's allocator. Raises BuildError."""
-    preload = {_JEMALLOC: build.JEMALLOC, _POOLS: _pools(paths.cache())}.get(method.library, "")
+    preload = str(_pools(paths.cache())) if method.pools else build.JEMALLOC if method.library == _JEMALLOC else ""
     told = [f"LD_PRELOAD={preload}", f"MALLOC_CONF={method.settings}"]
     return ["/usr/bin/env", *told, *([f"RSEQBENCH_POOLS={method.pools}"] if method.pools else []), str(_server())]
 

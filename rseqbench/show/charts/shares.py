@@ -23,6 +23,7 @@ READING = (
     "the share that it belongs to."
 )
 _HEIGHT = 3.6  # inches
+_APART = 1.05  # marks of the same share stand beside each other
 _COLUMNS = {"mean": "gain in the mean", "p50": "gain in the median"}
 _SHAPES: dict[str, tuple[str, str, Any]] = {
     "shipped": ("o", svg.FIRST, "-"),
@@ -55,12 +56,13 @@ def gains(of: Served | None, name: str = "jemalloc") -> str:
 
 def _draw(axes: Axes, curve: Curve) -> None:
     marker, colour, style = _SHAPES[curve.over]
-    shares = [one.share for one in curve.gains]
+    beside = _APART ** list(_SHAPES).index(curve.over)
+    shares = [one.share * beside for one in curve.gains]
     axes.plot(shares, [one.gain.value for one in curve.gains], marker=marker, markersize=5, linestyle=style,
               linewidth=1, color=colour, markerfacecolor="none", label=f"over {curve.over}", zorder=3)  # fmt: skip
-    for one in curve.gains:
+    for share, one in zip(shares, curve.gains, strict=True):
         if one.gain.low is not None and one.gain.high is not None:
-            axes.vlines(one.share, one.gain.low, one.gain.high, color=colour, linewidth=1.4, zorder=2)
+            axes.vlines(share, one.gain.low, one.gain.high, color=colour, linewidth=1.4, zorder=2)
 
 
 def _dress(axes: Axes, title: str) -> None:
