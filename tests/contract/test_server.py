@@ -73,6 +73,12 @@ def test_every_block_of_every_thread_has_a_pattern_of_its_own_so_sums_tell_how_m
     assert int(one["checksum"], 16) == sum((1 << 48) ^ (number + 1) for number in range(blocks)) % (1 << 64)
 
 
+def test_a_thread_that_gets_no_time_serves_a_few_requests_all_the_same():
+    (one,) = serve(SHIPPED, "--threads", "3", "--work", "0", "--ms", "0", "--warm-ms", "0")["phases"]
+    assert one["requests"] == 3 * 32
+    assert one["sampled"] == 3 * 2
+
+
 def test_orders_differ_and_are_repeated():
     work = ("--threads", "1", "--work", "0,1,2,3,4,5", "--ms", "0", "--warm-ms", "0", "--order")
     orders = {seed: [one["work"] for one in serve(SHIPPED, *work, str(seed))["phases"]] for seed in (1, 2, 3)}
