@@ -190,7 +190,8 @@ def test_tables_and_plot_hold_every_curve(tmp_path):
     found = allocators.served(stored(tmp_path, COSTS), 0.95)
     *phases, gains = grids.all_of(found)
     assert [len(grid.rows) for grid in phases] == [3, 3]
-    assert [str(cell) for cell in gains.rows[0]][:3] == ["shipped (8t)", "10.0%", "+2.0% (+2.0% .. +2.0%)"]
+    assert [str(cell) for cell in gains.rows[0]][:3] == ["shipped", "10.0%", "+2.0% (+2.0% .. +2.0%)"]
+    assert gains.caption.endswith(", 8 threads")
     assert len(gains.rows) == 4
     svg = shares.gains(found)
     assert "over pools_lsl" in svg

@@ -13,6 +13,10 @@ _LOOP = (
     "Closed loop: a thread's next request begins when its last is done, so a stall delays requests that never came; "
     "latencies are of requests that were served. Medians over rounds; the worst is of all rounds."
 )
+_MANY = (
+    "Each interval is one of many: by chance some do not hold what they should, so look for what rises with the share. "
+    "A median has no preemption in it, mean and p99 of many threads are mostly that."
+)
 _KEEPS = (
     "The peak of resident memory is that of a whole process, all its phases; latencies that it keeps are not in it."
 )
@@ -23,7 +27,7 @@ def all_of(of: Served | None) -> list[Grid]:
     if of is None:
         return []
     keys = sorted({(one.threads, one.work) for one in of.phases}, key=lambda key: (-key[0], key[1]))
-    return [*(_phase(of, *key) for key in keys[:-1]), _phase(of, *keys[-1], notes=_notes(of)), gains(of, of.curves)]
+    return [*(_phase(of, *key) for key in keys[:-1]), _phase(of, *keys[-1], notes=_notes(of)), gains(of.curves)]
 
 
 def brief(of: Served | None) -> list[Grid]:
@@ -34,7 +38,7 @@ def brief(of: Served | None) -> list[Grid]:
     least = min(one.work for one in of.phases)
     notes = [*_notes(of), "All amounts of work, and fewer threads: rseqbench report."]
     curves = [one for one in of.curves if one.threads == threads]
-    return [_phase(of, threads, least, notes), gains(of, curves)]
+    return [_phase(of, threads, least, notes), gains(curves)]
 
 
 def _phase(of: Served, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
@@ -70,15 +74,19 @@ def _bound(of: Served) -> list[str]:
     ]
 
 
-def gains(of: Served, curves: Sequence[Curve]) -> Grid:
+def gains(curves: Sequence[Curve]) -> Grid:
     """Return what a request gains by pools with rseq, a row for each other allocator, number of threads and share."""
+    threads = {one.threads for one in curves}
     rows: list[tuple[Cell, ...]] = []
     for key in dict.fromkeys((one.over, one.threads) for one in curves):
         own = {one.column: one.gains for one in curves if (one.over, one.threads) == key}
+        name = key[0] if len(threads) == 1 else f"{key[0]} ({key[1]}t)"
         for points in zip(*(own[column] for column in GAINS), strict=True):
-            rows.append((f"{key[0]} ({key[1]}t)", f"{points[0].share:.1%}", *(_percent(one.gain) for one in points)))
-    heads = ("over (threads)", "share", *(f"gain, {column}" for column in GAINS))
-    return make("What a request gains by per-CPU pools with rseq", heads, "-nnnn", rows)
+            rows.append((name, f"{points[0].share:.1%}", *(_percent(one.gain) for one in points)))
+    heads = ("over", "share", *(f"gain, {column}" for column in GAINS))
+    several = f", {threads.pop()} threads" if len(threads) == 1 else ""
+    caption = f"What a request gains by per-CPU pools with rseq{several}"
+    return make(caption, heads, "-nnnn", rows, [_MANY] if rows else [])
 
 
 def _percent(gain: Estimate) -> Printed:
