@@ -75,7 +75,7 @@ def _bench(target: Target, case: Case, number: int, found: Mapping[str, Any]) ->
         "round": number,
         "registration": case.registration.value,
         "aborts": 0,
-        "peak_bytes": found["peak_bytes"] - found["latencies_bytes"],
+        "peak_bytes": found["peak_bytes"] - found["own_bytes"],
         "step_ns": found["step_ns"],
         "getcpu_ns": found["getcpu_ns"],
         "phases": json.dumps(phases, separators=(",", ":")),

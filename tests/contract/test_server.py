@@ -64,7 +64,7 @@ def test_every_allocator_serves_and_nothing_is_lost(method):
         assert len(one["latencies"]) + one["sampled"] == one["requests"]
         assert one["requests"] >= 32 * one["threads"]
         assert 0 < one["share"] < 1
-    assert 0 < found["peak_bytes"] < 1 << 30
+    assert 4 << 20 < found["own_bytes"] < found["peak_bytes"] < 1 << 30
 
 
 def test_every_block_of_every_thread_has_a_pattern_of_its_own_so_sums_tell_how_many_there_were():

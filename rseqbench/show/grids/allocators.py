@@ -17,9 +17,7 @@ _MANY = (
     "Each interval is one of many: by chance some do not hold what they should, so look for what rises with the share. "
     "A median has no preemption in it, mean and p99 of many threads are mostly that."
 )
-_KEEPS = (
-    "The peak of resident memory is that of a whole process, all its phases; latencies that it keeps are not in it."
-)
+_KEEPS = "The peak of resident memory is of a whole process, all its phases, without its latencies and its queues."
 
 
 def all_of(of: Served | None) -> list[Grid]:
