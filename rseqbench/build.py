@@ -55,20 +55,31 @@ class _Compiler:
 
 @dataclass(frozen=True)
 class _Product:
-    """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it."""
+    """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it.
+
+    files: what else it is made of, single sources of further folders; libraries: what it is linked with, as options of
+    the linker; defines: what its sources are told.
+    """
 
     name: str
     link: str
     folders: tuple[str, ...] = ("core", "src")
+    files: tuple[str, ...] = ()
     glue: bool = False
+    libraries: tuple[str, ...] = ()
+    defines: tuple[str, ...] = ()
 
 
-_EXTENSION = _Product(f"{MODULE}.abi3.so", "-shared", glue=True)
-_LIBRARY = _Product("libkernels.so", "-shared")
+_EXTENSION = _Product(f"{MODULE}.abi3.so", "-shared", ("core", "src", "libraries"), glue=True)
+_LIBRARY = _Product("libkernels.so", "-shared", ("core", "src", "libraries"))
 # Not -static-pie: Debian's armhf C library has no start code for it. And with the -fPIC of the others, although a
 # program need not have it, so that the loops that are timed are the same instructions as in the extension.
-_RUNNER = _Product("runner", "-static", ("core", "src", "runner"))
+_RUNNER = _Product("runner", "-static", ("core", "src", "libraries", "runner"), defines=("-DSTATIC",))
 _PLUGIN = _Product("libcount.so", "-shared", ("plugin",))
+_POOLS = _Product("libpools.so", "-shared", ("preload",), ("core/registration.c", "core/support.c"))
+_SERVER = _Product("server", "-pie", ("server",), libraries=("-rdynamic", "-lm", "-ldl"))
+
+JEMALLOC = "libjemalloc.so.2"
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,8 @@ class _Recipe:
         root, glue = paths.kernels(), [str(scratch / f"{MODULE}.c")] if self.product.glue else []
         includes = [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{self.arch.folder}"]
         made, sources = scratch / self.product.name, map(str, _sources(self.product))
-        return [self.compiler.command, self.product.link, *self.flags, *includes, "-o", str(made), *sources, *glue]
+        options = [self.product.link, *self.product.defines, *self.flags, *includes]
+        return [self.compiler.command, *options, "-o", str(made), *sources, *glue, *self.product.libraries]
 
 
 def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
@@ -157,6 +169,26 @@ def plugin_path() -> Path:
     return _recipe(arches.host(), (), _PLUGIN).built.path
 
 
+def server() -> Built:
+    """Compile the program that serves requests over whatever malloc() it has, for this machine; same errors."""
+    return _made(_recipe(arches.host(), (), _SERVER))
+
+
+def pools(arch: Arch, extra: Sequence[str] = (), jemalloc: Path | None = None) -> Built:
+    """Compile the per-CPU pools for LD_PRELOAD in front of `jemalloc`, by default the one that the compiler finds.
+
+    Raises BuildError when there is no jemalloc for `arch`, or as the others do.
+    """
+    if jemalloc is None:
+        compiler = _find_compiler(arch).command
+        jemalloc = Path(_answer(compiler, f"-print-file-name={JEMALLOC}").strip())
+        if not jemalloc.is_absolute():  # a compiler repeats what it does not find
+            raise BuildError(f"no {JEMALLOC} for {arch.name}", "apt-get install libjemalloc2")
+    # Needed, not opened by us: it wants more thread-local storage than a program has left once it runs.
+    needed = ("-Wl,--no-as-needed", str(jemalloc))
+    return _made(_recipe(arch, ("-fvisibility=hidden", *needed, *extra), _POOLS))
+
+
 def _call(what: str, recipe: Callable[[], _Recipe]) -> Call:
     try:
         found = recipe()
@@ -175,6 +207,17 @@ def cached(digest: str) -> Path | None:
     """Return the compiled kernels of that digest (see Built), as a run has it, where they are in the cache."""
     names = (_EXTENSION.name, _RUNNER.name) if digest.isalnum() else ()
     return next((path for name in names if (path := paths.cache() / digest / name).is_file()), None)
+
+
+def provider(group: str, libraries: Sequence[str], told: Sequence[str] = ()) -> Built:
+    """Compile what calls the shipped library that `group` measures, linked with `libraries`, for this machine.
+
+    `told` are more flags.
+
+    Raises BuildError as the others do: also where the library's headers are not there, or are of another version.
+    """
+    product = _Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
+    return _made(_recipe(arches.host(), tuple(told), product))
 
 
 def declarations() -> str:
@@ -221,7 +264,9 @@ def _made(recipe: _Recipe) -> Built:
 
 
 def _sources(product: _Product) -> list[Path]:
-    return sorted(path for folder in product.folders for path in (paths.kernels() / folder).glob("*.c"))
+    root = paths.kernels()
+    folders = (path for folder in product.folders for path in (root / folder).glob("*.c"))
+    return sorted([*folders, *(root / name for name in product.files)])
 
 
 def _compile(recipe: _Recipe, command: Sequence[str]) -> None:
@@ -253,10 +298,20 @@ def _answer(command: str, option: str) -> str:
 def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], product: _Product) -> str:
     root = paths.kernels()
     digest = hashlib.sha256()
-    folders = [*(root / name for name in (*product.folders, "include")), arch.folder]
+    folders = {*(root / name for name in (*product.folders, "include")), arch.folder}
+    folders |= {(root / name).parent for name in product.files}
     files = [path for folder in folders for path in folder.glob("*")]
     for path in sorted(path for path in files if path.is_file()):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes() + b"\0")
-    parts = (compiler.command, compiler.version, *flags, product.name, product.link, sys.version)
+    parts = (
+        compiler.command,
+        compiler.version,
+        *flags,
+        product.name,
+        product.link,
+        *product.defines,
+        *product.libraries,
+        sys.version,
+    )
     digest.update("\0".join(parts).encode())
     return digest.hexdigest()

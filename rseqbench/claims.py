@@ -17,8 +17,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +30,7 @@ from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, Estimate, Machine, Skip, Verdict, VerdictWord
 from rseqbench.table import Key, Row
 
+_IN_LIBRARY = "in the shipped library, where rseq gives the CPU number and the two atomics of an event stay"
 Kind = Literal["speedup", "equal", "time", "size", "percent", "between"]
 
 
@@ -47,6 +48,7 @@ class Claim:
     today: tuple[str, str] | None = None
     net: bool = False
     vdso: bool = False
+    library: Mapping[str, str] = field(default_factory=dict)
     whole: str = ""
     needs: str = ""
     unit: str = "x"
@@ -57,6 +59,13 @@ class Claim:
     def pair(self) -> tuple[Key, Key]:
         """The keys of the slow and the fast benchmark."""
         return (self.arch, self.slow, 1), (self.arch, self.fast, 1)
+
+    @property
+    def in_library(self) -> Claim:
+        """The same claim, of the benchmarks that measure the shipped library itself."""
+        slow, fast, today = (self.library.get(name, "") for name in ("slow", "fast", "today"))
+        pair = (today, fast) if today else None
+        return dataclasses.replace(self, slow=slow, fast=fast, today=pair, whole="")
 
 
 @dataclass(frozen=True)
@@ -201,6 +210,9 @@ def _judge_one(
     rows: dict[Key, Row],
 ) -> Judged:
     own = arithmetic(claim, patch)
+    shipped = claim.in_library
+    if claim.library and all(key in rows for key in shipped.pair):
+        claim = shipped
     why = _not_measured(claim, machine, rows, reasons)
     if why:
         return Judged(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, why))
@@ -244,6 +256,9 @@ def _ratio_verdict(
     if claim.whole:
         reason = f"{_direction(ratio)}, but {bare}"
         return Verdict(VerdictWord.NOT_COMPARABLE, reason)
+    if claim.library:
+        verdict = verdicts.speedup(claim.stated, ratio, rules)
+        return dataclasses.replace(verdict, reason=f"{verdict.reason}; {_IN_LIBRARY}")
     equal = claim.kind == "equal"
     verdict = verdicts.equality(ratio, rules) if equal else verdicts.speedup(claim.stated, ratio, rules)
     if claim.vdso and machine.facts.get("vdso_getcpu") == "rdpid":

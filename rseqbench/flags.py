@@ -12,6 +12,7 @@ _FLAGS = {
     "threaded": 0x20,
     "trivial": 0x40,
     "own_cpus": 0x80,
+    "library": 0x800,
 }
 
 

@@ -34,7 +34,8 @@ class Benchmark:
     share, and is proved exact under stress; `sequence`: it runs rseq sequences, so its check must see aborts;
     `threaded`: it may be timed with several threads at once; `trivial`: it has no result that could be wrong;
     `own_cpus`: a thread of it that is preempted stops the others, so it needs as many CPUs as threads; `whole`: it is a
-    program of its own, not a kernel, and measured only where it is asked for by name.
+    program of its own, not a kernel, and `library` one that calls a library as it is shipped: both are measured only
+    where they are asked for by name.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Benchmark:
     trivial: bool = False
     own_cpus: bool = False
     whole: bool = False
+    library: bool = False
 
     @property
     def group(self) -> str:

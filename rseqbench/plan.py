@@ -19,8 +19,8 @@ ALONG = frozenset({BASELINE, *(name for pair in CONTROLS for name in pair)})
 def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()) -> list[Benchmark]:
     """Return the benchmarks that the patterns name: "all" kernels, a group, group/method, or with * and ?.
 
-    Whole programs, which take longer than everything else together, have to be named. Those in `along` come along in
-    any case. Raises UsageError for a pattern that names nothing.
+    Whole programs, which take longer than everything else together, and shipped libraries have to be named. Those in
+    `along` come along in any case. Raises UsageError for a pattern that names nothing.
     """
     chosen = set(along)
     for pattern in patterns:
@@ -35,7 +35,7 @@ def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[
 def matches(benchmark: Benchmark, pattern: str) -> bool:
     """Whether a pattern names a benchmark."""
     if pattern == "all" or set(pattern) == {"*"}:
-        return not benchmark.whole
+        return not benchmark.whole and not benchmark.library
     return pattern in (benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
 
 

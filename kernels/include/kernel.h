@@ -25,6 +25,7 @@
 #define ENTERS_LINUX 0x100 /* makes system calls */
 #define SWITCHES 0x200 /* context switches are its operation, so they disturb nothing */
 #define TAKES_LONG 0x400 /* an operation takes microseconds */
+#define IS_LIBRARY 0x800 /* calls a library as it is shipped: measured where it is asked for by name */
 
 /* How a run is about to use the kernel. */
 struct setup {

@@ -206,3 +206,77 @@ static __always_inline void SEQ_NAME(push)(struct rseq_area *area, unsigned long
 		  [off] "i"(off), [next] "i"(next), [block] "r"(block)
 		: "memory", "cc");
 }
+
+/*
+ * The same for lists that know their length: a block's `count` is how many blocks lie on the list from it down, and the
+ * last is a sentinel with count 0 and next NULL, so that no list is without a head.
+ *
+ * head = base[cpu].off; if (!head->next) return false; base[cpu].off = head->next; *block = head; return true
+ */
+static __always_inline bool SEQ_NAME(counted_pop)(struct rseq_area *area, unsigned long *aborts,
+						  void *base, const int shift, const size_t off,
+						  const size_t next, void **block)
+{
+	unsigned long cpu, head, below, tmp;
+
+	asm_goto_output(
+		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
+		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		OP_LOAD(head, cpu, off) /* head = cpu->off */
+		OP_LOAD(below, head, next) /* below = head->next */
+		OP_BZ(below, "%l[empty]") /* head is the sentinel */
+		SEQ_HOLD
+		OP_STORE(below, cpu, off) /* cpu->off = below, the commit */
+		SEQ_END
+		: [cpu] "=&r"(cpu), [head] "=&r"(head), [below] "=&r"(below), [tmp] "=&r"(tmp)
+		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
+		  [off] "i"(off), [next] "i"(next)
+		: "memory", "cc"
+		: empty);
+	(void)tmp;
+	*block = (void *)head;
+	return true;
+empty:
+	SEQ_LANDING;
+	return false;
+}
+
+/*
+ * head = base[cpu].off; if (head->count == limit) return false;
+ * block->next = head; block->count = head->count + 1; base[cpu].off = block; *slot = &base[cpu]; *deep = block->count;
+ * return true
+ */
+static __always_inline bool SEQ_NAME(counted_push)(struct rseq_area *area, unsigned long *aborts,
+						   void *base, const int shift, const size_t off,
+						   const size_t next, const size_t count,
+						   unsigned long limit, void *block, void **slot,
+						   unsigned long *deep)
+{
+	unsigned long cpu, head, depth, tmp;
+
+	asm_goto_output(
+		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
+		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		OP_LOAD(head, cpu, off) /* head = cpu->off */
+		OP_LOAD(depth, head, count) /* depth = head->count */
+		OP_BEQ(depth, limit, "%l[full]")
+		OP_ADD(depth, one)
+		OP_STORE(head, block, next) /* block->next and count: the block is still ours alone */
+		OP_STORE(depth, block, count)
+		SEQ_HOLD
+		OP_STORE(block, cpu, off) /* cpu->off = block, the commit */
+		SEQ_END
+		: [cpu] "=&r"(cpu), [head] "=&r"(head), [depth] "=&r"(depth), [tmp] "=&r"(tmp)
+		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
+		  [off] "i"(off), [next] "i"(next), [count] "i"(count), [limit] "r"(limit),
+		  [block] "r"(block), [one] "i"(1)
+		: "memory", "cc"
+		: full);
+	(void)tmp;
+	*slot = (void *)cpu;
+	*deep = depth;
+	return true;
+full:
+	SEQ_LANDING;
+	return false;
+}

@@ -253,7 +253,7 @@ static __attribute__((noinline, cold)) bool next_sub_atomic(struct thread *self,
 }
 
 /* Reserve with compare-and-swap and commit with an atomic add, both exact on whatever CPU. */
-#define RING_ATOMIC(symbol, doc_, read_cpu)                                                                            \
+#define RING_ATOMIC(symbol, doc_, flags_, read_cpu)                                                                    \
 	static __always_inline void event_##symbol(struct thread *self, const struct ring *ring, uint32_t payload,     \
 						   const bool stress)                                                  \
 	{                                                                                                              \
@@ -278,16 +278,19 @@ static __attribute__((noinline, cold)) bool next_sub_atomic(struct thread *self,
 			linger();                                                                                      \
 		__atomic_fetch_add(&slot->committed[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);                        \
 	}                                                                                                              \
-	RING(symbol, doc_, 0)
+	RING(symbol, doc_, flags_)
 
-RING_ATOMIC(getcpu_atomic, GETCPU_2018_DOC ", relaxed compare-and-swap to reserve, release add to commit",
+RING_ATOMIC(getcpu_atomic, GETCPU_2018_DOC ", relaxed compare-and-swap to reserve, release add to commit", 0,
 	    percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-RING_ATOMIC(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit", percpu_getcpu());
+RING_ATOMIC(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit", 0, percpu_getcpu());
 #else
 KERNEL_ABSENT(vdso_atomic, "ring_buffer/vdso_atomic", "vDSO getcpu, compare-and-swap, atomic add", NO_VDSO_GETCPU);
 #endif
+
+RING_ATOMIC(rseq_atomic, "rseq cpu_id, relaxed compare-and-swap to reserve, release add to commit", NEEDS_RSEQ,
+	    READ_ONCE(ring->area->cpu_id));
 
 /* Open the next sub-buffer of this CPU with a sequence; false: no room, the event is lost. */
 static __attribute__((noinline, cold)) bool next_sub_rseq(struct thread *self, const bool stress)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator, Sequence
 
 from rseqbench.engines import Engine, Taken, whole
 from rseqbench.model import Case, Plan
-from rseqbench.suites import PROGRAMS
+from rseqbench.suites import PROGRAMS, jemalloc
 from rseqbench.targets import Target
 
 
@@ -22,10 +23,16 @@ class Divided:
         self._kernels.prepare(target, plan, _kernels(cases))
 
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
-        """Measure the kernels, then the programs: those disturb more than they are disturbed."""
-        yield from self._kernels.round(target, plan, number, _kernels(cases))
+        """Measure the kernels, then the programs and the server: those disturb more than they are disturbed."""
+        for taken in self._kernels.round(target, plan, number, _kernels(cases)):
+            why = target.doubts(taken.case) if taken.bench else ""
+            yield Taken(taken.case, None, why) if why else taken
         programs = [case for case in cases if case.benchmark in PROGRAMS]
         yield from whole.run(target, plan, number, programs)
+        servers = [case for case in cases if case.benchmark in jemalloc.BY_NAME]
+        if servers:
+            allocators = importlib.import_module("rseqbench.engines.allocators")  # and with it HdrHistogram
+            yield from allocators.run(target, plan, number, servers)
 
     def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
         """Return the steps of the kernels' engine, then each program alone."""
@@ -43,4 +50,4 @@ class Divided:
 
 
 def _kernels(cases: Sequence[Case]) -> list[Case]:
-    return [case for case in cases if case.benchmark not in PROGRAMS]
+    return [case for case in cases if case.benchmark not in PROGRAMS and case.benchmark not in jemalloc.BY_NAME]

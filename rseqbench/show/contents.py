@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rseqbench import control, table
+from rseqbench import allocators, control, table
+from rseqbench.allocators import Served
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
@@ -34,6 +35,7 @@ class Contents:
     limits: tuple[str, ...]
     sentences: tuple[str, ...]
     headline: str
+    served: Served | None
 
     @property
     def counts(self) -> bool:
@@ -54,7 +56,8 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
     frame, patch_frame = table.build([run]), table.build([patch])
     units = table.units(frame)
     measured = tables.measured(run, units, rules.confidence)
-    judged = tables.judged(run, units, patch_frame, rules)
+    served = allocators.served(run, rules.confidence)
+    judged = allocators.judged(tables.judged(run, units, patch_frame, rules), served)
     return Contents(
         run=run,
         frame=frame,
@@ -68,6 +71,7 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         limits=(*_false_alarms(run, units, rules), *_limits(run, frame, rules), *_placement(run, units)),
         sentences=sentences.verdicts(judged, run.header.machines),
         headline=sentences.headline(judged, run.header.machines),
+        served=served,
     )
 
 

@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 from rseqbench.model import VerdictWord
 from rseqbench.show import answer, around, bidi, charts, code, data, reading, sentences, words
+from rseqbench.show.charts import shares
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason
+from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.words import Printed
@@ -99,6 +101,8 @@ def _parts(shown: Contents) -> dict[str, object]:
         "distributions": _distributions(shown),
         "code": code.timed(shown.run.folder, shown.measured),
         "measured": of_run.measured(shown.measured),
+        "allocators": of_allocators.all_of(shown.served),
+        "gains": _gains(shown),
         "quotients": of_run.quotients(shown.quotients),
         "what": of_run.described(shown.measured),
         "checks": of_run.checks(header.checks),
@@ -122,6 +126,10 @@ def _figures(shown: Contents) -> list[Figure]:
     if with_threads:  # what nobody asked for is not missing
         drawn["threads"] = with_threads
     return [Figure(name, *readings[name], Markup(svg)) for name, svg in drawn.items()]
+
+
+def _gains(shown: Contents) -> Figure:
+    return Figure("jemalloc", shares.CAPTION, shares.READING, Markup(shares.gains(shown.served)))
 
 
 def _distributions(shown: Contents) -> Figure:

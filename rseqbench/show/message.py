@@ -10,10 +10,14 @@ from rseqbench.claims import Claim
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the message: its title, the group that reproduces it, and its words for the benchmarks it lists."""
+    """A part of the message: its title, the group that reproduces it, and its words for the benchmarks it lists.
+
+    library: the group that does the same in the library as it is shipped.
+    """
 
     title: str
     group: str = ""
+    library: str = ""
     lines: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -21,12 +25,13 @@ _PAIR = ("getcpu_atomic", "rseq")  # the two columns of the message's tables, in
 
 SECTIONS = (
     Section("Per-CPU statistic counter increment", "counter"),
-    Section("LTTng-UST: write event 32-bit header, 32-bit payload into tracer per-cpu buffer", "ring_buffer"),
-    Section("liburcu percpu: lock-unlock pair, dereference, read/compare word", "rcu"),
-    Section("jemalloc memory allocator adapted to use rseq", "freelist"),
+    Section("LTTng-UST: write event 32-bit header, 32-bit payload into tracer per-cpu buffer", "ring_buffer", "lttng"),
+    Section("liburcu percpu: lock-unlock pair, dereference, read/compare word", "rcu", "urcu"),
+    Section("jemalloc memory allocator adapted to use rseq", "freelist", "jemalloc"),
     Section(
         "Reading the current CPU number",
         "cpu_id",
+        "",
         {
             "cpu_id/baseline": "Baseline (empty loop)",
             "cpu_id/rseq": "Read CPU from rseq cpu_id",
@@ -42,7 +47,7 @@ SECTIONS = (
 )
 
 _WITHOUT_BENCHMARK = {"jemalloc": SECTIONS[3], "hackbench": SECTIONS[5], "size": SECTIONS[6]}  # by the claim's id
-_BY_GROUP = {section.group: section for section in SECTIONS if section.group}
+_BY_GROUP = {group: section for section in SECTIONS for group in (section.group, section.library) if group}
 
 
 def section_of(claim: Claim) -> Section:

@@ -20,6 +20,7 @@ from rseqbench.model import REPLAY, Check, Estimate, Machine, Skip
 from rseqbench.results import Header, Run
 from rseqbench.show import booted, message, sentences
 from rseqbench.show.message import Section
+from rseqbench.suites.libraries import LIBRARIES
 from rseqbench.table import Key, Row
 
 REPLAYED = "REPLAYED run"  # in place of "this run"
@@ -235,14 +236,27 @@ def _measured_pairs(
     by_name = {m.benchmark: m for m in found if m.arch == machine.arch and m.threads == 1}
     claimed = message.pair(section)
     todays = [c.today for c in claims.written() if (c.slow, c.fast) == claimed and c.arch == machine.arch and c.today]
-    for slow, fast in dict.fromkeys([claimed, *todays]):
+    who = REPLAYED if machine.target == REPLAY else "this run"
+    who = f"{who}, {machine.arch}" if several else who
+    libraries = {pair: f"{who}, {title}" for pair, title in _in_libraries(claimed, machine.arch) if pair[0] in by_name}
+    for slow, fast in dict.fromkeys([claimed, *todays, *libraries]):
         both = by_name.get(slow), by_name.get(fast)
         values = both[0].row if both[0] else None, both[1].row if both[1] else None
         lacking = [(name, one) for name, one in zip((slow, fast), both, strict=True) if one is None or one.row is None]
         why = "; ".join(f"{name}: {one.reason if one else 'not selected in this run'}" for name, one in lacking)
         speedup = quotient((machine.arch, slow, 1), (machine.arch, fast, 1))
-        who = REPLAYED if machine.target == REPLAY else "this run"
-        yield PairLine(f"{who}, {machine.arch}" if several else who, slow, fast, values, None, speedup, why)
+        yield PairLine(libraries.get((slow, fast), who), slow, fast, values, None, speedup, why)
+
+
+def _in_libraries(claimed: tuple[str, str], arch: str) -> Iterable[tuple[tuple[str, str], str]]:
+    """Yield the pairs that measure the same in the shipped library, each with the library's name."""
+    for claim in claims.written():
+        if (claim.slow, claim.fast) == claimed and claim.arch == arch and claim.library:
+            shipped = claim.in_library
+            title = LIBRARIES[shipped.slow.partition("/")[0]].title
+            yield (shipped.slow, shipped.fast), title
+            if shipped.today:
+                yield shipped.today, title
 
 
 def _list_line(

@@ -17,6 +17,7 @@ from rseqbench.rehearse import Rehearsal
 from rseqbench.show import sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason, together
+from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import rehearsal as of_rehearsal
 from rseqbench.show.grids import run as of_run
@@ -46,6 +47,8 @@ def run(shown: Contents, out: Console) -> None:
     paragraph(shown.summary, out)
     out.print()
     for grid in of_run.measured(shown.measured):
+        table(grid, out)
+    for grid in of_allocators.brief(shown.served):
         table(grid, out)
     for patch in shown.patch_tables:
         table(of_run.patch_table(patch), out)

@@ -72,6 +72,9 @@ class Target(Protocol):
     def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
         """Run a program that lies there until it ends, its C library told to register or not."""
 
+    def doubts(self, case: Case) -> str:
+        """Return why what a case just did cannot be believed, by a witness outside of it; empty when it can."""
+
     def boot(self) -> str:
         """Return what is never the same in two boots of it."""
 

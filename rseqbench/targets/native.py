@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -15,6 +16,7 @@ from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 from rseqbench.plan import parse_cpus
+from rseqbench.suites import jemalloc, libraries
 from rseqbench.targets import answers, programs
 from rseqbench.targets.workers import Worker, environment
 
@@ -38,21 +40,27 @@ class Native:
         self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
         self._built: build.Built | None = None
         self._workers: dict[Registration, Worker] = {}
+        self._resources = contextlib.ExitStack()
+        self._groups = libraries.asked(options.benchmarks)
         self._hello: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        """Compile what is not compiled yet and start a first worker."""
+        """Compile what is not compiled yet, open what shipped libraries need, and start a first worker."""
         self._built = build.extension(self._arch)
-        worker = Worker(self._built.path, self._wanted, environment(self._wanted), self._preload)
-        self._hello = worker.hello
-        self._workers[Registration(worker.hello["registration"])] = worker
+        with contextlib.ExitStack() as stack:
+            self._libraries = libraries.Opened(self._groups, stack)
+            worker = self._started(self._wanted)
+            self._hello = worker.hello
+            self._workers[Registration(worker.hello["registration"])] = worker
+            self._resources = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop all workers."""
+        """Stop all workers, and what was opened for them."""
         self.new_round()
+        self._resources.close()
 
     def new_round(self) -> None:
         """Stop all workers, so that the next request starts fresh ones: a new layout in memory."""
@@ -74,7 +82,7 @@ class Native:
         found = facts.collect()
         if self._built:
             found |= {"compiler": self._built.compiler, "cflags": self._built.cflags, "kernels": self._built.digest}
-        found |= answers.rseq_facts(self._hello)
+        found |= answers.rseq_facts(self._hello) | self._libraries.facts()
         virtual = found.get("virtual", "none") != "none"
         return Machine(self._arch.name, "native", "virtual" if virtual else "hardware", found)
 
@@ -93,7 +101,9 @@ class Native:
             suites.benchmark(one, "" if os.access(one.path, os.X_OK) else suites.missing(one))
             for one in suites.PROGRAMS.values()
         ]
-        return answers.by_name([*answers.described(self._hello["kernels"], without), *programs])
+        kernels = answers.described(self._hello["kernels"], without)
+        shipped = map(self._libraries.described, [*kernels, *jemalloc.benchmarks()])
+        return answers.by_name([*shipped, *programs])
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
@@ -101,7 +111,8 @@ class Native:
 
         def ask(request: dict[str, Any]) -> Mapping[str, Any]:
             found: Mapping[str, Any] = self._worker(registration).ask({"do": "check", **request}, options.timeout_s)
-            return found
+            why = self._libraries.doubts(benchmark.name) if found["passed"] else ""
+            return {**found, "passed": False, "message": why} if why else found
 
         return answers.checked(benchmark, options, len(os.sched_getaffinity(0)), ask)
 
@@ -154,6 +165,10 @@ class Native:
             raise TargetError("registration=self is of our own threads: a program has its C library's, or none")
         return programs.run([path, *arguments], environment(registration.value), limit_s)
 
+    def doubts(self, case: Case) -> str:
+        """Return what the surroundings of a shipped library say against what a case just did."""
+        return self._libraries.doubts(case.benchmark)
+
     def boot(self) -> str:
         """Return Linux's own number of this boot."""
         return facts.boot_id() or "unknown"
@@ -161,6 +176,12 @@ class Native:
     def reboot(self) -> bool:
         """Return False: this machine is its user's to boot."""
         return False
+
+    def _started(self, registration: str) -> Worker:
+        """Return a new worker, where the libraries that are asked for find what they need."""
+        assert self._built is not None
+        around = environment(registration) | self._libraries.environment()
+        return Worker(self._built.path, registration, around, self._preload, self._libraries.prefix())
 
     def _worker(self, registration: Registration) -> Worker:
         """Return a running worker whose registration really is the given one."""
@@ -170,7 +191,7 @@ class Native:
                 raise TargetError("the target is not entered")
             if running is not None:
                 running.stop()
-            worker = Worker(self._built.path, registration.value, environment(registration.value), self._preload)
+            worker = self._started(registration.value)
             got = worker.hello["registration"]
             if got != registration:
                 worker.stop()

@@ -123,6 +123,10 @@ class Replay:
         """Raise TargetError."""
         raise _nothing()
 
+    def doubts(self, case: Case) -> str:
+        """Return nothing: what is replayed was believed when it was measured."""
+        return ""
+
     def boot(self) -> str:
         """Return that there is none."""
         return REPLAY

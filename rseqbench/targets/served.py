@@ -32,6 +32,7 @@ from rseqbench.model import (
     Timing,
 )
 from rseqbench.plan import parse_cpus
+from rseqbench.suites import jemalloc
 from rseqbench.targets import answers
 from rseqbench.targets.called import Called
 
@@ -154,6 +155,7 @@ class Served(Called):
             for registration in (self._options.registration, Registration.NONE.value)
         )
         programs = [suites.benchmark(one, self._lacks(one)) for one in suites.PROGRAMS.values()]
+        programs += jemalloc.benchmarks(jemalloc.ELSEWHERE)
         return answers.by_name([*answers.described(listed, without), *programs])
 
     def _lacks(self, program: suites.Program) -> str:
@@ -262,6 +264,10 @@ class Served(Called):
             registration=registration.value,
         )
         return answers.ran(answer)
+
+    def doubts(self, case: Case) -> str:
+        """Return nothing: shipped libraries are measured natively only."""
+        return ""
 
     def boot(self) -> str:
         """Return Linux's own number of the boot there."""

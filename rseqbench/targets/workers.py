@@ -23,11 +23,19 @@ class Worker:
     """A running `rseqbench.worker`, in a session of its own so that it can be stopped with all it started."""
 
     def __init__(
-        self, module: Path, registration: str, environment: Mapping[str, str], preload: Sequence[str] = ()
+        self,
+        module: Path,
+        registration: str,
+        environment: Mapping[str, str],
+        preload: Sequence[str] = (),
+        prefix: Sequence[str] = (),
     ) -> None:
-        """Start it and wait for its hello. Raises TargetError when it cannot have the registration."""
+        """Start it, its command behind `prefix`, and wait for its hello.
+
+        Raises TargetError when it cannot have the registration.
+        """
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "rseqbench.worker", str(module), registration, *preload],
+            [*prefix, sys.executable, "-m", "rseqbench.worker", str(module), registration, *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,

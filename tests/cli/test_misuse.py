@@ -211,7 +211,7 @@ def test_a_label_with_a_nul_is_refused_too(folder):
             "[run]\nthreads = [0]\n",
             ["bench.toml: run.threads: expected a list of whole numbers from 1 to 4096, found [0]"],
         ),
-        ("[rum]\n", ["bench.toml: unknown key 'rum'", "did you mean run"]),
+        ("[rum]\n", ["bench.toml: unknown key 'rum'", "did you mean run?"]),
         ("\0", ["bench.toml: not valid TOML"]),
     ],
 )

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernels of group lttng see of LTTng-UST: a program of its own, loaded where it is used, since whoever loads
+ * it gets LTTng's threads and its session daemon's attention along.
+ */
+#ifndef PROVIDER_LTTNG_H
+#define PROVIDER_LTTNG_H
+
+#include <stdint.h>
+
+struct provider_lttng {
+	void (*emit)(unsigned long events, uint32_t value); /* the loop that is timed: one event each, with one field */
+	int (*enabled)(void); /* whether the session daemon has asked for the event */
+	int (*override)(int (*get_cpu)(void)); /* how LTTng reads the CPU number from now on; NULL: its own way */
+};
+
+#define PROVIDER_LTTNG "provider_lttng" /* the symbol of the one that a provider has */
+
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The C library's allocation functions, in its place. Where POSIX and ISO C leave room, they do as glibc: realloc() to
+ * size 0 frees, free() keeps errno, memalign() rounds its alignment up.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "paths.h"
+#include "trim.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static bool is_power_of_two(size_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+/* `alignment` is a power of two. */
+static void *aligned(size_t alignment, size_t size)
+{
+	if (alignment <= POOL_GRAIN)
+		return ways.alloc(size);
+	return alloc_direct(size ? size : 1, MALLOCX_LG_ALIGN(__builtin_ctzl(alignment)));
+}
+
+static void *out_of_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+EXPORT void *malloc(size_t size)
+{
+	return ways.alloc(size);
+}
+
+EXPORT void free(void *pointer)
+{
+	if (pointer)
+		ways.free(pointer);
+}
+
+EXPORT void cfree(void *pointer)
+{
+	free(pointer);
+}
+
+EXPORT void *calloc(size_t count, size_t each)
+{
+	size_t size;
+	void *block;
+
+	if (__builtin_mul_overflow(count, each, &size))
+		return out_of_memory();
+	if (size > POOL_MAX)
+		return alloc_direct(size, MALLOCX_ZERO);
+	block = ways.alloc(size);
+	return block ? memset(block, 0, size) : NULL;
+}
+
+EXPORT void *realloc(void *pointer, size_t size)
+{
+	if (!pointer)
+		return ways.alloc(size);
+	if (size)
+		return realloc_whose(pointer, size);
+	ways.free(pointer);
+	return NULL;
+}
+
+EXPORT void *reallocarray(void *pointer, size_t count, size_t each)
+{
+	size_t size;
+
+	if (__builtin_mul_overflow(count, each, &size))
+		return out_of_memory();
+	return realloc(pointer, size);
+}
+
+EXPORT int posix_memalign(void **pointer, size_t alignment, size_t size)
+{
+	int error = errno;
+	void *block;
+
+	if (!is_power_of_two(alignment) || alignment % sizeof(void *))
+		return EINVAL;
+	block = aligned(alignment, size);
+	errno = error;
+	if (!block)
+		return ENOMEM;
+	*pointer = block;
+	return 0;
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size)
+{
+	if (is_power_of_two(alignment))
+		return aligned(alignment, size);
+	errno = EINVAL;
+	return NULL;
+}
+
+EXPORT void *memalign(size_t alignment, size_t size)
+{
+	size_t rounded = POOL_GRAIN;
+
+	while (rounded && rounded < alignment)
+		rounded <<= 1;
+	if (rounded)
+		return aligned(rounded, size);
+	errno = EINVAL; /* no power of two is as large */
+	return NULL;
+}
+
+EXPORT void *valloc(size_t size)
+{
+	return aligned(sysconf(_SC_PAGESIZE), size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	size_t page = sysconf(_SC_PAGESIZE), padded;
+
+	if (__builtin_add_overflow(size, page - 1, &padded))
+		return out_of_memory();
+	return aligned(page, padded & ~(page - 1));
+}
+
+EXPORT size_t malloc_usable_size(void *pointer)
+{
+	return pointer ? usable_whose(pointer) : 0;
+}
+
+EXPORT int malloc_trim(size_t keep)
+{
+	(void)keep; /* the top of a heap that jemalloc does not have */
+	return trim();
+}

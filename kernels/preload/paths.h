@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ways of an allocation and of a free. The short ones, through this CPU's list, are here and in ways.c, which has
+ * them once for each method; the others are in paths.c.
+ */
+#ifndef PATHS_H
+#define PATHS_H
+
+#include "jemalloc.h"
+#include "lists.h"
+#include "owner.h"
+
+/* The ways of the method in use; jemalloc alone until it is chosen. */
+struct ways {
+	void *(*alloc)(size_t size);
+	void (*free)(void *pointer); /* not NULL */
+};
+
+extern struct ways ways __attribute__((visibility("hidden")));
+
+void ways_start(enum method method);
+
+void *alloc_slow(size_t size);
+void *alloc_refill(struct local *self, unsigned int class);
+/* Allocate from jemalloc alone, with its flags; size > 0. */
+void *alloc_direct(size_t size, int flags);
+void free_slow(void *pointer);
+void free_spill(struct local *self, unsigned int class, void *pointer);
+/* Reallocate what is jemalloc's or the C library's; size > 0. */
+void *realloc_whose(void *pointer, size_t size);
+size_t usable_whose(void *pointer);
+
+/* What was counted where a thread has no counters: before its first allocation, behind its last destructor. */
+struct late {
+	unsigned long allocations, frees;
+	unsigned long foreign; /* frees and reallocations of the C library's memory, by whatever thread */
+};
+
+extern struct late late __attribute__((visibility("hidden")));
+
+#endif

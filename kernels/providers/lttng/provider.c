@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Calls LTTng-UST as an instrumented program does: a tracepoint in a loop, the library as it is shipped.
+ */
+#define LTTNG_UST_TRACEPOINT_CREATE_PROBES
+#define LTTNG_UST_TRACEPOINT_DEFINE
+#include "event.h"
+
+#include <lttng/ust-getcpu.h>
+
+#include "provider_lttng.h"
+
+static void emit(unsigned long events, uint32_t value)
+{
+	for (; events; events--)
+		lttng_ust_tracepoint(rseqbench, event, value);
+}
+
+static int enabled(void)
+{
+	return lttng_ust_tracepoint_enabled(rseqbench, event);
+}
+
+extern const struct provider_lttng provider_lttng;
+const struct provider_lttng provider_lttng = {
+	.emit = emit,
+	.enabled = enabled,
+	.override = lttng_ust_getcpu_override,
+};

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that serve requests as fast as they can, for a while. */
+#ifndef PHASE_H
+#define PHASE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "queue.h"
+
+#define SAMPLED 16 /* one request in as many has its allocation calls timed, and no latency recorded */
+
+struct phase {
+	unsigned int threads;
+	uint64_t work; /* steps of computing in each request */
+	uint64_t ns; /* how long requests are timed */
+	uint64_t warm_ns; /* how long they go before that, not timed */
+};
+
+struct served {
+	uint64_t requests; /* served while latencies were recorded, sampled ones included */
+	uint64_t latencies; /* recorded: they begin the array that phase_run() was given */
+	double seconds;
+	uint64_t all; /* requests, warming up included */
+	uint64_t allocated, freed_here, freed_elsewhere; /* blocks of all */
+	uint64_t filled, verified; /* sums of their patterns */
+	uint64_t waits; /* requests whose batch found its queue full */
+	uint64_t sampled, undisturbed; /* and of those, how many were not preempted */
+	double share, allocator_ns; /* sums over the undisturbed: the allocator's part of a request, and its ns */
+	uint64_t getcpu_calls; /* of sched_getcpu(), warming up included */
+};
+
+/* What computing takes: ns for a step, the fastest of several tries. */
+double phase_step_ns(void);
+/* ns that two readings of the clock are apart at least. */
+double phase_clock_ns(void);
+/* Record at most `most` latencies, in ns; where they do not fit, the phase ends early. `queues`: one for each thread. */
+struct served phase_run(const struct phase *phase, struct queue *queues, uint32_t *latencies, size_t most);
+
+#endif
