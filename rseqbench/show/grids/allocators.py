@@ -13,6 +13,10 @@ _LOOP = (
     "Closed loop: a thread's next request begins when its last is done, so a stall delays requests that never came; "
     "latencies are of requests that were served. Medians over rounds; the worst is of all rounds."
 )
+_PROVED = (
+    "Exact while it is timed: every block carries a pattern of its own, which whoever frees it verifies; a process in "
+    "which one is wrong, or a count, has no row."
+)
 _MANY = (
     "Each interval is one of many: by chance some do not hold what they should, so look for what rises with the share. "
     "A median has no preemption in it, mean and p99 of many threads are mostly that."
@@ -47,7 +51,7 @@ def _phase(of: Served, threads: int, work: int, notes: Sequence[str] = ()) -> Gr
 
 
 def _notes(of: Served) -> list[str]:
-    return [_LOOP, _KEEPS, *_bound(of)]
+    return [_PROVED, _LOOP, _KEEPS, *_bound(of)]
 
 
 def _row(one: Phase, of: Served) -> tuple[Cell, ...]:
