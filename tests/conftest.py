@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import linuxes
+from tests import groups, linuxes
 from tests.linuxes import built_linuxes  # noqa: F401 - a fixture
 from tests.sshd import sshd  # noqa: F401 - a fixture
 
@@ -30,5 +30,6 @@ def own_environment(tmp_path_factory):
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """Mark the tests that need a Linux to be built."""
+    """Mark the tests that need a Linux to be built, and say which may run at once."""
     linuxes.mark(items)
+    groups.arrange(items)
