@@ -6,17 +6,17 @@ import contextlib
 import hashlib
 import io
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rseqbench import arches, paths
+from rseqbench import arches, compilers, paths
 from rseqbench.arches import Arch
+from rseqbench.compilers import Compiler
 from rseqbench.errors import BuildError
 from rseqbench.model import Call
 
@@ -48,17 +48,12 @@ class Built:
 
 
 @dataclass(frozen=True)
-class _Compiler:
-    command: str
-    version: str
-
-
-@dataclass(frozen=True)
 class _Product:
     """What to make: the file's name, how to link it, the folders of its sources, and whether cffi's glue is in it.
 
     files: what else it is made of, single sources of further folders; libraries: what it is linked with, as options of
-    the linker; defines: what its sources are told.
+    the linker; defines: what its sources are told; foreign: a digest of the headers that are neither ours nor the
+    compiler's.
     """
 
     name: str
@@ -68,6 +63,7 @@ class _Product:
     glue: bool = False
     libraries: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
+    foreign: str = ""
 
 
 _EXTENSION = _Product(f"{MODULE}.abi3.so", "-shared", ("core", "src", "libraries"), glue=True)
@@ -87,7 +83,7 @@ class _Recipe:
     """What to make, of what and by what, and what and where it will be."""
 
     arch: Arch
-    compiler: _Compiler
+    compiler: Compiler
     flags: tuple[str, ...]
     product: _Product
     built: Built
@@ -99,11 +95,10 @@ class _Recipe:
 
     def command(self, scratch: Path) -> list[str]:
         """Return the compiler's command line, which makes it in the folder `scratch`; cffi's glue lies there."""
-        root, glue = paths.kernels(), [str(scratch / f"{MODULE}.c")] if self.product.glue else []
-        includes = [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{self.arch.folder}"]
-        made, sources = scratch / self.product.name, map(str, _sources(self.product))
-        options = [self.product.link, *self.product.defines, *self.flags, *includes]
-        return [self.compiler.command, *options, "-o", str(made), *sources, *glue, *self.product.libraries]
+        product, made = self.product, scratch / self.product.name
+        glue = [scratch / f"{MODULE}.c"] if product.glue else []
+        how = (self.compiler.command, product.link, *product.defines, *self.flags, *_includes(self.arch))
+        return [*how, "-o", *map(str, (made, *_sources(product), *glue)), *product.libraries]
 
 
 def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
@@ -174,19 +169,33 @@ def server() -> Built:
     return _made(_recipe(arches.host(), (), _SERVER))
 
 
+def server_call() -> Call:
+    """Return the command line of server(), which is not executed."""
+    return _call("compile the server of requests", lambda: _recipe(arches.host(), (), _SERVER))
+
+
 def pools(arch: Arch, extra: Sequence[str] = (), jemalloc: Path | None = None) -> Built:
     """Compile the per-CPU pools for LD_PRELOAD in front of `jemalloc`, by default the one that the compiler finds.
 
     Raises BuildError when there is no jemalloc for `arch`, or as the others do.
     """
+    return _made(_pools(arch, extra, jemalloc))
+
+
+def pools_call(arch: Arch) -> Call:
+    """Return the command line of pools(), which is not executed."""
+    return _call("compile the per-CPU pools", lambda: _pools(arch, (), None))
+
+
+def _pools(arch: Arch, extra: Sequence[str], jemalloc: Path | None) -> _Recipe:
     if jemalloc is None:
-        compiler = _find_compiler(arch).command
-        jemalloc = Path(_answer(compiler, f"-print-file-name={JEMALLOC}").strip())
+        compiler = compilers.find(arch).command
+        jemalloc = Path(compilers.answer(compiler, f"-print-file-name={JEMALLOC}").strip())
         if not jemalloc.is_absolute():  # a compiler repeats what it does not find
             raise BuildError(f"no {JEMALLOC} for {arch.name}", "apt-get install libjemalloc2")
     # Needed, not opened by us: it wants more thread-local storage than a program has left once it runs.
     needed = ("-Wl,--no-as-needed", str(jemalloc))
-    return _made(_recipe(arch, ("-fvisibility=hidden", *needed, *extra), _POOLS))
+    return _recipe(arch, ("-fvisibility=hidden", *needed, *extra), _POOLS)
 
 
 def _call(what: str, recipe: Callable[[], _Recipe]) -> Call:
@@ -212,12 +221,22 @@ def cached(digest: str) -> Path | None:
 def provider(group: str, libraries: Sequence[str], told: Sequence[str] = ()) -> Built:
     """Compile what calls the shipped library that `group` measures, linked with `libraries`, for this machine.
 
-    `told` are more flags.
-
-    Raises BuildError as the others do: also where the library's headers are not there, or are of another version.
+    `told` are more flags. Raises BuildError as the others do: also where the library's headers are not there, or are of
+    another version.
     """
-    product = _Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
-    return _made(_recipe(arches.host(), tuple(told), product))
+    return _made(_provider(group, libraries, told))
+
+
+def provider_call(group: str, libraries: Sequence[str], told: Sequence[str] = ()) -> Call:
+    """Return the command line of provider(), which is not executed."""
+    return _call(f"compile what calls {' '.join(libraries)}", lambda: _provider(group, libraries, told))
+
+
+def _provider(group: str, libraries: Sequence[str], told: Sequence[str]) -> _Recipe:
+    arch, product = arches.host(), _Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
+    recipe = _recipe(arch, tuple(told), product)
+    seen = compilers.seen(recipe.compiler, [*recipe.flags, *_includes(arch)], _sources(product))
+    return _recipe(arch, tuple(told), replace(product, foreign=seen))
 
 
 def declarations() -> str:
@@ -238,7 +257,7 @@ def _write_glue(folder: Path) -> None:
 
 
 def _recipe(arch: Arch, extra: tuple[str, ...], product: _Product) -> _Recipe:
-    compiler = _find_compiler(arch)
+    compiler = compilers.find(arch)
     flags = (*CFLAGS, *arch.cflags, *extra)
     digest = _digest(arch, compiler, flags, product)
     folder = paths.cache() / digest[:16]
@@ -277,25 +296,12 @@ def _compile(recipe: _Recipe, command: Sequence[str]) -> None:
         raise BuildError(f"{recipe.arch.name}: {command[0]} failed: {words[0]}", f"{len(words)} such lines in all")
 
 
-def _find_compiler(arch: Arch) -> _Compiler:
-    """Return the first compiler that is there and compiles for `arch`; $CC goes first when it does."""
-    wanted = [os.environ["CC"]] if os.environ.get("CC") else []
-    for command in [*wanted, *arch.compilers]:
-        path = shutil.which(command)
-        if path and _answer(path, "-dumpmachine").startswith(arch.triplets):
-            return _Compiler(path, _answer(path, "--version").splitlines()[0])
-    raise BuildError(f"no C compiler for {arch.name}", f"apt-get install {arch.package}")
+def _includes(arch: Arch) -> list[str]:
+    root = paths.kernels()
+    return [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{arch.folder}"]
 
 
-def _answer(command: str, option: str) -> str:
-    try:
-        done = subprocess.run([command, option], capture_output=True, text=True, errors="replace", check=False)
-    except OSError:
-        return ""
-    return done.stdout if not done.returncode else ""
-
-
-def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], product: _Product) -> str:
+def _digest(arch: Arch, compiler: Compiler, flags: Sequence[str], product: _Product) -> str:
     root = paths.kernels()
     digest = hashlib.sha256()
     folders = {*(root / name for name in (*product.folders, "include")), arch.folder}
@@ -311,6 +317,7 @@ def _digest(arch: Arch, compiler: _Compiler, flags: Sequence[str], product: _Pro
         product.link,
         *product.defines,
         *product.libraries,
+        product.foreign,
         sys.version,
     )
     digest.update("\0".join(parts).encode())

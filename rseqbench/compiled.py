@@ -9,7 +9,7 @@ from rseqbench import build, paths
 
 def groups() -> list[str]:
     """Return the groups there are: each is a file of sources."""
-    return sorted(source.stem for source in (paths.kernels() / "src").glob("*.c"))
+    return sorted(source.stem for folder in ("src", "libraries") for source in (paths.kernels() / folder).glob("*.c"))
 
 
 def names() -> list[str]:

@@ -19,6 +19,7 @@ class Registration(StrEnum):
     NONE = "none"
 
 
+ALL = "all"  # the pattern of benchmarks that means all kernels
 BASELINE = "cpu_id/baseline"
 CONTROLS = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))  # the same code twice
 USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's

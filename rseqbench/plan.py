@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from rseqbench.config import Preset, RunOptions, unknown
 from rseqbench.errors import UsageError
 from rseqbench.facts import cpu_list
-from rseqbench.model import BASELINE, CONTROLS, Benchmark, Case, Plan, Registration, Skip
+from rseqbench.model import ALL, BASELINE, CONTROLS, Benchmark, Case, Plan, Registration, Skip
 
 # What every run measures, whatever was asked for: every value is also given net of the baseline, and the controls show
 # whether the run raises false alarms.
@@ -26,7 +26,7 @@ def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[
     for pattern in patterns:
         found = [b.name for b in benchmarks if matches(b, pattern)]
         if not found:
-            names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {"all"}
+            names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {ALL}
             raise unknown("benchmark", pattern, names)
         chosen.update(found)
     return [b for b in benchmarks if b.name in chosen]
@@ -34,7 +34,7 @@ def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[
 
 def matches(benchmark: Benchmark, pattern: str) -> bool:
     """Whether a pattern names a benchmark."""
-    if pattern == "all" or set(pattern) == {"*"}:
+    if pattern == ALL or set(pattern) == {"*"}:
         return not benchmark.whole and not benchmark.library
     return pattern in (benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
 

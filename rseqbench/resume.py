@@ -22,6 +22,10 @@ SAME = (
     "linux_package",
     "linux_build",
     "runner",
+    "lttng_ust",
+    "lttng_linked",
+    "liburcu",
+    "liburcu_linked",
 )
 
 
@@ -43,8 +47,10 @@ def resumed_options(header: Header) -> dict[str, Any]:
         "cpus": ",".join(map(str, header.plan.cpus)),
         "registration": str(machine.facts.get("registration", "auto")),
     }
-    if "linux_image" in machine.facts:  # what is measured decides what lies in a guest
-        benchmarks = sorted({case.benchmark for case in header.plan.cases})
-        options |= {"linux": machine.facts["linux_image"], "benchmarks": benchmarks}
+    benchmarks = sorted({case.benchmark for case in header.plan.cases})
+    if benchmarks:  # what is measured decides which libraries are opened, and what lies in a guest
+        options["benchmarks"] = benchmarks
+    if "linux_image" in machine.facts:
+        options["linux"] = machine.facts["linux_image"]
         options["runner"] = machine.facts.get("runner", "qemu")
     return options

@@ -187,6 +187,13 @@ def speedup(
     return stats.widened(ratio, share)
 
 
+def difference(frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float) -> Estimate | None:
+    """Estimate by how much `slow` takes longer than `fast` in one run; None when no round has both."""
+    top, bottom = pair(frame, label, slow, fast)
+    level = _level(unit(frame, label, slow[0]), confidence)
+    return stats.median([t - b for t, b in zip(top, bottom, strict=True)], level) if top else None
+
+
 def _resolution(frame: pd.DataFrame, label: str, key: Key, gross_over_net: Floats) -> float:
     """Return what share of a value of `key` the clock cannot tell; 0 where nothing is known of it."""
     known = series(frame, label, key, "resolution")

@@ -10,7 +10,9 @@
 
 struct provider_lttng {
 	void (*emit)(unsigned long events, uint32_t value); /* the loop that is timed: one event each, with one field */
-	int (*enabled)(void); /* whether the session daemon has asked for the event */
+	/* An event that is not timed: how many of `method` proved by its proof `number`, and how many there were in all. */
+	void (*tell)(uint32_t method, uint32_t number, uint32_t proved, uint64_t emitted);
+	int (*enabled)(void); /* whether the session daemon has asked for both events */
 	int (*override)(int (*get_cpu)(void)); /* how LTTng reads the CPU number from now on; NULL: its own way */
 };
 

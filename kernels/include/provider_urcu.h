@@ -14,7 +14,7 @@ struct provider_reader {
 	struct provider_object **published;
 	unsigned long good;
 	unsigned long failures;
-	void (*hold)(unsigned long loops); /* only read_held() does */
+	void (*hold)(void); /* only read_held() does */
 };
 
 struct provider_urcu {

@@ -6,8 +6,9 @@
  * replaced all three; what can be replaced in the library as it is shipped is the function, and it is before each
  * chunk. So these kernels differ in nothing but how the CPU number is read. group ring_buffer has the atomics.
  *
- * Exact means that every event is in the trace. That cannot be seen from in here: after a check or a round each method
- * leaves events that tell whose they are, PROOF of them, and whoever owns the session counts them there.
+ * Exact means that every event is in the trace. That cannot be seen from in here, so whoever owns the session is told
+ * in the trace itself: after a check or a round each method leaves events that say whose they are, and then how many
+ * those were and how many it has emitted in all.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,12 +27,15 @@
 #define PROVIDER "RSEQBENCH_LTTNG" /* the environment says where the provider lies */
 #define PROOF 1000 /* events: of each method after a round, of each of the threads after a check */
 #define PROVERS 4
-#define PROVES 0x80000000u /* of a value: PROVES, the method, the process in 24 bits */
-#define PATIENCE_MS 3000 /* for the session daemon to ask for the event */
+#define PROVES 0x80000000u /* of a value: PROVES, the method, which of its proofs it is in 24 bits */
+#define METHODS 8
+#define PATIENCE_MS 1000 /* for the session daemon to ask for the event: LTTng itself waits for it as it is loaded */
 
 static const struct provider_lttng *provider;
 static __thread struct rseq_area *area __attribute__((tls_model("initial-exec")));
 static bool checking;
+static uint64_t emitted[METHODS]; /* in this process, those that prove among them */
+static uint32_t proofs[METHODS];
 
 static const char *no_provider(void)
 {
@@ -89,15 +93,18 @@ static void use(const struct thread *self, int (*get_cpu)(void))
 	provider->override(get_cpu);
 }
 
-static uint32_t proof(unsigned int method)
+static void emit(unsigned int method, unsigned long events, uint32_t value)
 {
-	return PROVES | method << 24 | ((uint32_t)getpid() & 0xffffffu);
+	provider->emit(events, value);
+	__atomic_fetch_add(&emitted[method], events, __ATOMIC_RELAXED);
 }
 
 static void *prove_in_a_thread(void *value)
 {
+	uint32_t proof = (uint32_t)(uintptr_t)value;
+
 	area = registration_enter();
-	provider->emit(PROOF, (uint32_t)(uintptr_t)value);
+	emit(proof >> 24 & 0x7f, PROOF, proof);
 	registration_leave();
 	return NULL;
 }
@@ -105,28 +112,30 @@ static void *prove_in_a_thread(void *value)
 /* Leave the events that are counted in the trace; of a check from several threads at once, wherever they run. */
 static const char *prove(unsigned int method, int (*get_cpu)(void))
 {
+	uint32_t number = ++proofs[method] & 0xffffffu, proof = PROVES | method << 24 | number;
 	pthread_t threads[PROVERS];
-	unsigned int started = 0;
+	unsigned int started = 0, wanted = checking ? PROVERS : 0;
 
 	area = registration_enter();
 	provider->override(get_cpu);
-	if (!checking) {
-		provider->emit(PROOF, proof(method));
-		return NULL;
-	}
-	while (started < PROVERS &&
-	       !pthread_create(&threads[started], NULL, prove_in_a_thread, (void *)(uintptr_t)proof(method)))
+	if (!wanted)
+		emit(method, PROOF, proof);
+	while (started < wanted &&
+	       !pthread_create(&threads[started], NULL, prove_in_a_thread, (void *)(uintptr_t)proof))
 		started++;
 	for (unsigned int i = 0; i < started; i++)
 		pthread_join(threads[i], NULL);
-	return started == PROVERS ? NULL : "cannot start the threads that prove it";
+	/* Whatever this method makes of the CPU number, what it tells arrives. */
+	provider->override(cpu_constant);
+	provider->tell(method, number, PROOF * (wanted ? wanted : 1), emitted[method]);
+	return started == wanted ? NULL : "cannot start the threads that prove it";
 }
 
 #define LTTNG(symbol, number, doc_, flags_, get_cpu)                                                                   \
 	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
 	{                                                                                                              \
 		use(self, get_cpu);                                                                                    \
-		provider->emit(loops, (number) << 24);                                                                 \
+		emit(number, loops, (number) << 24);                                                                   \
 	}                                                                                                              \
 	static const char *verify_##symbol(uint64_t operations)                                                        \
 	{                                                                                                              \
@@ -137,16 +146,17 @@ static const char *prove(unsigned int method, int (*get_cpu)(void))
 	       .unavailable = no_provider, .setup = lttng_setup, .run = run_##symbol, .verify = verify_##symbol)
 
 #ifdef ARCH_HAS_LSL
-LTTNG(lsl, 1u, "an event, the CPU number read by LSL: what the patch compared with", 0, cpu_lsl);
+LTTNG(lsl, 1u, "an event, the CPU number read by LSL: what the patch compared with", IS_THREADED, cpu_lsl);
 #else
 KERNEL_ABSENT(lsl, "lttng/lsl", "an event, the CPU number read by LSL", "x86-64 only");
 #endif
 #ifdef ARCH_HAS_VDSO_GETCPU
-LTTNG(vdso, 2u, "an event, the CPU number read by the vDSO's getcpu", 0, cpu_vdso);
+LTTNG(vdso, 2u, "an event, the CPU number read by the vDSO's getcpu", IS_THREADED, cpu_vdso);
 #else
 KERNEL_ABSENT(vdso, "lttng/vdso", "an event, the CPU number read by the vDSO's getcpu", NO_VDSO_GETCPU);
 #endif
-LTTNG(syscall, 3u, "an event, the CPU number read by the getcpu system call", 0, cpu_syscall);
-LTTNG(rseq, 4u, "an event, the CPU number read from rseq cpu_id", NEEDS_RSEQ, cpu_rseq);
-LTTNG(shipped, 5u, "an event as LTTng is shipped: the CPU number by the C library's sched_getcpu", 0, NULL);
+LTTNG(syscall, 3u, "an event, the CPU number read by the getcpu system call", IS_THREADED, cpu_syscall);
+LTTNG(rseq, 4u, "an event, the CPU number read from rseq cpu_id", NEEDS_RSEQ | IS_THREADED, cpu_rseq);
+LTTNG(shipped, 5u, "an event as LTTng is shipped: the CPU number by the C library's sched_getcpu", IS_THREADED, NULL);
+/* Not by several threads at once: all of them would meet in the buffer of CPU 0, which is no floor. */
 LTTNG(constant, 6u, "an event, CPU 0 without asking: the floor", 0, cpu_constant);

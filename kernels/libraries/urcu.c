@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "kernel.h"
 #include "provider.h"
@@ -19,7 +20,13 @@
 #define POISON 0xdeadu
 #define OBJECTS 1024 /* a freed word stays poisoned for a while, so that a late reader meets the poison */
 
+#define HOLDS_EVERY 1024 /* operations of a thread, under stress, until one is held for long */
+#define HOLDS_MS 100 /* for so long, or until two grace periods have ended, which they must not */
+#define HOLDS 2 /* a check sees at least so many */
+
 static unsigned long grace_periods;
+static unsigned long holds;
+static bool held, stressed;
 static struct provider_object objects[OBJECTS], *published;
 
 /* A thread of the harness does not say when it ends; the library has to know. */
@@ -33,12 +40,33 @@ static bool note_end(pthread_key_t *key, const struct provider_urcu *provider)
 	return !pthread_getspecific(*key) && pthread_setspecific(*key, provider);
 }
 
-static void hold(unsigned long loops)
+/*
+ * A grace period may take longer by itself than any reader, which then proves nothing. So one reader at a time keeps its
+ * word until what it has would be poisoned: the writer is about to free it after the next grace period but one at most.
+ */
+static void hold_for_long(void)
 {
-	if (loops % 64)
+	const struct timespec step = { .tv_nsec = 1000000 };
+	unsigned long before = READ_ONCE(grace_periods);
+
+	if (__atomic_exchange_n(&held, true, __ATOMIC_RELAXED))
+		return;
+	for (int waited = 0; waited < HOLDS_MS && READ_ONCE(grace_periods) - before < 2; waited++)
+		nanosleep(&step, NULL);
+	WRITE_ONCE(holds, holds + 1);
+	__atomic_store_n(&held, false, __ATOMIC_RELEASE);
+}
+
+static void hold(void)
+{
+	static __thread unsigned int turn;
+
+	if (++turn % 64)
 		linger();
-	else
+	else if (turn % HOLDS_EVERY)
 		doze();
+	else
+		hold_for_long();
 }
 
 static void read_through(const struct provider_urcu *provider, pthread_key_t *key, struct thread *self,
@@ -68,10 +96,13 @@ static void write_through(const struct provider_urcu *provider, const bool *stop
 
 static const char *unmet(void)
 {
-	return READ_ONCE(grace_periods) ? NULL : "no grace period ended, so nothing was poisoned";
+	if (!READ_ONCE(grace_periods))
+		return "no grace period ended, so nothing was poisoned";
+	return !stressed || READ_ONCE(holds) >= HOLDS ? NULL : "no reader held a word for longer than a grace period";
 }
 
-static int ready(const struct provider_urcu **provider, pthread_key_t *key, const char *variable, const char *symbol)
+static int ready(const struct setup *setup, const struct provider_urcu **provider, pthread_key_t *key,
+		 const char *variable, const char *symbol)
 {
 	if (!*provider) {
 		*provider = provider_open(variable, symbol);
@@ -79,6 +110,8 @@ static int ready(const struct provider_urcu **provider, pthread_key_t *key, cons
 			return EAGAIN;
 	}
 	grace_periods = 0;
+	holds = 0;
+	stressed = setup->check && setup->stress;
 	objects[0].word = GOOD;
 	published = &objects[0];
 	return *provider ? 0 : ELIBACC;
@@ -93,8 +126,7 @@ static int ready(const struct provider_urcu **provider, pthread_key_t *key, cons
 	}                                                                                                              \
 	static int setup_##symbol(const struct setup *setup)                                                           \
 	{                                                                                                              \
-		(void)setup;                                                                                           \
-		return ready(&provider_##symbol, &key_##symbol, "RSEQBENCH_URCU_" flavour, way);                       \
+		return ready(setup, &provider_##symbol, &key_##symbol, "RSEQBENCH_URCU_" flavour, way);                \
 	}                                                                                                              \
 	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
 	{                                                                                                              \

@@ -6,15 +6,15 @@ from typing import Any
 
 import click
 
-from rseqbench.cli import complete, place
+from rseqbench.cli import place, what
 
 
 @click.command("check")
-@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=complete.benchmarks)
+@what.options
 @place.options
 @click.option("--disturbances", type=click.IntRange(1, 1_000_000), help="Migrations and signals a check must see.")
 @click.pass_context
-def command(ctx: click.Context, /, benchmarks: tuple[str, ...], disturbances: int | None, **where: Any) -> None:
+def command(ctx: click.Context, /, disturbances: int | None, **given: Any) -> None:
     """Prove BENCHMARKs (default: all) exact under forced migration and signals; time nothing.
 
     Exits with 1 when one is not exact.
@@ -23,16 +23,18 @@ def command(ctx: click.Context, /, benchmarks: tuple[str, ...], disturbances: in
 
     from rseqbench import arches, plan, rounds, targets
     from rseqbench.cli import State
+    from rseqbench.model import ALL
     from rseqbench.show import terminal
     from rseqbench.show.grids import run as grids
 
     config = (ctx.find_object(State) or State(None)).config()
-    options = config.options(None, place.given(where))
+    asked = what.given(given) or [ALL]
+    options = config.options(None, {**place.given(given), "benchmarks": asked})
     hardness = dataclasses.replace(config.check, **({"disturbances": disturbances} if disturbances else {}))
     with targets.create(arches.named(options.arch), options) as entered:
-        chosen = plan.select(entered.benchmarks(), benchmarks or ["all"])
+        chosen = plan.select(entered.benchmarks(), asked)
         checks = [event.check for event in rounds.check(entered, chosen, hardness)]
-    terminal.table(grids.checks(checks), terminal.console())
+    terminal.table(grids.checks(checks, chosen), terminal.console())
     wrong = [check for check in checks if not check.passed]
     for check in wrong:
         click.echo(f"rseqbench: check FAILED: {check.benchmark}: {check.message}", err=True)

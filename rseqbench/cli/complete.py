@@ -83,7 +83,14 @@ def _booted(ctx: click.Context) -> Iterable[str]:
     return configured_rseq(_config(ctx), ())
 
 
+def _suites(ctx: click.Context) -> Iterable[str]:
+    from rseqbench.suites.libraries import SUITES
+
+    return SUITES
+
+
 benchmarks = _completer(_benchmarks)
+suites = _completer(_suites)
 labels = _completer(_labels)
 unfinished = _completer(_unfinished)
 targets = _completer(_targets)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, complete, place
+from rseqbench.cli import INTERRUPTED, State, complete, place, what
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, Preset, RunOptions
@@ -26,7 +26,7 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 
 
 @click.command("run")
-@click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=complete.benchmarks)
+@what.options
 @click.option("--quick", "preset", flag_value="quick", help="A few seconds.")
 @click.option("--rigorous", "preset", flag_value="rigorous", help="A few minutes.")
 @click.option("--preset", shell_complete=complete.presets, help="A preset of bench.toml by its name.")
@@ -77,6 +77,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if label is not None:
         _resume(label, chosen, config, store)
         return
+    asked = what.given(chosen)
+    chosen |= {"benchmarks": asked} if asked else {}
     options = _options(config, chosen)
     if given["dry_run"]:
         _rehearse(options, chosen, config, store)

@@ -1,4 +1,4 @@
-"""Programs that single commands start: hackbench, ssh, virtme-ng."""
+"""What single commands need: hackbench, the libraries that are measured as they are shipped, ssh, virtme-ng."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 from rseqbench import suites
 from rseqbench.doctor.finding import Check, Finding, Host, lacking
 from rseqbench.errors import TargetError
+from rseqbench.suites import libraries
 from rseqbench.targets import vng
 
 
@@ -17,6 +18,15 @@ def programs(host: Host) -> Finding:
     if missing:
         return lacking("programs", f"no {', '.join(one.path for one in missing)}", "warn", [p.package for p in missing])
     return Finding("programs", ", ".join(one.path for one in suites.PROGRAMS.values()))
+
+
+def shipped(host: Host) -> Finding:
+    """The libraries of --suite, with what it takes to compile and to measure what calls them."""
+    lacks = {one.title: one.lacks() for one in libraries.LIBRARIES.values()}
+    if any(lacks.values()):
+        said = "; ".join(f"{title} needs {', '.join(packages)}" for title, packages in lacks.items() if packages)
+        return lacking("libraries", said, "warn", [package for packages in lacks.values() for package in packages])
+    return Finding("libraries", ", ".join(lacks))
 
 
 def ssh(host: Host) -> Finding:
@@ -35,4 +45,4 @@ def virtme(host: Host) -> Finding:
         return Finding("virtme-ng", "not here, and needed for --runner vng only")
 
 
-CHECKS: tuple[Check, ...] = (programs, ssh, virtme)
+CHECKS: tuple[Check, ...] = (programs, shipped, ssh, virtme)

@@ -11,7 +11,8 @@ from rseqbench.allocators import Served
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
-from rseqbench.show import booted, emulated, limits, sentences, tables, words
+from rseqbench.show import booted, emulated, limits, sentences, shipped, tables, words
+from rseqbench.show.shipped import Beside
 from rseqbench.show.tables import Measured, PatchTable, Quotient
 
 
@@ -36,6 +37,7 @@ class Contents:
     sentences: tuple[str, ...]
     headline: str
     served: Served | None
+    shipped: tuple[Beside, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -71,6 +73,7 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         limits=(*_false_alarms(run, units, rules), *_limits(run, frame, rules), *_placement(run, units)),
         sentences=sentences.verdicts(judged, run.header.machines),
         headline=sentences.headline(judged, run.header.machines),
+        shipped=shipped.beside(run, units, measured, rules.confidence),
         served=served,
     )
 

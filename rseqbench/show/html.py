@@ -14,10 +14,11 @@ from rseqbench.model import VerdictWord
 from rseqbench.show import answer, around, bidi, charts, code, data, reading, sentences, words
 from rseqbench.show.charts import shares
 from rseqbench.show.contents import Contents
-from rseqbench.show.grids import Cell, Grid, Reason
+from rseqbench.show.grids import Cell, Grid, Reason, libraries
 from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import run as of_run
+from rseqbench.show.shipped import Beside
 from rseqbench.show.words import Printed
 
 _MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
@@ -97,6 +98,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "stated": of_claims.claims(shown.judged),
         "times": of_claims.times(shown.judged),
         "patch_tables": list(map(around.patch_table, shown.patch_tables)),
+        "shipped": [(libraries.together(one), _beside(one)) for one in shown.shipped],
         "figures": _figures(shown),
         "distributions": _distributions(shown),
         "code": code.timed(shown.run.folder, shown.measured),
@@ -126,6 +128,12 @@ def _figures(shown: Contents) -> list[Figure]:
     if with_threads:  # what nobody asked for is not missing
         drawn["threads"] = with_threads
     return [Figure(name, *readings[name], Markup(svg)) for name, svg in drawn.items()]
+
+
+def _beside(one: Beside) -> Figure:
+    caption, how = reading.of_library(one.library.title)
+    name = f"library-{one.library.group}-{one.arch}"
+    return Figure(name, caption, how, Markup(charts.beside_kernels(one, name)))
 
 
 def _gains(shown: Contents) -> Figure:

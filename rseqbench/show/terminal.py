@@ -16,7 +16,7 @@ from rseqbench.model import VerdictWord
 from rseqbench.rehearse import Rehearsal
 from rseqbench.show import sentences, words
 from rseqbench.show.contents import Contents
-from rseqbench.show.grids import Cell, Grid, Reason, together
+from rseqbench.show.grids import Cell, Grid, Reason, libraries, together
 from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import rehearsal as of_rehearsal
@@ -52,6 +52,8 @@ def run(shown: Contents, out: Console) -> None:
         table(grid, out)
     for patch in shown.patch_tables:
         table(of_run.patch_table(patch), out)
+    for grid in (grid for one in shown.shipped for grid in libraries.together(one)):
+        table(grid, out)
     decided, absent, _ = of_claims.split(shown.judged)
     mark = "REPLAY: " if sentences.replayed(shown.run.header) else ""
     if decided:

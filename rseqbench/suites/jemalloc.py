@@ -16,8 +16,8 @@ from typing import Any
 
 from rseqbench import arches, build, paths
 from rseqbench.errors import BuildError, TargetError
-from rseqbench.model import Benchmark, Fact, Ran, Registration
-from rseqbench.suites.libraries import LIBRARIES
+from rseqbench.model import Benchmark, Call, Fact, Ran, Registration
+from rseqbench.suites.libraries import LIBRARIES, Stage
 from rseqbench.targets import programs
 from rseqbench.targets.workers import environment
 
@@ -120,7 +120,7 @@ def document(method: Method, ran: Ran, registration: Registration) -> dict[str, 
 def open_() -> Iterator[Allocators]:
     """Compile the server, and try it. Raises TargetError or BuildError where there is no jemalloc, or no server."""
     if find_library(GROUP) is None:
-        raise TargetError(f"no {build.JEMALLOC} here", f"apt-get install {LIBRARIES[GROUP].packages}")
+        raise TargetError(f"no {build.JEMALLOC} here", f"apt-get install {' '.join(LIBRARIES[GROUP].packages)}")
     _server()
     try:
         _pools(paths.cache())
@@ -128,6 +128,11 @@ def open_() -> Iterator[Allocators]:
     except BuildError as error:
         why = str(error)
     yield Allocators(_version(), why)
+
+
+def calls() -> list[Call]:
+    """Return the command lines of open_(), which are not executed."""
+    return [build.server_call(), build.pools_call(arches.host())]
 
 
 class Allocators:
@@ -155,6 +160,9 @@ class Allocators:
         if pools == "lsl_lock" and arches.host().name != "x86_64":
             return "lsl: x86 only"
         return self._no_pools if pools else ""
+
+    def begin(self, stage: Stage) -> None:
+        """Do nothing."""
 
     def doubts(self, benchmark: str) -> str:
         """Return nothing: the server proves its blocks itself."""

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from ctypes.util import find_library
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from fnmatch import fnmatchcase
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
-from rseqbench.errors import RseqbenchError
-from rseqbench.model import Benchmark, Fact
+from rseqbench import compilers, lifetime
+from rseqbench.config import unknown
+from rseqbench.errors import BuildError, RseqbenchError, TargetError
+from rseqbench.model import ALL, Benchmark, Call, Fact
+
+
+class Stage(Enum):
+    """What a process is about to do with a library: be timed, or be checked in the two ways that a check has."""
+
+    TIMED = auto()
+    CHECKED = auto()
+    STRESSED = auto()
 
 
 class Surroundings(Protocol):
@@ -28,6 +45,9 @@ class Surroundings(Protocol):
     def absent(self, benchmark: str) -> str:
         """Return why a benchmark cannot be measured with this version of the library; empty when it can."""
 
+    def begin(self, stage: Stage) -> None:
+        """Take note that a process is about to use the library; what goes wrong here is a matter of doubts()."""
+
     def doubts(self, benchmark: str) -> str:
         """Return why what a benchmark just did cannot be believed, as seen from outside; empty when it can."""
 
@@ -36,21 +56,75 @@ class Surroundings(Protocol):
 class Library:
     """A library that the kernels of a group call as it is shipped.
 
-    packages: Debian's, that it takes to compile and measure. The module of its group's name in this folder has a
-    function open_() that makes its Surroundings and ends them.
+    packages: Debian's, that it takes to compile and measure, each with the program, header or library it is needed for;
+    kernels: the group of the patch that does the same without it. The module of its group's name in this folder has a
+    function open_() that makes its Surroundings and ends them, and calls(), the command lines of that.
     """
 
     group: str
     title: str
-    packages: str
+    packages: Mapping[str, str]
+    kernels: str
+
+    def lacks(self) -> list[str]:
+        """Return which of its packages are not here, by what they are needed for."""
+        return [package for package, needed in self.packages.items() if not _is_here(needed)]
+
+    def ensure(self) -> None:
+        """Raise TargetError, with the packages to install, where something of it is not here."""
+        lacking = self.lacks()
+        if lacking:
+            needed = ", ".join(self.packages[package] for package in lacking)
+            raise TargetError(
+                f"{self.title} cannot be measured without {needed}", f"apt-get install {' '.join(lacking)}"
+            )
+
+
+def _is_here(needed: str) -> bool:
+    if needed.endswith(".h"):
+        return compilers.include(needed)
+    if needed.endswith(".so"):
+        return find_library(needed.removeprefix("lib").removesuffix(".so")) is not None
+    return shutil.which(needed) is not None
+
+
+def ensure_loads(path: Path, environment: Mapping[str, str], prefix: Sequence[str]) -> None:
+    """Load a compiled provider once, in a process of its own. Raises BuildError with the loader's words."""
+    load = "import ctypes, os, sys; ctypes.CDLL(sys.argv[1], os.RTLD_NOW)"
+    command = [*prefix, sys.executable, "-c", load, str(path)]
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip().rpartition("\n")[2] or lifetime.ending(done.returncode)
+        raise BuildError(f"what calls it does not load: {said.removeprefix('OSError: ')}")
 
 
 _ALL = (
-    Library("lttng", "LTTng-UST", "lttng-tools liblttng-ust-dev babeltrace2"),
-    Library("urcu", "liburcu", "liburcu-dev"),
-    Library("jemalloc", "jemalloc", "libjemalloc2"),
+    Library(
+        "lttng",
+        "LTTng-UST",
+        {"lttng-tools": "lttng-sessiond", "liblttng-ust-dev": "lttng/tracepoint.h", "babeltrace2": "babeltrace2"},
+        "ring_buffer",
+    ),
+    Library("urcu", "liburcu", {"liburcu-dev": "urcu.h"}, "rcu"),
+    Library("jemalloc", "jemalloc", {"libjemalloc2": "libjemalloc.so"}, "freelist"),
 )
 LIBRARIES = {one.group: one for one in _ALL}
+# What `--suite` names: patterns of benchmarks. A library is measured beside the kernels that do the same.
+SUITES = {
+    **{one.group: (one.group, one.kernels) for one in _ALL},
+    "kernels": (ALL,),
+    "all": (ALL, *LIBRARIES),
+}
+
+
+def patterns(suites: Sequence[str], benchmarks: Sequence[str]) -> list[str]:
+    """Return the patterns of benchmarks that suites and `benchmarks` mean together. Raises UsageError."""
+    for name in suites:
+        if name not in SUITES:
+            raise unknown("suite", name, SUITES)
+    return list(dict.fromkeys([*(pattern for name in suites for pattern in SUITES[name]), *benchmarks]))
 
 
 def asked(patterns: Sequence[str]) -> list[str]:
@@ -63,6 +137,15 @@ def _names(pattern: str, group: str) -> bool:
     return fnmatchcase(group, pattern.partition("/")[0]) and bool(pattern.strip("*"))
 
 
+def calls(groups: Sequence[str]) -> list[Call]:
+    """Return the command lines that opening the libraries of `groups` takes, none of which is executed."""
+    return [call for group in groups for call in _module(group).calls()]
+
+
+def _module(group: str) -> Any:
+    return importlib.import_module(f"rseqbench.suites.{group}")
+
+
 class Opened:
     """The surroundings of the libraries that a run asks for, as one; a library without them is only its reason why."""
 
@@ -71,9 +154,8 @@ class Opened:
         self._open: dict[str, Surroundings] = {}
         self._absent = dict.fromkeys(LIBRARIES, "")
         for group in groups:
-            module = importlib.import_module(f"rseqbench.suites.{group}")
             try:
-                self._open[group] = stack.enter_context(module.open_())
+                self._open[group] = stack.enter_context(_module(group).open_())
             except RseqbenchError as error:
                 self._absent[group] = str(error)
 
@@ -88,6 +170,11 @@ class Opened:
     def facts(self) -> dict[str, Fact]:
         """Return versions and whatever else decides the numbers."""
         return {name: value for one in self._open.values() for name, value in one.facts().items()}
+
+    def begin(self, benchmarks: Sequence[str], stage: Stage) -> None:
+        """Take note that a process is about to measure `benchmarks`, some of which may be a library's."""
+        for group in {benchmark.partition("/")[0] for benchmark in benchmarks} & set(self._open):
+            self._open[group].begin(stage)
 
     def doubts(self, benchmark: str) -> str:
         """Return why what a benchmark just did cannot be believed; empty when it can, or is no library's."""

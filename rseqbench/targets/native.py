@@ -17,6 +17,7 @@ from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 from rseqbench.plan import parse_cpus
 from rseqbench.suites import jemalloc, libraries
+from rseqbench.suites.libraries import Stage
 from rseqbench.targets import answers, programs
 from rseqbench.targets.workers import Worker, environment
 
@@ -42,6 +43,7 @@ class Native:
         self._workers: dict[Registration, Worker] = {}
         self._resources = contextlib.ExitStack()
         self._groups = libraries.asked(options.benchmarks)
+        self._libraries = libraries.Opened((), self._resources)
         self._hello: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -69,8 +71,8 @@ class Native:
         self._workers.clear()
 
     def calls(self) -> list[Call]:
-        """Return the compiler's call; a worker is this Python again."""
-        return [build.extension_call(self._arch)]
+        """Return the compiler's call, and those of libraries; a worker is this Python again."""
+        return [build.extension_call(self._arch), *libraries.calls(self._groups)]
 
     @property
     def arch(self) -> str:
@@ -110,6 +112,7 @@ class Native:
         registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
 
         def ask(request: dict[str, Any]) -> Mapping[str, Any]:
+            self._libraries.begin([benchmark.name], Stage.STRESSED if request["stress"] else Stage.CHECKED)
             found: Mapping[str, Any] = self._worker(registration).ask({"do": "check", **request}, options.timeout_s)
             why = self._libraries.doubts(benchmark.name) if found["passed"] else ""
             return {**found, "passed": False, "message": why} if why else found
@@ -135,6 +138,7 @@ class Native:
                 "round": number,
             },
         }
+        self._libraries.begin([case.benchmark], Stage.TIMED)
         text = self._worker(case.registration).ask(request, _MEASURE_TIMEOUT_S)
         return pyperf.Benchmark.loads(text)
 
@@ -152,6 +156,7 @@ class Native:
     def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
         request = {"do": "gate", **answers.gate_request(slots, plan, options)}
+        self._libraries.begin([slot.case.benchmark for slot in slots], Stage.TIMED)
         answer = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
         return answers.gated_round(answer, slots, not self._hello["no_counters"], self.registration())
 

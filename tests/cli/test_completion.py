@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from rseqbench.suites.libraries import LIBRARIES
 from tests.cli.test_startup import HEAVY
 from tests.commands import rseqbench, tree
 from tests.shells import STARTS, Shell
@@ -83,8 +84,14 @@ def completions(*words, cwd, program=None):
 
 def test_every_benchmark_is_offered(names, tmp_path):
     offered = completions("rseqbench", "run", "", cwd=tmp_path)
-    assert {word for word in offered if "/" in word} == {*names, "hackbench/processes"}
+    shipped = {word for word in offered if word.partition("/")[0] in LIBRARIES}
+    assert {"lttng", "lttng/rseq", "urcu", "urcu/memb_inline"} <= shipped
+    assert {word for word in offered if "/" in word} - shipped == {*names, "hackbench/processes"}
     assert {"all", "counter", "cpu_id", "rcu"} <= set(offered)
+
+
+def test_every_suite_is_offered(tmp_path):
+    assert set(completions("rseqbench", "run", "--suite", "", cwd=tmp_path)) == {"all", "kernels", *LIBRARIES}
 
 
 def test_nothing_is_compiled_to_complete(tmp_path, monkeypatch):

@@ -280,3 +280,18 @@ def test_the_kernels_of_this_checkout_are_compiled_unless_told_otherwise(monkeyp
     monkeypatch.setenv("RSEQBENCH_KERNELS", "")
     assert paths.kernels() == Path(build.__file__).resolve().parents[1] / "kernels"
     assert os.environ["RSEQBENCH_KERNELS"] == ""
+
+
+def test_what_calls_a_library_is_compiled_anew_for_other_headers(tmp_path, monkeypatch):
+    (tmp_path / "kernels/providers/x").mkdir(parents=True)
+    (tmp_path / "kernels/providers/x/x.c").write_text("#include <shipped_x.h>\nint x(void) { return SHIPPED_X; }\n")
+    shutil.copytree(paths.kernels() / "arch", tmp_path / "kernels/arch")
+    shutil.copytree(paths.kernels() / "include", tmp_path / "kernels/include")
+    monkeypatch.setenv("RSEQBENCH_KERNELS", str(tmp_path / "kernels"))
+    monkeypatch.setenv("CPATH", str(tmp_path))
+    made = []
+    for version in ("1", "2", "1"):
+        (tmp_path / "shipped_x.h").write_text(f"#define SHIPPED_X {version}\n")
+        made.append(build.provider("x", ()).path)
+    assert made[0] == made[2] != made[1]
+    assert made[0].is_file()

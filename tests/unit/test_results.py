@@ -339,6 +339,7 @@ def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
         "engine": "pyperf",
         "cpus": "1,0",
         "registration": "glibc",
+        "benchmarks": sorted({case.benchmark for case in header().plan.cases}),
     }
     without = dataclasses.replace(header().machines[0], facts={"registration": "none"})
     assert resume.resumed_options(header(machines=(without,)))["registration"] == "none"

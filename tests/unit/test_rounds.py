@@ -8,6 +8,7 @@ import pytest
 
 from rseqbench import plan as planning
 from rseqbench import rounds, table
+from rseqbench.engines.divided import Divided
 from rseqbench.engines.plain import Plain
 from rseqbench.errors import CheckError, TargetError
 from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Registration, Skip
@@ -33,6 +34,7 @@ class Imagined:
         self.measured = []  # (round, benchmark, loops)
         self.rounds = 0
         self.boots, self.ours = 0, True
+        self.doubtful = {}  # benchmarks that somebody else saw to be wrong, and why
 
     def __enter__(self):
         return self
@@ -75,6 +77,9 @@ class Imagined:
     def run(self, path, arguments, registration, limit_s):
         raise NotImplementedError
 
+    def doubts(self, case):
+        return self.doubtful.get(case.benchmark, "")
+
     def boot(self):
         return f"boot {self.boots}"
 
@@ -109,6 +114,14 @@ def values(unfinished):
     """Finish a run; return how many rounds each benchmark has, as everything behind the store sees it."""
     frame = table.build([unfinished.finish(lambda _: "")])
     return frame.groupby("benchmark")["round"].count().to_dict()
+
+
+def test_what_a_witness_doubts_has_no_number(tmp_path):
+    target, unfinished = Imagined(), begun(tmp_path)
+    target.doubtful = {NAMES[0]: "half of it is missing"}
+    run(target, unfinished, Divided(Plain()))
+    assert rounds.failures(unfinished.header) == [f"{NAMES[0]}: failed in every round: half of it is missing"]
+    assert values(unfinished) == dict.fromkeys(NAMES[1:], ROUNDS)
 
 
 def test_the_imagined_target_is_one():

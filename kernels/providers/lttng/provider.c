@@ -16,14 +16,20 @@ static void emit(unsigned long events, uint32_t value)
 		lttng_ust_tracepoint(rseqbench, event, value);
 }
 
+static void tell(uint32_t method, uint32_t number, uint32_t proved, uint64_t emitted)
+{
+	lttng_ust_tracepoint(rseqbench, told, method, number, proved, emitted);
+}
+
 static int enabled(void)
 {
-	return lttng_ust_tracepoint_enabled(rseqbench, event);
+	return lttng_ust_tracepoint_enabled(rseqbench, event) && lttng_ust_tracepoint_enabled(rseqbench, told);
 }
 
 extern const struct provider_lttng provider_lttng;
 const struct provider_lttng provider_lttng = {
 	.emit = emit,
+	.tell = tell,
 	.enabled = enabled,
 	.override = lttng_ust_getcpu_override,
 };

@@ -25,7 +25,7 @@ static inline __attribute__((always_inline)) void read_all(struct provider_reade
 		API(read_lock)();
 		object = rcu_dereference(*published);
 		if (held)
-			reader->hold(loops);
+			reader->hold();
 		failures += *(volatile unsigned long *)&object->word != good;
 		API(read_unlock)();
 		if (!(loops % QUIESCENT_EVERY))

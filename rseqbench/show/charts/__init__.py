@@ -8,6 +8,16 @@ from rseqbench.show.charts.claims import speedups
 from rseqbench.show.charts.cpu_number import reading_cpu
 from rseqbench.show.charts.distributions import rounds
 from rseqbench.show.charts.history import MOST_DRAWN, over_runs
+from rseqbench.show.charts.libraries import beside_kernels
 from rseqbench.show.charts.threads import by_threads
 
-__all__ = ["MOST_DRAWN", "by_threads", "differences", "over_runs", "reading_cpu", "rounds", "speedups"]
+__all__ = [
+    "MOST_DRAWN",
+    "beside_kernels",
+    "by_threads",
+    "differences",
+    "over_runs",
+    "reading_cpu",
+    "rounds",
+    "speedups",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from rseqbench.model import BASELINE, COUNTED, REPLAY, Check, Machine
+from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Machine
 from rseqbench.show import message, words
 from rseqbench.show.grids import Cell, Grid, Reason, make, time
 from rseqbench.show.tables import REPLAYED, Measured, PairLine, PatchTable, Quotient
@@ -192,12 +192,13 @@ def quotients(found: Sequence[Quotient]) -> Grid:
     return make("Quotients inside each round", heads, "-n" + "n" * busy + "-", rows)
 
 
-def checks(found: Sequence[Check]) -> Grid:
-    """Return the outcome of every exactness check."""
-    rows = [
+def checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:
+    """Return the outcome of every exactness check, and why others of the benchmarks `asked` for had none."""
+    rows: list[tuple[Cell, ...]] = [
         (c.benchmark, c.verdict, str(c.threads), str(c.operations), str(c.disturbances), str(c.aborts), c.message)
         for c in sorted(found, key=lambda c: (message.group_order(c.benchmark.partition("/")[0]), c.benchmark))
     ]
+    rows += [(b.name, Reason(f"not checked: {b.unavailable}")) for b in asked if b.unavailable]
     heads = ("benchmark", "outcome", "threads", "operations", "disturbances", "aborts taken", "remark")
     return make("Exactness checks, made before anything was timed", heads, "--nnnn-", rows)
 

@@ -1,0 +1,28 @@
+"""What a shipped library takes, beside the kernels that do the same."""
+
+from __future__ import annotations
+
+from rseqbench.show import svg, words
+from rseqbench.show.charts import axes as shared
+from rseqbench.show.shipped import Beside
+
+
+def beside_kernels(one: Beside, name: str) -> str:
+    """Draw what each row of a library and its kernels costs, loop included."""
+    drawn = [(row, row.row) for row in one.rows if row.row]
+    if not drawn:
+        return ""
+    notes = [f"{words.cost(values.gross).value} {words.short(values.unit)}" for _, values in drawn]
+    labels = [words.with_threads(row.benchmark, row.threads) for row, _ in drawn]
+    figure, axes = shared.rows(labels, notes)
+    for y, (row, values) in enumerate(drawn):
+        shipped = row.group == one.library.group
+        mark, colour = ("o", svg.FIRST) if shipped else ("s", svg.SECOND)
+        shared.point(axes, values.gross, y, mark, colour, hollow=not shipped)
+    shared.logarithmic(axes, [x for _, values in drawn for x in shared.span(values.gross)])
+    axes.set_xlabel(f"{words.unit(drawn[0][1].unit)} with the loop, logarithmic")
+    shared.legend(
+        axes, [("o", True, f"{one.library.title} as it is shipped"), ("s", False, "the operation alone, as a kernel")]
+    )
+    spoken = "; ".join(f"{label}: {note}" for label, note in zip(labels, notes, strict=True))
+    return shared.as_svg(figure, name, f"{one.library.title} beside the kernels that do the same", spoken)

@@ -1,0 +1,158 @@
+"""LTTng-UST as it is shipped: all that it is given is in its trace, and what is not costs the row its number."""
+
+import json
+
+import pyperf
+import pytest
+
+from rseqbench.suites.libraries import Stage
+from tests.commands import rseqbench
+from tests.machines import native, some_rseq, two_cpus
+from tests.shipped import broken, checked, needs
+
+pytestmark = [needs("lttng"), two_cpus]
+KERNELS = "libraries/lttng.c"
+RSEQ = "return (int)READ_ONCE(area->cpu_id);"
+EMIT = "provider->emit(events, value);"
+RUN = ("run", "lttng/rseq", "lttng/syscall", "--quick", "--rounds", "6", "--label", "here")
+
+
+@pytest.fixture(scope="module")
+def here():
+    """Return an entered target, with a session of LTTng's."""
+    with native(benchmarks=["lttng"]) as target:
+        yield target
+
+
+def run_of(folder, *command):
+    """Run rseqbench in a folder; return what became of it, why what was skipped, and the rounds by benchmark."""
+    done = rseqbench(*command, cwd=folder)
+    stored = folder / "results/here"
+    header = json.loads((stored / "run.json").read_text())
+    suite = pyperf.BenchmarkSuite.load(str(stored / "pyperf.json"))
+    skips = {skip["benchmark"]: skip["reason"] for skip in header["plan"]["skips"]}
+    rounds = {bench.get_name(): bench.get_nrun() for bench in suite}
+    return done, skips, rounds
+
+
+@pytest.mark.parametrize("method", ["lsl", "vdso", "syscall", "rseq", "shipped", "constant"])
+def test_every_event_of_a_check_is_recorded_or_discarded(here, method):
+    found = next(one for one in here.benchmarks() if one.name == f"lttng/{method}")
+    if found.unavailable:
+        pytest.skip(found.unavailable)
+    check = checked(here, found.name, disturbances=20)
+    assert check.verdict == "exact", check.message
+    assert check.threads > 2 or method == "constant"
+
+
+def test_what_is_measured_with_says_what_it_is(here):
+    facts = here.machine().facts
+    assert facts["lttng_ust"].startswith("2.")
+    assert facts["lttng_tools"].startswith("2.")
+    assert facts["babeltrace2"].startswith("2.")
+    assert "-O2" in facts["lttng_linked"]
+    assert "-llttng-ust" in facts["lttng_linked"]
+    assert "--overwrite" in facts["lttng_channel"]
+
+
+def test_the_header_of_an_event_is_as_wide_as_said(here):
+    """kernels/providers/lttng/event.h and docs/method.md: 48 bits, not the 32 of the patch."""
+    checked(here, "lttng/constant", disturbances=1)
+    session = here._libraries._open["lttng"]
+    with session._snapshot() as taken:
+        text = next(taken.rglob("metadata")).read_bytes().replace(b"\0", b"").decode(errors="replace")
+    assert "event.header := struct event_header_large;" in text
+
+
+@some_rseq
+def test_a_method_that_drops_every_event_is_not_exact(tmp_path, monkeypatch):
+    broken(tmp_path, monkeypatch, KERNELS, RSEQ, "return -2;")
+    with native(benchmarks=["lttng/rseq"]) as target:
+        check = checked(target, "lttng/rseq", disturbances=20)
+    assert not check.passed
+    assert check.message == "LTTng recorded 0 of the 4000 events that this method left last"
+
+
+@some_rseq
+def test_a_method_that_drops_every_event_of_a_round_has_no_number(tmp_path, monkeypatch):
+    broken(tmp_path, monkeypatch, KERNELS, RSEQ, "return checking ? (int)READ_ONCE(area->cpu_id) : -2;")
+    done, skips, rounds = run_of(tmp_path, *RUN)
+    assert done.returncode == 1
+    words = "LTTng recorded 0 of the 1000 events that this method left last"
+    assert skips["lttng/rseq"] == f"failed in every round: {words}"
+    assert "lttng/rseq" not in rounds
+    assert rounds["lttng/syscall"] == 6
+
+
+def test_one_event_in_a_thousand_that_is_dropped_is_noticed(tmp_path, monkeypatch):
+    lossy = "static unsigned int asked;\n\tunsigned int cpu = 0;\n\n\tif (!(++asked % 1000))\n\t\treturn -2;"
+    broken(tmp_path, monkeypatch, KERNELS, "unsigned int cpu = 0;", lossy)
+    with native(benchmarks=["lttng/syscall"]) as target:
+        check = checked(target, "lttng/syscall", disturbances=20)
+    assert not check.passed
+    assert " of the 4000 events that this method left last" in check.message
+
+
+def test_chunks_that_are_lost_in_the_middle_of_a_round_are_noticed(tmp_path, monkeypatch):
+    """Its first and its last events are all there: only the number of all of them tells."""
+    lossy = f"static unsigned int chunks;\n\n\tif (checking || value >> 31 || ++chunks % 64)\n\t\t{EMIT}"
+    broken(tmp_path, monkeypatch, KERNELS, EMIT, lossy)
+    done, skips, rounds = run_of(tmp_path, *RUN)
+    assert done.returncode == 1
+    for name in ("lttng/rseq", "lttng/syscall"):
+        assert skips[name].startswith("failed in every round: LTTng's buffers took ")
+        assert skips[name].endswith(" were emitted")
+    assert rounds["cpu_id/baseline"] == 6
+
+
+def test_events_that_are_lost_before_the_last_are_noticed_in_a_check(tmp_path, monkeypatch):
+    lossy = f"static unsigned int chunks;\n\n\tif (value >> 31 || ++chunks % 8)\n\t\t{EMIT}"
+    broken(tmp_path, monkeypatch, KERNELS, EMIT, lossy)
+    with native(benchmarks=["lttng/syscall"]) as target:
+        check = checked(target, "lttng/syscall", disturbances=20)
+    assert not check.passed
+    assert "LTTng's buffers took" in check.message
+
+
+def test_the_session_that_counts_all_finds_one_event_too_few(here):
+    """The equality itself: of a check that was exact, one event more is said to have been emitted."""
+    session = here._libraries._open["lttng"]
+    told = type(session)._uncounted
+
+    def one_more(self, seen):
+        for method, one in seen.told.items():
+            seen.told[method] = type(one)(one.proof, one.proved, one.emitted + 1)
+        return told(self, seen)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(session), "_uncounted", one_more)
+        check = checked(here, "lttng/syscall", disturbances=20)
+    assert not check.passed
+    assert "LTTng recorded " in check.message
+    assert " and discarded " in check.message
+
+
+def test_without_a_process_nothing_is_believed(here):
+    here._libraries.begin(["lttng/lsl"], Stage.TIMED)
+    assert here._libraries.doubts("lttng/lsl") == "nothing that this method left is in LTTng's trace"
+    assert here._libraries.doubts("cpu_id/baseline") == ""
+
+
+@pytest.mark.parametrize("registration", [pytest.param("self", marks=pytest.mark.slow), "none"])
+def test_other_registrations(tmp_path, registration):
+    done, skips, rounds = run_of(tmp_path, *RUN, "--registration", registration)
+    assert done.returncode == 0, done.stderr
+    assert rounds["lttng/syscall"] == 6
+    if registration == "none":
+        assert "rseq" in skips["lttng/rseq"]
+    else:
+        assert rounds["lttng/rseq"] == 6
+
+
+@pytest.mark.slow
+def test_several_threads_by_plain_pyperf(tmp_path):
+    run = ("run", "lttng/rseq", "lttng/constant", "--quick", "--rounds", "6", "--values", "2", "--label", "here")
+    done, _, rounds = run_of(tmp_path, *run, "--engine", "pyperf", "--threads", "1,2")
+    assert done.returncode == 0, done.stderr
+    assert (rounds["lttng/rseq"], rounds["lttng/rseq/threads=2"], rounds["lttng/constant"]) == (6, 6, 6)
+    assert "lttng/constant/threads=2" not in rounds
