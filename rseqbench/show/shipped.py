@@ -51,8 +51,8 @@ _PRICES: Mapping[str, Sequence[tuple[str, str, str]]] = {
 }
 _NOTES: Mapping[str, Sequence[str]] = {
     "lttng": (
-        "An event has a header of 48 bits here, which LTTng's session daemon chooses; the patch's had 32. "
-        "Both read a clock for it.",
+        "LTTng's session daemon chooses an event's header: by lttng-tools 2.13 it has 48 bits with per-user buffers, "
+        "where the patch's had 32. Both read a clock for it.",
     ),
     "urcu": (
         "No flavour that liburcu ships counts its readers by CPU, as the patch's branch did: the claim is carried by "
