@@ -50,6 +50,13 @@ def stored(folder, label="here"):
     return {skip["benchmark"]: skip["reason"] for skip in skips}, {b.get_name(): b.get_nrun() for b in suite}
 
 
+def listed(folder, *groups):
+    """Return why benchmarks of these groups cannot be measured, empty for those that can."""
+    done = rseqbench("list", *groups, "--format", "json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return {one["name"]: one["unavailable"] for one in json.loads(done.stdout)}
+
+
 @contextlib.contextmanager
 def running(folder, *arguments, program=PROGRAM):
     """Yield rseqbench while it runs, its stderr to be read."""
@@ -110,11 +117,9 @@ def test_a_daemon_that_does_not_start_is_a_reason(tmp_path, monkeypatch):
     only(tmp_path, monkeypatch, "lttng-sessiond")
     (tmp_path / "bin/lttng-sessiond").write_text("#!/bin/sh\necho something is amiss >&2\nexit 3\n")
     (tmp_path / "bin/lttng-sessiond").chmod(0o755)
-    done = rseqbench(*RUN, cwd=tmp_path)
-    skips, rounds = stored(tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert skips["lttng/lsl"] == "lttng-sessiond ended with exit code 3: something is amiss"
-    assert rounds["cpu_id/getcpu_syscall"] == 6
+    found = listed(tmp_path, "lttng", "cpu_id")
+    assert found["lttng/lsl"] == "lttng-sessiond ended with exit code 3: something is amiss"
+    assert found["cpu_id/getcpu_syscall"] == ""
 
 
 def only(tmp_path, monkeypatch, *without):
@@ -132,8 +137,7 @@ def only(tmp_path, monkeypatch, *without):
 def test_a_program_that_is_missing_is_a_reason_with_the_package(tmp_path, monkeypatch, program, package):
     only(tmp_path, monkeypatch, program)
     why = f"LTTng-UST cannot be measured without {program}; apt-get install {package}"
-    listed = rseqbench("list", "lttng", "--format", "json", cwd=tmp_path)
-    assert {one["unavailable"] for one in json.loads(listed.stdout)} == {why}
+    assert set(listed(tmp_path, "lttng").values()) == {why}
     done = rseqbench("check", "lttng/lsl", "cpu_id/getcpu_syscall", cwd=tmp_path)
     assert done.returncode == 0
     assert f"lttng/lsl not checked: {why}" in " ".join(done.stdout.split())
@@ -147,20 +151,17 @@ def test_a_provider_that_does_not_load_is_a_reason(tmp_path, monkeypatch):
         "\nextern int gone_in_this_version(void);\nstatic int enabled(void)\n{\n\treturn gone_in_this_version() &&"
     )
     broken(tmp_path, monkeypatch, "providers/lttng/provider.c", "\nstatic int enabled(void)\n{\n\treturn", declared)
-    done = rseqbench(*RUN, cwd=tmp_path)
-    skips, rounds = stored(tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "does not load" in skips["lttng/lsl"]
-    assert "undefined symbol: gone_in_this_version" in skips["lttng/lsl"]
-    assert rounds["cpu_id/getcpu_syscall"] == 6
+    found = listed(tmp_path, "lttng", "cpu_id")
+    assert "does not load" in found["lttng/lsl"]
+    assert "undefined symbol: gone_in_this_version" in found["lttng/lsl"]
+    assert found["cpu_id/getcpu_syscall"] == ""
 
 
 def test_headers_of_another_version_are_a_reason(tmp_path, monkeypatch):
     (tmp_path / "lttng").mkdir()
     (tmp_path / "lttng/ust-getcpu.h").write_text("/* a version that cannot have its getcpu replaced */\n")
     monkeypatch.setenv("CPATH", str(tmp_path))
-    done = rseqbench("list", "lttng", "urcu", "--format", "json", cwd=tmp_path)
-    found = {one["name"]: one["unavailable"] for one in json.loads(done.stdout)}
+    found = listed(tmp_path, "lttng", "urcu")
     assert "lttng_ust_getcpu_override" in found["lttng/lsl"]
     assert found["urcu/memb"] == ""
 
@@ -198,12 +199,12 @@ def test_two_runs_at_once_and_a_session_of_the_user(tmp_path):
         until lttng --no-sessiond list >/dev/null 2>&1; do
             sleep .1; tries=$((tries+1)); [ $tries -lt 100 ] || exit 9
         done
-        ls -R /run /dev/shm >before
+        ls /run /run/lttng /dev/shm >before
         lttng create mine --output="$PWD/mine" && lttng enable-event --userspace --all && lttng start || exit 8
         "$@" --label one >/dev/null 2>one.err & first=$!
         "$@" --label two >/dev/null 2>two.err & second=$!
         wait $first || exit 7; wait $second || exit 6
-        lttng list >sessions; lttng destroy mine >/dev/null; ls -R /run /dev/shm >after
+        lttng list >sessions; lttng destroy mine >/dev/null; ls /run /run/lttng /dev/shm >after
         kill $daemon && wait $daemon
     """
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *PROGRAM, *RUN[:-2]]

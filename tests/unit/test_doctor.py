@@ -15,6 +15,7 @@ from rseqbench import abi, doctor, facts, paths
 from rseqbench.cli.doctor import command
 from rseqbench.doctor import building, emulated, finding, noise, offered, tools
 from rseqbench.doctor.finding import Finding, Host
+from rseqbench.suites.libraries import Library
 
 CPUS = "sys/devices/system/cpu"
 
@@ -619,3 +620,14 @@ def test_tuning_is_for_root(monkeypatch, tmp_path):
 def test_the_command_is_one_of_click():
     assert isinstance(command, click.Command)
     assert command.name == "doctor"
+
+
+def test_libraries_that_are_missing_are_named_with_their_packages(monkeypatch):
+    missing = {"lttng": ["babeltrace2"], "urcu": ["liburcu-dev"]}
+    monkeypatch.setattr(Library, "lacks", lambda one: missing.get(one.group, []))
+    found = tools.shipped(doctor.Host())
+    assert (found.name, found.status) == ("libraries", "warn")
+    assert found.value == "LTTng-UST needs babeltrace2; liburcu needs liburcu-dev"
+    assert found.packages == ("babeltrace2", "liburcu-dev")
+    monkeypatch.setattr(Library, "lacks", lambda one: [])
+    assert tools.shipped(doctor.Host()).status == "ok"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import gzip
-import os
 import shutil
 import subprocess
 from pathlib import Path
