@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from rseqbench.engines import Engine, Taken, whole
 from rseqbench.model import Case, Plan
 from rseqbench.suites import PROGRAMS, jemalloc
+from rseqbench.suites.libraries import LIBRARIES
 from rseqbench.targets import Target
 
 
@@ -23,10 +24,14 @@ class Divided:
         self._kernels.prepare(target, plan, _kernels(cases))
 
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
-        """Measure the kernels, then the programs and the server: those disturb more than they are disturbed."""
-        for taken in self._kernels.round(target, plan, number, _kernels(cases)):
-            why = target.doubts(taken.case) if taken.bench else ""
-            yield Taken(taken.case, None, why) if why else taken
+        """Measure the kernels, then the programs and the server: those disturb more than they are disturbed.
+
+        Kernels that call a shipped library have a process of their own, as it may change what others take.
+        """
+        for part in _apart(_kernels(cases)):
+            for taken in self._kernels.round(target, plan, number, part):
+                why = target.doubts(taken.case) if taken.bench else ""
+                yield Taken(taken.case, None, why) if why else taken
         programs = [case for case in cases if case.benchmark in PROGRAMS]
         yield from whole.run(target, plan, number, programs)
         servers = [case for case in cases if case.benchmark in jemalloc.BY_NAME]
@@ -36,7 +41,8 @@ class Divided:
 
     def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
         """Return the steps of the kernels' engine, then each program alone."""
-        return (*self._kernels.steps(_kernels(cases)), *((case,) for case in cases if case.benchmark in PROGRAMS))
+        kernels = [step for part in _apart(_kernels(cases)) for step in self._kernels.steps(part)]
+        return (*kernels, *((case,) for case in cases if case.benchmark in PROGRAMS))
 
     def expected_s(self, plan: Plan) -> float | None:
         """Return what the kernels' engine expects; None with a program in it, which takes from seconds to minutes."""
@@ -47,6 +53,12 @@ class Divided:
     def pause_s(self) -> float:
         """Return what the kernels' engine wants."""
         return self._kernels.pause_s()
+
+
+def _apart(kernels: Sequence[Case]) -> list[list[Case]]:
+    """Return the kernels that call no library, and those that do."""
+    shipped = [case for case in kernels if case.benchmark.partition("/")[0] in LIBRARIES]
+    return [part for part in ([case for case in kernels if case not in shipped], shipped) if part]
 
 
 def _kernels(cases: Sequence[Case]) -> list[Case]:

@@ -159,6 +159,15 @@ class Opened:
             except RseqbenchError as error:
                 self._absent[group] = str(error)
 
+    @property
+    def there(self) -> bool:
+        """Whether any library is."""
+        return bool(self._open)
+
+    def have(self, benchmark: str) -> bool:
+        """Whether a benchmark calls one of them."""
+        return benchmark.partition("/")[0] in self._open
+
     def environment(self) -> dict[str, str]:
         """Return what a process needs in its environment."""
         return {name: value for one in self._open.values() for name, value in one.environment().items()}

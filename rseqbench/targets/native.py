@@ -40,7 +40,7 @@ class Native:
         isolated = facts.cpu_list(facts.isolated_cpus() or "") or ()
         self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
         self._built: build.Built | None = None
-        self._workers: dict[Registration, Worker] = {}
+        self._workers: dict[tuple[Registration, bool], Worker] = {}  # the second: amid what libraries need
         self._resources = contextlib.ExitStack()
         self._groups = libraries.asked(options.benchmarks)
         self._libraries = libraries.Opened((), self._resources)
@@ -51,9 +51,10 @@ class Native:
         self._built = build.extension(self._arch)
         with contextlib.ExitStack() as stack:
             self._libraries = libraries.Opened(self._groups, stack)
-            worker = self._started(self._wanted)
+            amid = self._libraries.there
+            worker = self._started(self._wanted, amid)
             self._hello = worker.hello
-            self._workers[Registration(worker.hello["registration"])] = worker
+            self._workers[Registration(worker.hello["registration"]), amid] = worker
             self._resources = stack.pop_all()
         return self
 
@@ -98,7 +99,7 @@ class Native:
 
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels; those that need rseq to be off are asked of a worker without it."""
-        without = self._worker(Registration.NONE).hello["kernels"]
+        without = self._worker(Registration.NONE, self._libraries.there).hello["kernels"]
         programs = [
             suites.benchmark(one, "" if os.access(one.path, os.X_OK) else suites.missing(one))
             for one in suites.PROGRAMS.values()
@@ -113,7 +114,8 @@ class Native:
 
         def ask(request: dict[str, Any]) -> Mapping[str, Any]:
             self._libraries.begin([benchmark.name], Stage.STRESSED if request["stress"] else Stage.CHECKED)
-            found: Mapping[str, Any] = self._worker(registration).ask({"do": "check", **request}, options.timeout_s)
+            worker = self._worker(registration, self._libraries.have(benchmark.name))
+            found: Mapping[str, Any] = worker.ask({"do": "check", **request}, options.timeout_s)
             why = self._libraries.doubts(benchmark.name) if found["passed"] else ""
             return {**found, "passed": False, "message": why} if why else found
 
@@ -139,7 +141,8 @@ class Native:
             },
         }
         self._libraries.begin([case.benchmark], Stage.TIMED)
-        text = self._worker(case.registration).ask(request, _MEASURE_TIMEOUT_S)
+        worker = self._worker(case.registration, self._libraries.have(case.benchmark))
+        text = worker.ask(request, _MEASURE_TIMEOUT_S)
         return pyperf.Benchmark.loads(text)
 
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
@@ -151,13 +154,16 @@ class Native:
             "cpus": list(plan.cpus),
             "chunk_ns": chunk_ns,
         }
-        return int(self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S))
+        worker = self._worker(self.registration(), self._libraries.have(case.benchmark))
+        return int(worker.ask(request, _MEASURE_TIMEOUT_S))
 
     def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
         request = {"do": "gate", **answers.gate_request(slots, plan, options)}
-        self._libraries.begin([slot.case.benchmark for slot in slots], Stage.TIMED)
-        answer = self._worker(self.registration()).ask(request, _MEASURE_TIMEOUT_S)
+        names = [slot.case.benchmark for slot in slots]
+        self._libraries.begin(names, Stage.TIMED)
+        worker = self._worker(self.registration(), any(map(self._libraries.have, names)))
+        answer = worker.ask(request, _MEASURE_TIMEOUT_S)
         return answers.gated_round(answer, slots, not self._hello["no_counters"], self.registration())
 
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
@@ -182,24 +188,31 @@ class Native:
         """Return False: this machine is its user's to boot."""
         return False
 
-    def _started(self, registration: str) -> Worker:
-        """Return a new worker, where the libraries that are asked for find what they need."""
+    def _started(self, registration: str, amid: bool) -> Worker:
+        """Return a new worker; `amid`: where the libraries that are asked for find what they need."""
         assert self._built is not None
-        around = environment(registration) | self._libraries.environment()
+        around = environment(registration)
+        if not amid:
+            return Worker(self._built.path, registration, around, self._preload)
+        around |= self._libraries.environment()
         return Worker(self._built.path, registration, around, self._preload, self._libraries.prefix())
 
-    def _worker(self, registration: Registration) -> Worker:
-        """Return a running worker whose registration really is the given one."""
-        running = self._workers.get(registration)
+    def _worker(self, registration: Registration, amid: bool = False) -> Worker:
+        """Return a running worker whose registration really is the given one.
+
+        Only what calls a shipped library is measured `amid` what that needs: with it loaded, a fork takes a quarter
+        longer.
+        """
+        running = self._workers.get((registration, amid))
         if running is None or not running.alive:
             if self._built is None:
                 raise TargetError("the target is not entered")
             if running is not None:
                 running.stop()
-            worker = self._started(registration.value)
+            worker = self._started(registration.value, amid)
             got = worker.hello["registration"]
             if got != registration:
                 worker.stop()
                 raise TargetError(f"a worker has rseq registered by {got}, not {registration.value} as chosen")
-            self._workers[registration] = worker
-        return self._workers[registration]
+            self._workers[registration, amid] = worker
+        return self._workers[registration, amid]

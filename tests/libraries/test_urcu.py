@@ -1,7 +1,11 @@
 """liburcu as it is shipped: every flavour is exact here, and would not be if it did not protect its readers."""
 
+from pathlib import Path
+
 import pytest
 
+from rseqbench.engines.divided import Divided
+from rseqbench.model import Case, Plan
 from tests.machines import native, two_cpus
 from tests.shipped import broken, checked, needs
 
@@ -92,3 +96,28 @@ def test_a_flavour_that_a_version_has_not_says_so_and_the_others_are_there(tmp_p
     for name in ("urcu/signal", "urcu/signal_inline"):
         assert found[name].startswith("not in this liburcu: ")
         assert "gone, as in 0.15" in found[name]
+
+
+def test_only_what_calls_the_library_shares_a_process_with_it():
+    with native(benchmarks=["urcu", "rcu"]) as target:
+        plan = Plan((), (), 1, 1, 1.0, 1, "gated", "quick", target.cpus())
+        for benchmark in ("rcu/rseq", "urcu/memb"):
+            target.calibrate(Case(benchmark, 1, target.registration()), plan, 10_000)
+        mapped = {
+            amid: "liburcu" in Path(f"/proc/{worker._process.pid}/maps").read_text()
+            for (_, amid), worker in target._workers.items()
+        }
+    assert mapped == {False: False, True: True}
+
+
+def test_kernels_and_those_of_libraries_are_measured_one_after_the_other():
+    asked = []
+
+    class Engine:
+        def round(self, target, plan, number, cases):
+            asked.append([case.benchmark for case in cases])
+            return iter(())
+
+    cases = [Case(name) for name in ("urcu/memb", "rcu/rseq", "lttng/lsl", "counter/rseq")]
+    assert not list(Divided(Engine()).round(None, None, 0, cases))
+    assert asked == [["rcu/rseq", "counter/rseq"], ["urcu/memb", "lttng/lsl"]]
