@@ -14,7 +14,7 @@ run: setup-run
 	.venv/bin/rseqbench report quick
 
 test: setup-test
-	.venv/bin/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	.venv/bin/python -m pytest -n 2 --no-loadscope-reorder
 
 check:
 	scripts/check

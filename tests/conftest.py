@@ -30,6 +30,11 @@ def own_environment(tmp_path_factory):
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """Mark the tests that need a Linux to be built, and say which may run at once."""
+    """Mark the tests that need a Linux to be built; begin with those that take longest."""
     linuxes.mark(items)
-    groups.arrange(items)
+    groups.longest_first(items)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Have several processes take whole groups of tests."""
+    return groups.Scheduling(config, log)

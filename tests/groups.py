@@ -6,24 +6,31 @@ the session, and those that look at places of the whole machine for what they ma
 
 from pathlib import Path
 
-import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-_LINUX = ("test_configurations", "test_linux_build", "test_vng")
-_PLACES = ("test_run_elsewhere", "test_board", "test_target", "test_remote", "test_remote_failures")
-_FOLDER_OF_PLACES = "libraries"
-
-
-def arrange(items):
-    """Put each test into its group, and the groups that take longest first."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: ["linux", "places"].index(name) if (name := _group(item)) in ("linux", "places") else 2)
+_TOGETHER = {
+    "linux": ("test_configurations", "test_linux_build", "test_vng"),
+    "places": ("test_run_elsewhere", "test_board", "test_target", "test_remote", "test_remote_failures"),
+}
+_OF_PLACES = "libraries"  # a folder
 
 
-def _group(item):
-    path = Path(item.path)
-    if path.stem in _LINUX or "built_linuxes" in getattr(item, "fixturenames", ()):
-        return "linux"
-    if path.stem in _PLACES or path.parent.name == _FOLDER_OF_PLACES:
+def group(nodeid):
+    """Return the group of a test by its id."""
+    path = Path(nodeid.partition("::")[0])
+    if path.parent.name == _OF_PLACES:
         return "places"
-    return str(path)
+    return next((name for name, files in _TOGETHER.items() if path.stem in files), str(path))
+
+
+def longest_first(items):
+    """Put the tests of the groups that take minutes before the others."""
+    names = list(_TOGETHER)
+    items.sort(key=lambda item: names.index(name) if (name := group(item.nodeid)) in names else len(names))
+
+
+class Scheduling(LoadScopeScheduling):
+    """Hands out whole groups."""
+
+    def _split_scope(self, nodeid):
+        return group(nodeid)
