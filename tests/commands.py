@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 PROGRAM = (sys.executable, "-m", "rseqbench")
@@ -41,3 +42,8 @@ def processes_with(mark):
         except OSError:  # it ended meanwhile, or belongs to somebody else
             continue
     return found
+
+
+def temporary():
+    """Return our temporary folders that are there: this session's, and those of ssh, whose sockets want short paths."""
+    return {*Path(tempfile.gettempdir()).glob("rseqbench-*"), *Path("/tmp").glob("rseqbench-ssh-*")}

@@ -1,5 +1,7 @@
 """What all tests share: an environment that holds nothing of the developer's own."""
 
+import tempfile
+
 import pytest
 
 from tests import groups, linuxes
@@ -20,9 +22,15 @@ _FOREIGN = (
 
 @pytest.fixture(scope="session", autouse=True)
 def own_environment(tmp_path_factory):
-    """Compile into a cache of this session, and let no setting of the developer's reach what is tested."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    """Compile into a cache of this session, and let no setting of the developer's reach what is tested.
+
+    Temporary files lie in a folder of the session, where tests look for what is left and find nobody else's.
+    """
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="rq-") as temporary:
+        patch.setenv("TMPDIR", temporary)
+        patch.setattr(tempfile, "tempdir", temporary)
+        patch.setenv("XDG_CACHE_HOME", str(cache))
         for name in _FOREIGN:
             patch.delenv(name, raising=False)
         yield

@@ -6,13 +6,12 @@ import os
 import shutil
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
 from rseqbench import arches, build, cli
 from rseqbench.targets import qemu_system
-from tests.commands import ROOT, processes_with, rseqbench, tree
+from tests.commands import ROOT, processes_with, rseqbench, temporary, tree
 from tests.guests import static
 from tests.sshd import eventually, free_port
 
@@ -32,7 +31,7 @@ def failed(tmp_path, monkeypatch, capsys):
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv(MARK, str(tmp_path))
-    sockets = set(Path("/tmp").glob("rseqbench-*"))
+    sockets = temporary()
 
     def call(*arguments, code):
         handler = signal.getsignal(signal.SIGTERM)
@@ -46,7 +45,7 @@ def failed(tmp_path, monkeypatch, capsys):
         assert err.count("\n") == 1, err
         assert tree(folder) == {}
         assert eventually(lambda: set(processes_with(f"{MARK}={tmp_path}\0")) <= {os.getpid()})
-        assert set(Path("/tmp").glob("rseqbench-*")) == sockets
+        assert temporary() == sockets
         return err.rstrip("\n")
 
     return call

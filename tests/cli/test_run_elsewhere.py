@@ -10,7 +10,7 @@ import pytest
 
 from rseqbench import arches
 from rseqbench.results import Store
-from tests.commands import processes_with, rseqbench
+from tests.commands import processes_with, rseqbench, temporary
 from tests.machines import some_rseq
 from tests.runs import Started, header_of, rows_of, unfinished_rounds
 from tests.sshd import eventually
@@ -46,10 +46,6 @@ def comm(process):
         return Path(f"/proc/{process}/comm").read_text()
     except OSError:  # it ended meanwhile
         return ""
-
-
-def sockets():
-    return set(Path("/tmp").glob("rseqbench-*"))
 
 
 def completed(folder):
@@ -112,7 +108,7 @@ class TestArm32:
 
 @pytest.mark.slow
 def test_arm64_and_several_threads_are_skips_that_say_why(tmp_path):
-    before = sockets()
+    before = temporary()
     what = ("--arch", "arm64", "--quick", "--rounds", "6", "--threads", "1,2", *WHAT, "--label", "x")
     done = run(*what, cwd=tmp_path)
     rows = {(row["benchmark"], row["threads"]): row for row in rows_of(tmp_path)}
@@ -121,7 +117,7 @@ def test_arm64_and_several_threads_are_skips_that_say_why(tmp_path):
     assert rows["counter/rseq", "2"]["gross"] == ""
     assert "the instructions of one thread" in rows["counter/rseq", "2"]["reason"]
     assert "the instructions of one thread" in " ".join(done.stdout.split())
-    assert sockets() == before
+    assert temporary() == before
 
 
 @pytest.mark.slow
@@ -138,14 +134,14 @@ def test_check_and_list_go_to_a_guest_too(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_in_a_guest_leaves_no_qemu_and_resume_completes_it(tmp_path, number):
-    before = sockets()
+    before = temporary()
     started = Started(tmp_path, *GUEST, until="round 2 of")
     assert len(guests(tmp_path)) == 1, "the guest that checks is off while the other one counts"
     os.killpg(started.process.pid, number)
     code, err = started.end()
     assert code == 130, err
     assert started.left() == []
-    assert sockets() == before
+    assert temporary() == before
     assert len(unfinished_rounds(tmp_path)) >= 2
     assert "rseqbench run --resume x" in err.splitlines()[-1]
     if number == signal.SIGINT:
@@ -154,7 +150,7 @@ def test_an_interrupt_in_a_guest_leaves_no_qemu_and_resume_completes_it(tmp_path
 
 @pytest.mark.slow
 def test_an_interrupt_while_a_guest_boots_leaves_nothing(tmp_path):
-    before = sockets()
+    before = temporary()
     started = Started(tmp_path, *GUEST)
     assert eventually(lambda: guests(tmp_path), 120)
     os.killpg(started.process.pid, signal.SIGINT)
@@ -162,7 +158,7 @@ def test_an_interrupt_while_a_guest_boots_leaves_nothing(tmp_path):
     assert code == 130
     assert err.splitlines()[-1] == "rseqbench: interrupted"
     assert started.left() == []
-    assert sockets() == before
+    assert temporary() == before
     assert not (tmp_path / "results").exists()
 
 
@@ -205,10 +201,10 @@ def far(server, *arguments):
 @pytest.mark.slow
 @some_rseq
 def test_over_ssh_time_is_real_and_so_are_the_verdicts(sshd, tmp_path):
-    server, before = sshd(), sockets()
+    server, before = sshd(), temporary()
     done = rseqbench("run", *far(server, "--quick", "--rounds", "6", *WHAT, "--label", "x"), cwd=tmp_path)
     assert eventually(lambda: server.left() == [])
-    assert sockets() == before
+    assert temporary() == before
     if done.returncode and "contended" in done.stderr:
         pytest.skip("this machine is too busy for the gated engine")
     assert done.returncode == 0, done.stderr
@@ -239,7 +235,7 @@ def test_a_connection_that_is_lost_is_made_again_and_its_round_is_void(sshd, tmp
 
 
 def test_a_machine_that_is_lost_keeps_the_rounds_and_resume_completes_them(sshd, tmp_path):
-    server, before = sshd(), sockets()
+    server, before = sshd(), temporary()
     started = Started(tmp_path, "run", *far(server, *FAR), until="round 2 of")
     server.cut()
     code, err = started.end()
@@ -251,21 +247,21 @@ def test_a_machine_that_is_lost_keeps_the_rounds_and_resume_completes_them(sshd,
     assert len(kept) >= 2
     assert how == f"rseqbench: failed with {len(kept)} of {ROUNDS} rounds done and kept; rseqbench run --resume x"
     assert started.left() == []
-    assert sockets() == before
+    assert temporary() == before
     assert eventually(lambda: server.left() == []), "the other side removes it by itself"
     server.again()
     completed(tmp_path)
 
 
 def test_an_interrupt_over_ssh_leaves_nothing_there_and_resume_completes_it(sshd, tmp_path):
-    server, before = sshd(), sockets()
+    server, before = sshd(), temporary()
     started = Started(tmp_path, "run", *far(server, *FAR), until="round 2 of")
     assert server.left()
     os.killpg(started.process.pid, signal.SIGINT)
     code, err = started.end()
     assert code == 130, err
     assert started.left() == []
-    assert sockets() == before
+    assert temporary() == before
     assert eventually(lambda: server.left() == [] and server.sessions() == [])
     assert len(unfinished_rounds(tmp_path)) >= 2
     completed(tmp_path)
