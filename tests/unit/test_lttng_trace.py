@@ -88,14 +88,15 @@ def test_the_text_of_babeltrace2_is_read():
 [22:02:00.200685493] (+?.?????????) vm rseqbench:event: {{ cpu_id = 1 }}, {{ value = 67108864 }}
 [22:02:00.200687676] (+0.000002183) vm rseqbench:event: {{ cpu_id = 1 }}, {{ value = {RSEQ} }}
 [22:02:00.200687776] (+0.000000100) vm rseqbench:event: {{ cpu_id = 0 }}, {{ value = {RSEQ} }}
-[22:02:00.2] (+0.1) vm rseqbench:told: {{ cpu_id = 0 }}, {{ method = 4, number = 1, proved = 2, emitted = 3, recorders = 2 }}
+[22:02] (+0.1) x rseqbench:told: {{ cpu_id = 0 }}, {{ method = 4, number = 1, proved = 2, emitted = 3, recorders = 2 }}
 """
     assert trace.read(text) == Seen(3, trace.Counter({RSEQ: 2}), {"rseq": Told(RSEQ, 2, 3, 2)})
     assert trace.read("") == Seen(0)
 
 
 def test_the_last_telling_of_a_method_counts():
-    line = "x rseqbench:told: {{ cpu_id = 0 }}, {{ method = 4, number = {0}, proved = 2, emitted = {0}3, recorders = 1 }}\n"
+    fields = "method = 4, number = {0}, proved = 2, emitted = {0}3, recorders = 1"
+    line = f"x rseqbench:told: {{{{ cpu_id = 0 }}}}, {{{{ {fields} }}}}\n"
     assert trace.read(line.format(1) + line.format(2)).told["rseq"].emitted == 23
 
 
