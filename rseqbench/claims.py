@@ -28,6 +28,7 @@ import pandas as pd
 from rseqbench import stats, table, verdicts
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, Estimate, Machine, Skip, Verdict, VerdictWord
+from rseqbench.suites.libraries import LIBRARIES
 from rseqbench.table import Key, Row
 
 _IN_LIBRARY = "in the shipped library, where rseq gives the CPU number and the two atomics of an event stay"
@@ -181,8 +182,7 @@ def hackbench(confidence: float = 0.95) -> Arithmetic:
     half = stats.student(confidence, degrees) * math.sqrt(sum(variances))
     value = without.stated / having.stated
     low, high = value * math.exp(-half), value * math.exp(half)
-    agrees = low > 1
-    return Arithmetic(f"{without.stated:g} / {having.stated:g}", value, low, high, agrees)
+    return Arithmetic(f"{without.stated:g} / {having.stated:g}", value, low, high, agrees=low > 1)
 
 
 def judge(
@@ -209,13 +209,13 @@ def _judge_one(
     reasons: dict[str, str],
     rows: dict[Key, Row],
 ) -> Judged:
-    own = arithmetic(claim, patch)
-    shipped = claim.in_library
+    own, shipped = arithmetic(claim, patch), claim.in_library
+    lacking = _lacking(shipped, rows, reasons) if claim.library and claim.arch == machine.arch else ""
     if claim.library and all(key in rows for key in shipped.pair):
         claim = shipped
     why = _not_measured(claim, machine, rows, reasons)
     if why:
-        return Judged(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, why))
+        return Judged(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, _joined(why, lacking)))
     if claim.kind == "time":
         measured = rows[claim.arch, claim.slow, 1]
         no_time = ", which is no time" if measured.unit != "ns" else ""
@@ -224,12 +224,13 @@ def _judge_one(
     ratio = table.speedup(frame, label, *claim.pair, rules.confidence, claim.net)
     today = None
     if claim.today:
-        keys = [(claim.arch, benchmark, 1) for benchmark in claim.today]
-        today = table.speedup(frame, label, keys[0], keys[1], rules.confidence, claim.net)
+        slow, fast = ((claim.arch, benchmark, 1) for benchmark in claim.today)
+        today = table.speedup(frame, label, slow, fast, rules.confidence, claim.net)
     if ratio is None:
         verdict = Verdict(VerdictWord.UNRESOLVED, "no round in which both exceed the baseline, so nothing to divide")
     else:
         verdict = _ratio_verdict(claim, ratio, today, machine, rules)
+    verdict = dataclasses.replace(verdict, reason=_joined(verdict.reason, lacking))
     return Judged(claim, own, ratio, today, verdict, rows[claim.pair[0]].unit)
 
 
@@ -239,10 +240,17 @@ def _not_measured(claim: Claim, machine: Machine, rows: dict[Key, Row], reasons:
         return f"needs {claim.needs}"
     if claim.arch != machine.arch:
         return f"an {claim.arch} claim; this machine is {machine.arch}"
-    wanted = [name for name in (claim.slow, claim.fast, BASELINE if claim.net else "") if name]
-    for name in wanted:
-        if (claim.arch, name, 1) not in rows:
+    for name in (claim.slow, claim.fast, BASELINE if claim.net else ""):
+        if name and (claim.arch, name, 1) not in rows:
             return f"{name}: {reasons.get(name, 'not selected in this run')}"
+    return ""
+
+
+def _lacking(shipped: Claim, rows: dict[Key, Row], reasons: dict[str, str]) -> str:
+    """Return why the library itself was not measured though somebody asked; empty otherwise."""
+    for name in (shipped.slow, shipped.fast):
+        if (shipped.arch, name, 1) not in rows and name in reasons:
+            return f"{LIBRARIES[name.partition('/')[0]].title}: {reasons[name]}"
     return ""
 
 
@@ -251,20 +259,22 @@ def _ratio_verdict(
 ) -> Verdict:
     bare = f"the kernel is the bare operation; the patch timed {claim.whole}"
     if machine.timing == "emulated":
-        reason = _in_instructions(claim, ratio) + (f", and {bare}" if claim.whole else "")
-        return Verdict(VerdictWord.NOT_COMPARABLE, "; ".join(filter(None, [reason, _no_price(claim, today)])))
+        said = _in_instructions(claim, ratio) + (f", and {bare}" if claim.whole else "")
+        return Verdict(VerdictWord.NOT_COMPARABLE, _joined(said, _no_price(claim, today)))
     if claim.whole:
-        reason = f"{_direction(ratio)}, but {bare}"
-        return Verdict(VerdictWord.NOT_COMPARABLE, reason)
+        return Verdict(VerdictWord.NOT_COMPARABLE, f"{_direction(ratio)}, but {bare}")
     if claim.library:
         verdict = verdicts.speedup(claim.stated, ratio, rules)
         return dataclasses.replace(verdict, reason=f"{verdict.reason}; {_IN_LIBRARY}")
     equal = claim.kind == "equal"
     verdict = verdicts.equality(ratio, rules) if equal else verdicts.speedup(claim.stated, ratio, rules)
     if claim.vdso and machine.facts.get("vdso_getcpu") == "rdpid":
-        note = "the vDSO here runs RDPID, the patch's ran LSL"
-        return dataclasses.replace(verdict, reason=f"{verdict.reason}; {note}")
+        return dataclasses.replace(verdict, reason=f"{verdict.reason}; the vDSO here runs RDPID, the patch's ran LSL")
     return verdict
+
+
+def _joined(*reasons: str) -> str:
+    return "; ".join(filter(None, reasons))
 
 
 def _in_instructions(claim: Claim, ratio: Estimate) -> str:

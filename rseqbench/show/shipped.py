@@ -36,11 +36,14 @@ class Beside:
     notes: tuple[str, ...]
 
 
-# slow, fast, and of what their difference is the price.
+# slow, fast, and of what their difference is the price. The patch compared with LSL on x86-64, and elsewhere with the
+# C library's getcpu (kernels/include/percpu.h); of lttng/lsl and lttng/syscall, what it compared with there is shown.
+_GETCPU_2018 = {"x86_64": "an LSL"}
 _PRICES: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "lttng": (
         ("lttng/lsl", "lttng/rseq", "an LSL in place of rseq, in LTTng-UST"),
-        ("ring_buffer/getcpu_atomic", "ring_buffer/rseq_atomic", "an LSL in place of rseq, in the kernel"),
+        ("lttng/syscall", "lttng/rseq", "the getcpu system call in place of rseq, in LTTng-UST"),
+        ("ring_buffer/getcpu_atomic", "ring_buffer/rseq_atomic", "{getcpu_2018} in place of rseq, in the kernel"),
         (
             "ring_buffer/rseq_atomic",
             "ring_buffer/rseq",
@@ -79,10 +82,14 @@ def _beside(
 ) -> Beside:
     groups = (library.group, library.kernels)
     rows = [one for one in found if one.arch == arch and one.group in groups]
+    measured = {one.benchmark for one in rows if one.row}
+    getcpu = _GETCPU_2018.get(arch, "the C library's getcpu")
     differences = []
     for slow, fast, words in _PRICES.get(library.group, ()):
+        if slow == "lttng/syscall" and "lttng/lsl" in measured:
+            continue
         price = table.difference(frame, label, (arch, slow, 1), (arch, fast, 1), confidence)
         if price is not None:
-            differences.append(Difference(slow, fast, words, price))
+            differences.append(Difference(slow, fast, words.format(getcpu_2018=getcpu), price))
     order = sorted(rows, key=lambda one: one.row.gross.value if one.row else math.inf)
     return Beside(library, arch, tuple(order), tuple(differences), tuple(_NOTES.get(library.group, ())))

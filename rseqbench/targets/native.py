@@ -154,6 +154,7 @@ class Native:
             "cpus": list(plan.cpus),
             "chunk_ns": chunk_ns,
         }
+        self._libraries.begin([case.benchmark], Stage.TIMED)
         worker = self._worker(self.registration(), self._libraries.have(case.benchmark))
         return int(worker.ask(request, _MEASURE_TIMEOUT_S))
 

@@ -1,10 +1,12 @@
 """LTTng-UST as it is shipped: all that it is given is in its trace, and what is not costs the row its number."""
 
+import contextlib
 import json
 
 import pyperf
 import pytest
 
+from rseqbench.model import Case, Plan
 from rseqbench.suites.libraries import Stage
 from tests.commands import rseqbench
 from tests.machines import native, some_rseq, two_cpus
@@ -130,6 +132,94 @@ def test_the_session_that_counts_all_finds_one_event_too_few(here):
     assert not check.passed
     assert "LTTng recorded " in check.message
     assert " and discarded " in check.message
+
+
+STRESSED = {
+    "fails": 'return "as it was told to";',
+    "hangs": "for (;;) nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);",
+}
+
+
+def wrong_under_stress(folder, monkeypatch, what):
+    """Break the method syscall in the second half of its check, in which a session counts all besides."""
+    broken(
+        folder, monkeypatch, KERNELS, "checking = setup->check;", "checking = setup->check, stressed = setup->stress;"
+    )
+    source = folder / "kernels" / KERNELS
+    text = source.read_text().replace("static bool checking;", "static bool checking, stressed;")
+    start = "area = registration_enter();\n\tprovider->override(get_cpu);\n"
+    assert start in text
+    source.write_text(text.replace(start, f"if (stressed && method == 3u)\n\t\t{STRESSED[what]}\n\t{start}"))
+
+
+@pytest.mark.parametrize(("what", "words"), [("fails", "as it was told to"), ("hangs", "within 5 s")])
+def test_a_check_that_goes_wrong_leaves_nothing_to_the_next(tmp_path, monkeypatch, what, words):
+    """What it leaves would record all that comes after it once more, and so be in their time."""
+    wrong_under_stress(tmp_path, monkeypatch, what)
+    with native(benchmarks=["lttng"]) as target:
+        first = checked(target, "lttng/syscall", disturbances=5, timeout_s=5.0)
+        second = checked(target, "lttng/constant", disturbances=5)
+        sessions = target._libraries._open["lttng"]._sessions()
+    assert not first.passed
+    assert words in first.message
+    assert second.verdict == "exact", second.message
+    assert sessions == {"rseqbench": True}
+
+
+def test_a_check_that_goes_wrong_leaves_the_rounds_of_others_as_they_are(tmp_path, monkeypatch):
+    wrong_under_stress(tmp_path, monkeypatch, "fails")
+    done, skips, rounds = run_of(tmp_path, "run", "lttng/constant", "lttng/syscall", *RUN[3:])
+    assert done.returncode == 1
+    assert skips["lttng/syscall"] == "check FAILED, so it is not timed: as it was told to"
+    assert rounds["lttng/constant"] == 6
+
+
+def test_what_was_left_is_gone_before_an_operation_is_calibrated(here):
+    here._libraries.begin(["lttng/syscall"], Stage.STRESSED)
+    session = here._libraries._open["lttng"]
+    assert session._sessions() == {"rseqbench": True, "rseqbench-proof": True}
+    plan = Plan((), (), 8, 1, 1.0, 1, "gated", "quick", here.cpus())
+    here.calibrate(Case("lttng/constant"), plan, 1_000_000)
+    assert session._sessions() == {"rseqbench": True}
+
+
+def test_a_snapshot_that_cannot_be_taken_leaves_no_session_that_counts(here, monkeypatch):
+    session = here._libraries._open["lttng"]
+    here._libraries.begin(["lttng/syscall"], Stage.STRESSED)
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "_text", lambda taken: session._daemon.run("false"))
+        here._libraries.doubts("lttng/syscall")
+    assert session._sessions() == {"rseqbench": True}
+
+
+@contextlib.contextmanager
+def another_session(target):
+    """Have somebody else's session record the same event."""
+    lttng = target._libraries._open["lttng"]._daemon.lttng
+    lttng("create", "other", "--snapshot")
+    lttng("enable-event", "--userspace", "--session=other", "rseqbench:event")
+    lttng("start", "other")
+    try:
+        yield
+    finally:
+        lttng("destroy", "other")
+
+
+def test_what_another_session_records_too_is_void(here):
+    with another_session(here):
+        check = checked(here, "lttng/constant", disturbances=5)
+    assert not check.passed
+    assert check.message == "another session of LTTng's records in the same daemon: other"
+
+
+def test_what_is_recorded_twice_is_void_whoever_does_it(here, monkeypatch):
+    """As by a daemon of root's, of which a user's own lists nothing: the process itself sees who calls."""
+    session = here._libraries._open["lttng"]
+    monkeypatch.setattr(type(session), "_ensure_alone", lambda self, ours: None)
+    with another_session(here):
+        check = checked(here, "lttng/constant", disturbances=5)
+    assert not check.passed
+    assert check.message == "LTTng recorded each event 2 times: another session has it on"
 
 
 def test_without_a_process_nothing_is_believed(here):

@@ -309,6 +309,34 @@ def test_a_kernel_that_stands_for_a_whole_library_is_no_verdict_but_a_direction(
     assert "LTTng-UST" in verdict.reason
 
 
+GONE = "lttng-sessiond ended with SIGKILL"
+
+
+@pytest.mark.parametrize("skipped", ["lttng/lsl", "lttng/rseq"])
+def test_a_library_that_was_asked_for_and_has_no_row_says_why_beside_the_kernel_s_verdict(patch, skipped):
+    costs = {**ALL, "lttng/lsl": 94.0, "lttng/rseq": 80.0}
+    del costs[skipped]
+    found = judged(patch, costs, skips=[Skip(skipped, 1, GONE)])
+    reason = found["lttng-x86_64"].verdict.reason
+    assert reason.startswith("same direction, but the kernel is the bare operation")
+    assert reason.endswith(f"; LTTng-UST: {GONE}")
+    assert found["lttng-arm32"].verdict.reason == "an arm32 claim; this machine is x86_64"
+    assert not [one for name, one in found.items() if name != "lttng-x86_64" and GONE in one.verdict.reason]
+
+
+def test_a_library_without_a_row_says_why_where_its_kernels_have_none_either(patch):
+    costs = {name: cost for name, cost in ALL.items() if not name.startswith("ring_buffer/")}
+    found = judged(patch, costs, skips=[Skip("lttng/rseq", 1, GONE)])["lttng-x86_64"].verdict
+    assert found.reason == f"ring_buffer/getcpu_atomic: not selected in this run; LTTng-UST: {GONE}"
+
+
+def test_a_library_that_nobody_asked_for_or_that_was_measured_needs_no_reason(patch):
+    assert "LTTng-UST:" not in judged(patch)["lttng-x86_64"].verdict.reason
+    both = {**ALL, "lttng/lsl": 94.0, "lttng/rseq": 80.0}
+    assert judged(patch, both)["lttng-x86_64"].claim.fast == "lttng/rseq"
+    assert "LTTng-UST:" not in judged(patch, both)["lttng-x86_64"].verdict.reason
+
+
 def test_a_time_of_another_machine_is_no_verdict(patch):
     found = judged(patch)
     assert found["cpu_id/lsl@x86_64"].verdict.word == VerdictWord.NOT_COMPARABLE

@@ -58,6 +58,14 @@ def test_one_method_that_drops_all_does_not_cost_another_its_row():
     assert found == {"lsl": "", "rseq": "LTTng recorded 0 of the 1000 events that this method left last"}
 
 
+def test_events_that_are_recorded_twice_are_no_row_unless_that_is_meant():
+    told = {"lsl": Told(LSL, 1000, 5000, recorders=2)}
+    both = Seen(5000, trace.Counter({LSL: 1000}), told)
+    words = "LTTng recorded each event 2 times: another session has it on"
+    assert trace.doubts(both, {}, [packet(0, 5000)]) == {"lsl": words}
+    assert trace.doubts(both, {}, [packet(0, 5000)], may_discard=True, recorders=2) == {"lsl": ""}
+
+
 def test_streams_are_counted_apart():
     found = [packet(2, FULL, stream=0), packet(5, 100, stream=1)]
     there = FULL + 100 + 2 * FULL + 5 * FULL
@@ -80,14 +88,15 @@ def test_the_text_of_babeltrace2_is_read():
 [22:02:00.200685493] (+?.?????????) vm rseqbench:event: {{ cpu_id = 1 }}, {{ value = 67108864 }}
 [22:02:00.200687676] (+0.000002183) vm rseqbench:event: {{ cpu_id = 1 }}, {{ value = {RSEQ} }}
 [22:02:00.200687776] (+0.000000100) vm rseqbench:event: {{ cpu_id = 0 }}, {{ value = {RSEQ} }}
-[22:02:00.2] (+0.1) vm rseqbench:told: {{ cpu_id = 0 }}, {{ method = 4, number = 1, proved = 2, emitted = 3 }}
+[22:02] (+0.1) x rseqbench:told: {{ cpu_id = 0 }}, {{ method = 4, number = 1, proved = 2, emitted = 3, recorders = 2 }}
 """
-    assert trace.read(text) == Seen(3, trace.Counter({RSEQ: 2}), {"rseq": Told(RSEQ, 2, 3)})
+    assert trace.read(text) == Seen(3, trace.Counter({RSEQ: 2}), {"rseq": Told(RSEQ, 2, 3, 2)})
     assert trace.read("") == Seen(0)
 
 
 def test_the_last_telling_of_a_method_counts():
-    line = "x rseqbench:told: {{ cpu_id = 0 }}, {{ method = 4, number = {0}, proved = 2, emitted = {0}3 }}\n"
+    fields = "method = 4, number = {0}, proved = 2, emitted = {0}3, recorders = 1"
+    line = f"x rseqbench:told: {{{{ cpu_id = 0 }}}}, {{{{ {fields} }}}}\n"
     assert trace.read(line.format(1) + line.format(2)).told["rseq"].emitted == 23
 
 

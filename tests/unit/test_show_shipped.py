@@ -60,6 +60,26 @@ def test_differences_are_in_ns_and_the_atomics_said_to_be_not_included(lttng):
     assert "do not include" in atomics[1]
 
 
+@pytest.mark.parametrize(
+    ("arch", "words"), [("x86_64", "an LSL"), ("arm32", "the C library's getcpu"), ("arm64", "the C library's getcpu")]
+)
+def test_what_rseq_stands_in_for_in_the_kernel_is_what_the_architecture_has(tmp_path, arch, words):
+    (one,) = of(tmp_path, {**LTTNG, "cpu_id/baseline": 0.3}, arch=arch).shipped
+    (said,) = [found.words for found in one.differences if found.slow == "ring_buffer/getcpu_atomic"]
+    assert said == f"{words} in place of rseq, in the kernel"
+
+
+@pytest.mark.parametrize(("lsl", "slow"), [(True, "lttng/lsl"), (False, "lttng/syscall")])
+def test_where_there_is_no_lsl_the_system_call_is_what_rseq_stands_in_for(tmp_path, lsl, slow):
+    costs = {name: cost for name, cost in LTTNG.items() if lsl or name != "lttng/lsl"}
+    (one,) = of(tmp_path, {**costs, "lttng/syscall": 200.0}, arch="x86_64" if lsl else "arm32").shipped
+    found = {one.slow: one for one in one.differences if one.fast == "lttng/rseq"}
+    assert set(found) == {slow}
+    if not lsl:
+        assert found[slow].words == "the getcpu system call in place of rseq, in LTTng-UST"
+        assert found[slow].price.value == pytest.approx(120.0)
+
+
 def test_a_difference_without_both_its_sides_is_not_there(tmp_path):
     costs = {name: cost for name, cost in LTTNG.items() if name != "ring_buffer/rseq_atomic"}
     (one,) = of(tmp_path, costs).shipped

@@ -19,13 +19,14 @@
 LTTNG_UST_TRACEPOINT_EVENT(rseqbench, event, LTTNG_UST_TP_ARGS(uint32_t, value),
 			   LTTNG_UST_TP_FIELDS(lttng_ust_field_integer(uint32_t, value, value)))
 
-LTTNG_UST_TRACEPOINT_EVENT(rseqbench, told,
-			   LTTNG_UST_TP_ARGS(uint32_t, method, uint32_t, number, uint32_t, proved, uint64_t, emitted),
-			   LTTNG_UST_TP_FIELDS(lttng_ust_field_integer(uint32_t, method, method)
-						       lttng_ust_field_integer(uint32_t, number, number)
-							       lttng_ust_field_integer(uint32_t, proved, proved)
-								       lttng_ust_field_integer(uint64_t, emitted,
-											       emitted)))
+LTTNG_UST_TRACEPOINT_EVENT(
+	rseqbench, told,
+	LTTNG_UST_TP_ARGS(uint32_t, method, uint32_t, number, uint32_t, proved, uint64_t, emitted, uint32_t, recorders),
+	LTTNG_UST_TP_FIELDS(lttng_ust_field_integer(uint32_t, method, method)
+				    lttng_ust_field_integer(uint32_t, number, number)
+					    lttng_ust_field_integer(uint32_t, proved, proved)
+						    lttng_ust_field_integer(uint64_t, emitted, emitted)
+							    lttng_ust_field_integer(uint32_t, recorders, recorders)))
 
 #endif
 

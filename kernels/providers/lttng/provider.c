@@ -16,9 +16,25 @@ static void emit(unsigned long events, uint32_t value)
 		lttng_ust_tracepoint(rseqbench, event, value);
 }
 
+/* How often LTTng records each event: every session that has it on, of any daemon, calls a probe of its own. */
+static uint32_t recorders(void)
+{
+	const struct lttng_ust_tracepoint_probe *probe;
+	uint32_t count = 0;
+
+	if (!LTTNG_UST_TP_RCU_LINK_TEST())
+		return 0;
+	lttng_ust_tp_rcu_read_lock();
+	for (probe = lttng_ust_tp_rcu_dereference(lttng_ust_tracepoint_rseqbench___event.probes); probe && probe->func;
+	     probe++)
+		count++;
+	lttng_ust_tp_rcu_read_unlock();
+	return count;
+}
+
 static void tell(uint32_t method, uint32_t number, uint32_t proved, uint64_t emitted)
 {
-	lttng_ust_tracepoint(rseqbench, told, method, number, proved, emitted);
+	lttng_ust_tracepoint(rseqbench, told, method, number, proved, emitted, recorders());
 }
 
 static int enabled(void)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ _LINKED = ("-llttng-ust", "-llttng-ust-common", "-ldl")
 _SUB_BUFFERS = ("--buffers-uid", f"--subbuf-size={trace.SUB_BUFFER}", "--num-subbuf=4")  # cold, larger ones cost more
 _TIMED = ("rseqbench", "--overwrite")  # the session that is timed, and what becomes of its oldest events
 _PROOF = ("rseqbench-proof", "--discard")
+_LISTED = re.compile(r"<session>\s*<name>([^<]*)</name>.*?<enabled>(\w+)</enabled>", re.DOTALL)
 _COUNTER = ("babeltrace2", "--component=sink.utils.counter", "--params=step=+0")
 
 
@@ -95,6 +97,7 @@ class Session:
         """Empty the buffers and note where they are; under stress, have every single event counted besides."""
         self._wrong, self._found, self._stage = "", None, stage
         try:
+            self._end_proof()  # of a check that failed before it was asked
             self._daemon.lttng("clear", _TIMED[0])
             with self._snapshot() as taken:
                 self._begun = trace.last(trace.packets(taken))
@@ -116,25 +119,44 @@ class Session:
 
     def _look(self) -> Mapping[str, str]:
         """Take a snapshot and return, for every method that told how much it emitted, what is wrong with it."""
-        with self._snapshot() as taken:
-            seen = trace.read(self._text(taken))
-            found = trace.doubts(seen, self._begun, trace.packets(taken), self._stage != Stage.TIMED)
-        if self._stage == Stage.STRESSED:
-            return {method: why or self._uncounted(seen) for method, why in found.items()}
-        return found
+        stressed = self._stage == Stage.STRESSED
+        try:
+            self._ensure_alone([_TIMED[0], _PROOF[0]] if stressed else [_TIMED[0]])
+            with self._snapshot() as taken:
+                seen = trace.read(self._text(taken))
+                recorders = 2 if stressed else 1
+                found = trace.doubts(seen, self._begun, trace.packets(taken), self._stage != Stage.TIMED, recorders)
+            return {method: why or self._uncounted(seen) for method, why in found.items()} if stressed else found
+        finally:
+            if stressed:
+                self._end_proof()
 
     def _uncounted(self, seen: trace.Seen) -> str:
-        """Return how recorded and discarded are not all in the session that counts, which then ends."""
+        """Return how recorded and discarded are not all in the session that counts, which then stops."""
         folder = self._daemon.home / "proof"
         self._daemon.lttng("stop", _PROOF[0])
-        self._daemon.lttng("destroy", "--no-wait", _PROOF[0])
         discarded = sum(packet.discarded for packet in trace.last(trace.packets(folder)).values())
         recorded = trace.counted(self._daemon.run(*_COUNTER, str(folder))) if any(folder.rglob("metadata")) else 0
-        shutil.rmtree(folder, ignore_errors=True)
         emitted = sum(told.emitted for told in seen.told.values())
         if recorded + discarded == emitted:
             return ""
         return f"LTTng recorded {recorded} and discarded {discarded} of the {emitted} events that were emitted"
+
+    def _end_proof(self) -> None:
+        """End the session that counts, where there is one: whatever it records besides costs its time."""
+        if _PROOF[0] in self._sessions():
+            self._daemon.lttng("destroy", "--no-wait", _PROOF[0])
+        shutil.rmtree(self._daemon.home / "proof", ignore_errors=True)
+
+    def _ensure_alone(self, ours: Sequence[str]) -> None:
+        """Raise TargetError where a session that is not ours records in our daemon."""
+        others = [name for name, active in self._sessions().items() if active and name not in ours]
+        if others:
+            raise TargetError(f"another session of LTTng's records in the same daemon: {', '.join(others)}")
+
+    def _sessions(self) -> Mapping[str, bool]:
+        """Return whether each session of our daemon records."""
+        return {name: active == "true" for name, active in _LISTED.findall(self._daemon.lttng("--mi=xml", "list"))}
 
     def _record(self, name: str, oldest: str, events: str) -> None:
         """Begin to record into a session that was created."""

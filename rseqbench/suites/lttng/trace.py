@@ -20,7 +20,9 @@ NOTHING = "nothing that this method left is in LTTng's trace"
 # As kernels/libraries/lttng.c marks the events that prove: bit 31, the method, which of its proofs.
 _METHODS = {1: "lsl", 2: "vdso", 3: "syscall", 4: "rseq", 5: "shipped", 6: "constant"}
 _EVENT = re.compile(r"rseqbench:event: .*\{ value = (\d+) \}")
-_TOLD = re.compile(r"rseqbench:told: .*\{ method = (\d+), number = (\d+), proved = (\d+), emitted = (\d+) \}")
+_TOLD = re.compile(
+    r"rseqbench:told: .*\{ method = (\d+), number = (\d+), proved = (\d+), emitted = (\d+), recorders = (\d+) \}"
+)
 _COUNTED = re.compile(r"(\d+) Event messages?")
 # magic, UUID, stream, its instance; begin, end, content and packet in bits, number, discarded, CPU: LTTng-UST 2.8 on.
 _PACKET = struct.Struct("=I16sIQQQQQQQI")
@@ -42,11 +44,15 @@ class Packet:
 
 @dataclass(frozen=True)
 class Told:
-    """What a method has left word of: the last `proved` of the events that it `emitted` have the value `proof`."""
+    """What a method has left word of: the last `proved` of the events that it `emitted` have the value `proof`.
+
+    Each of them was recorded by `recorders`: as many sessions, of any daemon, had the event on when it was told.
+    """
 
     proof: int
     proved: int
     emitted: int
+    recorders: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,8 @@ def read(text: str) -> Seen:
     values = [int(value) for value in _EVENT.findall(text)]
     told = {}
     for found in _TOLD.findall(text):
-        method, number, proved, emitted = map(int, found)
-        told[_METHODS.get(method, str(method))] = Told(1 << 31 | method << 24 | number, proved, emitted)
+        method, number, proved, emitted, recorders = map(int, found)
+        told[_METHODS.get(method, str(method))] = Told(1 << 31 | method << 24 | number, proved, emitted, recorders)
     return Seen(len(values), Counter(value for value in values if value >> 31), told)
 
 
@@ -97,18 +103,22 @@ def counted(text: str) -> int:
 
 
 def doubts(
-    seen: Seen, begun: Mapping[int, Packet], found: Sequence[Packet], may_discard: bool = False
+    seen: Seen, begun: Mapping[int, Packet], found: Sequence[Packet], may_discard: bool = False, recorders: int = 1
 ) -> dict[str, str]:
     """Return why each method that told something cannot be believed, empty where it can.
 
     `begun` are the last packets from before, and `found` those of the snapshot that `seen` was read from.
     `may_discard`: LTTng may have had no room for an event, as where a writer is interrupted for so long that others
     come round to what it has not committed; an event that it discards takes less time than others.
+    `recorders`: by how many sessions an event is recorded; one more takes as much time again.
     """
     each = {method: _unproved(told, seen.proofs[told.proof]) for method, told in seen.told.items()}
+    often = max((told.recorders for told in seen.told.values()), default=recorders)
     ends = last(found)
     discarded_now = sum(end.discarded - _before(begun, end).discarded for end in ends.values())
-    if discarded_now and not may_discard:
+    if often > recorders:
+        whole = f"LTTng recorded each event {often} times: another session has it on"
+    elif discarded_now and not may_discard:
         whole = f"LTTng discarded {discarded_now} events"
     else:
         least = sum(told.emitted for method, told in seen.told.items() if not each[method])
