@@ -21,6 +21,10 @@ from rseqbench.model import Estimate, Verdict, VerdictWord
 from rseqbench.results import Run
 
 GROUP = "jemalloc"
+OPERATION = (
+    "jemalloc: an operation is a whole request, 64 blocks without other work, served by four threads for each CPU; its "
+    "value is the mean latency."
+)
 SHIPPED, RSEQ = "shipped", "pools_rseq"
 AGAINST = (SHIPPED, "pools_lsl", "pools_vdso", "pools_off")  # what pools by rseq are held against
 GAINS = ("mean", "p50", "p99")  # a median is no claim, but no preemption is in it

@@ -7,15 +7,19 @@ import pyperf
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from rseqbench import allocators, claims
+from rseqbench import allocators, claims, compare, config, paths, table
 from rseqbench.claims import Judged
 from rseqbench.engines.allocators import summarised
 from rseqbench.errors import ResultsError
-from rseqbench.model import Case, Machine, Plan, Registration, Skip, Verdict, VerdictWord
+from rseqbench.model import BASELINE, Case, Machine, Plan, Registration, Skip, Verdict, VerdictWord
 from rseqbench.results import Header, Run
 from rseqbench.show.charts import shares
 from rseqbench.show.grids import allocators as grids
+from rseqbench.show.grids import comparison
+from rseqbench.show.grids import run as of_run
+from rseqbench.show.tables import Compared, Measured
 from rseqbench.suites import jemalloc
+from tests.frames import frame, run
 
 PHASE = {"threads": 8, "work": 0, "requests": 10, "seconds": 0.5, "rate": 22.0, "inside": 0.75, "all": 12,
          "waits": 3, "getcpu_calls": 6,
@@ -190,6 +194,31 @@ def test_tables_and_plot_hold_every_curve(tmp_path):
     assert "over pools_lsl" in svg
     assert shares.gains(None) == ""
     assert grids.all_of(None) == grids.brief(None) == []
+
+
+def test_what_an_operation_is_is_said_in_the_run_s_table_and_beside_another_run():
+    def rows(label, value):
+        return run(label, {BASELINE: [1.0] * 8, "jemalloc/shipped": [value] * 8}, engine="server")
+
+    both = frame(rows("a", 2000.0), rows("b", 4000.0))
+    found = {row.benchmark: row for row in table.summarise(both[both["label"] == "a"], 0.95)}
+    assert found["jemalloc/shipped"].net is None
+    measured = Measured("x86_64", "jemalloc/shipped", 1, "", "no check", found["jemalloc/shipped"], "")
+    (grid,) = of_run.measured([measured])
+    assert allocators.OPERATION in grid.notes
+    assert "loop" not in grid.columns[1].head
+    assert grid.rows[0][2] == "no loop"
+    compared = compare.compare(both[both["benchmark"] != BASELINE], "a", "b", config.load().verdict)
+    beside_it = Compared("a", "b", tuple(compared), (), ())
+    for (beside,) in (comparison.comparison(beside_it), comparison.narrow(beside_it)):
+        assert allocators.OPERATION in beside.notes
+
+
+def test_what_an_operation_is_is_so():
+    assert (jemalloc.TIMES_CPUS[0], jemalloc.WORK[0]) == (4, 0)
+    assert "#define BLOCKS 64 " in (paths.kernels() / "server" / "blocks.h").read_text()
+    assert "64 blocks" in allocators.OPERATION
+    assert "four threads for each CPU" in allocators.OPERATION
 
 
 # ---- what a process has to say of itself ----

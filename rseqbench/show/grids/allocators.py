@@ -16,6 +16,7 @@ _LOOP = (
 _BETWEEN = (
     "Waiting for a full queue to another thread lies outside of requests, as does freeing what comes in meanwhile: "
     "waits are requests after which a thread waited, inside is the part of the threads' time that lies in requests. "
+    "The rest is that, choosing the next blocks, and with more threads than CPUs waiting for one. "
     "Requests/s have all of that time in them, so they are not the allocator's alone."
 )
 _PROVED = (
