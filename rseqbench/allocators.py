@@ -2,8 +2,7 @@
 
 A gain is the part of a request's time that goes away: 1 - fast/slow, taken inside a round, with its interval over
 rounds; below 0 it is a loss. The share is that of the allocator in a request over jemalloc as it is shipped, the same
-for all curves. What takes a share s away at most gains s, so between two shares that were measured a gain is taken to
-lie on the straight line; beyond them nothing is said.
+for all curves. Only shares that were measured have a gain: nothing is said between them, and nothing beyond.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -23,11 +21,14 @@ from rseqbench.model import Estimate, Verdict, VerdictWord
 from rseqbench.results import Run
 
 GROUP = "jemalloc"
+OPERATION = (
+    "jemalloc: an operation is a whole request, 64 blocks without other work, served by four threads for each CPU; its "
+    "value is the mean latency."
+)
 SHIPPED, RSEQ = "shipped", "pools_rseq"
 AGAINST = (SHIPPED, "pools_lsl", "pools_vdso", "pools_off")  # what pools by rseq are held against
 GAINS = ("mean", "p50", "p99")  # a median is no claim, but no preemption is in it
 _CLAIMS = {"jemalloc-mean": "mean", "jemalloc-p99": "p99"}
-_SHARES = (0.02, 0.1, 0.5)  # at which a verdict tells the gain
 _WHY = "a production workload over a prototype of 2016, and not stated is the share of its allocator, which decides"
 
 
@@ -35,8 +36,9 @@ _WHY = "a production workload over a prototype of 2016, and not stated is the sh
 class Phase:
     """An allocator with so many threads and so much other work, over all rounds; times in ns.
 
-    throughput: requests a second, of all threads; share: of a request, in the allocator; waits: requests that found the
-    queue to another thread full, of 1; getcpu_calls: calls of sched_getcpu() in a request.
+    throughput: requests a second, each thread's own added up; share: of a request, in the allocator; inside: of the
+    threads' time, in requests; waits: requests that found the queue to another thread full, of 1; getcpu_calls: calls
+    of sched_getcpu() in a request.
     """
 
     method: str
@@ -50,6 +52,7 @@ class Phase:
     maximum: float
     throughput: Estimate
     share: Estimate
+    inside: Estimate
     waits: float
     getcpu_calls: float
 
@@ -140,7 +143,7 @@ def _frames(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
             whose = {"method": method, "round": meta["round"]}
             processes.append({**whose, **{name: meta[name] for name in ("peak_bytes", "step_ns", "getcpu_ns")}})
             for phase in json.loads(meta["phases"]):
-                phases.append({**phase, **whose, "throughput": phase["requests"] / phase["seconds"]})
+                phases.append({**phase, **whose, "throughput": phase["rate"]})
     return pd.DataFrame.from_records(phases), pd.DataFrame.from_records(processes)
 
 
@@ -161,6 +164,7 @@ def _phase(key: Any, part: pd.DataFrame, confidence: float) -> Phase:
         maximum=float(part["max"].max()),
         throughput=over_rounds("throughput"),
         share=over_rounds("share"),
+        inside=over_rounds("inside"),
         waits=float(part["waits"].sum() / part["all"].sum()),
         getcpu_calls=float(part["getcpu_calls"].sum() / part["all"].sum()),
     )
@@ -195,26 +199,6 @@ def _as_gain(ratio: Estimate) -> Estimate:
     return Estimate(1 - 1 / ratio.value, low, high, ratio.n, ratio.coverage)
 
 
-def at(points: Sequence[Gain], share: float) -> Estimate | None:
-    """Return the gain at a share, on the straight line between the two measured ones around it; None beyond them."""
-    for one, other in pairwise(points):
-        if one.share <= share <= other.share and one.share < other.share:
-            part = (share - one.share) / (other.share - one.share)
-            return _between(one.gain, other.gain, part)
-    return None
-
-
-def _between(one: Estimate, other: Estimate, part: float) -> Estimate:
-    """Mix two estimates; the interval is mixed too, which is wider than that of a mean of two independent ones."""
-
-    def mixed(a: float | None, b: float | None) -> float | None:
-        return None if a is None or b is None else a + part * (b - a)
-
-    value = one.value + part * (other.value - one.value)
-    low, high = mixed(one.low, other.low), mixed(one.high, other.high)
-    return Estimate(value, low, high, min(one.n, other.n), min(one.coverage, other.coverage))
-
-
 def _bound(frame: pd.DataFrame, processes: pd.DataFrame) -> Bound | None:
     """Bound what rseq can be to arenas by CPU: at the amount of work and threads where that is the most."""
     costs = processes.groupby("method")["getcpu_ns"].median()
@@ -243,14 +227,8 @@ def _judged(one: Judged, of: Served) -> Judged:
 
 
 def told(curve: Curve) -> str:
-    """Say what a curve is at some shares within what was measured: "with 8 threads at a share of 10% ... by 1.2%"."""
-    parts = []
-    for share in _SHARES:
-        gain = at(curve.gains, share)
-        if gain is not None:
-            parts.append(f"{_signed(gain)} at a share of {share:.0%}")
-    if not parts:
-        parts = [f"{_signed(one.gain)} at a share of {one.share:.1%}" for one in curve.gains]
+    """Say what a curve is at each share that was measured: "..., 8 threads: +1.2% (+0.8% .. +2%) at a share of 9%"."""
+    parts = [f"{_signed(one.gain)} at a share of {one.share:.1%}" for one in curve.gains]
     what = "mean" if curve.column == "mean" else "99th percentile"
     return f"pools by rseq gain over {curve.over}, {what}, {curve.threads} threads: {', '.join(parts)}"
 

@@ -39,6 +39,7 @@ COLUMNS: dict[str, str] = {
     "branch_misses": "float64",
 }
 
+WITHOUT_LOOP = frozenset({"server", "whole"})  # engines whose values have no empty loop of ours in them
 _NS_PER_SECOND = 1e9
 _INSTRUCTIONS = {USER_ONLY: "user instructions"}
 Key = tuple[str, str, int]  # arch, benchmark, threads
@@ -48,6 +49,7 @@ Key = tuple[str, str, int]  # arch, benchmark, threads
 class Row:
     """One benchmark of a run, summarised over its rounds: per operation, with the loop and net of the baseline.
 
+    `net` is None where no baseline was measured, and where there is no loop: see WITHOUT_LOOP.
     `counted` are the medians of COUNTED, empty where nothing counts them.
     """
 
@@ -228,7 +230,11 @@ def summarise(frame: pd.DataFrame, confidence: float) -> list[Row]:
                 unit=str(first["unit"]),
                 timing=str(first["timing"]),
                 gross=stats.median(part["value"].to_list(), _level(str(first["unit"]), confidence)),
-                net=_net(frame, label, key, _level(str(first["unit"]), confidence)),
+                net=(
+                    None
+                    if first["engine"] in WITHOUT_LOOP
+                    else _net(frame, label, key, _level(str(first["unit"]), confidence))
+                ),
                 aborts=int(part["aborts"].sum()),
                 operations=int((part["loops"] * part["values"]).sum()),
                 counted=_counted(part),

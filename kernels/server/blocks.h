@@ -12,7 +12,7 @@
 struct block {
 	void *at;
 	uint32_t size; /* a multiple of 16 */
-	uint64_t pattern; /* no two blocks of a process have the same */
+	uint64_t pattern; /* no two blocks of a phase have the same; all are freed before the next phase */
 };
 
 /*

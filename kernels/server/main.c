@@ -14,17 +14,19 @@
 #include <sys/mman.h>
 
 #include "allocator.h"
+#include "clock.h"
 #include "getcpu.h"
 #include "phase.h"
 #include "say.h"
 
-#define MOST 32 /* of each list */
-#define MOST_THREADS 1024
-#define LATENCIES (1ul << 20) /* of a phase */
+#define MOST 32 /* numbers of threads, and amounts of work */
+/* Latencies of a phase: room for all of 50 ms or more with four threads for each CPU, and with one. */
+#define LATENCIES_OF_ONE (1ul << 13)
+#define LATENCIES (1ul << 20) /* at least */
 
 struct list {
 	unsigned int count;
-	uint64_t values[MOST];
+	uint64_t values[CPU_SETSIZE];
 };
 
 struct options {
@@ -32,14 +34,14 @@ struct options {
 	uint64_t ms, warm_ms, order;
 };
 
-static struct list listed(const char *name, const char *text)
+static struct list listed(const char *name, const char *text, unsigned int most)
 {
 	struct list list = { 0 };
 	char *end;
 
 	for (;; text = end + 1) {
-		if (list.count == MOST || *text < '0' || *text > '9')
-			die(MISUSE, "--%s: up to %d whole numbers such as 1,2,3", name, MOST);
+		if (list.count == most || *text < '0' || *text > '9')
+			die(MISUSE, "--%s: up to %u whole numbers such as 1,2,3", name, most);
 		list.values[list.count++] = strtoull(text, &end, 10);
 		if (!*end)
 			return list;
@@ -50,7 +52,7 @@ static struct list listed(const char *name, const char *text)
 
 static uint64_t number(const char *name, const char *text)
 {
-	struct list list = listed(name, text);
+	struct list list = listed(name, text, MOST);
 
 	if (list.count != 1)
 		die(MISUSE, "--%s: one whole number", name);
@@ -74,13 +76,13 @@ static struct options parsed(int argc, char **argv)
 	while ((found = getopt_long(argc, argv, "", known, &place)) != -1) {
 		switch (found) {
 		case 'c':
-			options.cpus = listed("cpus", optarg);
+			options.cpus = listed("cpus", optarg, CPU_SETSIZE);
 			break;
 		case 't':
-			options.threads = listed("threads", optarg);
+			options.threads = listed("threads", optarg, MOST);
 			break;
 		case 'w':
-			options.work = listed("work", optarg);
+			options.work = listed("work", optarg, MOST);
 			break;
 		case 'm':
 			options.ms = number("ms", optarg);
@@ -97,6 +99,9 @@ static struct options parsed(int argc, char **argv)
 	}
 	if (optind != argc)
 		die(MISUSE, "\"%s\" is no option", argv[optind]);
+	for (unsigned int i = 0; i < options.cpus.count; i++)
+		if (options.cpus.values[i] >= CPU_SETSIZE)
+			die(MISUSE, "--cpus: from 0 to %d", CPU_SETSIZE - 1);
 	for (unsigned int i = 0; i < options.threads.count; i++)
 		if (!options.threads.values[i] || options.threads.values[i] > MOST_THREADS)
 			die(MISUSE, "--threads: from 1 to %d", MOST_THREADS);
@@ -160,6 +165,7 @@ static void print(const struct phase *phase, const struct served *served, const 
 {
 	printf("%s{\"threads\":%u,\"work\":%lu,\"requests\":%lu,\"seconds\":%.9g,\"all\":%lu", before, phase->threads,
 	       phase->work, served->requests, served->seconds, served->all);
+	printf(",\"rate\":%.9g,\"inside\":%.9g", served->rate, served->inside / phase->threads);
 	printf(",\"allocated\":%lu,\"freed_here\":%lu,\"freed_elsewhere\":%lu", served->allocated, served->freed_here,
 	       served->freed_elsewhere);
 	printf(",\"checksum\":\"%016lx\",\"waits\":%lu,\"getcpu_calls\":%lu", served->verified, served->waits,
@@ -180,26 +186,29 @@ int main(int argc, char **argv)
 	static struct phase phases[MOST * MOST];
 	static char buffer[1 << 16];
 	unsigned int count = planned(&options, phases);
-	uint32_t *latencies = mapped(LATENCIES * sizeof(*latencies));
-	unsigned int most = 0;
+	size_t most = 0, room = LATENCIES;
+	uint32_t *latencies;
 	struct queue *queues;
 
 	for (unsigned int i = 0; i < count; i++)
 		most = phases[i].threads > most ? phases[i].threads : most;
+	if (room < most * LATENCIES_OF_ONE)
+		room = most * LATENCIES_OF_ONE;
+	latencies = mapped(room * sizeof(*latencies));
 	queues = mapped(most * sizeof(*queues));
 	stay_on(&options.cpus);
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	blocks_draw();
 	printf("{\"library\":\"%s\",\"jemalloc\":\"%s\",\"percpu_arena\":\"%s\",\"pools\":\"%s\",\"rseq\":%s",
 	       found.library, found.jemalloc, found.percpu_arena, found.pools, found.rseq ? "true" : "false");
-	printf(",\"step_ns\":%.6g,\"clock_ns\":%.6g,\"getcpu_ns\":%.6g,\"phases\":[", phase_step_ns(), phase_clock_ns(),
-	       getcpu_ns());
+	printf(",\"step_ns\":%.6g,\"clock_ns\":%.6g,\"getcpu_ns\":%.6g,\"phases\":[", clock_step_ns(),
+	       clock_reading_ns(), getcpu_ns());
 	for (unsigned int i = 0; i < count; i++) {
-		struct served served = phase_run(&phases[i], queues, latencies, LATENCIES);
+		struct served served = phase_run(&phases[i], queues, latencies, room);
 
 		print(&phases[i], &served, latencies, i ? "," : "");
 	}
 	printf("],\"peak_bytes\":%lu,\"own_bytes\":%zu}\n", allocator_peak(),
-	       LATENCIES * sizeof(*latencies) + most * sizeof(*queues));
+	       room * sizeof(*latencies) + most * sizeof(*queues));
 	return fflush(stdout) ? LOST : 0;
 }

@@ -17,15 +17,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "clock.h"
 #include "getcpu.h"
 #include "say.h"
 
 #define TAKEN 2 /* batches that a request takes at most: more than comes in, so that a backlog goes away */
 #define LEAST (2 * SAMPLED) /* requests that a thread serves however little time it gets */
-#define CALIBRATE_STEPS 20000
-#define TRIES 50
 
 struct server {
 	_Alignas(128) const struct phase *phase;
@@ -33,72 +31,13 @@ struct server {
 	unsigned int number;
 	uint32_t *latencies;
 	size_t most;
+	uint64_t inside_ns; /* of timed requests */
 	uint64_t spent; /* what computing came to, so that nothing can leave it out */
 	struct served served;
 };
 
 static pthread_barrier_t beginning;
 static uint64_t began, timed, ends;
-
-static double clock_takes_ns;
-
-static uint64_t now(void)
-{
-	struct timespec read;
-
-	clock_gettime(CLOCK_MONOTONIC, &read);
-	return (uint64_t)read.tv_sec * 1000000000 + read.tv_nsec;
-}
-
-static uint64_t computed(uint64_t state, uint64_t steps)
-{
-	while (steps--) {
-		state ^= state << 13;
-		state ^= state >> 7;
-		state ^= state << 17;
-	}
-	return state;
-}
-
-static double fastest(double (*try)(void))
-{
-	double least = try();
-
-	for (unsigned int i = 1; i < TRIES; i++) {
-		double took = try();
-
-		if (took < least)
-			least = took;
-	}
-	return least;
-}
-
-static double computing(void)
-{
-	uint64_t begin = now();
-	volatile uint64_t kept = computed(begin, CALIBRATE_STEPS);
-
-	(void)kept;
-	return (double)(now() - begin) / CALIBRATE_STEPS;
-}
-
-static double reading(void)
-{
-	uint64_t begin = now();
-
-	return (double)(now() - begin);
-}
-
-double phase_step_ns(void)
-{
-	return fastest(computing);
-}
-
-double phase_clock_ns(void)
-{
-	clock_takes_ns = fastest(reading);
-	return clock_takes_ns;
-}
 
 static void free_all(const struct block *blocks, unsigned int count)
 {
@@ -146,19 +85,19 @@ static void serve(struct server *me, struct block blocks[BLOCKS], uint64_t *in_a
 
 	served->verified += blocks_verify(taken, count);
 	if (in_allocator)
-		begin = now();
+		begin = clock_ns();
 	free_all(taken, count);
 	blocks_allocate(blocks);
 	if (in_allocator)
-		*in_allocator += now() - begin;
+		*in_allocator += clock_ns() - begin;
 	served->filled += blocks_fill(blocks);
-	me->spent = computed(me->spent, me->phase->work);
+	me->spent = clock_steps(me->spent, me->phase->work);
 	served->verified += blocks_verify(blocks, BLOCKS - HANDED);
 	if (in_allocator)
-		begin = now();
+		begin = clock_ns();
 	free_all(blocks, BLOCKS - HANDED);
 	if (in_allocator)
-		*in_allocator += now() - begin;
+		*in_allocator += clock_ns() - begin;
 	served->all++;
 	served->allocated += BLOCKS;
 	served->freed_here += BLOCKS - HANDED;
@@ -197,14 +136,14 @@ static void sample(struct server *me, struct block blocks[BLOCKS])
 	double allocator, whole;
 	long before = switches();
 
-	begin = now();
+	begin = clock_ns();
 	serve(me, blocks, &in_allocator);
-	end = now();
+	end = clock_ns();
 	me->served.sampled++;
 	if (switches() != before)
 		return;
-	allocator = (double)in_allocator - 2 * clock_takes_ns;
-	whole = (double)(end - begin) - 5 * clock_takes_ns; /* its own pair, and four readings inside */
+	allocator = (double)in_allocator - 2 * clock_reading_ns();
+	whole = (double)(end - begin) - 5 * clock_reading_ns(); /* its own pair, and four readings inside */
 	me->served.undisturbed++;
 	me->served.allocator_ns += allocator;
 	me->served.share += allocator / whole;
@@ -219,17 +158,19 @@ static uint64_t request(struct server *me, uint64_t begin)
 
 	blocks_choose(blocks, me->number, me->served.all);
 	part(blocks);
-	begin = now();
+	begin = clock_ns();
 	if (counts && me->served.requests % SAMPLED == 0)
 		sample(me, blocks);
 	else
 		serve(me, blocks, NULL);
-	end = now();
+	end = clock_ns();
 	if (counts && me->served.requests % SAMPLED) {
 		if (end - begin > UINT32_MAX)
 			die(LOST, "a request took more than 4 s, and its latency has no place");
 		me->latencies[me->served.latencies++] = (uint32_t)(end - begin);
 	}
+	if (counts)
+		me->inside_ns += end - begin;
 	me->served.requests += counts;
 	hand_over(me, blocks + BLOCKS - HANDED);
 	return end;
@@ -246,6 +187,8 @@ static void *run(void *argument)
 		at = request(me, at);
 	__atomic_store_n(&me->from->closed, true, __ATOMIC_RELAXED);
 	me->served.seconds = at > timed ? (double)(at - timed) * 1e-9 : 0;
+	me->served.rate = me->served.seconds > 0 ? (double)me->served.requests / me->served.seconds : 0;
+	me->served.inside = me->served.seconds > 0 ? (double)me->inside_ns * 1e-9 / me->served.seconds : 0;
 	me->served.getcpu_calls = getcpu_calls() - calls;
 	return NULL;
 }
@@ -260,6 +203,8 @@ static void add(struct served *sum, const struct served *one)
 	sum->filled += one->filled;
 	sum->verified += one->verified;
 	sum->waits += one->waits;
+	sum->rate += one->rate;
+	sum->inside += one->inside;
 	sum->sampled += one->sampled;
 	sum->undisturbed += one->undisturbed;
 	sum->share += one->share;
@@ -293,8 +238,8 @@ static void start(struct server *servers, const struct phase *phase, struct queu
 
 struct served phase_run(const struct phase *phase, struct queue *queues, uint32_t *latencies, size_t most)
 {
-	struct server servers[phase->threads];
-	pthread_t threads[phase->threads];
+	static struct server servers[MOST_THREADS];
+	static pthread_t threads[MOST_THREADS];
 	struct served sum = { 0 };
 
 	start(servers, phase, queues, latencies, most);
@@ -302,7 +247,7 @@ struct served phase_run(const struct phase *phase, struct queue *queues, uint32_
 	for (unsigned int i = 0; i < phase->threads; i++)
 		if (pthread_create(&threads[i], NULL, run, &servers[i]))
 			die(NO_MEMORY, "cannot start thread %u of %u", i + 1, phase->threads);
-	began = now();
+	began = clock_ns();
 	timed = began + phase->warm_ns;
 	ends = timed + phase->ns;
 	pthread_barrier_wait(&beginning);

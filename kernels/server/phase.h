@@ -8,6 +8,7 @@
 
 #include "queue.h"
 
+#define MOST_THREADS 4096 /* four for each CPU that a cpu_set_t holds */
 #define SAMPLED 16 /* one request in as many has its allocation calls timed, and no latency recorded */
 
 struct phase {
@@ -20,7 +21,9 @@ struct phase {
 struct served {
 	uint64_t requests; /* served while latencies were recorded, sampled ones included */
 	uint64_t latencies; /* recorded: they begin the array that phase_run() was given */
-	double seconds;
+	double seconds; /* of the slowest thread, after warming up */
+	double rate; /* requests a second: each thread's own, added up */
+	double inside; /* the part of its seconds that a thread spent in requests, added up over threads */
 	uint64_t all; /* requests, warming up included */
 	uint64_t allocated, freed_here, freed_elsewhere; /* blocks of all */
 	uint64_t filled, verified; /* sums of their patterns */
@@ -30,10 +33,6 @@ struct served {
 	uint64_t getcpu_calls; /* of sched_getcpu(), warming up included */
 };
 
-/* What computing takes: ns for a step, the fastest of several tries. */
-double phase_step_ns(void);
-/* ns that two readings of the clock are apart at least. */
-double phase_clock_ns(void);
 /* Record at most `most` latencies, in ns; where they do not fit, the phase ends early. `queues`: one for each thread. */
 struct served phase_run(const struct phase *phase, struct queue *queues, uint32_t *latencies, size_t most);
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from rseqbench.engines import Engine, Taken, whole
 from rseqbench.model import Case, Plan
@@ -34,21 +35,25 @@ class Divided:
                 yield Taken(taken.case, None, why) if why else taken
         programs = [case for case in cases if case.benchmark in PROGRAMS]
         yield from whole.run(target, plan, number, programs)
-        servers = [case for case in cases if case.benchmark in jemalloc.BY_NAME]
+        servers = _servers(cases)
         if servers:
             allocators = importlib.import_module("rseqbench.engines.allocators")  # and with it HdrHistogram
             yield from allocators.run(target, plan, number, servers)
 
     def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
-        """Return the steps of the kernels' engine, then each program alone."""
+        """Return the steps of the kernels' engine, then each program alone, then the server over each allocator."""
         kernels = [step for part in _apart(_kernels(cases)) for step in self._kernels.steps(part)]
-        return (*kernels, *((case,) for case in cases if case.benchmark in PROGRAMS))
+        alone = [*(case for case in cases if case.benchmark in PROGRAMS), *_servers(cases)]
+        return (*kernels, *((case,) for case in alone))
 
     def expected_s(self, plan: Plan) -> float | None:
-        """Return what the kernels' engine expects; None with a program in it, which takes from seconds to minutes."""
+        """Return what the kernels' engine expects, and the server takes; None with a program, of seconds to minutes."""
         if any(case.benchmark in PROGRAMS for case in plan.cases):
             return None
-        return self._kernels.expected_s(plan)
+        kernels = _kernels(plan.cases)
+        expected = self._kernels.expected_s(replace(plan, cases=tuple(kernels))) if kernels else 0.0
+        served = plan.rounds * jemalloc.PROCESS_S * len(_servers(plan.cases))
+        return None if expected is None else expected + served
 
     def pause_s(self) -> float:
         """Return what the kernels' engine wants."""
@@ -63,3 +68,7 @@ def _apart(kernels: Sequence[Case]) -> list[list[Case]]:
 
 def _kernels(cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if case.benchmark not in PROGRAMS and case.benchmark not in jemalloc.BY_NAME]
+
+
+def _servers(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if case.benchmark in jemalloc.BY_NAME]

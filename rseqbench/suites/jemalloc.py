@@ -25,7 +25,10 @@ GROUP = "jemalloc"
 TIMES_CPUS = (4, 1)  # threads: four for each CPU, and one
 WORK = (0, 300, 1500, 10_000, 120_000)  # steps of computing in a request: from nearly all to 1% in the allocator
 ELSEWHERE = "shipped libraries are measured on this machine only"
-_LENGTHS = ("--ms", "50", "--warm-ms", "8")  # of a phase; a process has one for each of the above, and lasts 0.6 s
+_MS, _WARM_MS = 50, 8  # of a phase; a process has one for each of the above
+_LENGTHS = ("--ms", str(_MS), "--warm-ms", str(_WARM_MS))
+_AROUND_S = 0.3  # its start, what it calibrates, and reading what it prints
+PROCESS_S = len(TIMES_CPUS) * len(WORK) * (_MS + _WARM_MS) * 1e-3 + _AROUND_S  # what a process takes
 _TRIAL = ("--ms", "1", "--warm-ms", "0")
 _TRIAL_LIMIT_S = 20.0
 _JEMALLOC = "libjemalloc.so"
@@ -80,7 +83,7 @@ BY_NAME = {method.benchmark: method for method in METHODS}
 
 def benchmarks(unavailable: str = "") -> list[Benchmark]:
     """Return the methods as what can be measured, or with the reason why none can."""
-    docs = [f"a request served over {method.doc}, no other work in it" for method in METHODS]
+    docs = [f"a request of 64 blocks, four threads a CPU, no other work: over {method.doc}" for method in METHODS]
     return [
         Benchmark(method.benchmark, doc, unavailable, needs_no_rseq=method.no_rseq, whole=True)
         for method, doc in zip(METHODS, docs, strict=True)

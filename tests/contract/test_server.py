@@ -64,6 +64,8 @@ def test_every_allocator_serves_and_nothing_is_lost(method):
         assert len(one["latencies"]) + one["sampled"] == one["requests"]
         assert one["requests"] >= 32 * one["threads"]
         assert 0 < one["share"] < 1
+        assert 0 < one["inside"] < 1
+        assert one["rate"] >= 0.999 * one["requests"] / one["seconds"]  # the slowest thread's
     assert 4 << 20 < found["own_bytes"] < found["peak_bytes"] < 1 << 30
 
 
@@ -77,6 +79,13 @@ def test_a_thread_that_gets_no_time_serves_a_few_requests_all_the_same():
     (one,) = serve(SHIPPED, "--threads", "3", "--work", "0", "--ms", "0", "--warm-ms", "0")["phases"]
     assert one["requests"] == 3 * 32
     assert one["sampled"] == 3 * 2
+
+
+def test_there_may_be_as_many_cpus_and_threads_as_a_large_machine_has():
+    every = ",".join(map(str, range(1024)))
+    large = serve(SHIPPED, "--cpus", every, "--threads", "1100", "--work", "0", "--ms", "0", "--warm-ms", "0")
+    assert large["phases"][0]["requests"] == 1100 * 32
+    assert large["own_bytes"] >= 1100 * 8192 * 4
 
 
 def test_orders_differ_and_are_repeated():
@@ -158,7 +167,16 @@ def test_too_little_memory_is_one_line():
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--threads", "0"), ("--work", "1,x"), ("--cpus", "4000"), ("--ms",), ("--threads", "1,"), ("more",)]
+    "arguments",
+    [
+        ("--threads", "0"),
+        ("--work", "1,x"),
+        ("--cpus", "4000"),
+        ("--cpus", "0,4000"),
+        ("--ms",),
+        ("--threads", "1,"),
+        ("more",),
+    ],
 )
 def test_misuse_is_refused(arguments):
     with pytest.raises(TargetError, match=r"exit code 2: [^\n]+$"):

@@ -7,18 +7,22 @@ import pyperf
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from rseqbench import allocators, claims
-from rseqbench.allocators import Gain
+from rseqbench import allocators, claims, compare, config, paths, table
 from rseqbench.claims import Judged
 from rseqbench.engines.allocators import summarised
 from rseqbench.errors import ResultsError
-from rseqbench.model import Case, Estimate, Machine, Plan, Registration, Skip, Verdict, VerdictWord
+from rseqbench.model import BASELINE, Case, Machine, Plan, Registration, Skip, Verdict, VerdictWord
 from rseqbench.results import Header, Run
 from rseqbench.show.charts import shares
 from rseqbench.show.grids import allocators as grids
+from rseqbench.show.grids import comparison
+from rseqbench.show.grids import run as of_run
+from rseqbench.show.tables import Compared, Measured
 from rseqbench.suites import jemalloc
+from tests.frames import frame, run
 
-PHASE = {"threads": 8, "work": 0, "requests": 10, "seconds": 0.5, "all": 12, "waits": 3, "getcpu_calls": 6,
+PHASE = {"threads": 8, "work": 0, "requests": 10, "seconds": 0.5, "rate": 22.0, "inside": 0.75, "all": 12,
+         "waits": 3, "getcpu_calls": 6,
          "share": 0.5, "allocator_ns": 100.0}  # fmt: skip
 
 
@@ -74,6 +78,11 @@ def test_latencies_become_mean_percentiles_and_a_histogram_that_has_all_of_them(
     assert decoded.get_max_value() == pytest.approx(4_000_000_000, rel=1e-3)
 
 
+def test_percentiles_are_of_the_latencies_not_of_the_histogram():
+    found = summarised({**PHASE, "latencies": [100_003] * 50 + [200_005] * 49 + [300_007] * 1})
+    assert (found["p50"], found["p99"], found["p99.9"]) == (100_003, 200_005, 300_007)
+
+
 # ---- gains ----
 
 
@@ -108,24 +117,6 @@ def test_a_loss_is_a_negative_gain_and_its_interval_stays_in_order():
     assert one.gain.low < one.gain.value < one.gain.high < 0
 
 
-def point(share, gain, half=0.01):
-    return Gain(share, Estimate(gain, gain - half, gain + half, 10, 0.95))
-
-
-def test_between_two_shares_a_gain_lies_on_the_straight_line():
-    points = [point(0.1, 0.02), point(0.5, 0.10, 0.03)]
-    found = allocators.at(points, 0.2)
-    assert (found.value, found.low, found.high) == pytest.approx((0.04, 0.025, 0.055))
-    assert allocators.at(points, 0.1).value == 0.02
-    assert allocators.at(points, 0.5).value == pytest.approx(0.10)
-
-
-@pytest.mark.parametrize("share", [0.05, 0.0999, 0.51, 1.0])
-def test_beyond_what_was_measured_nothing_is_said(share):
-    assert allocators.at([point(0.1, 0.02), point(0.5, 0.10)], share) is None
-    assert allocators.at([point(share, 0.02)], share) is None
-
-
 # ---- the claims ----
 
 
@@ -139,9 +130,11 @@ def test_the_claims_are_answered_as_a_curve_and_are_not_comparable(tmp_path, cla
     of = allocators.served(stored(tmp_path, COSTS), 0.95)
     (found,) = allocators.judged([judged(claim_id)], of)
     assert found.verdict.word == VerdictWord.NOT_COMPARABLE
-    assert f"over shipped, {what}, 8 threads: +2.0% (+2.0% .. +2.0%) at a share of 10%" in found.verdict.reason
-    assert "+16.4% (+16.4% .. +16.4%) at a share of 50%" in found.verdict.reason
-    assert "at a share of 2%" not in found.verdict.reason
+    assert (
+        f"over shipped, {what}, 8 threads: +2.0% (+2.0% .. +2.0%) at a share of 10.0%, +20.0% (" in found.verdict.reason
+    )
+    assert found.verdict.reason.count("at a share of") == 2
+    assert found.verdict.reason.endswith("at a share of 60.0%")
 
 
 def test_without_pools_they_stay_as_they_were(tmp_path):
@@ -168,8 +161,8 @@ def test_the_bound_is_calls_times_what_a_call_takes_longer_over_what_a_request_t
 def test_a_phase_is_the_median_over_rounds_and_the_worst_of_all(tmp_path):
     found = allocators.served(stored(tmp_path, COSTS), 0.95)
     one = next(one for one in found.phases if (one.method, one.work) == ("shipped", 0))
-    assert (one.mean.value, one.p99.value, one.maximum, one.throughput.value) == (1000, 2000, 9000, 20)
-    assert (one.requests, one.waits, one.getcpu_calls) == (100, 0.25, 0.5)
+    assert (one.mean.value, one.p99.value, one.maximum, one.throughput.value) == (1000, 2000, 9000, 22)
+    assert (one.inside.value, one.requests, one.waits, one.getcpu_calls) == (0.75, 100, 0.25, 0.5)
     assert found.peaks["shipped"].value == pytest.approx(1_000_004.5)
 
 
@@ -193,10 +186,39 @@ def test_tables_and_plot_hold_every_curve(tmp_path):
     assert [str(cell) for cell in gains.rows[0]][:3] == ["shipped", "10.0%", "+2.0% (+2.0% .. +2.0%)"]
     assert gains.caption.endswith(", 8 threads")
     assert len(gains.rows) == 4
+    heads = [column.head for column in phases[0].columns]
+    row = dict(zip(heads, map(str, phases[0].rows[0]), strict=True))
+    assert (row["waits"], row["inside"]) == ("25%", "75%")
+    assert any("lies outside" in note for note in phases[-1].notes)
     svg = shares.gains(found)
     assert "over pools_lsl" in svg
     assert shares.gains(None) == ""
     assert grids.all_of(None) == grids.brief(None) == []
+
+
+def test_what_an_operation_is_is_said_in_the_run_s_table_and_beside_another_run():
+    def rows(label, value):
+        return run(label, {BASELINE: [1.0] * 8, "jemalloc/shipped": [value] * 8}, engine="server")
+
+    both = frame(rows("a", 2000.0), rows("b", 4000.0))
+    found = {row.benchmark: row for row in table.summarise(both[both["label"] == "a"], 0.95)}
+    assert found["jemalloc/shipped"].net is None
+    measured = Measured("x86_64", "jemalloc/shipped", 1, "", "no check", found["jemalloc/shipped"], "")
+    (grid,) = of_run.measured([measured])
+    assert allocators.OPERATION in grid.notes
+    assert "loop" not in grid.columns[1].head
+    assert grid.rows[0][2] == "no loop"
+    compared = compare.compare(both[both["benchmark"] != BASELINE], "a", "b", config.load().verdict)
+    beside_it = Compared("a", "b", tuple(compared), (), ())
+    for (beside,) in (comparison.comparison(beside_it), comparison.narrow(beside_it)):
+        assert allocators.OPERATION in beside.notes
+
+
+def test_what_an_operation_is_is_so():
+    assert (jemalloc.TIMES_CPUS[0], jemalloc.WORK[0]) == (4, 0)
+    assert "#define BLOCKS 64 " in (paths.kernels() / "server" / "blocks.h").read_text()
+    assert "64 blocks" in allocators.OPERATION
+    assert "four threads for each CPU" in allocators.OPERATION
 
 
 # ---- what a process has to say of itself ----

@@ -10,10 +10,11 @@ from rich.console import Console
 from rseqbench import config, rounds
 from rseqbench.engines.divided import Divided
 from rseqbench.engines.gated import Gated
-from rseqbench.model import Case, Check, Registration
+from rseqbench.model import Case, Check, Plan, Registration
 from rseqbench.results import Store
 from rseqbench.show import live, progress
 from rseqbench.show.running import Running
+from rseqbench.suites import jemalloc
 from tests.simulated import COSTS, Simulation, store
 
 RULES = config.load().verdict
@@ -143,6 +144,19 @@ def test_the_steps_of_a_round_are_those_of_the_engines():
     program = Case("hackbench/processes", 1, Registration.GLIBC)
     assert Divided(Gated()).steps([ONE, program, TWO]) == ((ONE, TWO), (program,))
     assert Divided(Gated()).steps([program]) == ((program,),)
+    served = Case("jemalloc/shipped", 1, Registration.GLIBC), Case("jemalloc/glibc", 1, Registration.GLIBC)
+    assert Divided(Gated()).steps([served[0], ONE, served[1]]) == ((ONE,), (served[0],), (served[1],))
+
+
+def test_the_server_takes_its_time_in_every_round():
+    served = Case("jemalloc/shipped", 1, Registration.GLIBC)
+    kernels, both, alone = (
+        Divided(Gated()).expected_s(Plan(cases, (), 10, 1, 1.0, 1, "gated", "quick", (0,)))
+        for cases in ((ONE,), (ONE, served), (served,))
+    )
+    assert both == pytest.approx(kernels + 10 * jemalloc.PROCESS_S)
+    assert alone == pytest.approx(10 * jemalloc.PROCESS_S)
+    assert jemalloc.PROCESS_S > 2 * 5 * 0.058  # all phases
 
 
 @pytest.mark.parametrize("width", [30, 40, 60, 100, 200])

@@ -215,6 +215,14 @@ def test_net_is_the_median_of_the_differences_inside_rounds():
     assert rows[BASELINE].net is None
 
 
+@pytest.mark.parametrize("engine", ["server", "whole"])
+def test_what_is_no_loop_of_operations_has_no_net(tmp_path, engine):
+    loop, whole = bench(BASELINE, [[1e-9], [1e-9]]), bench("any/program", [[1e-6], [2e-6]], engine=engine)
+    found = {row.benchmark: row for row in table.summarise(table.build([stored(tmp_path, [loop, whole])]), 0.95)}
+    assert found["any/program"].net is None
+    assert found["any/program"].gross.value == pytest.approx(1500.0)
+
+
 def test_without_a_baseline_nothing_is_net():
     assert table.summarise(frame(run("mine", {RSEQ: [1.0]})), 0.95)[0].net is None
 

@@ -19,6 +19,7 @@ CAPTION = "Gain of pools by rseq, against the share of the allocator"
 READING = (
     "Above the dashed line a request over per-CPU pools with rseq takes less time than over what the mark stands for, "
     "below it more; bars are intervals, and a loss beyond 100% is cut off. "
+    "Marks are what was measured, lines only join them. "
     "The less of a request is spent in the allocator, the less there is to gain: the message gives one number, and not "
     "the share that it belongs to."
 )

@@ -13,13 +13,20 @@ _LOOP = (
     "Closed loop: a thread's next request begins when its last is done, so a stall delays requests that never came; "
     "latencies are of requests that were served. Medians over rounds; the worst is of all rounds."
 )
+_BETWEEN = (
+    "Waiting for a full queue to another thread lies outside of requests, as does freeing what comes in meanwhile: "
+    "waits are requests after which a thread waited, inside is the part of the threads' time that lies in requests. "
+    "The rest is that, choosing the next blocks, and with more threads than CPUs waiting for one. "
+    "Requests/s have all of that time in them, so they are not the allocator's alone."
+)
 _PROVED = (
     "Exact while it is timed: every block carries a pattern of its own, which whoever frees it verifies; a process in "
     "which one is wrong, or a count, has no row."
 )
 _MANY = (
     "Each interval is one of many: by chance some do not hold what they should, so look for what rises with the share. "
-    "A median has no preemption in it, mean and p99 of many threads are mostly that."
+    "A median has no preemption in it; mean and p99 have, the more of it the longer requests are, and with the most "
+    "other work and more threads than CPUs they are mostly that."
 )
 _KEEPS = "The peak of resident memory is of a whole process, all its phases, without its latencies and its queues."
 
@@ -46,20 +53,32 @@ def brief(of: Served | None) -> list[Grid]:
 def _phase(of: Served, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
     rows = [_row(one, of) for one in of.phases if (one.threads, one.work) == (threads, work)]
     other = f"{work * of.step_ns / 1000:.3g} us of other work" if work else "no other work"
-    heads = ("allocator", "mean ns", "p50", "p99", "p99.9", "worst", "requests/s", "share", "peak MB")
-    return make(f"jemalloc: a request over it, {threads} threads, {other}", heads, "-nnnnnnnn", rows, notes)
+    heads = (
+        "allocator",
+        "mean ns",
+        "p50",
+        "p99",
+        "p99.9",
+        "worst",
+        "requests/s",
+        "waits",
+        "inside",
+        "share",
+        "peak MB",
+    )
+    return make(f"jemalloc: a request over it, {threads} threads, {other}", heads, "-nnnnnnnnnn", rows, notes)
 
 
 def _notes(of: Served) -> list[str]:
-    return [_PROVED, _LOOP, _KEEPS, *_bound(of)]
+    return [_PROVED, _LOOP, _BETWEEN, _KEEPS, *_bound(of)]
 
 
 def _row(one: Phase, of: Served) -> tuple[Cell, ...]:
     peak = of.peaks[one.method]
     latencies = [f"{number.value:.4g}" if number.value < 1e4 else f"{number.value:,.0f}" for number in
                  (one.mean, one.p50, one.p99, one.p999)]  # fmt: skip
-    worst = f"{one.maximum:,.0f}"
-    return (one.method, *latencies, worst, f"{one.throughput.value:,.0f}", f"{one.share.value:.1%}", _mb(peak))
+    parts = (f"{one.waits:.0%}", f"{one.inside.value:.0%}", f"{one.share.value:.1%}")
+    return (one.method, *latencies, f"{one.maximum:,.0f}", f"{one.throughput.value:,.0f}", *parts, _mb(peak))
 
 
 def _mb(peak: Estimate) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from rseqbench import compare
+from rseqbench.allocators import GROUP, OPERATION
 from rseqbench.claims import Pair
 from rseqbench.model import Estimate
 from rseqbench.show import words
@@ -44,7 +45,7 @@ def _comparison(found: Compared, arch: str, rows: Sequence[compare.Comparison]) 
     heads, caption = _headed(found, arch, rows)
     marks = Marks()
     cells = [(*_comparison_row(row), f"{row.word} {marks.of(row.reason)}") for row in rows]
-    return make(caption, (*heads, "difference"), "-nnn-", cells, marks.notes())
+    return make(caption, (*heads, "difference"), "-nnn-", cells, [*marks.notes(), *_operations(rows)])
 
 
 def _headed(found: Compared, arch: str, rows: Sequence[compare.Comparison]) -> tuple[tuple[str, ...], str]:
@@ -57,12 +58,19 @@ def _headed(found: Compared, arch: str, rows: Sequence[compare.Comparison]) -> t
 
 
 def legend(rows: Iterable[compare.Comparison]) -> list[str]:
-    """Return what the signs mean, and why each stands where it stands if there are several reasons for it."""
+    """Return what the signs mean, why each stands where it stands if there are several, and what an operation is."""
+    rows = list(rows)
     reasons: dict[str, dict[str, list[str]]] = {}
     for row in rows:
         named = reasons.setdefault(row.word, {}).setdefault(row.reason, [])
         named.append(words.with_threads(row.benchmark, row.threads))
-    return [f"{words.SIGNS[word]} {word}{_because(why)}" for word, why in sorted(reasons.items())]
+    signs = [f"{words.SIGNS[word]} {word}{_because(why)}" for word, why in sorted(reasons.items())]
+    return [*signs, *_operations(rows)]
+
+
+def _operations(rows: Iterable[compare.Comparison]) -> list[str]:
+    """Return what an operation is where it is not what the others are."""
+    return [OPERATION] if any(row.benchmark.partition("/")[0] == GROUP for row in rows) else []
 
 
 def _because(why: Mapping[str, Sequence[str]]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from rseqbench.allocators import GROUP, OPERATION
 from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Machine
 from rseqbench.show import message, words
 from rseqbench.show.grids import Cell, Grid, Reason, make, time
 from rseqbench.show.tables import REPLAYED, Measured, PairLine, PatchTable, Quotient
 from rseqbench.show.words import Printed
+from rseqbench.table import WITHOUT_LOOP
 
 NET = "net of the loop"  # the heading of what the empty loop is subtracted from
 _FACTS = {
@@ -69,10 +71,13 @@ def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
     counted = any(one.row and one.row.counted for one in found)
     counts = ("insn/op", "cycles/op", "misses/op") if counted else ()
     name = "method" if all(one.threads == 1 for one in found) else "method (threads)"
-    heads = (name, f"{per} with loop", f"{per} net of it", "rseq by", "aborts/M", *counts, "check")
+    looped = any(one.row and one.row.engine not in WITHOUT_LOOP for one in found)
+    gross = f"{per} with loop" if looped or not units else per
+    heads = (name, gross, f"{per} net of it" if looped or not units else NET, "rseq by", "aborts/M", *counts, "check")
     mark = "REPLAY: " if any(one.replayed for one in found) else ""
     caption = f"{mark}{group} on {arch}" + (f": {title}" if title else "")
-    return make(caption, heads, "-nn-n" + "n" * len(counts) + "-", [_measured_row(one, counted) for one in found])
+    rows = [_measured_row(one, counted) for one in found]
+    return make(caption, heads, "-nn-n" + "n" * len(counts) + "-", rows, [OPERATION] if group == GROUP else [])
 
 
 def _measured_row(one: Measured, counted: bool) -> tuple[Cell, ...]:
@@ -81,7 +86,9 @@ def _measured_row(one: Measured, counted: bool) -> tuple[Cell, ...]:
     if row is None:
         return name, Reason(f"not measured: {one.reason}")
     published = row.timing == "published"
-    net: Cell = "baseline" if row.benchmark == BASELINE else "no baseline"
+    net: Cell = "no loop" if row.engine in WITHOUT_LOOP else "no baseline"
+    if row.benchmark == BASELINE:
+        net = "baseline"
     if row.net:
         net = words.as_printed(row.net.value) if published else words.cost(row.net)
     counts = [f"{count:.3g}" for count in row.counted] or [""] * len(COUNTED)
