@@ -10,6 +10,10 @@ measured speed-up:
 A claim of equality is reproduced when the whole interval lies within the band around 1, contradicted when it lies
 wholly outside, and otherwise no difference is resolved. Instructions of an emulated machine, a printed time of another
 machine and a kernel that stands for a whole library are not comparable; what is not there was not measured, and why.
+
+Where both benchmarks of a claim's `library` were measured, in time, they are judged in place of the kernels, as any
+speed-up: lttng-x86_64 by lttng/lsl over lttng/rseq. That is the shipped library, in which rseq gives the CPU number
+alone: both keep the two atomics of an event, which the patch replaced too.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ from rseqbench.results import Run
 from rseqbench.show import around, plain, words
 from rseqbench.show.around import Brief
 from rseqbench.show.contents import Contents
-from rseqbench.show.grids import Cell, Column, Grid, make, together
+from rseqbench.show.grids import Cell, Column, Grid, libraries, make, together
+from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared, PatchTable, Quotient
@@ -37,6 +38,9 @@ def _run(shown: Contents) -> Iterator[str]:
     yield from _section(_ARITHMETIC, [of_claims.arithmetic(shown.judged)])
     measured = [one for one in shown.measured if one.row is not None]
     yield from _section("Everything measured", [*of_run.measured(measured), of_run.quotients(_untold(shown))])
+    beside_kernels = [grid for one in shown.shipped for grid in libraries.together(one)]
+    yield from _section("The libraries themselves", beside_kernels)
+    yield from _section("A server over each allocator", of_allocators.all_of(shown.served))
     reasons = ((words.with_threads(one.benchmark, one.threads), one.reason) for one in shown.measured if not one.row)
     yield from _by_reason("Benchmarks without a value", reasons)
     if not published:

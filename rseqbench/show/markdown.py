@@ -15,6 +15,7 @@ from rseqbench.show import around, words
 from rseqbench.show.around import Brief
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, libraries, together
+from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared
@@ -73,6 +74,7 @@ def _run(shown: Contents) -> Iterator[str]:
     yield from _tables(map(around.patch_table, shown.patch_tables))
     for one in shown.shipped:
         yield from _tables(libraries.together(one))
+    yield from _folded("A server over each allocator", _tables(of_allocators.all_of(shown.served)))
     yield from _folded("In words", _list(shown.sentences))
     yield from _folded("What limits this", _list(shown.limits))
     yield from _folded("The message's own arithmetic", _tables([of_claims.arithmetic(shown.judged)]))

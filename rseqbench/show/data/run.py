@@ -13,6 +13,7 @@ from rseqbench.model import COUNTED
 from rseqbench.results import Header, Run
 from rseqbench.show import message, tables, words
 from rseqbench.show.contents import Contents
+from rseqbench.show.data import libraries
 from rseqbench.show.data.written import Record, estimate, facts, rounded, texts, to_csv, to_json
 from rseqbench.show.tables import Measured, Quotient
 
@@ -25,6 +26,7 @@ COLUMNS = (  # of a run's CSV, whatever that run has
     *("measured", "measured_low", "measured_high", "today", "today_low", "today_high", "measured_unit", "verdict"),
     *("alone", "alone_low", "alone_high", "beside", "beside_low", "beside_high", "why"),
     *("passed", "disturbances", "exercised", "message", "trivial", "name", "round", "value", "values", "loops"),
+    *libraries.COLUMNS,
 )
 _ROUND = ("arch", "benchmark", "threads", "unit", "round", "value", "values", "loops", "aborts")
 
@@ -150,6 +152,8 @@ def run_json(shown: Contents, each_round: bool = False) -> str:
         measured=measured(shown.run.label, shown.measured),
         claims=verdicts(shown.judged),
         quotients=quotients(shown.quotients),
+        shipped=libraries.shipped(shown.shipped),
+        served=libraries.served(shown.served),
         limits=shown.limits,
         sentences=shown.sentences,
         **({"rounds": rounds(shown.frame)} if each_round else {}),
@@ -165,6 +169,7 @@ def run_csv(shown: Contents) -> str:
         *({"kind": "benchmark", **record, "doc": one.doc} for record, one in values),
         *judged,
         *({"kind": "quotient", **_renamed(one)} for one in quotients(shown.quotients)),
+        *libraries.records(shown.shipped, shown.served),
         *({"kind": "check", **dataclasses.asdict(one), "verdict": one.verdict} for one in header.checks),
         *texts("summary", [shown.summary]),
         *texts("limit", shown.limits),
