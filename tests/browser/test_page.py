@@ -196,6 +196,17 @@ def test_every_plot_is_drawn_and_has_its_words(opened, kind, scheme):
         assert "How to read this:" in plot["caption"]
 
 
+@pytest.mark.parametrize("size", [NARROW, SMALLEST, (700, 900)])
+def test_no_plot_is_cut_off_on_a_narrow_screen_and_its_text_can_be_read(opened, size):
+    page = opened("laptop", size).page
+    plots = page.evaluate("""[...document.querySelectorAll('figure > .scroll')].map(e => [e.scrollWidth - e.clientWidth,
+        Math.min(...[...e.querySelectorAll('text')].map(t => t.getBoundingClientRect().height).filter(h => h))])""")
+    assert len(plots) == DRAWN["laptop"]
+    for hidden, text in plots:
+        assert hidden <= 0
+        assert text >= 8
+
+
 # ---- schemes and print ----
 
 

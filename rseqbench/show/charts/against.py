@@ -17,7 +17,7 @@ _WHOLE = 100  # a difference from which on decimals mean nothing
 _VISIBLE = 1.0001  # a quotient of the ends of a range of counts
 
 
-def differences(found: Sequence[Compared], name: str = "differences") -> str:
+def differences(found: Sequence[Compared], name: str = "differences", narrow: bool = False) -> str:
     """Draw how each benchmark of further runs compares with that of the first, a mark for each run."""
     rows = [row for one in found for row in one.rows if row.ratio]
     keys = list(dict.fromkeys((row.arch, row.benchmark, row.threads) for row in rows))
@@ -25,7 +25,7 @@ def differences(found: Sequence[Compared], name: str = "differences") -> str:
         return ""
     several = len({arch for arch, *_ in keys}) > 1
     labels = [words.with_threads(benchmark, n) + f" ({arch})" * several for arch, benchmark, n in keys]
-    figure, axes = shared.rows(labels, [_note(found, key) for key in keys])
+    figure, axes = shared.rows(labels, [_note(found, key) for key in keys], narrow)
     values, spoken = [1.0], []
     for number, one in enumerate(found):
         for row in one.rows:

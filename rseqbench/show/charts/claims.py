@@ -8,14 +8,14 @@ from rseqbench.show.charts import axes as shared
 from rseqbench.show.contents import Contents
 
 
-def speedups(shown: Contents, name: str = "speedups") -> str:
+def speedups(shown: Contents, name: str = "speedups", narrow: bool = False) -> str:
     """Draw every quotient the message claims for the run's machines: measured with its interval, claimed, today's."""
     arches = {machine.arch for machine in shown.run.header.machines}
     drawn = [j for j in shown.judged if j.claim.kind in ("speedup", "equal") and j.claim.arch in arches]
     if not any(one.measured for one in drawn):
         return ""
     labels = [words.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
-    figure, axes = shared.rows(labels, [one.verdict.word.value for one in drawn])
+    figure, axes = shared.rows(labels, [one.verdict.word.value for one in drawn], narrow)
     for y, one in enumerate(drawn):
         if not shown.counts:  # instructions reproduce no time
             axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
