@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 
 import pandas as pd
 
 from rseqbench import __version__, history
 from rseqbench.config import VerdictRules
-from rseqbench.history import History
+from rseqbench.history import History, Series
 from rseqbench.show import charts, data, emulated, html, limits, message, sentences, words
 from rseqbench.show.grids import history as of_history
 from rseqbench.show.html import Download, Figure
@@ -66,14 +67,16 @@ def _figures(found: History) -> Iterator[Figure]:
     parts = groupby(of_history.ordered(found.series), key=lambda one: (one.key[0], one.unit, one.group))
     for number, ((arch, unit, group), series) in enumerate(parts):
         own = list(series)
-        drawn = html.drawn(
-            lambda name, narrow, own=own, unit=unit: charts.over_runs(found, own, name, words.unit(unit), narrow),
-            f"runs-{number}",
-        )
+        draw = partial(_draw, found, list(series), words.unit(unit))
+        drawn = html.drawn(draw, f"runs-{number}")
         title = message.group_title(group)
         caption = words.line(f"{group} on {arch}, {words.unit(unit)}" + (f": {title}" if title else ""))
         if drawn:
             yield Figure(f"runs-{number}", caption, "", drawn)
+
+
+def _draw(found: History, series: Sequence[Series], unit: str, name: str, narrow: bool) -> str:
+    return charts.over_runs(found, series, name, unit, narrow)
 
 
 def _reading(found: History) -> str:

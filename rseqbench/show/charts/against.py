@@ -36,7 +36,7 @@ def differences(found: Sequence[Compared], name: str = "differences", narrow: bo
                 spoken.append(f"{labels[place]}: {words.ratio(row.ratio)} in {one.b}, {row.word}")
     for place, (one_key, next_key) in enumerate(pairwise(keys)):
         if one_key[1].partition("/")[0] != next_key[1].partition("/")[0]:
-            axes.axhline(place + 0.7, color=svg.RULE, linewidth=0.8)
+            axes.axhline(place + (0.35 if narrow else 0.7), color=svg.RULE, linewidth=0.8)
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     times = shared.around_one(axes, values)
     first = words.line(found[0].a)

@@ -86,8 +86,8 @@ def _cut(text: str) -> str:
     return text if len(text) <= _CUT else f"{text[: _CUT - 1]}…"
 
 
-def _is_narrow(figure: Figure) -> bool:
-    return bool(figure.get_figwidth() <= NARROW)
+def _is_narrow(figure: Figure | None) -> bool:
+    return figure is not None and bool(figure.get_figwidth() <= NARROW)
 
 
 def plain(axes: Axes, grid: Literal["both", "x", "y"]) -> None:

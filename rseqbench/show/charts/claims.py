@@ -21,7 +21,7 @@ def speedups(shown: Contents, name: str = "speedups", narrow: bool = False) -> s
             axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
         axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=svg.TEXT, zorder=2)
         shared.point(axes, one.measured, y, "o", svg.FIRST)
-        shared.point(axes, one.today, y + 0.32, "s", svg.SECOND, hollow=True)
+        shared.point(axes, one.today, y + (0.2 if narrow else 0.32), "s", svg.SECOND, hollow=True)
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     values = [x for one in drawn for x in shared.span(one.measured) + shared.span(one.today)] + [
         j.claim.stated for j in drawn
