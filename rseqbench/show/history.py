@@ -67,7 +67,7 @@ def _figures(found: History) -> Iterator[Figure]:
     parts = groupby(of_history.ordered(found.series), key=lambda one: (one.key[0], one.unit, one.group))
     for number, ((arch, unit, group), series) in enumerate(parts):
         own = list(series)
-        draw = partial(_draw, found, list(series), words.unit(unit))
+        draw = partial(_draw, found, own, words.unit(unit))
         drawn = html.drawn(draw, f"runs-{number}")
         title = message.group_title(group)
         caption = words.line(f"{group} on {arch}, {words.unit(unit)}" + (f": {title}" if title else ""))

@@ -172,7 +172,8 @@ def test_the_loop_s_share_is_said(opened):
 @pytest.mark.parametrize(("kind", "scheme"), [*((kind, "light") for kind in KINDS), ("laptop", "dark")])
 def test_every_plot_is_drawn_and_has_its_words(opened, kind, scheme):
     one = opened(kind, scheme=scheme)
-    plots = one.page.evaluate("""[...document.querySelectorAll('figure svg')].map(svg => {
+    plots = one.page.evaluate("""[...document.querySelectorAll('figure svg')]
+        .filter(svg => svg.checkVisibility()).map(svg => {
         const seen = e => { const b = e.getBoundingClientRect(); return b.width + b.height > 1; };
         const box = svg.getBoundingClientRect();
         return {
