@@ -28,11 +28,11 @@ FURTHER = 6.0  # times their median: beyond it lies one in 20,000 of normally di
 
 @dataclass(frozen=True)
 class Change:
-    """A fact that differs between two runs; None where one of them does not know it."""
+    """A fact that differs between two runs, both of which know it."""
 
     fact: str
-    before: str | None
-    after: str | None
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,12 @@ def begun(header: Header) -> datetime:
 
 
 def changed(a: Header, b: Header) -> tuple[Change, ...]:
-    """Return in what the machines, kernels and engines of two runs differ, as far as it is watched."""
+    """Return in what the machines, kernels and engines of two runs differ, as far as it is watched.
+
+    A fact that only one of them has is no change: it belongs to what only that one measured.
+    """
     one, other = _facts(a), _facts(b)
-    names = dict.fromkeys([*one, *other])
-    return tuple(Change(name, one.get(name), other.get(name)) for name in names if one.get(name) != other.get(name))
+    return tuple(Change(name, one[name], other[name]) for name in one if name in other and one[name] != other[name])
 
 
 def _facts(header: Header) -> Mapping[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from rseqbench.claims import Judged
 from rseqbench.model import Estimate, VerdictWord
@@ -12,6 +13,7 @@ from rseqbench.show.contents import Contents
 from rseqbench.show.words import Printed
 
 _FIRST = "counter"  # the group of the message's first table
+_BESIDE = ("cpu_id", "control")  # groups of what stands beside every benchmark: the empty loop, the machine's check
 _SAID = {
     VerdictWord.REPRODUCED: "Yes, as claimed",
     VerdictWord.STRONGER: "Yes, and by more",
@@ -42,8 +44,8 @@ class Answer:
 def of(shown: Contents) -> Answer | None:
     """Return the answer on the claim of the counter, or on the first other claim that this run can answer.
 
-    There is none for the message's own run: what it printed cannot confirm what it says; and none for an architecture
-    of which it claims nothing.
+    There is none for the message's own run: what it printed cannot confirm what it says; none for an architecture of
+    which it claims nothing; and none for a run that selected none of what is claimed, which is about something else.
     """
     machines = shown.run.header.machines
     if all(machine.timing == "published" for machine in machines):
@@ -52,7 +54,9 @@ def of(shown: Contents) -> Answer | None:
     asked = [one for one in shown.judged if one.claim.kind in ("speedup", "equal") and one.claim.arch in arches]
     if not asked:
         return None
-    one = min(asked, key=_rank)
+    one = min(asked, key=partial(_rank, selected=_selected(shown)))
+    if one.measured is None and not _is_asked(one, _selected(shown)):
+        return None
     return Answer(
         question=_question(one),
         said=_SAID[one.verdict.word],
@@ -64,10 +68,26 @@ def of(shown: Contents) -> Answer | None:
     )
 
 
-def _rank(one: Judged) -> tuple[bool, bool, bool]:
-    """Rank a claim: measured before all, then the counter's, then what can be compared."""
+def about(shown: Contents) -> str:
+    """Return what a run is about that selected none of what is claimed: its groups; empty where it measured none."""
+    groups = dict.fromkeys(one.group for one in shown.measured if one.row and one.group not in _BESIDE)
+    return ", ".join(groups)
+
+
+def _selected(shown: Contents) -> frozenset[str]:
+    """Return the benchmarks that a run was to measure, whatever came of them."""
+    return frozenset(one.benchmark for one in shown.measured)
+
+
+def _is_asked(one: Judged, selected: frozenset[str]) -> bool:
+    return one.claim.slow in selected and one.claim.fast in selected
+
+
+def _rank(one: Judged, selected: frozenset[str]) -> tuple[bool, bool, bool, bool]:
+    """Rank a claim: measured before all, then what the run was to measure, the counter's, what can be compared."""
     counter = one.claim.slow.startswith(f"{_FIRST}/")
-    return one.measured is None, not counter, one.verdict.word == VerdictWord.NOT_COMPARABLE
+    asked = _is_asked(one, selected)
+    return one.measured is None, not asked, not counter, one.verdict.word == VerdictWord.NOT_COMPARABLE
 
 
 def _question(one: Judged) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import groupby
 
 import pandas as pd
-from markupsafe import Markup
 
 from rseqbench import __version__, history
 from rseqbench.config import VerdictRules
-from rseqbench.history import History
-from rseqbench.show import charts, data, emulated, html, limits, message, words
+from rseqbench.history import History, Series
+from rseqbench.show import charts, data, emulated, html, limits, message, sentences, words
 from rseqbench.show.grids import history as of_history
 from rseqbench.show.html import Download, Figure
 from rseqbench.summary import Summary
@@ -41,6 +41,7 @@ def _parts(found: History, rules: VerdictRules) -> dict[str, object]:
         "usually": history.USUALLY,
         "further": history.FURTHER,
         "figures": list(_figures(found)),
+        "reading": _reading(found),
         "steps": of_history.steps(found),
         "costs": of_history.costs(found),
         "runs": of_history.runs(found),
@@ -57,7 +58,7 @@ def _summary(found: History) -> str:
     said = f"{steps or 'no'} step{'' if steps == 1 else 's'} beyond noise"
     return words.line(
         f"{len({one.key for one in found.series})} benchmarks in {len(found.runs)} runs, from {first.label} "
-        f"({first.created}) to {last.label} ({last.created}); {said}."
+        f"({sentences.moment(first.created)}) to {last.label} ({sentences.moment(last.created)}); {said}."
     )
 
 
@@ -65,15 +66,29 @@ def _figures(found: History) -> Iterator[Figure]:
     """Yield a figure for each machine, unit and group, as the message has the groups."""
     parts = groupby(of_history.ordered(found.series), key=lambda one: (one.key[0], one.unit, one.group))
     for number, ((arch, unit, group), series) in enumerate(parts):
-        drawn = Markup(charts.over_runs(found, list(series), f"runs-{number}", words.unit(unit)))
+        own = list(series)
+        draw = partial(_draw, found, own, words.unit(unit))
+        drawn = html.drawn(draw, f"runs-{number}")
         title = message.group_title(group)
         caption = words.line(f"{group} on {arch}, {words.unit(unit)}" + (f": {title}" if title else ""))
         if drawn:
-            yield Figure(f"runs-{number}", caption, _reading(unit, len(found.runs)), drawn)
+            yield Figure(f"runs-{number}", caption, "", drawn)
 
 
-def _reading(unit: str, runs: int) -> str:
-    bar = "its interval" if unit == "ns" else "the range of its counts"
+def _draw(found: History, series: Sequence[Series], unit: str, name: str, narrow: bool) -> str:
+    return charts.over_runs(found, series, name, unit, narrow)
+
+
+def _reading(found: History) -> str:
+    """Return how to read the figures, once for all of them."""
+    runs, units = len(found.runs), {one.unit for one in found.series}
+    bar = (
+        "its interval"
+        if units == {"ns"}
+        else "the range of its counts"
+        if "ns" not in units
+        else ("the interval of a time, or the range of counts")
+    )
     many = runs > charts.MOST_DRAWN
     shown = f"the band is all that the intervals of some {runs // charts.MOST_DRAWN + 1} neighbouring runs reach"
     bars = shown if many else f"a bar is {bar}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jinja2
@@ -26,7 +27,10 @@ _MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot with its caption and two sentences on how to read it; `svg` is empty where nothing was measured."""
+    """A plot with its caption and two sentences on how to read it, empty where they stand elsewhere.
+
+    `svg` is empty where nothing was measured; it holds the plot twice, for a wide screen and for a narrow one.
+    """
 
     name: str
     caption: str
@@ -83,6 +87,7 @@ def _parts(shown: Contents) -> dict[str, object]:
     return {
         "header": header,
         "answer": answer.of(shown),
+        "about": answer.about(shown),
         "counts": shown.counts,
         "published": all(machine.timing == "published" for machine in header.machines),
         "summary": shown.summary,
@@ -121,28 +126,41 @@ def style() -> Markup:
     return Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
 
 
+def drawn(draw: Callable[[str, bool], str], name: str) -> Markup:
+    """Return a plot for a wide screen and one for a narrow one, of which the style sheet shows one; empty of nothing.
+
+    `draw` takes the name that its ids begin with, and whether it is to be narrow.
+    """
+    wide = draw(name, False)
+    return Markup(
+        f'<div class="wide">{wide}</div><div class="narrow">{draw(f"{name}-narrow", True)}</div>' if wide else ""
+    )
+
+
 def _figures(shown: Contents) -> list[Figure]:
     readings = reading.of_counts() if shown.counts else reading.of_times()
-    drawn = {"speedups": charts.speedups(shown, "speedups"), "reading": charts.reading_cpu(shown, "reading")}
-    with_threads = charts.by_threads(shown, "threads")
-    if with_threads:  # what nobody asked for is not missing
-        drawn["threads"] = with_threads
-    return [Figure(name, *readings[name], Markup(svg)) for name, svg in drawn.items()]
+    each = {"speedups": charts.speedups, "reading": charts.reading_cpu, "threads": charts.by_threads}
+    found = {name: drawn(partial(draw, shown), name) for name, draw in each.items()}
+    if not found["threads"]:  # what nobody asked for is not missing
+        del found["threads"]
+    if not found["reading"] and any(one.row and one.group == "cpu_id" for one in shown.measured):
+        del found["reading"]  # one method alone is measured, but no comparison
+    return [Figure(name, *readings[name], svg) for name, svg in found.items()]
 
 
 def _beside(one: Beside) -> Figure:
     caption, how = reading.of_library(one.library.title)
     name = f"library-{one.library.group}-{one.arch}"
-    return Figure(name, caption, how, Markup(charts.beside_kernels(one, name)))
+    return Figure(name, caption, how, drawn(partial(charts.beside_kernels, one), name))
 
 
 def _gains(shown: Contents) -> Figure:
-    return Figure("jemalloc", shares.CAPTION, shares.READING, Markup(shares.gains(shown.served)))
+    return Figure("jemalloc", shares.CAPTION, shares.READING, drawn(partial(shares.gains, shown.served), "jemalloc"))
 
 
 def _distributions(shown: Contents) -> Figure:
     caption, how = (reading.of_counts() if shown.counts else reading.of_times())["rounds"]
-    return Figure("rounds", caption, how, Markup(charts.rounds(shown, "rounds")))
+    return Figure("rounds", caption, how, drawn(partial(charts.rounds, shown), "rounds"))
 
 
 def _downloads(shown: Contents) -> Iterator[Download]:

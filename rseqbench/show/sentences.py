@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from rseqbench.claims import Claim, Judged
 from rseqbench.compare import MORE, Comparison
@@ -25,8 +26,17 @@ def measured_where(header: Header, benchmarks: int) -> str:
     how = f"{rounds} each by engine {plan.engine}{cpus}"
     mark = "REPLAY of a recorded run, nothing was measured on this machine: " if replayed(header) else ""
     return words.line(
-        f"{mark}{benchmarks} benchmarks on {where}; {how}; finished {header.finished or 'at an unknown time'}."
+        f"{mark}{benchmarks} benchmarks on {where}; {how}; finished {moment(header.finished) or 'at an unknown time'}."
     )
+
+
+def moment(stamp: str) -> str:
+    """Return a time as a person writes it, "2026-11-25 22:30 UTC"; what is no time stays as it is."""
+    try:
+        when = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    return f"{(when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def replayed(header: Header) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from markupsafe import Markup
+from functools import partial
 
 from rseqbench import __version__
 from rseqbench.config import VerdictRules
@@ -16,11 +15,6 @@ from rseqbench.show.tables import Compared
 
 _CAPTION = "What each takes in the other runs, against the first"
 _COST = "What restartable sequences cost the rest of the system, measured"
-_READING = (
-    "A mark to the right of the line takes more than in the first run, one to the left less; its bar is the interval, "
-    "or of counts the range of what was counted. "
-    "Behind a row stands by how much an operation differs in each, or “=” for equal, “~” for no difference resolved."
-)
 
 
 def page(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> str:
@@ -32,15 +26,18 @@ def _parts(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) 
     """Return what the template names."""
     labels = [one.label for one in runs]
     title = " against ".join([", ".join(labels[1:]), labels[0]])
-    drawn = Markup(charts.differences(found))
+    drawn = html.drawn(partial(charts.differences, found), "differences")
+    measured, absent = together.parted(found)
     return {
         "version": __version__,
         "title": title,
         "summaries": [f"{one.label}: {_summary(one)}" for one in runs],
         "heading": _COST if any(one.said or one.sizes for one in found) else f"{title}, measured",
         "notes": around.limits_of(runs, found, rules),
-        "figure": Figure("differences", _CAPTION, _READING, drawn),
-        "parts": [{"title": title, "grids": grids} for title, grids in together.sections(found)],
+        "figure": Figure("differences", _CAPTION, _reading(rules), drawn),
+        "result": around.of_runs(runs, found, rules).holds,
+        "parts": [{"title": title, "grids": grids} for title, grids in together.sections(measured)],
+        "absent": absent,
         "facts": around.facts_of(runs),
         "commands": around.commands_of(runs),
         "download": html.download(
@@ -52,6 +49,16 @@ def _parts(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) 
         "icons": words.ICONS,
         "style": html.style(),
     }
+
+
+def _reading(rules: VerdictRules) -> str:
+    return (
+        "A mark to the right of the line takes more than in the first run, one to the left less; its bar is the "
+        "interval, or of counts the range of what was counted. "
+        "Behind a row stands by how much an operation differs in each, or “=” for equal, “~” for no difference "
+        f"resolved. A time less than {rules.floor:.1%} away is no difference, even where its interval excludes 1, and "
+        f"it is equal where the whole interval lies within {rules.same_within:.1%}."
+    )
 
 
 def _summary(one: Run) -> str:

@@ -172,7 +172,8 @@ def test_the_loop_s_share_is_said(opened):
 @pytest.mark.parametrize(("kind", "scheme"), [*((kind, "light") for kind in KINDS), ("laptop", "dark")])
 def test_every_plot_is_drawn_and_has_its_words(opened, kind, scheme):
     one = opened(kind, scheme=scheme)
-    plots = one.page.evaluate("""[...document.querySelectorAll('figure svg')].map(svg => {
+    plots = one.page.evaluate("""[...document.querySelectorAll('figure svg')]
+        .filter(svg => svg.checkVisibility()).map(svg => {
         const seen = e => { const b = e.getBoundingClientRect(); return b.width + b.height > 1; };
         const box = svg.getBoundingClientRect();
         return {
@@ -194,6 +195,17 @@ def test_every_plot_is_drawn_and_has_its_words(opened, kind, scheme):
         title, description = plot["words"]
         assert title and len(description) > 40
         assert "How to read this:" in plot["caption"]
+
+
+@pytest.mark.parametrize("size", [NARROW, SMALLEST, (700, 900)])
+def test_no_plot_is_cut_off_on_a_narrow_screen_and_its_text_can_be_read(opened, size):
+    page = opened("laptop", size).page
+    plots = page.evaluate("""[...document.querySelectorAll('figure > .scroll')].map(e => [e.scrollWidth - e.clientWidth,
+        Math.min(...[...e.querySelectorAll('text')].map(t => t.getBoundingClientRect().height).filter(h => h))])""")
+    assert len(plots) == DRAWN["laptop"]
+    for hidden, text in plots:
+        assert hidden <= 0
+        assert text >= 8
 
 
 # ---- schemes and print ----

@@ -55,6 +55,11 @@ def test_what_was_not_measured_is_answered_with_the_reason(tmp_path):
     assert found.reason == "counter/getcpu_atomic: ENOSYS"
 
 
+def test_a_run_about_something_else_says_what(tmp_path):
+    found = shown(tmp_path, Simulation(rounds=8, costs={"cpu_id/baseline": 0.3, "linux/yield": 500.0}, skips=()))
+    assert (answer.of(found), answer.about(found)) == (None, "linux")
+
+
 def test_an_architecture_without_claims_has_no_question(tmp_path):
     assert of(tmp_path, arch="aarch64") is None
 

@@ -72,7 +72,9 @@ def test_a_name_moved_into_the_next_one_moves_that_too():
 
 def test_a_hostile_method_is_text_in_every_figure(tmp_path):
     name = f"counter/{HOSTILE}"
-    run = Simulation(costs={name: 1.0, f"cpu_id/{HOSTILE}": 1.0}, threads={name: (1, 2)}, rounds=6, skips=())
+    run = Simulation(
+        costs={name: 1.0, f"cpu_id/{HOSTILE}": 1.0, "cpu_id/rseq": 1.0}, threads={name: (1, 2)}, rounds=6, skips=()
+    )
     found = shown(tmp_path, run)
     drawn = [charts.by_threads(found), charts.rounds(found), charts.reading_cpu(found)]
     for svg in drawn:
@@ -100,7 +102,14 @@ def test_every_round_is_a_dot(tmp_path):
 
 def test_a_range_of_counts_is_drawn_where_it_can_be_seen(tmp_path):
     def bars(spread):
-        run = Simulation(costs={"cpu_id/lsl": 1000.0}, rounds=8, timing="emulated", spread=spread, skips=(), facts={})
+        run = Simulation(
+            costs={"cpu_id/lsl": 1000.0, "cpu_id/rseq": 1000.0},
+            rounds=8,
+            timing="emulated",
+            spread=spread,
+            skips=(),
+            facts={},
+        )
         return charts.reading_cpu(shown(tmp_path / str(spread), run)).count("<use ")
 
     assert bars(0.05) > bars(0.0001)

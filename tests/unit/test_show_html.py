@@ -135,8 +135,8 @@ def test_the_patch_s_wrong_number_is_named(page):
 
 def test_every_plot_is_drawn_and_has_its_words(laptop):
     text = html.page(laptop)
-    assert text.count("<svg ") == text.count("</svg>") == text.count("How to read this:") == 3
-    for name in ("speedups", "reading", "rounds"):
+    assert text.count("<svg ") == text.count("</svg>") == 2 * text.count("How to read this:") == 6
+    for name in (each + size for each in ("speedups", "reading", "rounds") for size in ("", "-narrow")):
         drawing = re.search(rf'aria-labelledby="{name}-title {name}-desc">.*?</svg>', text, re.DOTALL).group()
         assert re.search(rf'<title id="{name}-title">[^<]+</title>', drawing)
         assert len(re.search(rf'<desc id="{name}-desc">([^<]+)</desc>', drawing)[1]) > 100

@@ -267,6 +267,15 @@ def test_the_page_is_sound_and_holds_all_of_it(three):
         assert words in body
 
 
+def test_the_page_begins_with_the_result_and_folds_what_none_measured(three):
+    body = versus.page(*three, RULES).partition("</style>")[2]
+    assert re.search(r"Result:</b> \d+ more instructions, \d+ equal", body[: body.index("<main>")])
+    folded = body[body.index('id="absent"') :]
+    assert "<details>" in folded and "needs two CPUs" in folded
+    assert "needs two CPUs" not in body[: body.index('id="absent"')]
+    assert "less than 0.5% away is no difference" in body
+
+
 def test_the_page_says_what_limits_each_run_and_what_limits_all_only_once(three):
     body = versus.page(*three, RULES).partition("</style>")[2]
     assert body.count("insn/op means instructions per operation") == 1

@@ -17,7 +17,7 @@ _WHOLE = 100  # a difference from which on decimals mean nothing
 _VISIBLE = 1.0001  # a quotient of the ends of a range of counts
 
 
-def differences(found: Sequence[Compared], name: str = "differences") -> str:
+def differences(found: Sequence[Compared], name: str = "differences", narrow: bool = False) -> str:
     """Draw how each benchmark of further runs compares with that of the first, a mark for each run."""
     rows = [row for one in found for row in one.rows if row.ratio]
     keys = list(dict.fromkeys((row.arch, row.benchmark, row.threads) for row in rows))
@@ -25,7 +25,7 @@ def differences(found: Sequence[Compared], name: str = "differences") -> str:
         return ""
     several = len({arch for arch, *_ in keys}) > 1
     labels = [words.with_threads(benchmark, n) + f" ({arch})" * several for arch, benchmark, n in keys]
-    figure, axes = shared.rows(labels, [_note(found, key) for key in keys])
+    figure, axes = shared.rows(labels, [_note(found, key) for key in keys], narrow)
     values, spoken = [1.0], []
     for number, one in enumerate(found):
         for row in one.rows:
@@ -36,7 +36,7 @@ def differences(found: Sequence[Compared], name: str = "differences") -> str:
                 spoken.append(f"{labels[place]}: {words.ratio(row.ratio)} in {one.b}, {row.word}")
     for place, (one_key, next_key) in enumerate(pairwise(keys)):
         if one_key[1].partition("/")[0] != next_key[1].partition("/")[0]:
-            axes.axhline(place + 0.7, color=svg.RULE, linewidth=0.8)
+            axes.axhline(place + (0.35 if narrow else 0.7), color=svg.RULE, linewidth=0.8)
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     times = shared.around_one(axes, values)
     first = words.line(found[0].a)

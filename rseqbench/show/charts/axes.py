@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH = 7.8  # inches
+NARROW = 3.7  # inches that a phone shows without making its text smaller
 _ROW = 0.29
+_LABELLED = 0.25  # inches of a line above a row, where there is no room at its side
+_CUT = 52  # characters that fit a narrow figure
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p")
 _STRAIGHT = 1.5  # a quotient further from 1 than this needs a logarithmic axis
 _ABREAST = 3  # entries of a legend that fit side by side
@@ -37,8 +41,13 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def rows(labels: Sequence[str], notes: Sequence[str]) -> tuple[Figure, Axes]:
-    """Return a figure with one row a label, from top to bottom, and each row's note behind its right end."""
+def rows(labels: Sequence[str], notes: Sequence[str], narrow: bool = False) -> tuple[Figure, Axes]:
+    """Return a figure with one row a label, from top to bottom, and each row's note behind its right end.
+
+    In a narrow one both stand above the row.
+    """
+    if narrow:
+        return _narrow_rows(labels, notes)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 1.0 + _ROW * len(labels)))
         axes = figure.add_subplot()
@@ -49,6 +58,36 @@ def rows(labels: Sequence[str], notes: Sequence[str]) -> tuple[Figure, Axes]:
     axes.tick_params(axis="y", length=0)
     plain(axes, "x")
     return figure, axes
+
+
+def _narrow_rows(labels: Sequence[str], notes: Sequence[str]) -> tuple[Figure, Axes]:
+    """Return such a figure with label and note above each row, in two lines where one does not hold them."""
+    lines = 2 if any(len(label) + len(note) > _CUT - 2 for label, note in zip(labels, notes, strict=True)) else 1
+    high = _ROW + _LABELLED * lines
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(NARROW, 1.0 + high * len(labels)))
+        axes = figure.add_axes(
+            (0.02, 0.5 / (1.0 + high * len(labels)), 0.96, high * len(labels) / (1.0 + high * len(labels)))
+        )
+        place = axes.get_yaxis_transform()
+        above = _LABELLED / high
+        for y, (label, note) in enumerate(zip(labels, notes, strict=True)):
+            axes.text(0, y - above * (lines - 0.3), _cut(label), transform=place, va="center_baseline")
+            x, side = (1, "right") if lines == 1 else (0, "left")
+            axes.text(x, y - above * 0.7, _cut(note), transform=place, ha=side, va="center_baseline")
+    axes.set_yticks(range(len(labels)), [""] * len(labels))
+    axes.set_ylim(len(labels) - 1 + _ROW / high * 1.3, -above * lines - 0.1)
+    axes.tick_params(axis="y", length=0)
+    plain(axes, "x")
+    return figure, axes
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CUT else f"{text[: _CUT - 1]}…"
+
+
+def _is_narrow(figure: Figure | None) -> bool:
+    return figure is not None and bool(figure.get_figwidth() <= NARROW)
 
 
 def plain(axes: Axes, grid: Literal["both", "x", "y"]) -> None:
@@ -120,13 +159,17 @@ def legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
         handles.append(Line2D([], [], color=colour, label=text, markersize=size,
                               markerfacecolor=colour if filled else "none", **line))  # fmt: skip
     with mpl.rc_context(STYLE):
-        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(keys), _ABREAST),
+        abreast = 1 if _is_narrow(axes.get_figure(root=True)) else _ABREAST
+        axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(keys), abreast),
                     frameon=False, borderaxespad=0.2, handletextpad=0.4, labelcolor=svg.TEXT)  # fmt: skip
 
 
 def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
     """Return a figure as an SVG element; `name` starts its ids, title and description are its text alternative."""
     out = io.StringIO()
+    if _is_narrow(figure):
+        for axes in figure.axes:
+            axes.set_xlabel(textwrap.fill(axes.get_xlabel(), _CUT))
     with mpl.rc_context(STYLE):
         figure.savefig(
             out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}

@@ -8,20 +8,20 @@ from rseqbench.show.charts import axes as shared
 from rseqbench.show.contents import Contents
 
 
-def speedups(shown: Contents, name: str = "speedups") -> str:
+def speedups(shown: Contents, name: str = "speedups", narrow: bool = False) -> str:
     """Draw every quotient the message claims for the run's machines: measured with its interval, claimed, today's."""
     arches = {machine.arch for machine in shown.run.header.machines}
     drawn = [j for j in shown.judged if j.claim.kind in ("speedup", "equal") and j.claim.arch in arches]
     if not any(one.measured for one in drawn):
         return ""
     labels = [words.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
-    figure, axes = shared.rows(labels, [one.verdict.word.value for one in drawn])
+    figure, axes = shared.rows(labels, [one.verdict.word.value for one in drawn], narrow)
     for y, one in enumerate(drawn):
         if not shown.counts:  # instructions reproduce no time
             axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
         axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=svg.TEXT, zorder=2)
         shared.point(axes, one.measured, y, "o", svg.FIRST)
-        shared.point(axes, one.today, y + 0.32, "s", svg.SECOND, hollow=True)
+        shared.point(axes, one.today, y + (0.2 if narrow else 0.32), "s", svg.SECOND, hollow=True)
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     values = [x for one in drawn for x in shared.span(one.measured) + shared.span(one.today)] + [
         j.claim.stated for j in drawn

@@ -9,19 +9,21 @@ from rseqbench.show import svg, words
 from rseqbench.show.charts import axes as shared
 from rseqbench.show.contents import Contents
 
+_FEWEST = 2  # methods besides the empty loop: one alone is compared with nothing
 
-def reading_cpu(shown: Contents, name: str = "reading") -> str:
+
+def reading_cpu(shown: Contents, name: str = "reading", narrow: bool = False) -> str:
     """Draw what each way of reading the CPU number costs, loop included, beside what the message printed."""
     group = BASELINE.partition("/")[0]
     drawn = [one for one in shown.measured if one.group == group and one.threads == 1]
     arch = drawn[0].arch if drawn else ""
     drawn = sorted((one for one in drawn if one.arch == arch), key=lambda m: m.row.gross.value if m.row else math.inf)
-    if not any(one.row for one in drawn):
+    if sum(one.row is not None for one in drawn if one.benchmark != BASELINE) < _FEWEST:
         return ""
     notes = [
         f"{words.cost(one.row.gross).value} {words.short(one.row.unit)}" if one.row else "not measured" for one in drawn
     ]
-    figure, axes = shared.rows([one.method for one in drawn], notes)
+    figure, axes = shared.rows([one.method for one in drawn], notes, narrow)
     printed = _printed(shown, arch)
     values: list[float] = []
     for y, one in enumerate(drawn):

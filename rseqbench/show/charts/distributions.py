@@ -10,16 +10,18 @@ from rseqbench.show.contents import Contents
 from rseqbench.show.tables import Measured
 
 _SPREAD = 0.7  # of a row's height
+_NARROW_DOTS = 1200  # a narrow drawing is the second one of its page
 _MOST_DOTS = 4000  # a page must stay readable and small: beyond this, every n-th round is drawn, and that is said
 
 
-def rounds(shown: Contents, name: str = "rounds") -> str:
+def rounds(shown: Contents, name: str = "rounds", narrow: bool = False) -> str:
     """Draw every round of every benchmark as a dot: how far it lies from its benchmark's median, in percent."""
     drawn = [one for one in shown.measured if one.row]
     if not drawn or shown.frame["round"].nunique() < 2:
         return ""
-    figure, axes = shared.rows([words.with_threads(m.benchmark, m.threads) for m in drawn], [_median(m) for m in drawn])
-    step = math.ceil(len(shown.frame) / _MOST_DOTS)
+    labels = [words.with_threads(m.benchmark, m.threads) for m in drawn]
+    figure, axes = shared.rows(labels, [_median(m) for m in drawn], narrow)
+    step = math.ceil(len(shown.frame) / (_NARROW_DOTS if narrow else _MOST_DOTS))
     furthest = 1.0
     for y, one in enumerate(drawn):
         percent = _deviations(shown, one)[::step]

@@ -37,20 +37,22 @@ class Drawn:
     high: float
 
 
-def over_runs(found: History, series: Sequence[Series], name: str, unit: str) -> str:
+def over_runs(found: History, series: Sequence[Series], name: str, unit: str, narrow: bool = False) -> str:
     """Draw `series`, all in `unit`, over the runs of `found`."""
     drawn = [one for one in series if len(one.points) > 1]
     if not drawn:
         return ""
-    rows = math.ceil(len(drawn) / _ABREAST)
+    abreast = 1 if narrow else _ABREAST
+    width = shared.NARROW if narrow else shared.WIDTH + 1.2
+    rows = math.ceil(len(drawn) / abreast)
     with mpl.rc_context(shared.STYLE):
-        figure = Figure(figsize=(shared.WIDTH + 1.2, _HEIGHT * rows + 0.4))
-        panels = figure.subplots(rows, _ABREAST, squeeze=False).ravel()
+        figure = Figure(figsize=(width, _HEIGHT * rows + 0.4))
+        panels = figure.subplots(rows, abreast, squeeze=False).ravel()
         figure.subplots_adjust(hspace=0.75, wspace=0.2)
         for number, (axes, one) in enumerate(zip(panels, drawn, strict=False)):
             _panel(axes, one, found)
-            axes.set_ylabel("" if number % _ABREAST else unit)
-            axes.set_xlabel("" if number + _ABREAST < len(drawn) else "run, by date", labelpad=1)
+            axes.set_ylabel("" if number % abreast else unit)
+            axes.set_xlabel("" if number + abreast < len(drawn) else "run, by date", labelpad=1)
         for axes in panels[len(drawn) :]:
             axes.set_axis_off()
     return shared.as_svg(figure, name, f"Cost over {len(found.runs)} runs, in {unit}", "; ".join(map(_spoken, drawn)))

@@ -7,14 +7,14 @@ from rseqbench.show.charts import axes as shared
 from rseqbench.show.shipped import Beside
 
 
-def beside_kernels(one: Beside, name: str) -> str:
+def beside_kernels(one: Beside, name: str, narrow: bool = False) -> str:
     """Draw what each row of a library and its kernels costs, loop included."""
     drawn = [(row, row.row) for row in one.rows if row.row]
     if not drawn:
         return ""
     notes = [f"{words.cost(values.gross).value} {words.short(values.unit)}" for _, values in drawn]
     labels = [words.with_threads(row.benchmark, row.threads) for row, _ in drawn]
-    figure, axes = shared.rows(labels, notes)
+    figure, axes = shared.rows(labels, notes, narrow)
     for y, (row, values) in enumerate(drawn):
         shipped = row.group == one.library.group
         mark, colour = ("o", svg.FIRST) if shipped else ("s", svg.SECOND)

@@ -34,23 +34,24 @@ _SHAPES: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def gains(of: Served | None, name: str = "jemalloc") -> str:
+def gains(of: Served | None, name: str = "jemalloc", narrow: bool = False) -> str:
     """Draw the gain in mean and median over each other one, with the most threads; empty where none was measured."""
     curves = [one for over in AGAINST for column in _COLUMNS if of and (one := of.curve(over, column))]
     if not curves:
         return ""
     with mpl.rc_context(shared.STYLE):
-        figure = Figure(figsize=(shared.WIDTH, _HEIGHT))
+        figure = Figure(figsize=(shared.NARROW, 2 * _HEIGHT) if narrow else (shared.WIDTH, _HEIGHT))
         for place, column in enumerate(_COLUMNS, start=1):
-            axes = figure.add_subplot(1, len(_COLUMNS), place)
+            axes = figure.add_subplot(*((len(_COLUMNS), 1) if narrow else (1, len(_COLUMNS))), place)
             for one in curves:
                 if one.column == column:
                     _draw(axes, one)
             _dress(axes, f"{_COLUMNS[column]}, {curves[0].threads} threads")
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="upper center", ncols=4, frameon=False, labelcolor=svg.TEXT)
-        figure.supxlabel("share of a request in the allocator, jemalloc as shipped; logarithmic", fontsize=9)
-        figure.subplots_adjust(top=0.85, bottom=0.18, wspace=0.25)
+        figure.legend(handles, labels, loc="upper center", ncols=2 if narrow else 4, frameon=False, labelcolor=svg.TEXT)
+        between = "\n" if narrow else " "
+        figure.supxlabel(f"share of a request in the allocator,{between}jemalloc as shipped; logarithmic", fontsize=9)
+        figure.subplots_adjust(top=0.88 if narrow else 0.85, bottom=0.12 if narrow else 0.18, wspace=0.25, hspace=0.25)
     spoken = "; ".join(_spoken(curve) for curve in curves)
     return shared.as_svg(figure, name, CAPTION, spoken)
 

@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
 _HEIGHT = 2.6  # inches of a panel
 _NARROWER = 2.2  # inches at the right for the names of the lines
+_NARROW = 2.9  # inches of a narrow figure without those names
 _APART = 0.105  # of a panel's height between two names
 _LINES = ((0, ()), (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 Line = list[tuple[int, Estimate]]  # thread count and cost
 
 
-def by_threads(shown: Contents, name: str = "threads") -> str:
+def by_threads(shown: Contents, name: str = "threads", narrow: bool = False) -> str:
     """Draw the cost of an operation over thread counts, of all methods that were measured with several."""
     panels = _panels(shown)
     if not panels:
         return ""
     with mpl.rc_context(shared.STYLE):
-        figure = Figure(figsize=(shared.WIDTH - _NARROWER, _HEIGHT * len(panels)))
+        figure = Figure(figsize=(_NARROW if narrow else shared.WIDTH - _NARROWER, _HEIGHT * len(panels)))
         each = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, (title, lines) in zip(each, panels.items(), strict=True):
             _panel(axes, title, lines, shown.unit)

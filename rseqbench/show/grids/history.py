@@ -49,7 +49,7 @@ def _name(one: Series, found: History) -> str:
 
 def changed(changes: Iterable[Change]) -> str:
     """Say what differs: "Linux 6.1 -> 6.12; compiler gcc 12 -> gcc 14"; shortened where it is very much."""
-    said = "; ".join(f"{fact_name(c.fact)} {c.before or 'not known'} → {c.after or 'not known'}" for c in changes)
+    said = "; ".join(f"{fact_name(c.fact)} {c.before} → {c.after}" for c in changes)
     return said if len(said) <= _MOST_CHANGED else said[: _MOST_CHANGED - 1] + "…"
 
 
@@ -63,14 +63,19 @@ def costs(found: History) -> list[Grid]:
 
 
 def _every(found: History, series: Sequence[Series]) -> Grid:
-    heads = ("benchmark", *(f"{number}: {header.label}" for number, header in enumerate(found.runs, start=1)))
+    """Return a column a run, the newest first: what is cut off at the right of a screen is the oldest."""
+    order = range(len(found.runs))[::-1]
+    heads = ("benchmark", *(f"{n + 1}: {found.runs[n].label}" for n in order))
     rows = []
     for one in series:
         values = dict(one.points)
-        cells = [time(values[n]) if n in values else words.NOTHING for n in range(len(found.runs))]
+        cells = [time(values[n]) if n in values else words.NOTHING for n in order]
         rows.append((_name(one, found), *cells))
     return make(
-        f"Cost in each run, {words.unit(series[0].unit)} with the loop", heads, "-" + "n" * len(found.runs), rows
+        f"Cost in each run, {words.unit(series[0].unit)} with the loop, the newest first",
+        heads,
+        "-" + "n" * len(found.runs),
+        rows,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from rseqbench import compare
@@ -104,6 +105,16 @@ def _nowhere(found: Sequence[Compared]) -> list[Grid]:
         for (name, threads, reason), who in labels.items()
     ]
     return [make(NOWHERE, ("benchmark", "why"), "--", rows)]
+
+
+def parted(found: Sequence[Compared]) -> tuple[list[Compared], Grid]:
+    """Return the comparisons without what none of the runs could measure, and that on its own."""
+    measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
+    kept = [
+        replace(one, skips=tuple(skip for skip in one.skips if (skip[1].benchmark, skip[1].threads) in measured))
+        for one in found
+    ]
+    return kept, _nowhere(found)[0]
 
 
 def spread(found: Sequence[Compared]) -> Grid:
