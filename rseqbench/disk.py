@@ -21,10 +21,16 @@ def guarded(path: Path) -> Iterator[None]:
         raise ResultsError(f"cannot write {path}: {error.strerror or error}", "is it full, or not ours?") from error
 
 
-def save(path: Path, text: str) -> None:
-    """Write a file that a user asked for, whole or not at all. Raises ResultsError when it cannot be written."""
+def save(path: Path, text: str, ours: bool = False) -> None:
+    """Write a file that a user asked for, whole or not at all; only where its folder is `ours` is that made too.
+
+    Raises ResultsError when it cannot be written.
+    """
     with guarded(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if ours:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.parent.is_dir():
+            raise ResultsError(f"cannot write {path}: there is no folder {path.parent}", "make it first")
         write(path, text)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+
 
 class RseqbenchError(Exception):
     """Base of all errors that are shown as one line; `exit_code` is the process's."""
@@ -42,3 +45,13 @@ class TargetError(RseqbenchError):
 
 class CheckError(RseqbenchError):
     """A kernel's exactness check failed, so it must not be timed."""
+
+
+def damage(error: Exception) -> str:
+    """Return in words what an error of reading says of the file that was read."""
+    if isinstance(error, json.JSONDecodeError):
+        return "it is not JSON"
+    if isinstance(error, KeyError):
+        return f"it lacks {error.args[0]}"
+    own = isinstance(error, ValueError | csv.Error)
+    return str(error) if own else "something in it is not of its kind, is missing or is unknown"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +19,9 @@ import pyperf
 
 from rseqbench import __version__, assembly, disk, paths
 from rseqbench.config import unknown
-from rseqbench.errors import BuildError, ResultsError
+from rseqbench.errors import BuildError, ResultsError, damage
 from rseqbench.kinds import fits
+from rseqbench.labels import check_label, is_label
 from rseqbench.linux import kconfig, sizes
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
@@ -29,7 +29,6 @@ from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
 ATTACHED = (sizes.FILE, kconfig.FILE, assembly.FILE)  # of the Linux and the kernels that were built for a run
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
 UNFINISHED = ".unfinished-"
 
 
@@ -53,6 +52,11 @@ class Header:
     version: str = __version__
     schema: int = SCHEMA
 
+    @property
+    def when(self) -> str:
+        """When it was finished, else begun: the order of runs, which a copy of their folder does not change."""
+        return self.finished or self.created
+
     def to_json(self) -> str:
         """Return the text of run.json."""
         return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
@@ -64,7 +68,7 @@ class Header:
             raw = json.loads(text, parse_constant=int)  # which refuses NaN: JSON has none
             schema = raw["schema"]
             if type(schema) is not int or schema < 1:
-                raise ValueError(f"no schema of rseqbench: {schema!r:.40}")
+                raise ValueError(f"no schema of rseqbench: {schema!s:.40}")
             if schema > SCHEMA:
                 raise ResultsError(f"{where}: written in schema {schema}, this rseqbench reads {SCHEMA}", "update it")
             plan = raw["plan"]
@@ -80,12 +84,12 @@ class Header:
             raw["boots"] = tuple(raw.get("boots", ()))
             found = cls(**raw)
             if not fits(found, cls):
-                raise TypeError("a field is not of its kind")
+                raise ValueError("a field is not of its kind")
             if not found.machines:
                 raise ValueError("a run without a machine")
             return found
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ResultsError(f"{where}: damaged, or not written by rseqbench ({error!r})") from error
+            raise ResultsError(f"{where}: damaged, or not written by rseqbench ({damage(error)})") from error
 
 
 @dataclass(frozen=True)
@@ -113,16 +117,6 @@ class Run:
     def label(self) -> str:
         """The run's name."""
         return self.header.label
-
-
-def check_label(label: str) -> str:
-    """Return `label` if it can name a run, else raise ResultsError: nobody's label leaves the results folder."""
-    if _LABEL.fullmatch(label):
-        return label
-    shown = repr(label if len(label) <= 40 else label[:37] + "...")
-    raise ResultsError(
-        f"bad label {shown}", "use 1 to 100 letters, digits and . _ + @ -, starting with a letter or digit"
-    )
 
 
 class Store:
@@ -157,12 +151,20 @@ class Store:
         header = Header.from_json(_read(folder / "run.json"), folder / "run.json")
         return folder, dataclasses.replace(header, label=label)
 
-    def latest(self) -> str:
-        """Return the label of the run finished last. Raises ResultsError when there is none."""
-        mine = self._finished(self.root)
-        if not mine:
-            raise ResultsError(f"no runs in {self.root}", "rseqbench run")
-        return max(mine, key=lambda entry: (entry / "run.json").stat().st_mtime).name
+    def latest(self) -> tuple[str, list[str]]:
+        """Return the label of the run that was finished last, and a line for each that cannot be read.
+
+        Raises ResultsError when there is none that can.
+        """
+        headers, unreadable = [], []
+        for folder in self._finished(self.root):
+            try:
+                headers.append(self.header(folder.name)[1])
+            except ResultsError as error:
+                unreadable.append(str(error))
+        if not headers:
+            raise ResultsError("; ".join([f"no runs in {self.root}", *sorted(unreadable)]), "rseqbench run")
+        return max(headers, key=lambda one: (one.when, one.label)).label, sorted(unreadable)
 
     def begin(self, header: Header, force: bool) -> Unfinished:
         """Open a new run, and prove that it can be written before anything is measured.
@@ -205,7 +207,7 @@ class Store:
     def _finished(root: Path) -> list[Path]:
         """Return the folders of finished runs below `root`; what has another name than a label, nothing can load."""
         found = root.iterdir() if root.is_dir() else ()
-        return [entry for entry in found if _LABEL.fullmatch(entry.name) and (entry / "run.json").is_file()]
+        return [entry for entry in found if is_label(entry.name) and (entry / "run.json").is_file()]
 
     def _find(self, label: str) -> Path | None:
         folders = (root / label for root in (self.root, paths.builtin_results()))

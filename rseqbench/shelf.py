@@ -14,7 +14,8 @@ from pathlib import Path
 from rseqbench import disk, paths
 from rseqbench.config import unknown
 from rseqbench.errors import ResultsError
-from rseqbench.results import PATCH, UNFINISHED, Header, Store, check_label
+from rseqbench.labels import check_label, is_label
+from rseqbench.results import PATCH, UNFINISHED, Header, Store
 
 _ASIDE = ".removed-"  # a folder on its way out: what is half removed is no run any more
 _STAGED = ".renamed-"  # a copy on its way in
@@ -55,8 +56,7 @@ def _folders(root: Path) -> Iterator[Path]:
     if not root.is_dir():
         return
     for path in root.iterdir():
-        hidden = path.name.startswith(".") and not path.name.startswith(UNFINISHED)
-        if path.is_dir() and not hidden:
+        if path.is_dir() and is_label(path.name.removeprefix(UNFINISHED)):  # nothing else can be loaded or removed
             yield path
 
 
@@ -72,7 +72,7 @@ def _entry(folder: Path) -> Entry:
     except (OSError, UnicodeDecodeError) as error:
         return _unreadable(label, folder, finished, f"run.json: {getattr(error, 'strerror', None) or error}")
     done = header.plan.rounds if finished else len(list((folder / "rounds").glob("*.json")))
-    return Entry(label, folder, finished, header.finished or header.created, done, header)
+    return Entry(label, folder, finished, header.when, done, header)
 
 
 def _unreadable(label: str, folder: Path, finished: bool, why: str) -> Entry:

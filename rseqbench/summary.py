@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rseqbench import table
-from rseqbench.errors import ResultsError
+from rseqbench.errors import ResultsError, damage
 from rseqbench.model import Estimate
 from rseqbench.results import Header, Store
 from rseqbench.table import Row
@@ -53,7 +53,7 @@ def parsed(path: Path, label: str, confidence: float) -> list[Row]:
             raise ResultsError(f"{path}: not of schema {_SCHEMA}", "update rseqbench, or the run folder is damaged")
         return [_row(record, label, confidence) for record in records if record["gross"]]
     except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError, AttributeError, csv.Error) as error:
-        raise ResultsError(f"{path}: damaged ({error!r})", "remove it, and it is made of pyperf.json") from error
+        raise ResultsError(f"{path}: damaged ({damage(error)})", "remove it, and it is made of pyperf.json") from error
 
 
 def _row(record: Mapping[str, str], label: str, confidence: float) -> Row:

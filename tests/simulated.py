@@ -96,6 +96,7 @@ class Simulation:
     skips: Sequence[Skip] = SKIPS
     threads: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
     created: str = "2024-05-17T12:08:41+00:00"
+    finished: str = "2024-05-17T12:11:02+00:00"
     docs: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
     preset: str = "default"
@@ -121,7 +122,7 @@ def store(where: Store, simulation: Simulation) -> Run:
         unfinished.save_round(number, pyperf.BenchmarkSuite(runs))
     for name, text in simulation.attached.items():
         (unfinished.folder / name).write_text(text, encoding="utf-8")
-    unfinished.update(replace(header, finished="2024-05-17T12:11:02+00:00"))
+    unfinished.update(replace(header, finished=simulation.finished))
     return unfinished.finish(table_csv)
 
 

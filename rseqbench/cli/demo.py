@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 
 @click.command("demo")
 @click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="In place of reports/demo.html."
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="In place of reports/demo.html; - is standard output, for the page alone.",
 )
 @click.pass_context
-def command(ctx: click.Context, output: Path | None) -> None:
+def command(ctx: click.Context, output: str | None) -> None:
     """Replay a run that was recorded on another machine: what `run` shows, its table, and its page.
 
     Needs no rseq and no compiler, and measures nothing; all of it is marked as a replay. Only the page is stored.
     """
     import tempfile
 
-    from rseqbench import disk, paths
+    from rseqbench import paths
+    from rseqbench.cli.report import write
     from rseqbench.cli.show import printed
     from rseqbench.results import PATCH, Store
     from rseqbench.show import contents, html
@@ -34,12 +38,13 @@ def command(ctx: click.Context, output: Path | None) -> None:
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
     recorded = Store(paths.recorded().parent).load(paths.recorded().name)
-    path = output or Path(config.paths.reports) / "demo.html"
     with tempfile.TemporaryDirectory(prefix="rseqbench-demo-") as scratch:
         run = _replayed(recorded, config, Path(scratch))
-        printed(run, store, config)
-        disk.save(path, html.page(contents.contents(run, store.load(PATCH), config.verdict)))
-    click.echo(f"a replay: nothing was measured here; its page is {path}", err=True)
+        if output != "-":
+            printed(run, store, config)
+        page = html.page(contents.contents(run, store.load(PATCH), config.verdict))
+    path = write(page, output, "demo", config)
+    click.echo("a replay: nothing was measured here" + (f"; its page is {path}" if path else ""), err=True)
 
 
 def _replayed(recorded: Run, config: Config, scratch: Path) -> Run:

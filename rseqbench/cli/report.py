@@ -12,16 +12,26 @@ import click
 from rseqbench.cli import State, complete
 
 if TYPE_CHECKING:
-    from rseqbench.config import VerdictRules
+    from rseqbench.config import Config, VerdictRules
     from rseqbench.results import Run
     from rseqbench.show.contents import Contents
     from rseqbench.show.tables import Compared
 
 FORMATS = ("html", "mail", "markdown", "json", "csv")
+HISTORY = 5  # labels from which on a page is their history without being asked to be: fewer are held against the first
 _LONGEST = 200  # characters of a file's name; a filesystem takes 255
 
 
-@click.command("report")
+@click.command(
+    "report",
+    help=f"""Write about the run LABEL (default: the last one): a page, one HTML file that needs nothing else, or text.
+
+    With OTHER runs, it is about what they differ by from the first. A page of {HISTORY} or more is their history: all
+    of them in the order of their dates, and where something changed. The other formats have no history: in them any
+    number of runs is held against the first. A page goes to a file, and the command prints its path; everything else
+    goes to standard output, unless --output names a file.
+    """,
+)
 @click.argument("labels", nargs=-1, metavar="[LABEL] [OTHER]...", shell_complete=complete.labels)
 @click.option(
     "--format",
@@ -33,23 +43,18 @@ _LONGEST = 200  # characters of a file's name; a filesystem takes 255
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="In place of reports/LABEL.html, or of standard output.",
+    help="In place of reports/LABEL.html, or of standard output, which is -.",
 )
 @click.option(
-    "--history", is_flag=True, help="The page of many labels also for few; of all stored runs, if none given."
+    "--history", is_flag=True, help="That page also of fewer runs; without labels, of all that are stored. HTML only."
 )
 @click.pass_context
-def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: Path | None, history: bool) -> None:
-    """Write about the run LABEL (default: the last one): a page, one HTML file that needs nothing else, or text.
-
-    With OTHER runs, it is about what they differ by from the first; a page of more than three is about all of them in
-    the order of their dates, and where something changed. A page goes to a file, and the command prints its path;
-    everything else goes to standard output, unless --output names a file.
-    """
-    from rseqbench import disk
+def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str | None, history: bool) -> None:
+    """Write about runs; `help` says it to users, with the number of labels."""
     from rseqbench.cli.compare import compared
+    from rseqbench.cli.show import latest
     from rseqbench.errors import UsageError
     from rseqbench.results import PATCH
     from rseqbench.show import contents
@@ -58,45 +63,64 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: Pat
     config, store = state.config(), state.store()
     if history and style != "html":
         raise UsageError(f"a history is a page, and nothing in {style}", "give --format html, or no --history")
-    if history or (style == "html" and _are_many(labels)):
-        path = _history(state, labels or tuple(label for label in store.labels() if label != PATCH), output)
-        click.echo(path)
-        return
-    labels = labels or (store.latest(),)
-    if len(labels) == 1:
-        text = of_run(contents.contents(store.load(labels[0]), store.load(PATCH), config.verdict), style)
+    if history or (style == "html" and len(labels) >= HISTORY):
+        text, number = _history(state, labels)
+        name = f"history-of-{number}-runs"
+    elif len(labels := labels or (latest(store),)) == 1:
+        name, text = (
+            _name(labels),
+            of_run(contents.contents(store.load(labels[0]), store.load(PATCH), config.verdict), style),
+        )
     else:
-        text = of_runs(*compared(state, labels), config.verdict, style)
-    if output is None and style != "html":
+        name, text = _name(labels), of_runs(*compared(state, labels), config.verdict, style)
+    path = write(text, "-" if output is None and style != "html" else output, name, config)
+    if path:
+        click.echo(path)
+
+
+def write(text: str, output: str | None, name: str, config: Config) -> Path | None:
+    """Write a document to the file `output`, to standard output if that is "-", and without it as the page `name`.
+
+    Return the file's path. Only the folder of the pages is made where it is not there.
+    """
+    from rseqbench import disk
+
+    if output == "-":
         say(text)
-    else:
-        path = output or Path(config.paths.reports) / f"{_name(labels)}.html"
-        disk.save(path, text)
-        click.echo(path)
+        return None
+    path = Path(config.paths.reports) / f"{name}.html" if output is None else Path(output)
+    disk.save(path, text, ours=output is None)
+    return path
 
 
-def _are_many(labels: Sequence[str]) -> bool:
-    """Whether a page of these runs is their history."""
-    from rseqbench.show.history import FEWEST
+def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
+    """Return the page of many runs, and of how many it is; without labels of all stored ones that can be read.
 
-    return len(labels) >= FEWEST
-
-
-def _history(state: State, labels: Sequence[str], output: Path | None) -> Path:
-    """Write the page of many runs; return its path. Raises UsageError for fewer than two, or one given twice."""
-    from rseqbench import disk, summary
-    from rseqbench.errors import UsageError
+    Raises UsageError for fewer than two, or one given twice.
+    """
+    from rseqbench import summary
+    from rseqbench.errors import ResultsError, UsageError
+    from rseqbench.results import PATCH
     from rseqbench.show import history
 
     config, store = state.config(), state.store()
+    stored = [label for label in store.labels() if label != PATCH]
+    if not labels and not stored:
+        raise ResultsError(f"no runs in {store.root}", "rseqbench run")
     twice = next((label for label in labels if labels.count(label) > 1), "") if len(set(labels)) < len(labels) else ""
-    if twice or len(labels) < 2:
-        said = f"{twice!r} is given twice" if twice else f"a history of {len(labels)} runs"
+    found, unreadable = [], []
+    for label in () if twice or len(labels) == 1 else labels or stored:
+        try:
+            found.append(summary.load(store, label, config.verdict.confidence))
+        except ResultsError as error:
+            if labels:
+                raise
+            unreadable.append(f"Left out, as it cannot be read: {error}")
+    if len(found) < 2:
+        number = "1 run" if len(labels or found) == 1 else "0 runs"
+        said = f"{twice!r} is given twice" if twice else "; ".join([f"a history of {number}", *unreadable])
         raise UsageError(said, "give the labels of two runs, or more")
-    found = [summary.load(store, label, config.verdict.confidence) for label in labels]
-    path = output or Path(config.paths.reports) / f"history-of-{len(labels)}-runs.html"
-    disk.save(path, history.page(found, config.verdict))
-    return path
+    return history.page(found, config.verdict, unreadable), len(found)
 
 
 def of_run(shown: Contents, style: str) -> str:
@@ -132,9 +156,10 @@ def say(text: str) -> None:
 
 
 def _name(labels: Sequence[str]) -> str:
-    """Return the name of a page's file without its ending, short enough for a filesystem."""
-    name = "-against-".join(labels)
+    """Return the name of a page's file without its ending, as its title has it, short enough for a filesystem."""
+    first, *others = labels
+    name = f"{'-and-'.join(others)}-against-{first}" if others else first
     if len(name) <= _LONGEST:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return f"{labels[0]}-against-{len(labels) - 1}-others-{digest}"
+    return f"{len(others)}-others-against-{first}-{digest}"

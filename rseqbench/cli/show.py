@@ -20,7 +20,15 @@ def command(ctx: click.Context, label: str | None) -> None:
     """Print the stored run LABEL (default: the last one) as `run` printed it at its end."""
     state = ctx.find_object(State) or State(None)
     store = state.store()
-    printed(store.load(label or store.latest()), store, state.config())
+    printed(store.load(label or latest(store)), store, state.config())
+
+
+def latest(store: Store) -> str:
+    """Return the label of the last run; what could not be read, and may be later, is named on standard error."""
+    label, unreadable = store.latest()
+    for line in unreadable:
+        click.echo(f"rseqbench: passed over: {line}", err=True)
+    return label
 
 
 def printed(run: Run, store: Store, config: Config) -> None:

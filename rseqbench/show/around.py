@@ -44,7 +44,8 @@ def of_run(shown: Contents) -> Brief:
     if published(shown.run):
         what = f"{number} printed values"
     where = " and ".join(_machine(machine) for machine in machines)
-    measured = f"{what} on {where}" + (", in instructions" if shown.counts else "")
+    measured = f"{what} on {where}{sentences.why_nothing(shown.run.header.plan)}"
+    measured += ", in instructions" if shown.counts else ""
     return Brief(measured, _claims(shown), tuple(map(_short, shown.limits)))
 
 
@@ -146,11 +147,14 @@ def facts_of(runs: Sequence[Run]) -> Grid:
 
 
 def commands_of_run(one: Run) -> list[str]:
-    """Return the commands that measure again and that look at the same values; a replay's are not stored."""
+    """Return the commands that measure again and that look at the same values; a replay's are not stored.
+
+    They are as they were typed: who prints them spells out what a terminal would obey.
+    """
     if sentences.replayed(one.header):
-        return [words.line(one.header.command), "rseqbench demo"]
+        return [one.header.command, "rseqbench demo"]
     label = shlex.quote(one.label)
-    again = [] if one.header.plan.engine == "published" else [words.line(one.header.command)]
+    again = [] if one.header.plan.engine == "published" else [one.header.command]
     values = [] if one.label == PATCH else [f"python -m pyperf stats {shlex.quote(f'results/{one.label}/pyperf.json')}"]
     return [*again, f"rseqbench claims {label}", f"rseqbench report {label}", *values]
 
@@ -158,7 +162,7 @@ def commands_of_run(one: Run) -> list[str]:
 def commands_of(runs: Sequence[Run]) -> list[str]:
     """Return the commands that build, measure and compare again."""
     built = any("linux_build" in one.header.machines[0].facts for one in runs)
-    again = [words.line(one.header.command) for one in runs if one.header.plan.engine != "published"]
+    again = [one.header.command for one in runs if one.header.plan.engine != "published"]
     labels = " ".join(shlex.quote(one.label) for one in runs)
     first = ["rseqbench linux build"] if built else []
     return [*first, *again, f"rseqbench compare {labels}", f"rseqbench report {labels}"]

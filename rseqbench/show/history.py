@@ -17,26 +17,29 @@ from rseqbench.show.grids import history as of_history
 from rseqbench.show.html import Download, Figure
 from rseqbench.summary import Summary
 
-FEWEST = 5  # labels that are a history without being called so: fewer are held against the first
 _MOST_VALUES = 5000  # rows of the CSV that still fit a page
 _MOST_LABELS = 50  # of the command to repeat
 _NAMED = 3  # runs named of those that something limits
 _NO_COUNTS = pd.DataFrame({"interrupted": [], "values": []})  # what was left out of each stands in its own page
 
 
-def page(found: Sequence[Summary], rules: VerdictRules) -> str:
-    """Return the whole page of the history of runs, in any order; their labels differ."""
-    return html.environment().get_template("history.html").render(**_parts(history.history(found, rules), rules))
+def page(found: Sequence[Summary], rules: VerdictRules, left_out: Sequence[str] = ()) -> str:
+    """Return the whole page of the history of runs, in any order; their labels differ.
+
+    `left_out` are sentences about those that are not in it, which limits it.
+    """
+    parts = _parts(history.history(found, rules), rules, left_out)
+    return html.environment().get_template("history.html").render(**parts)
 
 
-def _parts(found: History, rules: VerdictRules) -> dict[str, object]:
+def _parts(found: History, rules: VerdictRules, left_out: Sequence[str]) -> dict[str, object]:
     """Return what the template names."""
     values = sum(len(one.points) for one in found.series)
     return {
         "version": __version__,
         "title": f"{len(found.runs)} runs",
         "summary": _summary(found),
-        "notes": _limits(found, rules),
+        "notes": [*map(words.line, left_out), *_limits(found, rules)],
         "rules": rules,
         "usually": history.USUALLY,
         "further": history.FURTHER,

@@ -114,7 +114,7 @@ def _parts(shown: Contents) -> dict[str, object]:
         "what": of_run.described(shown.measured),
         "checks": of_run.checks(header.checks),
         "facts": of_run.facts(header.machines),
-        "commands": around.commands_of_run(shown.run),
+        "commands": [*map(words.line, around.commands_of_run(shown.run))],
         "downloads": list(_downloads(shown)),
         "too_many_rounds": len(shown.frame) > _MOST_ROUNDS,
         "style": style(),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from rseqbench import stats
 from rseqbench.model import Fact, Machine, Plan, Registration
 from rseqbench.results import Header
-from rseqbench.show.sentences import replayed, virtual
+from rseqbench.show.sentences import replayed, virtual, why_nothing
 
 _BUSY_SHARE = 0.1  # of all CPUs: more load than this before the run means that something else was at work
 _BUSY_LOAD = 0.5
@@ -82,7 +82,7 @@ def _plan(header: Header) -> Iterable[str]:
     if not plan.cases and not plan.skips:
         yield "Nothing was measured: no benchmark was selected."
     elif not plan.cases:
-        yield "Nothing was measured: every benchmark was skipped, for the reason that stands beside it."
+        yield f"Nothing was measured{why_nothing(plan)}."
     elif all(case.registration == Registration.NONE for case in plan.cases):
         yield "No process had a registered rseq area, so whatever needs one was not measured."
 

@@ -87,7 +87,7 @@ def _run(shown: Contents) -> Iterator[str]:
     everything = [*of_run.measured(shown.measured), of_run.quotients(shown.quotients), of_run.checks(header.checks)]
     yield from _folded("Everything measured, skipped and checked", _tables(everything))
     yield from _folded("Machine and build", _tables([of_run.facts(header.machines)]))
-    yield from _folded("To reproduce", [_commands(around.commands_of_run(shown.run))])
+    yield from _folded("To reproduce", [_commands([*map(words.line, around.commands_of_run(shown.run))])])
 
 
 def runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> str:
@@ -101,7 +101,7 @@ def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -
         yield from _tables(grids) if not number else _folded(title, _tables(grids))
     yield from _folded("What limits this", _list(around.limits_of(each, found, rules)))
     yield from _folded("Machines and builds", _tables([around.facts_of(each)]))
-    yield from _folded("To reproduce", [_commands(around.commands_of(each))])
+    yield from _folded("To reproduce", [_commands([*map(words.line, around.commands_of(each))])])
 
 
 def _brief(what: str, holds: str, brief: Brief) -> str:

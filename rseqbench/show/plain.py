@@ -67,7 +67,7 @@ def joined(first: str, parts: Sequence[str], rest: str) -> list[str]:
 def command(text: str) -> list[str]:
     """Return a shell command, continued over lines so that a shell still reads the same words, and only words."""
     try:
-        parts = shlex.split(text)
+        parts = shlex.split(text)  # before anything is spelled out: a backslash means something to it
     except ValueError:  # no command at all
         return lines(text, "  ", _INDENT)
     found = [" "]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from rseqbench.claims import Claim, Judged
 from rseqbench.compare import MORE, Comparison
-from rseqbench.model import REPLAY, Estimate, Fact, Machine, VerdictWord
+from rseqbench.model import REPLAY, Estimate, Fact, Machine, Plan, VerdictWord
 from rseqbench.results import Header
 from rseqbench.show import words
 from rseqbench.show.words import Printed
@@ -25,6 +25,8 @@ def measured_where(header: Header, benchmarks: int) -> str:
     cpus = f", on CPU {' and '.join(map(str, plan.cpus))}" if plan.cpus else ""
     how = f"{rounds} each by engine {plan.engine}{cpus}"
     mark = "REPLAY of a recorded run, nothing was measured on this machine: " if replayed(header) else ""
+    if not benchmarks:
+        return words.line(f"{mark}Nothing was measured on {where}{why_nothing(plan)}.")
     return words.line(
         f"{mark}{benchmarks} benchmarks on {where}; {how}; finished {moment(header.finished) or 'at an unknown time'}."
     )
@@ -37,6 +39,11 @@ def moment(stamp: str) -> str:
     except ValueError:
         return stamp
     return f"{(when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def why_nothing(plan: Plan) -> str:
+    """Return why a run has nothing, in one line, to go behind where that was; empty where it may have something."""
+    return f": all {len(plan.skips)} skipped: {plan.skips[0].reason}" if plan.skips and not plan.cases else ""
 
 
 def replayed(header: Header) -> bool:

@@ -39,7 +39,7 @@ def _parts(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) 
         "parts": [{"title": title, "grids": grids} for title, grids in together.sections(measured)],
         "absent": absent,
         "facts": around.facts_of(runs),
-        "commands": around.commands_of(runs),
+        "commands": [*map(words.line, around.commands_of(runs))],
         "download": html.download(
             f"{'-against-'.join(labels)}.json",
             "every table",

@@ -183,8 +183,12 @@ def line(text: str) -> str:
 
 
 def _harmless(char: str) -> str:
-    hidden = unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-    return f"\\u{ord(char):04x}" if hidden else char
+    return f"\\u{ord(char):04x}" if is_control(char) else char
+
+
+def is_control(char: str) -> bool:
+    """Whether a character directs what stands beside it, or the terminal, and shows nothing itself."""
+    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def _decimals(number: Estimate) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench.cli import group, main
+from rseqbench.cli import group, main, report
 from rseqbench.model import Skip
 from rseqbench.results import Store
 from tests.simulated import COSTS, Simulation, store
@@ -27,7 +27,7 @@ def folder(tmp_path_factory):
     slower = {name: cost * (1.2 if name == "counter/rseq" else 1) for name, cost in COSTS.items()}
     more = {name: cost * (1.5 if name == "counter/rseq" else 1) for name, cost in COSTS.items()}
     store(results, Simulation(label="third", rounds=10, seed=8, costs=more))
-    store(results, Simulation(label="after", rounds=10, seed=7, costs=slower))
+    store(results, Simulation(label="after", rounds=10, seed=7, costs=slower, finished="2024-05-17T12:12:00+00:00"))
     return place
 
 
@@ -127,8 +127,8 @@ def test_more_comparisons_are_a_list_and_two_runs_are_as_ever(call):
 
 def test_report_of_several_is_a_page_of_what_they_differ_by(call, folder):
     code, out, err = call("report", "before", "after", "third")
-    assert (code, out, err) == (0, "reports/before-against-after-against-third.html\n", "")
-    path = folder / "reports" / "before-against-after-against-third.html"
+    assert (code, out, err) == (0, "reports/after-and-third-against-before.html\n", "")
+    path = folder / "reports" / "after-and-third-against-before.html"
     text = path.read_text(encoding="utf-8")
     path.unlink()
     assert "<h1>after, third against before, measured</h1>" in text
@@ -160,15 +160,15 @@ def test_report_of_many_is_their_history_by_date(call, series, monkeypatch, argu
 
 def test_report_of_a_few_is_a_history_where_that_is_asked_for(call, series, monkeypatch):
     monkeypatch.chdir(series)
-    assert call("report", "r0", "r1") == (0, "reports/r0-against-r1.html\n", "")
-    assert call("report", "r0", "r1", "r2", "r3")[1] == "reports/r0-against-r1-against-r2-against-r3.html\n"
+    assert call("report", "r0", "r1") == (0, "reports/r1-against-r0.html\n", "")
+    assert call("report", "r0", "r1", "r2", "r3")[1] == "reports/r1-and-r2-and-r3-against-r0.html\n"
     assert call("report", "--history", "r3", "r1") == (0, "reports/history-of-2-runs.html\n", "")
 
 
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (("r0",), "a history of 1 runs"),
+        (("r0",), "a history of 1 run;"),
         (("r0", "r1", "r0"), "'r0' is given twice"),
         (("r0", "no"), "unknown run 'no'"),
     ],
@@ -198,6 +198,38 @@ def test_a_history_reads_of_each_run_its_header_and_table_once(call, series, mon
     assert ours == sorted(f"results/r{number}/{name}" for number in range(5) for name in ("run.json", "table.csv"))
 
 
+@pytest.mark.parametrize(("file", "text"), [("run.json", "not json"), ("table.csv", "schema,x\n1,2\n")])
+def test_a_history_of_all_leaves_out_what_cannot_be_read_and_says_so(call, series, monkeypatch, file, text):
+    monkeypatch.chdir(series)
+    (series / "results" / "r2" / file).write_text(text)
+    code, out, err = call("report", "--history")
+    assert (code, out, err) == (0, "reports/history-of-4-runs.html\n", "")
+    page = (series / out.strip()).read_text(encoding="utf-8")
+    assert f"Left out, as it cannot be read: results/r2/{file}: damaged" in page
+    code, out, err = call("report", "--history", "r1", "r2")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+@pytest.mark.parametrize("style", ["html", "mail"])
+def test_a_dash_is_standard_output(call, folder, style):
+    before = sorted(folder.rglob("*"))
+    code, out, err = call("report", "before", "--format", style, "--output", "-")
+    assert (code, err) == (0, "")
+    assert out.lower().startswith("<!doctype html>" if style == "html" else "run: ")
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_history_of_nothing_says_how_to_begin(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("report", "--history") == (2, "", "rseqbench: no runs in results; rseqbench run\n")
+
+
+def test_help_takes_the_number_of_a_history_from_where_it_is(call):
+    out = " ".join(call("report", "--help")[1].split())
+    assert f"A page of {report.HISTORY} or more is their history" in out
+    assert "The other formats have no history" in out
+
+
 @pytest.mark.parametrize("command", ["compare", "report"])
 def test_a_damaged_size_is_one_line(call, folder, command):
     beside = folder / "results" / "before" / "sizes.json"
@@ -225,6 +257,7 @@ def test_a_damaged_size_is_one_line(call, folder, command):
         (("report", "/etc/passwd"), "bad label"),
         (("report", "before", "after", "--history", "--format", "mail"), "a history is a page, and nothing in mail"),
         (("report", "before", "--output", "results/before/run.json/x.html"), "cannot write"),
+        (("report", "before", "--output", "new/x.html"), "there is no folder new; make it first"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(call, folder, arguments, words):
@@ -282,7 +315,7 @@ def test_report_takes_the_last_run_and_prints_where_it_wrote(call, folder):
 
 @pytest.mark.parametrize("label", ["before", "patch-2018"])
 def test_report_of_a_label_goes_where_it_is_told(call, tmp_path, label):
-    path = tmp_path / "new" / "page.html"
+    path = tmp_path / "page.html"
     code, out, _ = call("report", label, "--output", str(path))
     assert (code, out) == (0, f"{path}\n")
     assert f"<title>rseqbench: {label}</title>" in path.read_text(encoding="utf-8")
@@ -321,7 +354,7 @@ def test_report_says_in_every_format_and_writes_the_same_to_a_file(call, tmp_pat
     code, out, err = call("report", *labels, "--format", style)
     assert (code, err) == (0, "")
     assert labels[0] in out
-    path = tmp_path / "new" / "it"
+    path = tmp_path / "it"
     code, said, err = call("report", *labels, "--format", style, "--output", str(path))
     assert (code, said, err) == (0, f"{path}\n", "")
     assert path.read_text(encoding="utf-8") == out
@@ -398,7 +431,7 @@ def odd(tmp_path, monkeypatch, capsys):
 
 @pytest.mark.parametrize("style", ["html", *TEXT])
 def test_odd_runs_are_reported_without_a_fault(odd, tmp_path, style):
-    expected = {"empty": "no benchmark was selected", "skipped": "every benchmark was skipped", "unknown": "unknown"}
+    expected = {"empty": "no benchmark was selected", "skipped": "skipped: ", "unknown": "unknown"}
     for label, words in expected.items():
         code, out, err = odd("report", label, "--format", style)
         assert (code, err) == (0, "")

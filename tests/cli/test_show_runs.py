@@ -107,15 +107,6 @@ def test_of_a_listed_run_only_its_header_is_read(folder):
     assert "late" in runs(cwd=folder, timeout=60).stdout
 
 
-def test_a_label_does_no_harm(folder):
-    name = "x\x1b[31m\u202e<b>"
-    shutil.copytree(folder / "results/late", folder / "results" / name)
-    out = runs(cwd=folder).stdout
-    assert "\x1b" not in out
-    assert "\u202e" not in out
-    assert "x\\u001b[31m\\u202e<b>" in out.replace("\n", "")
-
-
 def test_no_results_folder_is_no_error(tmp_path):
     assert "patch-2018" in runs(cwd=tmp_path).stdout
     assert list(tmp_path.iterdir()) == []
@@ -195,6 +186,25 @@ def test_of_a_link_only_the_link_is_removed(folder, tmp_path_factory):
     runs("rm", "late", "--yes", cwd=folder)
     assert not (folder / "results/late").is_symlink()
     assert (elsewhere / "run.json").is_file()
+
+
+def test_what_runs_lists_runs_can_remove(folder):
+    for name in ("na me", ".unfinished-na me", ".unfinished-", "-x"):
+        (folder / "results" / name).mkdir()
+        shutil.copy(folder / "results/late/run.json", folder / "results" / name)
+    listed = [one["label"] for one in json.loads(runs("--format", "json", cwd=folder).stdout)["runs"]]
+    assert sorted(listed) == ["damaged", "early", "half", "late", "patch-2018"]
+    for label in listed:
+        if label != "patch-2018":
+            runs("rm", label, "--yes", cwd=folder)
+
+
+def test_show_passes_over_what_cannot_be_read_and_says_so(folder):
+    done = rseqbench("show", cwd=folder)
+    assert done.returncode == 0
+    assert done.stdout == rseqbench("show", "late", cwd=folder).stdout
+    assert done.stderr.startswith("rseqbench: passed over: results/damaged/run.json: damaged")
+    assert done.stderr.count("\n") == 1
 
 
 # ---- rename ----

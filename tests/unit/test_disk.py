@@ -8,7 +8,7 @@ from rseqbench.errors import ResultsError
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "reports" / "x.html"
-    disk.save(path, "one")
+    disk.save(path, "one", ours=True)
     assert path.read_text(encoding="utf-8") == "one"
 
     def full(*_):
@@ -25,3 +25,9 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ResultsError, match="cannot write"):
         disk.save(tmp_path / "file" / "x.html", "x")
+
+
+def test_only_a_folder_of_ours_is_made(tmp_path):
+    with pytest.raises(ResultsError, match=r"cannot write .*new/x.html: there is no folder .*new; make it first"):
+        disk.save(tmp_path / "new" / "x.html", "x")
+    assert list(tmp_path.iterdir()) == []

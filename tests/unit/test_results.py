@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rseqbench import __version__, disk, results, resume, table
+from rseqbench import __version__, disk, results, resume, shelf, table
 from rseqbench.errors import ResultsError
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
@@ -224,19 +225,37 @@ def test_the_patch_s_own_table_is_a_run_like_any_other(store):
     assert all(machine.timing == "published" for machine in run.header.machines)
 
 
-def test_the_latest_run_is_the_one_finished_last(store):
-    for age, label in ((30, "first"), (10, "last"), (20, "middle")):
-        path = stored(store, label).folder / "run.json"
+def dated(store, label, finished):
+    path = stored(store, label).folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "finished": finished}))
+    return path
+
+
+def test_the_latest_run_is_the_one_finished_last_whenever_its_files_were_copied(store):
+    for age, label, day in ((10, "first", 1), (30, "last", 3), (20, "middle", 2)):
+        path = dated(store, label, f"2024-05-0{day}T00:00:00+00:00")
         os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
     store.begin(header("open"), force=False)
-    assert store.latest() == "last"
+    assert store.latest() == ("last", [])
+    listed = [entry.label for entry in shelf.entries(store) if entry.finished and entry.label != PATCH]
+    assert listed == ["first", "middle", "last"]
+
+
+def test_a_run_that_cannot_be_read_is_not_the_latest_but_named(store):
+    stored(store)
+    (dated(store, "zzz", "2099-01-01T00:00:00+00:00")).write_text("not json")
+    label, unreadable = store.latest()
+    assert label == "mine"
+    assert len(unreadable) == 1 and "zzz/run.json: damaged" in unreadable[0]
+    (store.root / "mine" / "run.json").write_text("{}")
+    assert "no runs in" in refused(store.latest)
 
 
 def test_what_is_no_run_is_not_the_latest(store):
     stored(store)
     (store.root / "zzz").mkdir()
     (store.root / "file").touch()
-    assert store.latest() == "mine"
+    assert store.latest() == ("mine", [])
 
 
 def test_without_runs_there_is_no_latest(store):
@@ -412,6 +431,17 @@ def test_a_damaged_header_is_one_line(store, damage):
     path.write_text(json.dumps(raw))
     line = refused(store.load, "mine")
     assert f"{path}: damaged, or not written by rseqbench" in line
+    assert not re.search(r"Error|__|<class|\bDict\b|NoneType", line)  # in words, not in Python's
+
+
+def test_what_is_damaged_is_said_in_words(store):
+    path = stored(store).folder / "run.json"
+    raw = json.loads(path.read_text())
+    del raw["machines"]
+    path.write_text(json.dumps(raw))
+    assert refused(store.load, "mine").endswith("(it lacks machines)")
+    path.write_text("not json")
+    assert refused(store.load, "mine").endswith("(it is not JSON)")
 
 
 TEXTS = [b"", b"{", b"[]", b"{}", b"null", b"3", b'"words"', b"\xff\xfe\x00", b"\0" * 100, b"not json", b"[" * 100_000]

@@ -182,3 +182,10 @@ def test_the_columns_of_a_comparison_are_the_same_with_and_without_a_built_linux
         assert {len(line) for line in lines} == {len(lines[0])}
         headings.add(tuple(lines[0]))
     assert len(headings) == 1
+
+
+def test_json_escapes_what_directs_and_leaves_what_is_read():
+    told = "\x85 \u2028 \u202e \x7f \U000e0001 \u05d0 \u6f22 \U0001f600"
+    text = data.to_json("x", text=told)
+    assert json.loads(text)["text"] == told
+    assert '"\\u0085 \\u2028 \\u202e \\u007f \\udb40\\udc01 \u05d0 \u6f22 \U0001f600"' in text

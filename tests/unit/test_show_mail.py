@@ -142,7 +142,12 @@ def test_an_empty_run_says_so_in_its_first_line(tmp_path):
 def test_a_run_in_which_everything_was_skipped_says_so_and_why(tmp_path):
     skips = tuple(Skip(name, 1, "no rseq in this Linux") for name in COSTS)
     lines = hostile.sound(mail.run(shown(tmp_path, Simulation(rounds=2, skips=skips))))
-    assert lines[0].startswith("Run:    nothing was measured on ")
+    assert "".join(lines[:3]).startswith("Run:    nothing was measured on ")
+    why = f": all {len(COSTS)} skipped: no rseq in this Linux"
+    assert why in " ".join(line.strip() for line in lines[:3])
+    assert f"Nothing was measured{why}." in " ".join(line.strip() for line in lines)
+    summary = shown(tmp_path, Simulation(rounds=2, skips=skips)).summary
+    assert summary.startswith("Nothing was measured on ") and summary.endswith(f"{why}.")
     assert "- no rseq in this Linux:" in lines
 
 
@@ -258,6 +263,15 @@ def test_a_command_of_a_hand_made_run_is_words_to_a_shell(tmp_path):
     folded = plain.command(f"true; touch {target} && touch {target} | touch {target}")
     subprocess.run(["sh", "-c", "\n".join(folded)], capture_output=True, check=False)  # there is no program "true;"
     assert not target.exists()
+
+
+def test_a_control_character_of_a_command_is_spelled_out_and_not_eaten_by_the_shell_s_rules(tmp_path):
+    command = "rseqbench run --label x\x1b[31m"
+    shown_ = hostile.shown(tmp_path, command)
+    assert "x\\u001b[31m" in mail.run(shown_)
+    (line, *_) = [line for line in plain.command(command) if "u001b" in line]
+    done = subprocess.run(["sh", "-c", f"printf '%s\\n' {line.strip()}"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "x\\u001b[31m"
 
 
 def test_limits_that_do_not_fit_a_line_are_counted():

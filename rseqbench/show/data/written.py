@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -38,9 +39,15 @@ def texts(kind: str, found: Iterable[str]) -> list[Record]:
 
 
 def to_json(kind: str, **parts: object) -> str:
-    """Return the JSON text of one document: schema, kind, then its parts."""
+    """Return the JSON text of one document: schema, kind, then its parts; what a terminal would obey is escaped."""
     document = {"schema": SCHEMA, "kind": kind, **parts}
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False, default=str)
+    return re.sub(r"[^\n -~]", lambda found: _escaped(found[0]), text) + "\n"
+
+
+def _escaped(char: str) -> str:
+    """Escape a character of JSON that directs what is beside it; any other stays."""
+    return json.dumps(char)[1:-1] if words.is_control(char) else char
 
 
 def to_csv(records: Sequence[Record], columns: Iterable[str] = ()) -> str:
