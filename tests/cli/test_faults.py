@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from rseqbench import arches, build, cli
-from rseqbench.targets import qemu_system
+from rseqbench.targets import guests
 from tests.commands import ROOT, processes_with, rseqbench, temporary, tree
 from tests.guests import static
 from tests.sshd import eventually, free_port
@@ -182,7 +182,7 @@ def guest_of(monkeypatch, tmp_path, text, **options):
     source.write_text(text)
     program = static("arm64", source, tmp_path)
     monkeypatch.setattr(build, "runner", lambda arch: build.Built(program, "", "", ""))
-    monkeypatch.setattr(qemu_system, "Guest", functools.partial(qemu_system.Guest, **options))
+    monkeypatch.setattr(guests, "Guest", functools.partial(guests.Guest, **options))
 
 
 @pytest.mark.slow
