@@ -1,6 +1,7 @@
 """What all tests share: an environment that holds nothing of the developer's own."""
 
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,7 @@ def own_environment(tmp_path_factory):
     """
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="rq-") as temporary:
+        Path(temporary).chmod(0o1777)  # as /tmp is: some tests run as another user
         patch.setenv("TMPDIR", temporary)
         patch.setattr(tempfile, "tempdir", temporary)
         patch.setenv("XDG_CACHE_HOME", str(cache))
