@@ -94,18 +94,19 @@ class TestRefused:
             pass
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, own_environment):
+    """Return a folder in which the Linux that virtme-ng can boot is built; takes some minutes."""
+    folder = tmp_path_factory.mktemp("vng")
+    (folder / "bench.toml").write_text(LINUX)
+    done = rseqbench("linux", "build", "config-y-registered", cwd=folder, timeout=LIMIT_S)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(LIMIT_S)
 class TestBooted:
-    @pytest.fixture(scope="class")
-    def folder(self, tmp_path_factory, own_environment):
-        """Return a folder in which the Linux that virtme-ng can boot is built; takes some minutes."""
-        folder = tmp_path_factory.mktemp("vng")
-        (folder / "bench.toml").write_text(LINUX)
-        done = rseqbench("linux", "build", "config-y-registered", cwd=folder, timeout=LIMIT_S)
-        assert done.returncode == 0, done.stderr
-        return folder
-
     def test_run_counts_in_a_guest_of_virtme_ng_and_leaves_nothing(self, folder, monkeypatch):
         temporary = folder / "temporary"
         temporary.mkdir()
