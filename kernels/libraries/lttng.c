@@ -62,10 +62,12 @@ static int cpu_constant(void)
 	return 0;
 }
 
+#ifdef ARCH_HAS_VDSO_GETCPU
 static int cpu_vdso(void)
 {
 	return (int)percpu_getcpu();
 }
+#endif
 
 static int cpu_syscall(void)
 {
