@@ -17,6 +17,7 @@ from rseqbench.show import svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 WIDTH = 7.8  # inches
 NARROW = 3.7  # inches that a phone shows without making its text smaller
@@ -131,10 +132,14 @@ def logarithmic(axes: Axes, values: Sequence[float]) -> None:
     low, high = min(values) / 1.25, max(values) * 1.25
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    subs = (1.0, 2.0, 5.0) if high / low < 1e4 else (1.0,)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=30))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    decades(axes.xaxis, fine=high / low < 1e4)
+
+
+def decades(axis: Axis, fine: bool) -> None:
+    """Tick a logarithmic axis at powers of ten, when `fine` at 2 and 5 too, as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if fine else (1.0,), numticks=30))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 
 
 def symmetric(axes: Axes, furthest: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from rseqbench.model import Estimate
 from rseqbench.show import svg, words
@@ -96,10 +96,7 @@ def _costs(axes: Axes, values: Sequence[float]) -> None:
     low, high = min(values) / 1.15, max(values) * 1.15
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    subs = (1.0, 2.0, 5.0) if high / low < 1e3 else (1.0,)
-    axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=30))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    shared.decades(axes.yaxis, fine=high / low < 1e3)
 
 
 def _names(axes: Axes, lines: dict[str, Line]) -> None:
