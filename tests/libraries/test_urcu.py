@@ -55,7 +55,9 @@ def test_a_reader_that_takes_no_lock_meets_poison(tmp_path, monkeypatch, name):
 
 @pytest.mark.parametrize("name", ["qsbr", "qsbr_inline"])
 def test_a_reader_that_is_offline_meets_poison(tmp_path, monkeypatch, name):
-    broken(tmp_path, monkeypatch, "providers/urcu/reader.c", "API(thread_online)();", "API(thread_offline)();")
+    broken(tmp_path / "0", monkeypatch, "providers/urcu/reader.c", "API(thread_online)();", "API(thread_offline)();")
+    # A quiescent state brings a reader online again, so there must be none.
+    broken(tmp_path / "1", monkeypatch, HEADER, "API(quiescent_state)();", ";")
     with native(benchmarks=[f"urcu/{name}"]) as target:
         check = checked(target, f"urcu/{name}")
     assert not check.passed

@@ -21,8 +21,9 @@ CPUS = "sys/devices/system/cpu"
 
 
 @pytest.fixture
-def host(tmp_path):
-    """Return a function that writes files under a root and returns an x86 machine with that root."""
+def host(tmp_path, monkeypatch):
+    """Return a function that writes files under a root and returns an x86 machine with that root, its cache empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def make(files=None, machine="x86_64"):
         for name, text in (files or {}).items():
@@ -282,8 +283,7 @@ def test_nobody_emulates_x86_on_a_board(host, qemus):
     assert "x86_64" not in emulated.images(board).value
 
 
-def test_what_linux_guests_have(host, tmp_path, monkeypatch, programs):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+def test_what_linux_guests_have(host, tmp_path, programs):
     folder = paths.cache() / "linux" / "arm32"
     folder.mkdir(parents=True)
     facts_of = {"package": "linux-image-6.1.0-9-toy 6.1.9-1", "release": "6.1.0-9-toy", "modules": []}
