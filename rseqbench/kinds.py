@@ -17,6 +17,8 @@ def fits(value: object, kind: Any) -> bool:
         return all(fits(getattr(value, name), part) for name, part in declared.items())
     if get_origin(kind) is tuple:
         return isinstance(value, tuple) and all(fits(item, parts[0]) for item in value)
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(fits(item, parts[0]) for item in value)
     if get_origin(kind) is Mapping:
         return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
     if get_origin(kind) is Literal:
