@@ -65,8 +65,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     Every benchmark is proved exact first. Ctrl-C keeps the finished rounds; --resume takes them up.
     """
     import dataclasses
+    import secrets
 
-    from rseqbench import arches, configured, engines, targets
+    from rseqbench import arches, begin, configured, engines, targets
     from rseqbench.show import tables, terminal
 
     state = ctx.find_object(State) or State(None)
@@ -77,8 +78,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if label is not None:
         _resume(label, chosen, config, store)
         return
-    asked = what.given(chosen)
-    chosen |= {"benchmarks": asked} if asked else {}
+    patterns = what.given(chosen)
+    chosen |= {"benchmarks": patterns} if patterns else {}
     options = _options(config, chosen)
     if given["dry_run"]:
         _rehearse(options, chosen, config, store)
@@ -90,12 +91,13 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
     for name in labels.values():
         store.ensure_free(name, given["force"])
+    preset, seed = _preset(options, chosen, config), chosen.get("seed", secrets.randbelow(2**32))
     failed: list[str] = []
     for engine in each:
         own = dataclasses.replace(options, engine=engine)
+        asked = begin.Asked(own, preset, seed, labels[engine], given["force"])
         with _entered(targets.create(arch, own), own.target) as target:
-            unfinished = _begin(target, config, own, chosen, labels[engine], store)
-            failed += _measure(target, unfinished, config, store)
+            failed += _measure(target, begin.anew(target, asked, store), config, store)
     if len(each) > 1:
         one, other = (store.load(name) for name in labels.values())
         terminal.comparison([tables.compared(one, other, config.verdict)], terminal.console())
@@ -154,50 +156,9 @@ def _free_label(store: Store, options: RunOptions) -> str:
     return next(n for n in (name, *(f"{name}-{i}" for i in range(2, 10_000))) if n not in taken)
 
 
-def _begin(
-    target: Target, config: Config, options: RunOptions, chosen: dict[str, Any], label: str, store: Store
-) -> Unfinished:
-    """Plan the run and open its folder."""
-    import dataclasses
-    import secrets
-    import shlex
-    import sys
-    from datetime import UTC, datetime
-
-    from rseqbench import assembly, configured, suites
-    from rseqbench import plan as planning
-    from rseqbench.errors import UsageError
-    from rseqbench.linux.kbuild import attachments
-    from rseqbench.results import Header
-
-    machine = target.machine()
-    refused = configured.refused(options, machine.facts)
-    if refused:
-        raise UsageError(f"{machine.target} is not what was asked for: {refused}", "boot another Linux, or --config")
-    given = suites.arguments(suites.HACKBENCH, options.hackbench, machine.timing)
-    options = dataclasses.replace(options, hackbench=given)
-    benchmarks = target.benchmarks()
-    seed = chosen.get("seed", secrets.randbelow(2**32))
-    plan = planning.make(
-        benchmarks, options, _preset(options, chosen, config), target.registration(), target.cpus(), seed
-    )
-    header = Header(
-        label=label,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=shlex.join(["rseqbench", *sys.argv[1:]]),
-        plan=plan,
-        machines=(machine,),
-        docs={benchmark.name: benchmark.doc for benchmark in benchmarks if benchmark.name in planning.names(plan)},
-    )
-    unfinished = store.begin(header, force=bool(chosen.get("force")))
-    for file in [*attachments(options.linux), *assembly.attachments(machine)]:
-        unfinished.attach(file)
-    return unfinished
-
-
 def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:
     """Take up an unfinished run on the machine where it was begun."""
-    from rseqbench import arches, resume, targets
+    from rseqbench import arches, begin, resume, targets
     from rseqbench.errors import UsageError
 
     if chosen:
@@ -207,9 +168,7 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
     begun = unfinished.header.machines[0]
     options = config.options(None, resume.resumed_options(unfinished.header))
     with _entered(targets.create(arches.named(begun.arch), options), begun.target) as target:
-        changed = resume.changed_since(begun, target.machine())
-        if changed:
-            raise UsageError(f"run {label!r} cannot be resumed: {changed}", "begin a new one")
+        begin.again(target, unfinished)
         _end(_measure(target, unfinished, config, store))
 
 
