@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from rseqbench.model import Call
 
 MODULE = "_rseqbench_kernels"
 _SCRATCH = "tmpXXXXXXXX"  # stands for tempfile's names
+_MAKING = threading.Lock()
 
 # Loops and functions begin on a cache line of their own, so that two kernels do not differ by where they landed.
 CFLAGS = (
@@ -266,10 +268,15 @@ def _recipe(arch: Arch, extra: tuple[str, ...], product: _Product) -> _Recipe:
 
 
 def _made(recipe: _Recipe) -> Built:
-    """Make what the recipe tells, unless the cache has it."""
+    """Make what the recipe tells, unless the cache has it; many threads that want the same wait for the first."""
+    with _MAKING:
+        if not recipe.built.path.is_file():
+            _make(recipe)
+    return recipe.built
+
+
+def _make(recipe: _Recipe) -> None:
     built, folder = recipe.built, recipe.folder
-    if built.path.is_file():
-        return built
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -279,7 +286,6 @@ def _made(recipe: _Recipe) -> Built:
             os.replace(Path(scratch) / recipe.product.name, built.path)
     except OSError as error:
         raise BuildError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
-    return built
 
 
 def _sources(product: _Product) -> list[Path]:

@@ -23,6 +23,7 @@ def _limits(low: float, high: float) -> Mapping[str, float]:
 
 REGISTRATIONS = ("auto", "glibc", "self", "full", "none")
 RUNNERS = ("qemu", "vng")
+_NAMED = 100  # names that an error lists at most
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> Usag
     """Build the error for a name that is not there, with the nearest names that are."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else f"there is: {', '.join(names) or 'none'}"
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    hint = f"did you mean {', '.join(near)}?" if near else f"there is: {', '.join(names[:_NAMED]) or 'none'}{more}"
     return UsageError(f"unknown {what} {name!r}" + (f" {where}" if where else ""), hint)
 
 

@@ -134,6 +134,10 @@ class Store:
         """Whether a finished run, ours or built in, has this label."""
         return self._find(label) is not None
 
+    def is_unfinished(self, label: str) -> bool:
+        """Whether there is an unfinished run of this label, which resume() takes up."""
+        return (self.root / f"{UNFINISHED}{check_label(label)}").is_dir()
+
     def load(self, label: str) -> Run:
         """Load a finished run, under its folder's name. Raises ResultsError if it is not there, whole and ours."""
         folder, header = self.header(label)
@@ -144,7 +148,7 @@ class Store:
         check_label(label)
         folder = self._find(label)
         if folder is None:
-            if (self.root / f"{UNFINISHED}{label}").is_dir():
+            if self.is_unfinished(label):
                 raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
             error = unknown("run", label, self.labels(), f"in {self.root}")
             raise ResultsError(error.message, error.hint)
@@ -196,8 +200,8 @@ class Store:
 
     def resume(self, label: str) -> Unfinished:
         """Take up an unfinished run. Raises ResultsError when there is none of that label."""
-        folder = self.root / f"{UNFINISHED}{check_label(label)}"
-        if not folder.is_dir():
+        folder = self.root / f"{UNFINISHED}{label}"
+        if not self.is_unfinished(label):
             why = "is finished" if self.exists(label) else f"is not in {self.root}"
             raise ResultsError(f"no unfinished run {label!r} to resume: it {why}")
         path = folder / "run.json"

@@ -8,38 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, complete, place, what
+from rseqbench.cli import INTERRUPTED, State, complete, how, place, what
 
 if TYPE_CHECKING:
-    from rseqbench.config import Config, Preset, RunOptions
+    from rseqbench.config import Config, RunOptions
     from rseqbench.results import Store, Unfinished
     from rseqbench.targets import Target
 
 
-def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
-    if value is None:
-        return None
-    parts = [part.strip() for part in value.split(",")]
-    if not all(part.isdecimal() and 1 <= int(part) <= 4096 for part in parts):
-        raise click.BadParameter(f"{value!r}: expected counts from 1 to 4096 such as 1,2,4", ctx, parameter)
-    return [int(part) for part in parts]
-
-
 @click.command("run")
 @what.options
-@click.option("--quick", "preset", flag_value="quick", help="A few seconds.")
-@click.option("--rigorous", "preset", flag_value="rigorous", help="A few minutes.")
-@click.option("--preset", shell_complete=complete.presets, help="A preset of bench.toml by its name.")
-@click.option("--rounds", type=click.IntRange(1, 10_000), help="Passes over all benchmarks, in place of the preset's.")
-@click.option("--values", type=click.IntRange(1, 10_000), help="Timed values per process, in place of the preset's.")
+@how.options
 @place.options
-@click.option(
-    "--engine",
-    shell_complete=complete.engines,
-    help="How a value is taken: gated, pyperf, counted; both, as two runs; auto chooses.",
-)
-@click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something.")
-@click.option("--cpus", metavar="LIST", help="CPUs to pin to, such as 2 or 0,2-3; auto chooses.")
 @click.option(
     "--config",
     "configuration",
@@ -56,7 +36,6 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     shell_complete=complete.unfinished,
     help="Take up an unfinished run; everything else is as it was begun.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Of the random order, to repeat it.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and all command lines, and do nothing else.")
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
@@ -80,7 +59,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return
     patterns = what.given(chosen)
     chosen |= {"benchmarks": patterns} if patterns else {}
-    options = _options(config, chosen)
+    options = how.run_options(config, chosen)
     if given["dry_run"]:
         _rehearse(options, chosen, config, store)
         return
@@ -91,7 +70,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
     for name in labels.values():
         store.ensure_free(name, given["force"])
-    preset, seed = _preset(options, chosen, config), chosen.get("seed", secrets.randbelow(2**32))
+    preset, seed = how.preset(options, chosen, config), chosen.get("seed", secrets.randbelow(2**32))
     failed: list[str] = []
     for engine in each:
         own = dataclasses.replace(options, engine=engine)
@@ -122,27 +101,8 @@ def _rehearse(options: RunOptions, chosen: dict[str, Any], config: Config, store
 
     if "label" in chosen:
         store.ensure_free(chosen["label"], bool(chosen.get("force")))
-    found = rehearse.rehearse(options, _preset(options, chosen, config), config.linux, chosen.get("seed"))
+    found = rehearse.rehearse(options, how.preset(options, chosen, config), config.linux, chosen.get("seed"))
     terminal.rehearsal(found, terminal.console())
-
-
-def _preset(options: RunOptions, chosen: dict[str, Any], config: Config) -> Preset:
-    """Return the preset of the options, overlaid with what was given on the command line."""
-    import dataclasses
-
-    overlay = {name: chosen[name] for name in ("rounds", "values") if name in chosen}
-    return dataclasses.replace(config.presets[options.preset], **overlay)
-
-
-def _options(config: Config, chosen: dict[str, Any]) -> RunOptions:
-    """Overlay [run] with what was given on the command line under the same names."""
-    from dataclasses import fields
-
-    from rseqbench.config import RunOptions
-
-    names = {field.name for field in fields(RunOptions)}
-    overlay = {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items() if name in names}
-    return config.options(chosen.get("configuration"), overlay)
 
 
 def _free_label(store: Store, options: RunOptions) -> str:

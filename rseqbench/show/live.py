@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -55,8 +56,10 @@ class Foot:
         """Print a line that stays, above the foot."""
         self._out.print(Text(words.line(text)))
 
-    def show(self, now: str, share: float | None = None, left: str = "", so_far: str = "") -> None:
-        """Draw the foot anew; `share` of what is done now, 0 to 1, is the bar's."""
+    def show(
+        self, now: str, share: float | None = None, left: str = "", so_far: str = "", each: Sequence[str] = ()
+    ) -> None:
+        """Draw the foot anew; `share` of what is done now, 0 to 1, is the bar's; `each` gets a line that is cut."""
         width = min(self._out.width, _WIDE)
         bar = 20 if width == _WIDE else 10
         first = Table.grid(padding=(0, 1, 0, 0))
@@ -74,6 +77,11 @@ class Foot:
         if so_far:
             lines.append(Table.grid())  # which wraps, as a Text does not on a console that leaves that to the terminal
             lines[-1].add_row(Text(words.line(so_far), style="dim"))
+        for text in each:
+            lines.append(Table.grid())
+            lines[-1].width = width
+            lines[-1].add_column(no_wrap=True, overflow="ellipsis")
+            lines[-1].add_row(Text(words.line(text), style="dim"))
         self._live.update(Group(*lines), refresh=True)
 
     def _now(self, text: str) -> Text:

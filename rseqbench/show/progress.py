@@ -15,7 +15,7 @@ from rseqbench.rounds import BootDone, Checked, ChecksBegun, Event, Measured, Pr
 from rseqbench.show import live, words
 from rseqbench.show.running import Running
 
-_LONG_S = 600  # of which nobody wants the seconds
+_LONG_S = 600  # from which on nobody wants the seconds
 
 
 def follow(events: Iterable[Event], running: Running, mark: str = "") -> None:
@@ -49,6 +49,11 @@ def busy(what: str) -> Iterator[None]:
         yield
 
 
+def left(seconds: float) -> str:
+    """Return "12 s left", or minutes where nobody wants the seconds."""
+    return f"{seconds:.0f} s left" if seconds < _LONG_S else f"{seconds / 60:.0f} min left"
+
+
 class _Clock:
     """How long what is left will take, if it goes on as it went."""
 
@@ -67,7 +72,7 @@ class _Clock:
         if self._began is None or not 0 < done <= of:
             return ""
         seconds = (self._each or (time.monotonic() - self._began) / done) * (of - done)
-        return f"{seconds:.0f} s left" if seconds < _LONG_S else f"{seconds / 60:.0f} min left"
+        return left(seconds)
 
 
 class _Shown:

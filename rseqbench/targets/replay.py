@@ -49,9 +49,10 @@ def _machine(own: Machine) -> Machine:
 class Replay:
     """The target `replay`, which needs neither rseq nor a compiler. Its checks and values are those of a stored run."""
 
-    def __init__(self, run: Run) -> None:
-        """Take the run, on one machine."""
+    def __init__(self, run: Run, check_s: float = _CHECK_S) -> None:
+        """Take the run, on one machine, and for how long each check is shown."""
         self._header = header(run)
+        self._check_s = check_s
         self._checks = {check.benchmark: check for check in run.header.checks}
         self._rounds = {
             (bench.get_name(), raw.get_metadata()["round"]): raw for bench in run.suite for raw in bench.get_runs()
@@ -94,7 +95,7 @@ class Replay:
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Return the recorded check."""
-        time.sleep(_CHECK_S)
+        time.sleep(self._check_s)
         return self._checks[benchmark.name]
 
     def new_round(self) -> None:
@@ -143,10 +144,10 @@ def _nothing() -> TargetError:
 class Replayed(OneByOne):
     """The engine that goes with it: it takes recorded values as they are, in the steps of the engine that took them."""
 
-    def __init__(self, recorded: Engine) -> None:
-        """Take that engine."""
+    def __init__(self, recorded: Engine, round_s: float = _ROUND_S) -> None:
+        """Take that engine, and for how long each round is shown."""
         super().__init__()
-        self._recorded = recorded
+        self._recorded, self._round_s = recorded, round_s
 
     def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
         """Return what the recording engine did one after the other."""
@@ -154,7 +155,7 @@ class Replayed(OneByOne):
 
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
         """Let the round be seen for a moment, and hand it out."""
-        time.sleep(_ROUND_S)
+        time.sleep(self._round_s)
         yield from super().round(target, plan, number, cases)
 
     def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:

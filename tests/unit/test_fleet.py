@@ -1,0 +1,223 @@
+"""rseqbench/fleet: which places are meant, the scheduler, and the index, without any machine."""
+
+import dataclasses
+import json
+import threading
+import time
+
+import pytest
+
+from rseqbench import config, paths
+from rseqbench.errors import ResultsError, TargetError, UsageError
+from rseqbench.fleet import choice, index, members, scheduler
+from rseqbench.fleet.index import Fleet, Member
+from rseqbench.fleet.scheduler import Begun, Ended, Stopped, Tells
+from rseqbench.results import Store
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    name: str
+    tags: dict
+
+
+LAB = (
+    Place("pi4", {"arch": "arm64", "site": "a"}),
+    Place("pi2", {"arch": "arm32", "site": "a"}),
+    Place("cubie", {"arch": "arm32", "site": "b"}),
+    Place("bare", {}),
+)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "tags", "found"),
+    [
+        ((), {}, "bare cubie pi2 pi4"),
+        (("pi*", "cubie"), {}, "cubie pi2 pi4"),
+        ((), {"arch": "arm32"}, "cubie pi2"),
+        (("pi*",), {"arch": "arm32"}, "pi2"),
+        (("p?4",), {"arch": "arm64", "site": "a"}, "pi4"),
+    ],
+)
+def test_places_are_chosen_by_name_and_tags(patterns, tags, found):
+    assert " ".join(place.name for place in choice.choose(LAB, patterns, tags)) == found
+
+
+@pytest.mark.parametrize(
+    ("lab", "patterns", "tags", "words"),
+    [
+        (LAB, ("pi4", "rpi*"), {}, "unknown place 'rpi\\*' in this lab"),
+        (LAB, (), {"arch": "riscv"}, "no place has the tags arch=riscv; there are arch=arm32, arch=arm64, site=a"),
+        (LAB[3:], (), {"arch": "riscv"}, "no place has any tag"),
+        (LAB, ("pi4",), {"arch": "arm32"}, "no place has the tags arch=arm32; there are arch=arm64, site=a"),
+        ((), (), {}, "this lab has no places$"),
+    ],
+)
+def test_choosing_nothing_is_misuse(lab, patterns, tags, words):
+    with pytest.raises(UsageError, match=words):
+        choice.choose(lab, patterns, tags)
+
+
+def test_tags_are_read():
+    assert choice.parse_tags("arch=arm32, board=pi=4") == {"arch": "arm32", "board": "pi=4"}
+    for wrong in ("arch", "=x", "arch=", "a=b,", ""):
+        with pytest.raises(UsageError, match="bad tags"):
+            choice.parse_tags(wrong)
+
+
+def nothing():
+    """Cut no connection: there is none."""
+
+
+def test_every_job_is_done_and_no_error_reaches_another():
+    def work(number):
+        yield f"{number} on its way"
+        if number % 3 == 0:
+            raise TargetError(f"{number} is gone")
+
+    events = list(scheduler.run(range(1, 10), work, 4, nothing))
+    assert sorted(event.job for event in events if isinstance(event, Begun)) == list(range(1, 10))
+    assert {event.told for event in events if isinstance(event, Tells)} == {f"{n} on its way" for n in range(1, 10)}
+    errors = {event.job: event.error for event in events if isinstance(event, Ended)}
+    assert {job for job, error in errors.items() if error} == {3, 6, 9}
+    assert str(errors[6]) == "6 is gone"
+
+
+def test_so_many_run_at_the_same_time_and_no_more():
+    lock, meet = threading.Lock(), threading.Barrier(3)
+    now, most = 0, 0
+
+    def work(number):
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        meet.wait(20)  # which only three at once pass
+        yield number
+        with lock:
+            now -= 1
+
+    done = [event.job for event in scheduler.run(range(12), work, 3, nothing) if isinstance(event, Ended)]
+    assert sorted(done) == list(range(12))
+    assert most == 3
+
+
+def waiting_for(gate, left):
+    def work(job):
+        try:
+            yield "begins"
+            if not gate.wait(60):
+                raise AssertionError("nobody cut the connection")
+            yield "was cut"
+        finally:
+            left.append(job)
+
+    return work
+
+
+@pytest.mark.parametrize("how", ["interrupt", "close"])
+def test_leaving_ends_every_job_and_begins_no_other(how):
+    gate, left, before = threading.Event(), [], threading.active_count()
+    events = scheduler.run(range(8), waiting_for(gate, left), 4, gate.set)
+    while sum(isinstance(event, Tells) for event in [next(events) for _ in range(8)]) < 4:
+        raise AssertionError("each of the four begins and says so")
+    if how == "interrupt":
+        with pytest.raises(KeyboardInterrupt):
+            events.throw(KeyboardInterrupt)
+    else:
+        events.close()
+    assert sorted(left) == [0, 1, 2, 3]
+    assert threading.active_count() == before
+
+
+def test_a_job_that_tells_much_is_told_to_stop_where_nobody_reads():
+    left = []
+
+    def work(job):
+        try:
+            while True:
+                yield time.monotonic()
+        finally:
+            left.append(job)
+
+    events = scheduler.run(["a", "b"], work, 2, nothing)
+    for _ in range(50):
+        next(events)
+    events.close()
+    assert sorted(left) == ["a", "b"]
+
+
+@pytest.fixture
+def fleet():
+    options = members.shared(config.load(paths.default_config()).run)
+    preset = config.load(paths.default_config()).presets["quick"]
+    named = tuple(Member(place, label) for place, label in index.labels(["a", "b", "c"], "f").items())
+    return Fleet("f", "2026-01-01", "rseqbench fleet run", options, preset, 7, named)
+
+
+def test_the_index_is_read_as_it_was_written(tmp_path, fleet):
+    index.save(tmp_path, fleet)
+    assert index.is_fleet(tmp_path, "f")
+    assert not index.is_fleet(tmp_path, "g")
+    assert index.read(tmp_path, "f") == fleet
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda raw: raw.pop("seed"), "damaged"),
+        (lambda raw: raw.update(schema=2), "written in schema 2, this rseqbench reads 1"),
+        (lambda raw: raw.update(members=[{"place": "a", "label": "../x", "failure": ""}]), "damaged"),
+        (lambda raw: raw["options"].update(threads=["1"]), "damaged"),
+    ],
+)
+def test_an_index_that_is_not_ours_says_so(tmp_path, fleet, change, words):
+    index.save(tmp_path, fleet)
+    path = tmp_path / "f" / index.FILE
+    raw = json.loads(path.read_text())
+    change(raw)
+    path.write_text(json.dumps(raw))
+    with pytest.raises(ResultsError, match=words):
+        index.read(tmp_path, "f")
+
+
+def test_a_fleet_that_is_not_there_names_those_that_are(tmp_path, fleet):
+    index.save(tmp_path, fleet)
+    with pytest.raises(ResultsError, match=r"unknown fleet 'g'.*there is: f"):
+        index.read(tmp_path, "g")
+
+
+def test_a_place_whose_name_can_be_in_no_label_is_misuse():
+    with pytest.raises(UsageError, match="x y"):
+        index.labels(["ok", "x y"], "f")
+
+
+def test_the_index_says_who_failed_and_why(tmp_path, fleet):
+    def work(member):
+        yield from ()
+        if member.place == "b":
+            raise TargetError("place b is held by x/y", "wait")
+        if member.place == "c":
+            raise ZeroDivisionError("1/0")
+
+    list(members.run(fleet, fleet.members, Store(tmp_path), work, 2, nothing))
+    found = {member.place: member.failure for member in index.read(tmp_path, "f").members}
+    assert found["a"] == ""
+    assert found["b"] == "place b is held by x/y; wait"
+    assert found["c"] == "a defect in rseqbench itself: ZeroDivisionError: 1/0"
+
+
+def test_who_was_interrupted_is_in_the_index_and_missing(tmp_path, fleet):
+    gate, left = threading.Event(), []
+    events = members.run(fleet, fleet.members, Store(tmp_path), waiting_for(gate, left), 2, gate.set)
+    for _ in range(4):
+        next(events)
+    events.close()
+    assert sorted(member.place for member in left) == ["a", "b"]
+    kept = index.read(tmp_path, "f")
+    assert {member.failure for member in kept.members} == {members.INTERRUPTED}
+    assert [member.place for member in members.missing(kept, Store(tmp_path))] == ["a", "b", "c"]
+
+
+def test_stopping_is_no_defect():
+    assert members.words(Stopped()) == members.INTERRUPTED
