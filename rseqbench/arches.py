@@ -113,3 +113,8 @@ def named(name: str) -> Arch:
     if name not in arches:
         raise unknown("arch", name, [*arches, "host"])
     return arches[name]
+
+
+def of_machine(machine: str) -> Arch | None:
+    """Return the architecture whose machines `uname -m` calls `machine`; None when there are no ops for it."""
+    return next((arch for arch in known().values() if machine in arch.machines), None)

@@ -40,6 +40,9 @@ class RunOptions:
 
     arch: str
     target: str
+    coordinator: str
+    environment: str
+    wait: bool
     engine: str
     preset: str
     benchmarks: list[str]

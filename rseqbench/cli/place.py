@@ -17,8 +17,16 @@ _OPTIONS = (
     click.option(
         "--target",
         shell_complete=complete.targets,
-        help="native, ssh:[USER@]HOST[:PORT], runner or qemu-system, -kvm, -user; auto chooses.",
+        help="native, ssh:[USER@]HOST[:PORT], labgrid:PLACE, runner or qemu-system, -kvm, -user; auto chooses.",
     ),
+    click.option("--coordinator", metavar="HOST:PORT", help="labgrid's, in place of $LG_COORDINATOR."),
+    click.option(
+        "--environment",
+        metavar="PATH",
+        shell_complete=complete.files,
+        help="labgrid's settings of SSHDrivers, in place of $LG_ENV.",
+    ),
+    click.option("--wait", is_flag=True, help="Queue for a place of labgrid that is held."),
     click.option("--registration", type=click.Choice(REGISTRATIONS), help="Who registers rseq."),
     click.option(
         "--linux",

@@ -100,6 +100,7 @@ KINDS = {
     "native": Kind("native", "Native"),
     "runner": Kind("local", "Local"),
     "ssh": Kind("ssh", "Ssh", where=True),
+    "labgrid": Kind("labgrid", "Labgrid", where=True),
     "qemu-system": Kind("qemu_system", "QemuSystem", emulated=True, boots=True),
     "qemu-kvm": Kind("qemu_kvm", "QemuKvm", boots=True),
     "qemu-user": Kind("qemu_user", "QemuUser", emulated=True),

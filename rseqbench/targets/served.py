@@ -6,6 +6,7 @@ import abc
 import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -67,6 +68,9 @@ class Served(Called):
         self._facts: dict[str, Fact] = {}
         self._cpus: tuple[int, ...] = ()
 
+    def _approach(self, stack: contextlib.ExitStack) -> None:
+        """Do what has to be done before the runner is compiled, such as finding out for which architecture."""
+
     @abc.abstractmethod
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> Runner:
         """Start the runner `program` at its place and return it; `stack` gets what ends it."""
@@ -87,9 +91,13 @@ class Served(Called):
         """Return facts that only this kind of target has."""
         return {}
 
+    @cached_property
+    def _built(self) -> build.Built:
+        """The runner, compiled unless it is already."""
+        return build.runner(self._arch)
+
     def __enter__(self) -> Self:
         """Compile what is not compiled yet, reach the place and start a runner there."""
-        self._built = build.runner(self._arch)
         self._reach()
         try:
             self._hello = self._ask("hello", _TIMEOUT_S, registration=self._options.registration)
@@ -103,6 +111,7 @@ class Served(Called):
 
     def _reach(self) -> None:
         with contextlib.ExitStack() as stack:
+            self._approach(stack)
             self._runner = self._connect(self._built.path, stack)
             self._resources = stack.pop_all()
 

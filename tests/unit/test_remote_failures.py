@@ -10,7 +10,7 @@ import pytest
 
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.targets.remote import failures, scripts
-from rseqbench.targets.remote.client import Client, parse
+from rseqbench.targets.remote.client import Client, own, parse
 from rseqbench.targets.remote.host import Host
 from tests.sshd import USER, free_port, keygen
 
@@ -66,7 +66,7 @@ def test_a_destination_is_read(text, user_host, port):
 )
 def test_what_is_no_destination_is_refused(text):
     with pytest.raises(UsageError, match="is no destination for ssh; write ssh:USER@HOST"):
-        Host(text)
+        Host(own(text))
 
 
 @pytest.mark.parametrize("script", [scripts.KEEP, scripts.COPY, scripts.RUN])
@@ -90,7 +90,7 @@ def test_each_login_shell_runs_a_script(shell):
 
 def fails(destination):
     """Return the error of entering a Host."""
-    with pytest.raises(TargetError) as error, Host(destination):
+    with pytest.raises(TargetError) as error, Host(own(destination)):
         pass
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -105,7 +105,7 @@ def test_a_malformed_command_for_ssh_is_misuse(monkeypatch):
     monkeypatch.setenv("RSEQBENCH_SSH", "ssh -F 'file")
     with (
         pytest.raises(UsageError, match=r"^RSEQBENCH_SSH is no command: No closing quotation; write"),
-        Host("a"),
+        Host(own("a")),
     ):
         pass
 
@@ -205,7 +205,7 @@ def on_its_own_tmp(sshd, folder, options):
 @can_mount
 def test_a_folder_that_cannot_be_executed_from_is_passed_over(sshd, tmp_path):
     server = on_its_own_tmp(sshd, tmp_path, "noexec")
-    with Host(server.destination) as host:
+    with Host(own(server.destination)) as host:
         assert Path(host._folder).parent == server.home
         assert os.listdir(server.home) == [Path(host._folder).name]
     assert server.left() == []
@@ -216,7 +216,7 @@ def test_a_full_disk_over_there(sshd, tmp_path):
     server = on_its_own_tmp(sshd, tmp_path, "size=64k")
     large = tmp_path / "large"
     large.write_bytes(os.urandom(1 << 20))
-    with Host(server.destination) as host, pytest.raises(TargetError) as error:
+    with Host(own(server.destination)) as host, pytest.raises(TargetError) as error:
         host.copy(large)
     assert re.match(
         r"^\S+: the file cannot be written there \(cat: write error: No space left on device\); free some space there",

@@ -6,15 +6,18 @@ import os
 import re
 import shlex
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.targets.remote import failures
 
 _SETTINGS_TIMEOUT_S = 60.0  # a user's `Match exec` may do anything
 # Never a question, never a terminal, nothing forwarded; no RemoteCommand of the user's in place of ours.
-_ALWAYS = ("-T", "-x", "-a", "-oBatchMode=yes", "-oRemoteCommand=none", "-oClearAllForwardings=yes")
+ALWAYS = ("-T", "-x", "-a", "-oBatchMode=yes", "-oRemoteCommand=none", "-oClearAllForwardings=yes")
 # What OpenSSH would wait for ever for, unless the user has said how long: option, its value when it is not set, ours.
 _PATIENCE = (("ConnectTimeout", "none", "15"), ("ServerAliveInterval", "0", "15"))
 # ssh takes what begins with a dash for an option, and hands names to a shell for some settings (ProxyCommand %h).
@@ -24,6 +27,26 @@ _DESTINATION = re.compile(
         (?: : (?P<port> [0-9]{1,5} ) )?""",
     re.ASCII | re.VERBOSE,
 )
+
+
+class Caller(Protocol):
+    """How ssh is called for one machine."""
+
+    @property
+    def destination(self) -> object:
+        """What the machine is called in errors."""
+
+    def command(self, remote: str, first: bool) -> list[str]:
+        """Return the call of ssh that runs the command line `remote`; the others may share the `first` one's."""
+
+    def by_hand(self) -> str:
+        """Return what a person types to log in there."""
+
+    def missing(self) -> TargetError:
+        """Return the error for an ssh that is not there."""
+
+
+Calling = Callable[[Path], Caller]  # makes a Caller, given an empty folder for its sockets
 
 
 @dataclass(frozen=True)
@@ -45,6 +68,16 @@ def parse(text: str) -> Destination:
         raise UsageError(f"{text!r} is no destination for ssh", hint)
     user_host = (found["user"] or "") + (found["host"] or found["address"])
     return Destination(user_host, int(found["port"]) if found["port"] else None)
+
+
+def own(text: str) -> Calling:
+    """Return what makes the user's own client for [USER@]HOST[:PORT]. Raises UsageError when that is malformed."""
+    return partial(Client, parse(text))
+
+
+def missing(ssh: str) -> TargetError:
+    """Return the error for an ssh that is not there."""
+    return TargetError(f"there is no {ssh} here", "apt-get install openssh-client")
 
 
 class Client:
@@ -74,7 +107,7 @@ class Client:
         shared = []
         if self._control is not None:
             shared = [f"-oControlMaster={'yes' if first else 'no'}", f"-oControlPath={self._control}"]
-        return [*self._ssh, *_ALWAYS, *self._options, *shared, *self._port, "--", self.destination.user_host, remote]
+        return [*self._ssh, *ALWAYS, *self._options, *shared, *self._port, "--", self.destination.user_host, remote]
 
     def by_hand(self) -> str:
         """Return what a person types to log in there."""
@@ -82,7 +115,7 @@ class Client:
 
     def missing(self) -> TargetError:
         """Return the error for an ssh that is not there."""
-        return TargetError(f"there is no {self._ssh[0]} here", "apt-get install openssh-client")
+        return missing(self._ssh[0])
 
     def _settings(self) -> dict[str, str]:
         # Without our options: Debian's BatchMode sets a ServerAliveInterval of 300 s, as if the user had.

@@ -14,7 +14,8 @@ from typing import IO, Self
 
 from rseqbench.errors import TargetError
 from rseqbench.model import Call
-from rseqbench.targets.remote import client, scripts, session
+from rseqbench.targets.remote import scripts, session
+from rseqbench.targets.remote.client import Calling
 from rseqbench.targets.remote.session import Session
 
 _COPY_TIMEOUT_S = 300.0  # some megabytes over the slowest network that anybody benchmarks through
@@ -35,16 +36,16 @@ _MEANINGS = {
 
 
 class Host:
-    """The machine that "[USER@]HOST[:PORT]" names, as a context.
+    """A machine behind ssh, as a context.
 
     What we leave there lives in one private folder, which the remote side removes by itself when the connection ends,
     however it ends. When a network vanishes without a word, that is when the remote sshd notices (its ClientAlive or
     TCP keep-alive); this side notices within a minute.
     """
 
-    def __init__(self, destination: str) -> None:
-        """Take where it is. Raises UsageError when that is malformed; connects when entered."""
-        self._destination = client.parse(destination)
+    def __init__(self, calling: Calling) -> None:
+        """Take how ssh is called; connects when entered."""
+        self._calling = calling
         self._copied: dict[str, str] = {}
         self._open = contextlib.ExitStack()
 
@@ -57,7 +58,7 @@ class Host:
                 raise TargetError(
                     f"cannot write to /tmp: {error.strerror or error}", "see: df /tmp; ls -ld /tmp"
                 ) from error
-            self._client = client.Client(self._destination, Path(controls))
+            self._client = self._calling(Path(controls))
             self._keeper = Session(self._client, "our shell", scripts.KEEP, meanings=_MEANINGS)
             opened.callback(self._keeper.close)
             self._machine, self._folder = (
@@ -97,7 +98,7 @@ class Host:
             finally:
                 session.close()
             if told.split()[: len(_summed(how, path).split())] != _summed(how, path).split():
-                raise TargetError(f"{self._destination}: {path.name} arrived damaged ({how}: {told})", _ROOM)
+                raise TargetError(f"{self._client.destination}: {path.name} arrived damaged ({how}: {told})", _ROOM)
             self._copied[digest] = f"{self._folder}/{name}"
         return self._copied[digest]
 
@@ -118,7 +119,7 @@ class Host:
 
         Only the settings here are asked for, with ssh -G. Raises TargetError without ssh, or sense in them.
         """
-        called = client.Client(self._destination, Path(f"/tmp/{_CONTROLS}XXXXXXXX"))
+        called = self._calling(Path(f"/tmp/{_CONTROLS}XXXXXXXX"))
         there = program.is_file()
         name = _summed("sha256sum", program)[:_DIGITS] if there else "DIGEST"
         unknown = "FOLDER is what the first call answers" + ("" if there else ", DIGEST of what is compiled")

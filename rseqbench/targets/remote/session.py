@@ -12,14 +12,14 @@ from typing import IO
 from rseqbench.errors import TargetError
 from rseqbench.targets.lines import Lines
 from rseqbench.targets.remote import failures, scripts
-from rseqbench.targets.remote.client import Client
+from rseqbench.targets.remote.client import Caller
 
 _GRACE_S = 5.0  # for the remote side to end by itself; a second is its own
 _COPIED_GRACE_S = 1.0  # a copy that did not end by now was given up
 _START_TIMEOUT_S = 90.0
 
 
-def call(client: Client, script: str, arguments: Sequence[str], first: bool) -> list[str]:
+def call(client: Caller, script: str, arguments: Sequence[str], first: bool) -> list[str]:
     """Return the call of ssh that runs a remote script; the `first` one's connection is shared by the others."""
     return client.command(scripts.command(script, arguments), first=first)
 
@@ -29,7 +29,7 @@ class Session:
 
     def __init__(
         self,
-        client: Client,
+        client: Caller,
         what: str,
         script: str,
         arguments: Sequence[str] = (),

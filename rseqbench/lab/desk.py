@@ -1,0 +1,212 @@
+"""Our side of the keeper: which places there are, and holding some; for any number of threads at once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from rseqbench.errors import RseqbenchError, TargetError, UsageError
+
+_END_S = 90.0  # for the keeper to release what is held, the coordinator perhaps gone
+_Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place of the lab. `holder` is HOST/USER, empty when it is free; `resources` are those that are there now."""
+
+    name: str
+    tags: Mapping[str, str]
+    holder: str
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open connection to a board: `words` are ssh with its options, and `host` what it is given to connect to."""
+
+    words: tuple[str, ...]
+    host: str
+
+
+class Refusal(TargetError):
+    """What the keeper did not do; `words` are ssh's, where it was ssh that failed."""
+
+    def __init__(self, message: str, hint: str = "", words: str = "") -> None:
+        """Take what was wrong, what to do about it, and what ssh said."""
+        super().__init__(message, hint)
+        self.words = words
+
+
+class Held:
+    """A place that is ours. It may be taken away: connect() raises then, and connections that are open are cut."""
+
+    def __init__(self, desk: Desk, place: Place) -> None:
+        """Take the desk that holds it."""
+        self._desk = desk
+        self.place = place
+
+    def connect(self) -> Connection:
+        """Open a connection to its board with labgrid's SSHDriver, in place of the one there was.
+
+        Raises Refusal when that fails, with ssh's words, or when the place is not ours any more.
+        """
+        found = self._desk.ask("connect", place=self.place.name)
+        return Connection(tuple(found["ssh"]), found["host"])
+
+
+class Desk:
+    """A running keeper, as a context: it has one session with the coordinator for all places."""
+
+    def __init__(self, coordinator: str, environment: str) -> None:
+        """Take the coordinator, HOST:PORT, and the path of labgrid's environment; where empty, the keeper chooses."""
+        self._command = [sys.executable, "-m", "rseqbench.lab.keeper", coordinator, environment]
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()  # not the same: the reader must go on while the keeper does not read
+        self._waiting: dict[int, Future[Any]] = {}
+        self._number = 0
+        self._ended = False
+        self.coordinator = coordinator
+
+    def __enter__(self) -> Self:
+        """Start the keeper. Raises TargetError when there is no labgrid, or no coordinator."""
+        hello = self._expect(0)
+        self._process = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us; the keeper has to outlive us to release what we hold
+        )
+        self._reader = threading.Thread(target=self._read, name="keeper", daemon=True)
+        self._reader.start()
+        try:
+            self.coordinator = _result(hello)["coordinator"]
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Have everything released that is still held, and wait for that."""
+        self._close()
+
+    def places(self) -> list[Place]:
+        """Return all places of the lab, by their names. Raises TargetError when the coordinator is gone."""
+        return [_place(one) for one in self.ask("places")]
+
+    @contextlib.contextmanager
+    def hold(self, place: str, wait_s: float | None) -> Iterator[Held]:
+        """Hold a place: acquire it, and release it at the end.
+
+        With `wait_s`, queue that long for one that is held, which may be infinite; with None, do not. Raises UsageError
+        when there is no such place, TargetError when anybody holds it, this user included.
+        """
+        try:
+            yield Held(self, _place(self.ask("acquire", place=place, wait_s=wait_s)))
+        finally:
+            with contextlib.suppress(TargetError):  # the keeper is gone, and has said what is still held
+                self.ask("release", place=place)
+
+    def ask(self, do: str, **arguments: Any) -> Any:
+        """Return the keeper's answer to a request. Raises TargetError, UsageError when it was asked for nonsense."""
+        with self._lock:
+            self._number += 1
+            number = self._number
+        answer = self._expect(number)
+        line = json.dumps({"id": number, "do": do, **arguments}) + "\n"
+        try:
+            with self._writing:
+                assert self._process.stdin is not None
+                self._process.stdin.write(line.encode())
+                self._process.stdin.flush()
+        except OSError as error:
+            raise self._gone() from error
+        return _result(answer)
+
+    def _expect(self, number: int) -> Future[Any]:
+        answer: Future[Any] = Future()
+        with self._lock:
+            if self._ended:
+                raise self._gone()
+            self._waiting[number] = answer
+        return answer
+
+    def _read(self) -> None:
+        """Hand out the answers until the keeper ends."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            with self._lock:
+                waiting = self._waiting.pop(answer["id"])
+            waiting.set_result(answer)
+        with self._lock:
+            self._ended = True
+            left, self._waiting = self._waiting, {}
+        for waiting in left.values():
+            waiting.set_exception(self._gone())
+
+    def _gone(self) -> TargetError:
+        return TargetError(
+            "the process that talks to labgrid is gone", "what it held is still held: labgrid-client who"
+        )
+
+    def _close(self) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on without us
+            self._process.wait(_END_S)
+            self._reader.join()
+            self._process.stdout.close()
+
+
+def _result(answer: Future[Any]) -> Any:
+    told = answer.result()
+    if "error" not in told:
+        return told["ok"]
+    error: RseqbenchError
+    if told.get("usage"):
+        error = UsageError(told["error"], told["hint"])
+    else:
+        error = Refusal(told["error"], told["hint"], told.get("words", ""))
+    raise error
+
+
+def _place(raw: Mapping[str, Any]) -> Place:
+    return Place(raw["name"], raw["tags"], raw["holder"], tuple(raw["resources"]))
+
+
+_SHARED: dict[_Key, tuple[Desk, int]] = {}
+_SHARING = threading.Lock()
+FOREVER = math.inf
+
+
+@contextlib.contextmanager
+def shared(coordinator: str, environment: str) -> Iterator[Desk]:
+    """Yield the desk of this process for a coordinator, opened for the first who comes and closed after the last."""
+    key = coordinator, environment
+    with _SHARING:
+        desk, users = _SHARED.get(key, (None, 0))
+        if desk is None:
+            desk = Desk(coordinator, environment).__enter__()
+        _SHARED[key] = desk, users + 1
+    try:
+        yield desk
+    finally:
+        with _SHARING:
+            desk, users = _SHARED.pop(key)
+            if users > 1:
+                _SHARED[key] = desk, users - 1
+            else:
+                desk.__exit__(None, None, None)
