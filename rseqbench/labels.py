@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from datetime import datetime
 
 from rseqbench.errors import ResultsError
 
@@ -22,3 +24,14 @@ def check_label(label: str) -> str:
     raise ResultsError(
         f"bad label {shown}", "use 1 to 100 letters, digits and . _ + @ -, starting with a letter or digit"
     )
+
+
+def fresh(first: str, taken: Collection[str]) -> str:
+    """Return a label that begins with `first` and names the minute; a second one in that minute gets a number."""
+    name = f"{first}-{datetime.now():%Y%m%d-%H%M}"
+    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if one not in taken)
+
+
+def of_place(where: str) -> str:
+    """Return what a label can have of where a machine is, such as "pi@board:22": what it cannot is a dash."""
+    return re.sub(r"[^A-Za-z0-9._]+", "-", where).strip("-._")[:60] or "run"

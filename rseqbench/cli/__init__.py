@@ -30,6 +30,7 @@ COMMANDS = {
     "runs": "The stored runs: list, remove, rename.",
     "compare": "Two stored runs, side by side, with confidence.",
     "report": "Write a page about a run: one self-contained HTML file.",
+    "fleet": "The same plan on many machines of a lab at once, and one page about them.",
     "claims": "What the patch claimed, its arithmetic, and what a run says of it.",
     "linux": "Build Linux without and with CONFIG_RSEQ, for configurations to run on.",
     "list": "What can be measured here, and why not where not.",

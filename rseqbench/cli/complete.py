@@ -68,7 +68,7 @@ def _targets(ctx: click.Context) -> list[str]:
 def _arches(ctx: click.Context) -> list[str]:
     from rseqbench import arches
 
-    return ["host", *arches.known()]
+    return [arches.HOST, *arches.known()]
 
 
 def _engines(ctx: click.Context) -> list[str]:

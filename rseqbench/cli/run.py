@@ -47,6 +47,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     import secrets
 
     from rseqbench import arches, begin, configured, engines, targets
+    from rseqbench import labels as naming
     from rseqbench.show import tables, terminal
 
     state = ctx.find_object(State) or State(None)
@@ -65,7 +66,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return
     arch = arches.named(options.arch)
     options = configured.placed(arch, options, config.linux)
-    label = chosen["label"] if "label" in chosen else _free_label(store, options)
+    asks = options.arch == arches.HOST and options.target.partition(":")[2]  # there, and only when it is reached
+    first = naming.of_place(asks) if asks else arch.name
+    label = chosen["label"] if "label" in chosen else naming.fresh(first, store.labels())
     each = engines.chosen(options.engine, targets.kind(options.target).emulated)
     labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
     for name in labels.values():
@@ -103,17 +106,6 @@ def _rehearse(options: RunOptions, chosen: dict[str, Any], config: Config, store
         store.ensure_free(chosen["label"], bool(chosen.get("force")))
     found = rehearse.rehearse(options, how.preset(options, chosen, config), config.linux, chosen.get("seed"))
     terminal.rehearsal(found, terminal.console())
-
-
-def _free_label(store: Store, options: RunOptions) -> str:
-    """Name a run after its architecture and the minute; a second one in that minute gets a number."""
-    from datetime import datetime
-
-    from rseqbench import arches
-
-    name = f"{arches.named(options.arch).name}-{datetime.now():%Y%m%d-%H%M}"
-    taken = store.labels()
-    return next(n for n in (name, *(f"{name}-{i}" for i in range(2, 10_000))) if n not in taken)
 
 
 def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rseqbench import arches, begin, engines, resume, rounds, targets
 from rseqbench.config import Config, RunOptions
-from rseqbench.errors import RseqbenchError
+from rseqbench.errors import RseqbenchError, UsageError
 from rseqbench.fleet import index, scheduler
 from rseqbench.fleet.index import Fleet, Member
 from rseqbench.fleet.scheduler import Ended, Event, Stopped
@@ -102,6 +102,8 @@ def words(error: BaseException | None) -> str:
 
 
 def shared(options: RunOptions) -> RunOptions:
-    """Return the options that all members share, their engine chosen. Raises UsageError for one that cannot be."""
+    """Return the options that all members share, their engine chosen. Raises UsageError where that is not one."""
     chosen = engines.chosen(options.engine, targets.kind(KIND).emulated)
+    if len(chosen) > 1:
+        raise UsageError(f"a fleet has one engine, and --engine {options.engine} means {len(chosen)}", "name one")
     return replace(options, engine=chosen[0], target=KIND)

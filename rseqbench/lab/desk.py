@@ -130,9 +130,15 @@ class Desk:
                 assert self._process.stdin is not None
                 self._process.stdin.write(line.encode())
                 self._process.stdin.flush()
-        except OSError as error:
+        except (OSError, ValueError) as error:  # it ended, or its input is closed
             raise self._gone() from error
         return _result(answer)
+
+    def cut(self) -> None:
+        """Have all connections closed and everything released, so that whoever waits for a board comes back."""
+        with self._writing, contextlib.suppress(OSError):
+            assert self._process.stdin is not None
+            self._process.stdin.close()
 
     def _expect(self, number: int) -> Future[Any]:
         answer: Future[Any] = Future()
@@ -162,12 +168,11 @@ class Desk:
         )
 
     def _close(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        with contextlib.suppress(OSError):
-            self._process.stdin.close()
+        self.cut()
         with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on without us
             self._process.wait(_END_S)
             self._reader.join()
+            assert self._process.stdout is not None
             self._process.stdout.close()
 
 

@@ -29,16 +29,23 @@ class _Now:
 
     doing: str = "being acquired and entered"
     share: float = 0.0
+    void: int = 0  # values of benchmarks in rounds
+    first: str = ""  # of those
+
+    def voids(self) -> str:
+        """Return how many values were void, with the first reason; empty where none was."""
+        return f", with {self.void} void, the first {self.first}" if self.void else ""
 
 
 class Crowd:
     """The state of all members, by what they tell."""
 
-    def __init__(self, of: int) -> None:
-        """Take how many there are."""
+    def __init__(self, of: int, done: int) -> None:
+        """Take how many there are, of which some were done before."""
         self.running: dict[str, _Now] = {}
-        self.of, self.done, self.failed = of, 0, 0
-        self._began = time.monotonic()
+        self.of, self.done, self.failed = of, done, 0
+        self.complaints = 0  # of places that are done: benchmarks that should have been measured
+        self._began, self._before = time.monotonic(), done
 
     def take(self, event: Event[Member, Told]) -> str:
         """Take what happened; return a line that everybody should see, or nothing."""
@@ -47,10 +54,11 @@ class Crowd:
             case Begun():
                 self.running[place] = _Now()
             case Ended(_, error):
-                self.running.pop(place, None)
+                now = self.running.pop(place)
                 self.done, self.failed = self.done + (error is None), self.failed + (error is not None)
-                return f"{place} FAILED: {members.words(error)}" if error else f"{place} done"
+                return f"{place} FAILED: {members.words(error)}" if error else f"{place} done{now.voids()}"
             case Tells(_, told):
+                self.complaints += isinstance(told, Stored) and len(told.failures)
                 return _told(self.running[place], place, told)
         return ""
 
@@ -62,8 +70,9 @@ class Crowd:
 
     def left(self) -> str:
         """Return "3 min left" if everything goes on as it went; empty while that cannot be told."""
-        share, took = self.share, time.monotonic() - self._began
-        return progress.left(took * (1 - share) / share) if share > 0.02 else ""
+        begun = self._before / self.of if self.of else 0.0
+        share, took = self.share - begun, time.monotonic() - self._began
+        return progress.left(took * (1 - begun - share) / share) if share > 0.02 else ""
 
     def said(self) -> str:
         """Return how many are where."""
@@ -93,15 +102,16 @@ def _told(now: _Now, place: str, told: Told) -> str:
         case RoundDone(_, done, of, _):
             now.doing, now.share = f"{done} of {of} rounds done", _CHECKS + (1 - _CHECKS) * done / of
         case Measured(case, number, failure):
-            return f"{place}: round {number + 1}: {case.id} is void: {failure}" if failure else ""
+            if failure:
+                now.void, now.first = now.void + 1, now.first or f"{case.id} in round {number + 1}: {failure}"
         case Stored(_, failures):
             return "; ".join(f"{place}: {line}" for line in failures)
     return ""
 
 
-def follow(events: Iterable[Event[Member, Told]], of: int) -> Crowd:
-    """Go through the events of `of` members and show them; return the state at the end."""
-    out, crowd = live.console(), Crowd(of)
+def follow(events: Iterable[Event[Member, Told]], of: int, done: int) -> Crowd:
+    """Go through the events of members and show them; return the state at the end. `done` of `of` were done before."""
+    out, crowd = live.console(), Crowd(of, done)
     if live.wanted(out):
         _draw(events, crowd, out)
     else:

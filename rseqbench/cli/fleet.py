@@ -1,0 +1,140 @@
+"""`rseqbench fleet`: options only; the rooms do the work."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rseqbench.cli import INTERRUPTED, State, complete, how, place, what
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rseqbench.config import Config
+    from rseqbench.fleet.index import Fleet
+    from rseqbench.lab.desk import Desk, Place
+    from rseqbench.results import Store
+
+
+@click.group("fleet")
+def command() -> None:
+    """Measure on all machines of a lab at once: the places of labgrid."""
+
+
+@command.command("run")
+@what.options
+@click.option("--places", metavar="NAMES", help="Names or patterns, such as 'pi*,cubie'; default: all.")
+@click.option("--tags", metavar="NAME=VALUE[,...]", help="Only places that have all of these tags.")
+@click.option("--at-once", type=click.IntRange(1, 10_000), default=200, show_default=True, help="So many at a time.")
+@how.options
+@partial(place.options, only=place.OF_A_LAB)
+@click.option("--label", help="The fleet's name in the results folder; each run is LABEL@PLACE.")
+@click.option("--force", is_flag=True, help="Replace the runs of that label.")
+@click.option(
+    "--resume",
+    metavar="LABEL",
+    shell_complete=complete.labels,
+    help="Measure what is missing of a fleet; everything else is as it was begun.",
+)
+@click.option("--dry-run", is_flag=True, help="Print which places are meant, and do nothing else.")
+@click.pass_context
+def run(ctx: click.Context, /, **given: Any) -> None:
+    """Measure BENCHMARKs (default: all) on every place that is meant, at the same time, and write a page about them.
+
+    Each place is acquired, measured as `run --target labgrid:PLACE` does, and released. One that fails, or is held by
+    somebody, is a row with the reason, and stops no other; --resume finishes what is missing.
+    """
+    from rseqbench.fleet import index, members
+    from rseqbench.lab import desk
+    from rseqbench.show import progress
+
+    state = ctx.find_object(State) or State(None)
+    config, store = state.config(), state.store()
+    at_once = given.pop("at_once")
+    chosen = place.given(given)
+    begun = index.read(store.root, _alone(chosen)) if "resume" in chosen else None
+    asked = what.given(chosen)
+    chosen |= {"benchmarks": asked} if asked else {}
+    options = begun.options if begun else members.shared(how.run_options(config, chosen))
+    with progress.busy("asking the coordinator"):
+        lab = ctx.with_resource(desk.shared(options.coordinator, options.environment))
+        places = lab.places()
+    fleet = begun or _fleet(places, chosen, config, store)
+    if given["dry_run"]:
+        _list(fleet, places)
+        return
+    _go(fleet, lab, at_once, config, store, bool(given["force"]))
+
+
+def _alone(chosen: dict[str, Any]) -> str:
+    """Return the label of --resume. Raises UsageError when other options were given with it."""
+    from rseqbench.errors import UsageError
+
+    label: str = chosen.pop("resume")
+    others = sorted(set(chosen) - {"dry_run"})
+    if others:
+        raise UsageError(f"--resume takes no further options, and {others[0]} was given", "the fleet goes on as begun")
+    return label
+
+
+def _fleet(places: Sequence[Place], chosen: dict[str, Any], config: Config, store: Store) -> Fleet:
+    """Return the fleet that the options mean. Raises UsageError, or ResultsError when one of its labels is taken."""
+    import secrets
+    from datetime import UTC, datetime
+
+    from rseqbench import begin, labels
+    from rseqbench.fleet import choice, index, members
+    from rseqbench.fleet.index import Fleet, Member
+
+    names = [name.strip() for name in chosen.get("places", "").split(",") if name.strip()]
+    tags = choice.parse_tags(chosen["tags"]) if "tags" in chosen else {}
+    found = choice.choose(places, names, tags)
+    label = chosen.get("label") or labels.fresh("fleet", [*store.labels(), *index.known(store.root)])
+    named = index.labels([one.name for one in found], label)
+    for one in (label, *named.values()):
+        store.ensure_free(one, bool(chosen.get("force")))
+    options = members.shared(how.run_options(config, chosen))
+    return Fleet(
+        label=label,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=begin.command(),
+        options=options,
+        preset=how.preset(options, chosen, config),
+        seed=chosen.get("seed", secrets.randbelow(2**32)),
+        members=tuple(Member(*one) for one in named.items()),
+    )
+
+
+def _list(fleet: Fleet, places: Sequence[Place]) -> None:
+    """Print which places are meant, what of them is known, and the labels of their runs."""
+    from rseqbench.show import terminal
+    from rseqbench.show.grids import lab
+
+    terminal.table(lab.places(fleet, places), terminal.console())
+
+
+def _go(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store, force: bool) -> None:
+    """Measure what is missing, show it meanwhile, and end with the page; exit with 1 if a place or benchmark failed."""
+    import contextlib
+
+    from rseqbench.fleet import members
+    from rseqbench.show import crowd, data
+
+    def summary(one: Any) -> str:
+        return data.table_csv(one, config.verdict.confidence)
+
+    todo = fleet.members if force else members.missing(fleet, store)
+    work = members.measuring(fleet, config, store, summary, force)
+    events = members.run(fleet, todo, store, work, at_once, lab.cut)
+    try:
+        with contextlib.closing(events):
+            end = crowd.follow(events, len(fleet.members), len(fleet.members) - len(todo))
+    except KeyboardInterrupt:
+        left = len(members.missing(fleet, store))
+        said = f"{len(fleet.members) - left} of {len(fleet.members)} places done and kept"
+        click.echo(f"rseqbench: interrupted with {said}; rseqbench fleet run --resume {fleet.label}", err=True)
+        click.get_current_context().exit(INTERRUPTED)
+    click.echo(f"stored as {fleet.label}: {end.said()}", err=True)
+    click.get_current_context().exit(1 if end.failed or end.complaints else 0)
