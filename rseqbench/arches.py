@@ -12,6 +12,8 @@ from rseqbench import paths
 from rseqbench.config import unknown
 from rseqbench.errors import BuildError
 
+HOST = "host"  # the name that means the machine that measures
+
 
 @dataclass(frozen=True)
 class Qemu:
@@ -107,11 +109,11 @@ def host() -> Arch:
 
 def named(name: str) -> Arch:
     """Return the architecture of that name; "host" is this machine's. Raises UsageError when there is none."""
-    if name == "host":
+    if name == HOST:
         return host()
     arches = known()
     if name not in arches:
-        raise unknown("arch", name, [*arches, "host"])
+        raise unknown("arch", name, [*arches, HOST])
     return arches[name]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,19 +85,19 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return
     arch = arches.named(options.arch)
     options = configured.placed(arch, options, config.linux)
-    label = chosen["label"] if "label" in chosen else _free_label(store, options)
     each = engines.chosen(options.engine, targets.kind(options.target).emulated)
-    labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
-    for name in labels.values():
+    label = chosen.get("label")
+    for name in () if label is None else _labels(label, each).values():
         store.ensure_free(name, given["force"])
     failed: list[str] = []
     for engine in each:
         own = dataclasses.replace(options, engine=engine)
         with _entered(targets.create(arch, own), own.target) as target:
-            unfinished = _begin(target, config, own, chosen, labels[engine], store)
+            label = _free_label(store, target.arch) if label is None else label
+            unfinished = _begin(target, config, own, chosen, _labels(label, each)[engine], store)
             failed += _measure(target, unfinished, config, store)
     if len(each) > 1:
-        one, other = (store.load(name) for name in labels.values())
+        one, other = (store.load(name) for name in _labels(label, each).values())
         terminal.comparison([tables.compared(one, other, config.verdict)], terminal.console())
     _end(failed)
 
@@ -143,13 +143,16 @@ def _options(config: Config, chosen: dict[str, Any]) -> RunOptions:
     return config.options(chosen.get("configuration"), overlay)
 
 
-def _free_label(store: Store, options: RunOptions) -> str:
+def _labels(label: str, each: Sequence[str]) -> dict[str, str]:
+    """Return the labels of the runs that a label stands for, by their engines."""
+    return {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
+
+
+def _free_label(store: Store, arch: str) -> str:
     """Name a run after its architecture and the minute; a second one in that minute gets a number."""
     from datetime import datetime
 
-    from rseqbench import arches
-
-    name = f"{arches.named(options.arch).name}-{datetime.now():%Y%m%d-%H%M}"
+    name = f"{arch}-{datetime.now():%Y%m%d-%H%M}"
     taken = store.labels()
     return next(n for n in (name, *(f"{name}-{i}" for i in range(2, 10_000))) if n not in taken)
 
@@ -200,12 +203,13 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
     from rseqbench import arches, resume, targets
     from rseqbench.errors import UsageError
 
+    wait = chosen.pop("wait", config.run.wait)  # that is about now, not about the run
     if chosen:
         option = sorted(chosen)[0]
         raise UsageError(f"--resume takes no further options, and {option} was given", "the run goes on as begun")
     unfinished = store.resume(label)
     begun = unfinished.header.machines[0]
-    options = config.options(None, resume.resumed_options(unfinished.header))
+    options = config.options(None, {**resume.resumed_options(unfinished.header), "wait": wait})
     with _entered(targets.create(arches.named(begun.arch), options), begun.target) as target:
         changed = resume.changed_since(begun, target.machine())
         if changed:

@@ -16,7 +16,6 @@ from rseqbench.targets.runner import Session
 from rseqbench.targets.served import Served
 
 _SERVE = ("serve",)
-_HOST = "host"  # the --arch that means the machine there
 
 
 class Far(Served):
@@ -25,7 +24,7 @@ class Far(Served):
     def __init__(self, arch: Arch, options: RunOptions, calling: Calling) -> None:
         """Take the architecture, which is asked there unless the options name one, how to run, how ssh is called."""
         super().__init__(arch, options)
-        self._asks = options.arch == _HOST
+        self._asks = options.arch == arches.HOST
         self._host = Host(calling)
 
     def _approach(self, stack: contextlib.ExitStack) -> None:
