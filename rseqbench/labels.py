@@ -30,8 +30,3 @@ def fresh(first: str, taken: Collection[str]) -> str:
     """Return a label that begins with `first` and names the minute; a second one in that minute gets a number."""
     name = f"{first}-{datetime.now():%Y%m%d-%H%M}"
     return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if one not in taken)
-
-
-def of_place(where: str) -> str:
-    """Return what a label can have of where a machine is, such as "pi@board:22": what it cannot is a dash."""
-    return re.sub(r"[^A-Za-z0-9._]+", "-", where).strip("-._")[:60] or "run"

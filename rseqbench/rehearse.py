@@ -50,6 +50,8 @@ def rehearse(options: RunOptions, preset: Preset, linux: LinuxOptions, seed: int
     cpus = target.cpus() if here else ()
     listed, registration = _listed(options, here, unknown)
     unknown += _at_the_target(arch, options)
+    if kind.where and options.arch == arches.HOST:
+        unknown.append(f"Which architecture it is, the machine there says; the calls are shown for {arch.name}.")
     plans = []
     for engine in engines.chosen(options.engine, kind.emulated):
         own = dataclasses.replace(options, engine=engine, benchmarks=options.benchmarks if listed else [])

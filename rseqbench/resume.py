@@ -50,6 +50,9 @@ def resumed_options(header: Header) -> dict[str, Any]:
     benchmarks = sorted({case.benchmark for case in header.plan.cases})
     if benchmarks:  # what is measured decides which libraries are opened, and what lies in a guest
         options["benchmarks"] = benchmarks
+    for option, fact in (("coordinator", "coordinator"), ("environment", "labgrid_environment")):
+        if fact in machine.facts:
+            options[option] = machine.facts[fact]
     if "linux_image" in machine.facts:
         options["linux"] = machine.facts["linux_image"]
         options["runner"] = machine.facts.get("runner", "qemu")

@@ -32,16 +32,30 @@ class Lab:
         folder.mkdir()
         self.environment = folder / "env.yaml"
         self.environment.write_text("targets:\n")
-        self._exporters = {}
+        self._exporters, self._tags = {}, {}
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.start()
 
     def start(self):
-        """Start the coordinator, again with the places that it has saved."""
+        """Start the coordinator, and what an exporter and a place need that are not there then."""
         command = [_BIN / "labgrid-coordinator", "-l", self.address]
         self.coordinator = self._spawn("coordinator", command)
         assert eventually(lambda: "Coordinator ready" in self._said("coordinator")), self._said("coordinator")
+        for place in self._tags:
+            self.export(place)
+            self.create(place)
+
+    def kill(self):
+        """Kill the coordinator, and the exporters, which end without it."""
+        for process in [self.coordinator, *self._exporters.values()]:
+            _kill(process)
+        self._exporters.clear()
+
+    def saved(self):
+        """Wait until the coordinator has saved its places, so that it has them when it is started again."""
+        file = self.folder / "places.yaml"
+        assert eventually(lambda: file.exists() and all(f"{place}:" in file.read_text() for place in self._tags), 30)
 
     def add(self, place, port, keyfile, user=USER, **tags):
         """Add a place, with an exporter of its own, for the sshd on a port."""
@@ -49,11 +63,17 @@ class Lab:
         file.write_text(_SERVICE.format(place=place, port=port, user=user))
         with self.environment.open("a") as environment:
             environment.write(_TARGET.format(place=place, keyfile=keyfile))
+        self._tags[place] = [f"{key}={value}" for key, value in tags.items()]
         self.export(place)
-        self.client("-p", place, "create")
-        self.client("-p", place, "add-match", f"{place}-exporter/{place}/NetworkService")
-        if tags:
-            self.client("-p", place, "set-tags", *(f"{key}={value}" for key, value in tags.items()))
+        self.create(place)
+
+    def create(self, place):
+        """Create a place in the coordinator, unless it is there."""
+        if place not in self.client("places").split():
+            self.client("-p", place, "create")
+            self.client("-p", place, "add-match", f"{place}-exporter/{place}/NetworkService")
+            if self._tags[place]:
+                self.client("-p", place, "set-tags", *self._tags[place])
 
     def export(self, place):
         """Start the exporter of a place."""
@@ -67,15 +87,11 @@ class Lab:
         _kill(self._exporters.pop(place))
         assert eventually(lambda: f"{place}/NetworkService" not in self.client("resources"))
 
-    def kill(self):
-        """Kill the coordinator."""
-        _kill(self.coordinator)
-
     def client(self, *arguments, user=None, code=0):
         """Run labgrid-client, as another user if one is named, and return what it printed."""
         done = subprocess.run(
             [_BIN / "labgrid-client", "-x", self.address, *arguments],
-            env={**os.environ, **({"LG_USERNAME": user} if user else {})},
+            env={**os.environ, "LG_ENV": "", **({"LG_USERNAME": user} if user else {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -94,9 +110,7 @@ class Lab:
 
     def stop(self):
         """End all of it."""
-        for exporter in self._exporters.values():
-            _kill(exporter)
-        _kill(self.coordinator)
+        self.kill()
         assert eventually(lambda: processes_with(self._mark) == [])
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,22 +66,20 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return
     arch = arches.named(options.arch)
     options = configured.placed(arch, options, config.linux)
-    asks = options.arch == arches.HOST and options.target.partition(":")[2]  # there, and only when it is reached
-    first = naming.of_place(asks) if asks else arch.name
-    label = chosen["label"] if "label" in chosen else naming.fresh(first, store.labels())
     each = engines.chosen(options.engine, targets.kind(options.target).emulated)
-    labels = {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
-    for name in labels.values():
+    label = chosen.get("label")
+    for name in () if label is None else _labels(label, each).values():
         store.ensure_free(name, given["force"])
     preset, seed = how.preset(options, chosen, config), chosen.get("seed", secrets.randbelow(2**32))
     failed: list[str] = []
     for engine in each:
         own = dataclasses.replace(options, engine=engine)
-        asked = begin.Asked(own, preset, seed, labels[engine], given["force"])
         with _entered(targets.create(arch, own), own.target) as target:
+            label = naming.fresh(target.arch, store.labels()) if label is None else label
+            asked = begin.Asked(own, preset, seed, _labels(label, each)[engine], given["force"])
             failed += _measure(target, begin.anew(target, asked, store), config, store)
     if len(each) > 1:
-        one, other = (store.load(name) for name in labels.values())
+        one, other = (store.load(name) for name in _labels(label, each).values())
         terminal.comparison([tables.compared(one, other, config.verdict)], terminal.console())
     _end(failed)
 
@@ -108,17 +106,23 @@ def _rehearse(options: RunOptions, chosen: dict[str, Any], config: Config, store
     terminal.rehearsal(found, terminal.console())
 
 
+def _labels(label: str, each: Sequence[str]) -> dict[str, str]:
+    """Return the labels of the runs that a label stands for, by their engines."""
+    return {name: f"{label}-{name}" if len(each) > 1 else label for name in each}
+
+
 def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:
     """Take up an unfinished run on the machine where it was begun."""
     from rseqbench import arches, begin, resume, targets
     from rseqbench.errors import UsageError
 
+    wait = chosen.pop("wait", config.run.wait)  # that is about now, not about the run
     if chosen:
         option = sorted(chosen)[0]
         raise UsageError(f"--resume takes no further options, and {option} was given", "the run goes on as begun")
     unfinished = store.resume(label)
     begun = unfinished.header.machines[0]
-    options = config.options(None, resume.resumed_options(unfinished.header))
+    options = config.options(None, {**resume.resumed_options(unfinished.header), "wait": wait})
     with _entered(targets.create(arches.named(begun.arch), options), begun.target) as target:
         begin.again(target, unfinished)
         _end(_measure(target, unfinished, config, store))

@@ -1,9 +1,10 @@
-"""What single commands need: hackbench, the libraries that are measured as they are shipped, ssh, virtme-ng."""
+"""What single commands need: hackbench, the libraries that are measured as shipped, ssh, virtme-ng, labgrid."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from importlib import metadata
 
 from rseqbench import suites
 from rseqbench.doctor.finding import Check, Finding, Host, lacking
@@ -45,4 +46,14 @@ def virtme(host: Host) -> Finding:
         return Finding("virtme-ng", "not here, and needed for --runner vng only")
 
 
-CHECKS: tuple[Check, ...] = (programs, shipped, ssh, virtme)
+def labgrid(host: Host) -> Finding:
+    """labgrid, which nothing needs but those who ask for it; it is not imported, which would take a second."""
+    try:
+        return Finding("labgrid", metadata.version("labgrid"))
+    except metadata.PackageNotFoundError:
+        return Finding(
+            "labgrid", "not here, and needed for --target labgrid:PLACE only: pip install 'rseqbench[labgrid]'"
+        )
+
+
+CHECKS: tuple[Check, ...] = (programs, shipped, ssh, virtme, labgrid)

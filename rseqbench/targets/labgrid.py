@@ -12,7 +12,7 @@ from typing import Self
 from rseqbench.arches import Arch
 from rseqbench.config import RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.lab import desk
+from rseqbench.lab import by_hand, desk
 from rseqbench.model import Call, Fact
 from rseqbench.targets.far import Far
 from rseqbench.targets.remote import failures
@@ -51,17 +51,16 @@ class Labgrid(Far):
 
     def calls(self) -> list[Call]:
         """Return the compiler's call, those of ssh, and what acquires and releases the place by hand."""
-        by_hand = self._by_hand()
-        acquire = [Call("acquire the place", (*by_hand, "acquire"), "by way of labgrid's library")]
+        acquire = [Call("acquire the place", self._by_hand("acquire"), "by way of labgrid's library")]
         if self._options.wait:
             reserve = ("labgrid-client", "reserve", "--wait", f"name={self._name}")
             acquire.insert(0, Call("queue for the place, if it is held", reserve, "by way of labgrid's library"))
-        release = Call("release the place", (*by_hand, "release"), "by way of labgrid's library, whatever happens")
+        release = Call("release the place", self._by_hand("release"), "by way of labgrid's library, whatever happens")
         return [*acquire, *super().calls(), release]
 
     def _calling(self, controls: Path) -> Joined:
         """Connect to the board, and return how ssh is called over the connection."""
-        name, login = f"place {self._name}", shlex.join([*self._by_hand(), "ssh"])
+        name, login = f"place {self._name}", shlex.join(self._by_hand("ssh", self._options.environment))
         if self._held is None:  # to be shown only
             words = ("ssh", "-F", "none", "-oControlPath=CONTROL", "-p", "PORT", "-l", "USER")
             return Joined(name, words, "ADDRESS", login)
@@ -75,10 +74,8 @@ class Labgrid(Far):
             raise TargetError(error.message, hint) from refusal
         return Joined(name, found.words, found.host, login)
 
-    def _by_hand(self) -> tuple[str, ...]:
-        where = ("-x", self._options.coordinator) if self._options.coordinator else ()
-        environment = ("-c", self._options.environment) if self._options.environment else ()
-        return ("labgrid-client", *where, *environment, "-p", self._name)
+    def _by_hand(self, what: str, environment: str = "") -> tuple[str, ...]:
+        return by_hand.client(self._options.coordinator, self._name, (what,), environment)
 
     def _own_facts(self) -> Mapping[str, Fact]:
         assert self._held is not None

@@ -7,11 +7,13 @@ import json
 import logging
 import os
 import resource
+import shlex
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from rseqbench.lab import by_hand
 from rseqbench.lab.keeper.boards import Boards
 from rseqbench.lab.keeper.coordinator import Coordinator
 from rseqbench.lab.keeper.environment import Settings
@@ -55,7 +57,7 @@ async def _serve(address: str, environment: str) -> int:
         await coordinator.close()
         boards.close()
     for name in left:
-        free = f"labgrid-client -x {coordinator.address} -p {name} release"
+        free = shlex.join(by_hand.client(coordinator.address, name, ("release",)))
         print(
             f"rseqbench: place {name} is still held: the coordinator is gone; when it is back: {free}", file=sys.stderr
         )

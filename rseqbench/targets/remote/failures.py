@@ -38,27 +38,30 @@ _CAUSES = (
 def connection(host: object, login: str, words: str, began: bool) -> TargetError:
     """Return the error for ssh's exit code 255 from all it said: the connection was lost, or never `began`."""
     if began:
-        return TargetError(f"connection to {host} lost ({last(words)})", "is it still on, and in this network?")
+        return TargetError(f"connection to {host} lost{_said(words)}", "is it still on, and in this network?")
     for pattern, what, advice in _CAUSES:
         if re.search(pattern, words):
-            return TargetError(f"{what.format(host=host)} ({last(words)})", advice.format(login=login))
-    return TargetError(f"cannot connect to {host} ({last(words)})", f"try: {login}")
+            return TargetError(f"{what.format(host=host)}{_said(words)}", advice.format(login=login))
+    return TargetError(f"cannot connect to {host}{_said(words)}", f"try: {login}")
 
 
 def command(host: object, what: str, code: int, words: str, meanings: Mapping[int, tuple[str, str]]) -> TargetError:
     """Return the error for a remote command `what` that ended; `meanings` of its exit codes are message and hint."""
     if code in meanings:
         message, hint = meanings[code]
-        said = last(words)
-        return TargetError(f"{host}: {message}" + (f" ({said})" if said else ""), hint)
-    said = last(words)
-    return TargetError(f"{what} on {host} ended with {_code(code)}" + (f" ({said})" if said else ""))
+        return TargetError(f"{host}: {message}{_said(words)}", hint)
+    return TargetError(f"{what} on {host} ended with {_code(code)}{_said(words)}")
 
 
 def last(words: str) -> str:
     """Return the last line that says something."""
     lines = [line.strip() for line in words.splitlines() if line.strip()]
     return lines[-1] if lines else ""
+
+
+def _said(words: str) -> str:
+    said = last(words)
+    return f" ({said})" if said else ""
 
 
 def _code(code: int) -> str:
