@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -55,6 +56,7 @@ def one(store: Store, label: str, rules: VerdictRules) -> Machines:
     """Return a fleet alone: every pair of claims.pairs on every machine. Raises ResultsError without such a fleet."""
     fleet = index.read(store.root, label)
     patch = table.build([store.load(PATCH)])
+    pairs = _pairs(store, fleet)
     places, judged = [], {}
     found: dict[What, dict[str, Cell]] = {}
     for member in fleet.members:
@@ -64,7 +66,7 @@ def one(store: Store, label: str, rules: VerdictRules) -> Machines:
             continue
         header, frame = run
         machine = header.machines[0]
-        for what, cell in _cells(frame, header, rules).items():
+        for what, cell in _cells(frame, header, pairs, rules).items():
             found.setdefault(what, {})[member.place] = cell
         verdicts = claims.judge(frame, header.label, machine, patch, rules, header.plan.skips)
         judged[member.place] = tuple(one for one in verdicts if "@" not in one.claim.id)
@@ -95,19 +97,29 @@ def _place(members: Sequence[Member], runs: Sequence[Readable | str]) -> Place:
     return Place(members[0].place, tuple(member.label for member in members), headers, why)
 
 
-def _cells(frame: pd.DataFrame, header: Header, rules: VerdictRules) -> dict[What, Cell]:
-    """Return a cell for each pair that is worth showing on a machine, those without a value too, with the reason."""
-    machine = header.machines[0]
+def _pairs(store: Store, fleet: Fleet) -> list[What]:
+    """Return the pairs worth showing on any of a fleet's architectures: what is claimed of one is asked of all."""
+    arches = []
+    for member in fleet.members:
+        with contextlib.suppress(ResultsError):  # it will be told as the reason why the member has no cells
+            arches.append(store.header(member.label)[1].machines[0].arch)
+    pairs = claims.pairs(list(dict.fromkeys(arches)))
+    return list(dict.fromkeys(What(pair.slow, pair.fast, pair.net, why=pair.why) for pair in pairs))
+
+
+def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: VerdictRules) -> dict[What, Cell]:
+    """Return a cell for each pair on a machine, for those without a value too, with the reason."""
+    arch = header.machines[0].arch
     skips = {skip.benchmark: skip.reason for skip in header.plan.skips}
-    measured, unit = set(frame["benchmark"]), table.unit(frame, header.label, machine.arch)
+    measured, unit = set(frame["benchmark"]), table.unit(frame, header.label, arch)
     found = {}
-    for pair in claims.pairs([machine.arch]):
-        cell = matrix.cell(frame, header.label, pair, rules)
-        found[What(pair.slow, pair.fast, pair.net, why=pair.why)] = cell or _absent(pair, measured, skips, unit)
+    for what in pairs:
+        cell = matrix.cell(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
+        found[what] = cell or _absent(what, measured, skips, unit)
     return found
 
 
-def _absent(pair: Pair, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
+def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
     names = [pair.slow, pair.fast, *([BASELINE] if pair.net else [])]
     lacking = [f"{name}: {skips.get(name, 'not selected in this run')}" for name in names if name not in measured]
     return Cell(unit, None, compare.MISSING, "; ".join(lacking) or "no round in which there is anything to divide")

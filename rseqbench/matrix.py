@@ -100,6 +100,11 @@ class Column:
         return found
 
     @property
+    def is_telling(self) -> bool:
+        """Whether anything is faster or slower on any machine."""
+        return any(cell.word in compare.DIFFERENT for cell in self.cells.values())
+
+    @property
     def disagrees(self) -> bool:
         """Whether what is faster on one machine is slower on another."""
         said = {cell.word for cell in self.cells.values()}
@@ -181,9 +186,8 @@ def _matrix(unit: str, machines: Sequence[str], columns: Iterable[Column]) -> Ma
 def _rank(column: Column) -> tuple[bool, bool, bool, float]:
     """Order columns: machines disagree about the sign, differ, or only some of them say anything; then by how far."""
     lowest, highest = (math.log(_value(column.cells[machine])) for machine in column.extremes)
-    quiet = not any(word in compare.DIFFERENT for word in column.words())
     far = highest - lowest if column.apart else max(abs(lowest), abs(highest))
-    return not column.disagrees, column.apart is None or not column.apart.differs, quiet, -far
+    return not column.disagrees, column.apart is None or not column.apart.differs, not column.is_telling, -far
 
 
 def _apart(column: Column, rules: VerdictRules) -> Apart | None:

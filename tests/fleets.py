@@ -61,7 +61,7 @@ def three():
         "xeon": machine(0),
         "opteron": machine(1),
         "neoverse": machine(2, costs=costs(counter__rseq=20)),
-        "pi4": "pi4: the board did not answer within 60 s",
+        "pi4": "the board did not answer within 60 s",
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 
-from rseqbench import compare
+from rseqbench import claims, compare
 from rseqbench.machines import Machines
 from rseqbench.matrix import Cell, Column, Matrix, What
 from rseqbench.model import Machine
@@ -19,15 +19,18 @@ _TOLD = 3  # columns that are told in sentences
 
 
 def summary(found: Machines) -> str:
-    """Return of how many machines there is what, and what keeps the others away, in a sentence."""
-    lacking = [place for place in found.places if place.reason]
-    there = len(found.places) - len(lacking)
+    """Return of how many machines there is a run, and what keeps the others away, in a sentence."""
+    lacking = [f"{place.name} ({place.reason})" for place in found.places if place.reason]
+    why = f"; not {named(lacking)}" if lacking else ""
+    return words.line(f"{number(found)}{why}.")
+
+
+def number(found: Machines) -> str:
+    """Return of how many machines there is a run, or one in both fleets."""
+    there = sum(not place.reason for place in found.places)
     what = f"fleet {found.labels[0]}" if len(found.labels) == 1 else f"fleets {' and '.join(found.labels)}"
     has = "a run" if len(found.labels) == 1 else "a run in both"
-    said = f"{there} of the {len(found.places)} machines of {what} have {has}"
-    if lacking:
-        said += f"; not {named([place.name for place in lacking])}"
-    return words.line(f"{said}.")
+    return words.line(f"{there} of the {len(found.places)} machines of {what} have {has}")
 
 
 def answers(found: Machines) -> list[str]:
@@ -45,7 +48,8 @@ def answers(found: Machines) -> list[str]:
 
 
 def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
-    one, column = next((c for c in columns if c[1].what.slow.startswith("counter/")), columns[0])
+    claimed = [(claim.slow, claim.fast) for claim in claims.written()]
+    one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
     fast, slow = (words.method(x) for x in (column.what.fast, column.what.slow))
     group, lowest, highest = column.what.slow.partition("/")[0], *column.extremes
     better = compare.FASTER if one.unit == "ns" else compare.FEWER
@@ -56,6 +60,10 @@ def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
         return f"{said}, {_ratio(column.cells[lowest])}."
     ends = [f"{_ratio(column.cells[end])} on {end}" for end in (lowest, highest)]
     return f"{said}, from {ends[0]} to {ends[1]}, median {column.middle:.3g}x."
+
+
+def _place(pair: tuple[str, str], claimed: Sequence[tuple[str, str]]) -> int:
+    return claimed.index(pair) if pair in claimed else len(claimed)
 
 
 def _ratio(cell: Cell) -> str:
@@ -92,7 +100,7 @@ def _slower(column: Column) -> str:
     said = column.words()
     slower = [*said.get(compare.SLOWER, []), *said.get(compare.MORE, [])]
     faster = [*said.get(compare.FASTER, []), *said.get(compare.FEWER, [])]
-    return f"faster on {named(faster, 1)}, slower on {named(slower, 1)}"
+    return f"slower on {named(slower, 2)}, faster on {len(faster)}"
 
 
 def failure(worst: tuple[What, str, Cell] | None, limit: float) -> str:
@@ -119,10 +127,9 @@ def commands(found: Machines) -> list[str]:
 
 
 def limits(found: Machines) -> list[str]:
-    """Return what limits it: what keeps machines away, in what their runs differ, then what limits each run."""
+    """Return what limits it: in what the runs differ, then what limits each. Why a place has none, its row says."""
     headers = [header for place in found.places if not place.reason for header in place.headers if header]
     return [
-        *(f"{place.name}: {place.reason}" for place in found.places if place.reason),
         *_differ(headers),
         *several.limits_of(headers, found.rules.confidence, alike=True),
         *_nowhere(found),
@@ -144,7 +151,7 @@ def _differ(headers: Sequence[Header]) -> Iterable[str]:
     for what, of in watched.items():
         yield from _parts(what, headers, of)
     for arch in dict.fromkeys(one.machines[0].arch for one in headers):
-        own = [one for one in headers if one.machines[0].arch == arch]
+        own = [one for one in headers if one.machines[0].arch == arch and "kernels" in one.machines[0].facts]
         yield from _parts(f"of different kernels, or by different compilers, on {arch}", own, _kernels)
     yield from _times([(header.label, header.machines[0]) for header in headers])
 
@@ -155,7 +162,7 @@ def _configuration(header: Header) -> str:
 
 
 def _kernels(header: Header) -> str:
-    return str(header.machines[0].facts.get("kernels", "not known"))
+    return str(header.machines[0].facts["kernels"])
 
 
 def _parts(what: str, headers: Sequence[Header], of: Callable[[Header], str]) -> Iterable[str]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from rseqbench import __version__, compare
+from rseqbench.claims import Judged
 from rseqbench.machines import Machines
-from rseqbench.matrix import Cell, Column, Matrix
+from rseqbench.matrix import Cell, Matrix
+from rseqbench.model import VerdictWord
 from rseqbench.show import charts, data, fleets, html, words
 from rseqbench.show.grids import Grid, machines, make
 from rseqbench.show.html import Download, Figure
 from rseqbench.show.words import Printed
 
 _GOOD, _BAD = (compare.FASTER, compare.FEWER), (compare.SLOWER, compare.MORE)
+_CONFIRMED = (VerdictWord.REPRODUCED, VerdictWord.STRONGER)
 _LACKING = 4  # machines without a run that are told on the first screen, with the reason
 
 
@@ -30,16 +34,27 @@ class Shown:
 
 
 @dataclass(frozen=True)
+class Box:
+    """A table that scrolls in a box of its own: numbered heads in pieces, between which a line may break; and rows.
+
+    On paper nothing scrolls: there the same stands in parts.
+    """
+
+    caption: str
+    heads: tuple[tuple[str, tuple[str, ...]], ...]
+    rows: tuple[tuple[str, tuple[Shown, ...]], ...]
+    notes: tuple[str, ...]
+    on_paper: tuple[Grid, ...]
+
+
+@dataclass(frozen=True)
 class Part:
-    """A matrix with its table of columns, its cells by machine, the same in parts for paper, and its plot."""
+    """A matrix: its cells by machine, its table of columns, and its plot."""
 
     number: int
     title: str
+    box: Box
     summary: Grid
-    heads: tuple[tuple[str, str], ...]
-    rows: tuple[tuple[str, tuple[Shown, ...]], ...]
-    signs: str
-    on_paper: tuple[Grid, ...]
     figure: Figure
 
 
@@ -56,13 +71,13 @@ def _parts(found: Machines) -> dict[str, object]:
         "version": __version__,
         "title": " against ".join(reversed(found.labels)),
         "several": len(found.labels) > 1,
-        "summary": fleets.summary(found),
+        "summary": fleets.number(found),
         "said": said,
         "lacking": lacking[:_LACKING],
         "more_lacking": max(0, len(lacking) - _LACKING),
-        "limits": [text for text in limits if text not in lacking],
+        "limits": limits,
         "parts": [_part(found, one, number) for number, one in enumerate(found.matrices, start=1)],
-        "verdicts": machines.verdicts(found),
+        "verdicts": _verdicts(found),
         "places": machines.places(found),
         "runs": _runs(found),
         "commands": [*map(words.line, fleets.commands(found))],
@@ -74,37 +89,54 @@ def _parts(found: Machines) -> dict[str, object]:
 
 
 def _part(found: Machines, one: Matrix, number: int) -> Part:
-    name = f"machines-{number}"
+    name, title = f"machines-{number}", machines.title(found, one)
     summary = machines.summary(found, one)
-    drawn = html.drawn(partial(_draw, found, one), name)
-    return Part(
-        number=number,
-        title=machines.title(found, one),
-        summary=summary,
-        heads=tuple(_head(place, column) for place, column in enumerate(one.columns, start=1)),
-        rows=tuple((machine, tuple(_shown(column.cells.get(machine)) for column in one.columns))
-                   for machine in one.machines),
-        signs=" ".join(summary.notes),
+    box = Box(
+        caption=f"By machine: {title}",
+        heads=tuple((str(n), _pieces(machines.name(column.what))) for n, column in enumerate(one.columns, start=1)),
+        rows=tuple((place, tuple(_shown(column.cells.get(place)) for column in one.columns)) for place in one.machines),
+        notes=summary.notes,
         on_paper=tuple(machines.cells(found, one)),
-        figure=Figure(name, f"Every machine: {machines.title(found, one)}", _reading(one), drawn),
-    )  # fmt: skip
+    )
+    drawn = html.drawn(partial(_draw, found, one), name)
+    return Part(number, title, box, summary, Figure(name, f"Every machine: {title}", _reading(one), drawn))
 
 
 def _draw(found: Machines, one: Matrix, name: str, narrow: bool) -> str:
     return charts.strips(found, one, name, narrow)
 
 
-def _head(number: int, column: Column) -> tuple[str, str]:
-    """Return a column's number and name, in which a line may break behind a stroke."""
-    return str(number), machines.name(column.what)
+def _pieces(text: str) -> tuple[str, ...]:
+    """Return a name in pieces, between which a line may break."""
+    return tuple(re.findall(r"[^/_]*[/_]?", text))
 
 
 def _shown(cell: Cell | None) -> Shown:
     if cell is None:
-        return Shown(Printed(""), "", "not measured", "", "this machine has none")
+        return Shown(Printed(""), words.NOTHING, compare.MISSING, "", "")
     tint = "good" if cell.word in _GOOD else "bad" if cell.word in _BAD else ""
     printed = words.ratio(cell.ratio) if cell.ratio else Printed("")
     return Shown(printed, words.SIGNS[cell.word], cell.word, tint, cell.reason)
+
+
+def _verdicts(found: Machines) -> Box:
+    """Return the verdicts on the message's claims by machine, of those that any machine could answer."""
+    grids = machines.verdicts(found)
+    claims = [column.head for grid in grids for column in grid.columns[1:]]
+    rows = []
+    for place in [str(row[0]) for row in (grids[0].rows if grids else ())]:
+        judged = {one.claim.id: one for one in found.judged[place]}
+        rows.append((place, tuple(_verdict(judged[claim]) for claim in claims)))
+    heads = tuple(("", (claim,)) for claim in claims)
+    notes = tuple(note for grid in grids for note in grid.notes)
+    return Box("What the patch claimed, by machine", heads, tuple(rows), notes, tuple(grids))
+
+
+def _verdict(one: Judged) -> Shown:
+    word = one.verdict.word
+    tint = "good" if word in _CONFIRMED else "bad" if word == VerdictWord.CONTRADICTED else ""
+    printed = words.ratio(one.measured) if one.measured else Printed("")
+    return Shown(printed, words.ICONS[word], word.value, tint, one.verdict.reason)
 
 
 def _reading(one: Matrix) -> str:

@@ -104,15 +104,14 @@ def comparison(found: Sequence[Compared], out: Console) -> None:
 
 
 def machines(found: Machines, out: Console) -> None:
-    """Print fleets: what came out, the machines, what they differ by, every machine's values, verdicts and limits."""
+    """Print fleets: what came out, what machines differ by, what each has, the verdicts, the machines, the limits."""
     for text in (fleets.summary(found), *fleets.answers(found)):
         paragraph(text, out, "bold")
     out.print()
-    table(of_machines.places(found), out)
     for one in found.matrices:
         for grid in (of_machines.summary(found, one), *of_machines.cells(found, one)):
             table(grid, out)
-    for grid in of_machines.verdicts(found):
+    for grid in (*of_machines.verdicts(found), of_machines.places(found)):
         table(grid, out)
     for text in fleets.limits(found):
         paragraph(f"Note: {text}", out, "yellow")

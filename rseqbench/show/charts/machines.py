@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MARKED = 8  # machines up to which each has a mark of its own; more are a curve, from the lowest to the highest
 _SPREAD = 0.6  # of a row's height, over which its machines are spread
-_ROW, _LEAST = 0.028, 0.3  # inches of a machine in a row, and of a row at least
+_ROW, _LEAST = 0.01, 0.3  # inches of a machine in a row, and of a row at least
 
 
 def strips(found: Machines, one: Matrix, name: str = "machines", narrow: bool = False) -> str:
@@ -26,9 +26,7 @@ def strips(found: Machines, one: Matrix, name: str = "machines", narrow: bool = 
         return ""
     few = len(one.machines) <= _MARKED
     row = max(_LEAST, _ROW * len(one.machines))
-    figure, axes = shared.rows(
-        [named(column.what) for column in columns], [_note(column, few) for column in columns], narrow, row
-    )
+    figure, axes = shared.rows([named(column.what) for column in columns], list(map(_note, columns)), narrow, row)
     for place, column in enumerate(columns):
         _strip(axes, column, place, one.machines if few else ())
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
@@ -57,12 +55,9 @@ def _strip(axes: Axes, column: Column, place: int, marked: Sequence[str]) -> Non
               zorder=4)  # fmt: skip
 
 
-def _note(column: Column, few: bool) -> str:
-    """Return what stands behind a strip: whether its machines differ, and of many which are its ends."""
-    lowest, highest = column.extremes
-    differs = column.apart is not None and column.apart.differs
-    mark = "machines differ" if differs else ""
-    return mark if few or not differs else f"{lowest} .. {highest}"
+def _note(column: Column) -> str:
+    """Return what stands behind a strip: whether its machines differ."""
+    return "machines differ" if column.apart is not None and column.apart.differs else ""
 
 
 def _reached(columns: Sequence[Column]) -> list[float]:
@@ -72,7 +67,7 @@ def _reached(columns: Sequence[Column]) -> list[float]:
 def _axis(found: Machines, one: Matrix, logarithmic: bool) -> str:
     unit = "" if one.unit == "ns" else f" of {one.unit}"
     if len(found.labels) == 1:
-        return f"slow / fast{unit}, above 1 the fast way is" + ("; logarithmic" if logarithmic else "")
+        return f"slow / fast{unit}: above 1 the fast way takes less" + ("; logarithmic" if logarithmic else "")
     times = "times what it takes" if logarithmic else "more or less than it takes"
     return f"{times} in {words.line(found.labels[0])}{unit}" + (", logarithmic" if logarithmic else "")
 

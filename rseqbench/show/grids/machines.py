@@ -18,6 +18,7 @@ _ABREAST = 3  # columns that a hundred characters hold, each with its interval
 _CLOSE = 10  # the same without
 _FEW = 8  # machines up to which every cell has its interval in text; more are read for their signs
 _CLAIMS = 5
+_MEDIAN = 4  # machines from which on one is told that is none of the ends
 _FACTS = {"CPU": "cpu", "Linux": "linux", "C library": "libc", "CPUs": "cpus"}
 _CHANGED = " → "
 
@@ -67,11 +68,14 @@ def title(found: Machines, one: Matrix) -> str:
 def summary(found: Machines, one: Matrix) -> Grid:
     """Return a row for each column of a matrix: its extremes, its median, whether machines differ, and the words."""
     several = len(one.machines) > 1
-    ends = ("lowest", "median", "highest") if several else ("value",)
+    middle = len(one.machines) >= _MEDIAN
+    ends = ("lowest", *(("median",) if middle else ()), "highest") if several else ("value",)
     differ = ("highest / lowest",) if len(found.labels) == 1 and several else ()
-    heads = ("", _kind(found), *ends, *differ, "machines")
-    rows = [_summary(number, column, several, bool(differ)) for number, column in enumerate(one.columns, start=1)]
-    numeric = "n-" + "n" * (len(ends) + len(differ)) + "-"
+    heads = (_kind(found), *ends, *differ, "machines")
+    rows = [
+        _summary(number, column, len(one.machines), bool(differ)) for number, column in enumerate(one.columns, start=1)
+    ]
+    numeric = "-" + "n" * (len(ends) + len(differ)) + "-"
     return make(f"What machines differ by: {title(found, one)}", heads, numeric, rows, _legend(one))
 
 
@@ -79,14 +83,16 @@ def _kind(found: Machines) -> str:
     return "slow / fast" if len(found.labels) == 1 else "benchmark"
 
 
-def _summary(number: int, column: Column, several: bool, differ: bool) -> tuple[Shown, ...]:
+def _summary(number: int, column: Column, machines: int, differ: bool) -> tuple[Shown, ...]:
     lowest, highest = column.extremes
     cells: list[Shown] = [_at(column, lowest)]
-    if several:
-        cells += [f"{column.middle:.3g}x", _at(column, highest)]
+    if machines >= _MEDIAN:
+        cells.append(f"{column.middle:.3g}x")
+    if machines > 1:
+        cells.append(_at(column, highest))
     if differ:
         cells.append(apart(column.apart))
-    return str(number), name(column.what), *cells, counted(column)
+    return f"{number}: {name(column.what)}", *cells, counted(column)
 
 
 def _at(column: Column, machine: str) -> Printed:
@@ -113,20 +119,24 @@ def _legend(one: Matrix) -> list[str]:
 
 
 def cells(found: Machines, one: Matrix) -> list[Grid]:
-    """Return the matrix, a row a machine, in parts of as many columns as a terminal holds."""
+    """Return the matrix, a row a machine, in parts of as many columns as a terminal holds.
+
+    Columns that say of no machine that anything differs are left to summary(), and that is said.
+    """
     brief = len(one.machines) > _FEW
+    telling = [(number, column) for number, column in enumerate(one.columns, start=1) if column.is_telling]
     abreast = _CLOSE if brief else _ABREAST
-    return [_part(found, one, start, abreast, brief) for start in range(0, len(one.columns), abreast)]
+    parts = [telling[start : start + abreast] for start in range(0, len(telling), abreast)]
+    grids = [_part(found, one, part, brief) for part in parts]
+    quiet = len(one.columns) - len(telling)
+    note = f"On no machine does anything differ in the other {quiet} of {len(one.columns)}." if quiet else ""
+    return [*grids[:-1], *(replace(grid, notes=tuple(filter(None, [note]))) for grid in grids[-1:])]
 
 
-def _part(found: Machines, one: Matrix, start: int, abreast: int, brief: bool) -> Grid:
-    part = one.columns[start : start + abreast]
-    numbers = [f"{start + place}" for place in range(1, len(part) + 1)]
-    heads = numbers if brief else [f"{n}: {name(c.what)}" for n, c in zip(numbers, part, strict=True)]
-    rows = [(machine, *(printed(column.cells.get(machine), brief) for column in part)) for machine in one.machines]
-    range_ = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else numbers[0]
-    caption = f"By machine, {range_} of {len(one.columns)}: {title(found, one)}"
-    return make(caption, ("place", *heads), "-" + "n" * len(part), rows)
+def _part(found: Machines, one: Matrix, part: Sequence[tuple[int, Column]], brief: bool) -> Grid:
+    heads = [str(number) if brief else f"{number}: {name(column.what)}" for number, column in part]
+    rows = [(machine, *(printed(column.cells.get(machine), brief) for _, column in part)) for machine in one.machines]
+    return make(f"By machine: {title(found, one)}", ("place", *heads), "-" + "n" * len(part), rows)
 
 
 def printed(cell: Cell | None, brief: bool = False) -> Shown:
