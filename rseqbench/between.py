@@ -22,7 +22,7 @@ from rseqbench.config import VerdictRules
 from rseqbench.linux import kconfig, sizes
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Estimate, Fact, Machine, Verdict, VerdictWord
-from rseqbench.results import Run
+from rseqbench.results import Header, Run
 from rseqbench.table import Key, Row
 
 HACKBENCH = "hackbench/processes"
@@ -48,6 +48,18 @@ class Said:
 def rseq_of(run: Run) -> str:
     """Return the CONFIG_RSEQ of the Linux of a run, "unknown" where nobody knows."""
     return str(run.header.machines[0].facts.get("config_rseq", "unknown"))
+
+
+def same_machine(a: Header, b: Header) -> bool:
+    """Whether two runs are of the same CPUs."""
+    cpus = [[machine.facts.get("cpu") for machine in header.machines] for header in (a, b)]
+    return cpus[0] == cpus[1]
+
+
+def unlike(a: Header, b: Header) -> dict[str, str]:
+    """Return the benchmarks that are not the same in two runs, each with the reason: a program's other arguments."""
+    commands = [header.plan.hackbench for header in (a, b)]
+    return {HACKBENCH: " against ".join(commands)} if commands[0] != commands[1] else {}
 
 
 def beyond(a: Run, b: Run) -> str:

@@ -21,6 +21,7 @@ NOT_COMPARABLE = "not comparable"
 MISSING = "not measured"
 FEWER = "fewer instructions"
 MORE = "more instructions"
+DIFFERENT = (FASTER, SLOWER, FEWER, MORE)
 NOTHING = "Nothing to compare: no run has a value."
 
 
@@ -66,10 +67,23 @@ def compare(
 ) -> list[Comparison]:
     """Compare run `b` with run `a`: one row for every benchmark that either of them measured.
 
-    `skips` are the cases that a run (named first) could not measure; their reasons are carried into the rows. On the
-    same machine the clock may still tick at another rate than last time; a difference that the empty loop shares is
-    the machine's, not the benchmark's, and none is claimed. Different machines may differ in everything. `unlike` are
-    benchmarks that are not the same in both, each with the reason: a program that was given other arguments.
+    It is unjudged(), judged on its own.
+    """
+    return judged([(unjudged(frame, a, b, rules, skips, unlike), same_machine)], rules)[0]
+
+
+def unjudged(
+    frame: pd.DataFrame,
+    a: str,
+    b: str,
+    rules: VerdictRules,
+    skips: Sequence[tuple[str, Skip]] = (),
+    unlike: Mapping[str, str] | None = None,
+) -> list[Comparison]:
+    """Return a row for every benchmark that run `a` or `b` measured; `p` is that of the row alone, if it is tested.
+
+    `skips` are the cases that a run (named first) could not measure; their reasons are carried into the rows. `unlike`
+    are benchmarks that are not the same in both, each with the reason: a program that was given other arguments.
 
     Counts of instructions have no noise, so there is nothing to test: they are equal, or differ by as little as one
     instruction, whatever the floor. Each run is one boot and so one sample, however many rounds it has.
@@ -77,18 +91,31 @@ def compare(
     rows = {label: _by_key(frame, label, rules.confidence) for label in (a, b)}
     reasons = {(label, skip.benchmark, skip.threads): skip.reason for label, skip in skips}
     keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key[1], key[2], key[0]))
-    compared = [
+    return [
         _one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons, (unlike or {}).get(key[1], ""))
         for key in keys
     ]
-    tested = [row for row in compared if row.p is not None]
-    loops = [row for row in compared if same_machine and row.benchmark == BASELINE and row.ratio]
-    shifts = {row.arch: row.ratio for row in loops if row.ratio and stats.beyond_floor(row.ratio, rules.floor)}
-    adjusted = iter(stats.holm([row.p for row in tested if row.p is not None]))
-    return [
-        row if row.p is None else _judge(replace(row, p=next(adjusted)), rules, shifts.get(row.arch))
-        for row in compared
-    ]
+
+
+def judged(found: Sequence[tuple[Sequence[Comparison], bool]], rules: VerdictRules) -> list[list[Comparison]]:
+    """Judge the rows of one comparison, or of several that are looked at together: Holm goes over all of them.
+
+    Each comes with whether both runs are of the same machine. There the clock may still tick at another rate than last
+    time; a difference that the empty loop shares is the machine's, not the benchmark's, and none is claimed. Different
+    machines may differ in everything.
+    """
+    adjusted = iter(stats.holm([row.p for rows, _ in found for row in rows if row.p is not None]))
+    made = []
+    for rows, same_machine in found:
+        loops = [row for row in rows if same_machine and row.benchmark == BASELINE and row.ratio]
+        shifts = {row.arch: row.ratio for row in loops if row.ratio and stats.beyond_floor(row.ratio, rules.floor)}
+        made.append(
+            [
+                row if row.p is None else _judge(replace(row, p=next(adjusted)), rules, shifts.get(row.arch))
+                for row in rows
+            ]
+        )
+    return made
 
 
 def _by_key(frame: pd.DataFrame, label: str, confidence: float) -> dict[Key, Row]:
@@ -170,12 +197,13 @@ def _judge(row: Comparison, rules: VerdictRules, shift: Estimate | None) -> Comp
         return replace(row, reason=f"the machine's clock: the empty loop itself is {shift.value:.3g}x")
     if beyond and row.p <= 1 - rules.confidence:
         return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
-    if _within(ratio, rules.same_within):
+    if within(ratio, rules.same_within):
         return replace(row, word=EQUAL, reason=f"the whole interval lies within {rules.same_within:.1%} of 1")
-    return replace(row, reason=_why_undecided(ratio, beyond, rules))
+    return replace(row, reason=why_undecided(ratio, beyond, rules))
 
 
-def _why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
+def why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
+    """Say why a ratio is no difference; `beyond` the floor it then is only by chance."""
     if beyond:
         return "not beyond chance among all rows compared (Holm)"
     return f"below the floor of {rules.floor:.1%}" if _excludes_one(ratio) else "interval holds 1"
@@ -188,7 +216,7 @@ def relative(ratio: Estimate, by: float) -> Estimate:
     return replace(ratio, value=ratio.value / by, low=low, high=high)
 
 
-def _within(ratio: Estimate, band: float) -> bool:
+def within(ratio: Estimate, band: float) -> bool:
     """Whether the whole interval of a ratio lies within the band around 1."""
     if ratio.low is None or ratio.high is None:
         return False

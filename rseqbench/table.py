@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from rseqbench import stats
 from rseqbench.errors import ResultsError
@@ -42,6 +44,7 @@ COLUMNS: dict[str, str] = {
 WITHOUT_LOOP = frozenset({"server", "whole"})  # engines whose values have no empty loop of ours in them
 _NS_PER_SECOND = 1e9
 _INSTRUCTIONS = {USER_ONLY: "user instructions"}
+Rounds = NDArray[np.int64]
 Key = tuple[str, str, int]  # arch, benchmark, threads
 
 
@@ -146,47 +149,85 @@ def _sum(values: pd.Series[float]) -> float:
 
 def series(frame: pd.DataFrame, label: str, key: Key, column: str = "value") -> pd.Series[float]:
     """Return a column of one benchmark of one run, indexed by round, without NaN; empty when it was not measured."""
-    arch, benchmark, threads = key
-    rows = frame[
-        (frame["label"] == label)
-        & (frame["arch"] == arch)
-        & (frame["benchmark"] == benchmark)
-        & (frame["threads"] == threads)
-    ]
-    found: pd.Series[float] = rows.set_index("round")[column].dropna().sort_index()
-    return found
+    rounds, values = _rounds(frame, label, key, column)
+    return pd.Series(values, pd.Index(rounds, name="round"), name=column)
+
+
+def _rounds(frame: pd.DataFrame, label: str, key: Key, column: str) -> tuple[Rounds, Floats]:
+    """Return the same as arrays: the numbers of the rounds, ascending, and the column.
+
+    Arrays, as a fleet asks for some ten thousand of these, and pandas takes a millisecond for each.
+    """
+    rows = frame["benchmark"].to_numpy() == key[1]
+    for name, value in (("label", label), ("arch", key[0]), ("threads", key[2])):
+        rows = rows & (frame[name].to_numpy() == value)
+    rounds, values = frame["round"].to_numpy()[rows], frame[column].to_numpy()[rows]
+    rounds, values = rounds[~np.isnan(values)], values[~np.isnan(values)]
+    order = np.argsort(rounds, kind="stable")
+    return rounds[order], values[order]
+
+
+def _joined(frame: pd.DataFrame, label: str, keys: Sequence[Key], column: str) -> list[Floats]:
+    """Return a column of several benchmarks of one run for the rounds that all of them have, in the order of rounds."""
+    found = [_rounds(frame, label, key, column) for key in keys]
+    shared = reduce(np.intersect1d, [rounds for rounds, _ in found])
+    return [values[np.isin(rounds, shared)] for rounds, values in found]
 
 
 def pair(frame: pd.DataFrame, label: str, one: Key, other: Key) -> tuple[Sequence[float], Sequence[float]]:
     """Return the values of two benchmarks of one run for the rounds that have both, in the order of rounds."""
-    joined = pd.concat([series(frame, label, one), series(frame, label, other)], axis=1, join="inner").sort_index()
-    return joined.iloc[:, 0].to_list(), joined.iloc[:, 1].to_list()
+    first, second = _joined(frame, label, [one, other], "value")
+    return first.tolist(), second.tolist()
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """The quotient of two benchmarks in each round of a run; `unsure` is the share of it that the clock cannot tell.
+
+    `unit` is that of the values, per operation.
+    """
+
+    each: Floats
+    unsure: float
+    unit: str
+
+
+def ratios(
+    frame: pd.DataFrame, label: str, slow: Key, fast: Key, net: bool = False, column: str = "value"
+) -> Ratios | None:
+    """Return slow/fast in each round of one run that has both, or None where there is none.
+
+    With `net`, the baseline of the same round is subtracted from both first; None where that leaves nothing to divide
+    by in any round. `column` is "value", or "busy" for what the same takes beside a neighbour.
+    """
+    found = _joined(frame, label, [slow, fast, (slow[0], BASELINE, 1)] if net else [slow, fast], column)
+    if not len(found[0]):
+        return None
+    top, bottom = found[:2]
+    if net:
+        top, bottom = top - found[2], bottom - found[2]
+    if (top <= 0).any() or (bottom <= 0).any():
+        return None
+    unsure = max(_resolution(frame, label, slow, found[0] / top), _resolution(frame, label, fast, found[1] / bottom))
+    return Ratios(top / bottom, unsure, unit(frame, label, slow[0]))
 
 
 def speedup(
     frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float, net: bool = False, column: str = "value"
 ) -> Estimate | None:
-    """Estimate how many times faster `fast` is than `slow` in one run, or None when a round with both is not there.
+    """Estimate how many times faster `fast` is than `slow` in one run, or None where ratios() has none.
 
-    With `net`, the baseline of the same round is subtracted from both first; None where that leaves nothing to divide
-    by in any round. `column` is "value", or "busy" for what the same takes beside a neighbour. An interval is never
-    narrower than what the clock can tell of a chunk: that is the same in all rounds, and their spread cannot show it.
+    An interval is never narrower than what the clock can tell of a chunk: that is the same in all rounds, and their
+    spread cannot show it.
     """
-    wanted = [slow, fast, (slow[0], BASELINE, 1)] if net else [slow, fast]
-    tables = [series(frame, label, key, column) for key in wanted]
-    joined = pd.concat(tables, axis=1, join="inner").sort_index().to_numpy()
-    if not len(joined):
-        return None
-    top, bottom = joined[:, 0], joined[:, 1]
-    if net:
-        top, bottom = top - joined[:, 2], bottom - joined[:, 2]
-    if (top <= 0).any() or (bottom <= 0).any():
-        return None
-    ratio = stats.paired_ratio(top, bottom, _level(unit(frame, label, slow[0]), confidence))
-    share = max(
-        _resolution(frame, label, slow, joined[:, 0] / top), _resolution(frame, label, fast, joined[:, 1] / bottom)
-    )
-    return stats.widened(ratio, share)
+    found = ratios(frame, label, slow, fast, net, column)
+    return None if found is None else estimated(found, confidence)
+
+
+def estimated(found: Ratios, confidence: float) -> Estimate:
+    """Estimate the quotient of a run from that of each round."""
+    ratio = stats.paired_ratio(found.each, np.ones_like(found.each), _level(found.unit, confidence))
+    return stats.widened(ratio, found.unsure)
 
 
 def difference(frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float) -> Estimate | None:
@@ -198,14 +239,14 @@ def difference(frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence
 
 def _resolution(frame: pd.DataFrame, label: str, key: Key, gross_over_net: Floats) -> float:
     """Return what share of a value of `key` the clock cannot tell; 0 where nothing is known of it."""
-    known = series(frame, label, key, "resolution")
-    return float(known.median() * np.median(gross_over_net)) if len(known) else 0.0
+    _, known = _rounds(frame, label, key, "resolution")
+    return float(np.median(known) * np.median(gross_over_net)) if len(known) else 0.0
 
 
 def unit(frame: pd.DataFrame, label: str, arch: str) -> str:
     """Return the unit of the values that run `label` has for `arch`; an empty string where it has none."""
-    units = frame["unit"][(frame["label"] == label) & (frame["arch"] == arch)]
-    return str(units.iloc[0]) if len(units) else ""
+    rows = (frame["label"].to_numpy() == label) & (frame["arch"].to_numpy() == arch)
+    return str(frame["unit"].to_numpy()[np.argmax(rows)]) if rows.any() else ""
 
 
 def _level(unit_name: str, confidence: float) -> float | None:

@@ -38,11 +38,21 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
     are held against what the patch claims of the two: rseqbench compare config-n config-y config-y-registered.
     """
     from rseqbench import compare
-    from rseqbench.cli import report
+    from rseqbench.cli import matrix, report
     from rseqbench.errors import RseqbenchError
     from rseqbench.show import sentences, terminal
 
     state = ctx.find_object(State) or State(None)
+    machines = matrix.fleets(state, labels)
+    if machines:
+        if style == "table":
+            terminal.machines(machines, terminal.console())
+        else:
+            report.say(report.of_machines(machines, style))
+        slow = "" if fail_above is None else matrix.too_slow(machines, fail_above)
+        if slow:
+            raise RseqbenchError(slow)
+        return
     runs, found = compared(state, labels)
     if style == "table":
         terminal.comparison(found, terminal.console())

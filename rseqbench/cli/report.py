@@ -13,6 +13,7 @@ from rseqbench.cli import State, complete
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, VerdictRules
+    from rseqbench.machines import Machines
     from rseqbench.results import Run
     from rseqbench.show.contents import Contents
     from rseqbench.show.tables import Compared
@@ -53,6 +54,7 @@ _LONGEST = 200  # characters of a file's name; a filesystem takes 255
 @click.pass_context
 def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str | None, history: bool) -> None:
     """Write about runs; `help` says it to users, with the number of labels."""
+    from rseqbench.cli import matrix
     from rseqbench.cli.compare import compared
     from rseqbench.cli.show import latest
     from rseqbench.errors import UsageError
@@ -63,7 +65,10 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
     config, store = state.config(), state.store()
     if history and style != "html":
         raise UsageError(f"a history is a page, and nothing in {style}", "give --format html, or no --history")
-    if history or (style == "html" and len(labels) >= HISTORY):
+    fleet = None if history else matrix.fleets(state, labels)
+    if fleet:
+        name, text = _name(labels), of_machines(fleet, style)
+    elif history or (style == "html" and len(labels) >= HISTORY):
         text, number = _history(state, labels)
         name = f"history-of-{number}-runs"
     elif len(labels := labels or (latest(store),)) == 1:
@@ -148,6 +153,20 @@ def of_runs(runs: list[Run], found: list[Compared], rules: VerdictRules, style: 
         return {"mail": mail.runs, "markdown": markdown.runs}[style](runs, found, rules)
     limits = around.limits_of(runs, found, rules)
     return {"json": data.comparisons_json, "csv": data.comparisons_csv}[style](found, runs, limits)
+
+
+def of_machines(found: Machines, style: str) -> str:
+    """Return all that is shown of one fleet, or of two place by place, in one of FORMATS."""
+    from rseqbench.show import data, fleets, mail, markdown
+
+    if style == "html":
+        from rseqbench.show import matrix
+
+        return matrix.page(found)
+    if style in ("mail", "markdown"):
+        return {"mail": mail.machines, "markdown": markdown.machines}[style](found)
+    write = data.fleets_json if style == "json" else data.fleets_csv
+    return write(found, fleets.answers(found), fleets.limits(found))
 
 
 def say(text: str) -> None:

@@ -121,10 +121,14 @@ def read(root: Path, label: str) -> Fleet:
 def load(store: Store, label: str) -> Loaded:
     """Read a fleet and its finished runs, of which a damaged one is absent. Raises ResultsError when there is none."""
     fleet = read(store.root, label)
-    runs, absent = {}, {}
-    for member in fleet.members:
-        try:
-            runs[member.place] = store.load(member.label)
-        except ResultsError as error:
-            absent[member.place] = member.failure or str(error)
-    return Loaded(fleet, runs, absent)
+    found = {member.place: run_of(store, member) for member in fleet.members}
+    runs = {place: run for place, run in found.items() if isinstance(run, Run)}
+    return Loaded(fleet, runs, {place: why for place, why in found.items() if not isinstance(why, Run)})
+
+
+def run_of(store: Store, member: Member) -> Run | str:
+    """Return a member's finished run, or why there is none: of a thousand runs, not all need be in memory at once."""
+    try:
+        return store.load(member.label)
+    except ResultsError as error:
+        return member.failure or str(error)

@@ -46,7 +46,7 @@ def of_run(shown: Contents) -> Brief:
     where = " and ".join(_machine(machine) for machine in machines)
     measured = f"{what} on {where}{sentences.why_nothing(shown.run.header.plan)}"
     measured += ", in instructions" if shown.counts else ""
-    return Brief(measured, _claims(shown), tuple(map(_short, shown.limits)))
+    return Brief(measured, _claims(shown), tuple(map(short, shown.limits)))
 
 
 def published(one: Run) -> bool:
@@ -81,7 +81,7 @@ def _listed(counted: Mapping[VerdictWord, int] | Mapping[str, int]) -> str:
     return ", ".join(f"{number} {word}" for word, number in counted.items())
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """Return the clause of a limit that says what it is."""
     return _CLAUSE.split(text, maxsplit=1)[0].removesuffix(".")
 
@@ -99,7 +99,7 @@ def of_runs(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules)
         or "nothing to compare: no run has a value"
     )
     claims = f"; of the patch's claims {_listed(said)}" if said else ""
-    limits = tuple(_named(label, _short(text)) for label, text in _limits(runs, found, rules))
+    limits = tuple(_named(label, short(text)) for label, text in _limits(runs, found, rules))
     return Brief(measured, holds + claims, limits)
 
 

@@ -7,20 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 
-import pandas as pd
-
 from rseqbench import __version__, history
 from rseqbench.config import VerdictRules
 from rseqbench.history import History, Series
-from rseqbench.show import charts, data, emulated, html, limits, message, sentences, words
+from rseqbench.show import charts, data, html, message, sentences, several, words
 from rseqbench.show.grids import history as of_history
 from rseqbench.show.html import Download, Figure
 from rseqbench.summary import Summary
 
 _MOST_VALUES = 5000  # rows of the CSV that still fit a page
 _MOST_LABELS = 50  # of the command to repeat
-_NAMED = 3  # runs named of those that something limits
-_NO_COUNTS = pd.DataFrame({"interrupted": [], "values": []})  # what was left out of each stands in its own page
 
 
 def page(found: Sequence[Summary], rules: VerdictRules, left_out: Sequence[str] = ()) -> str:
@@ -39,7 +35,7 @@ def _parts(found: History, rules: VerdictRules, left_out: Sequence[str]) -> dict
         "version": __version__,
         "title": f"{len(found.runs)} runs",
         "summary": _summary(found),
-        "notes": [*map(words.line, left_out), *_limits(found, rules)],
+        "notes": [*map(words.line, left_out), *several.limits_of(found.runs, rules.confidence)],
         "rules": rules,
         "usually": history.USUALLY,
         "further": history.FURTHER,
@@ -100,22 +96,6 @@ def _reading(found: History) -> str:
         "scale of its own that need not begin at 0. A triangle marks a step beyond noise, up where it takes more from "
         "then on, and a dotted line a change of Linux, compiler or another fact that is watched."
     )
-
-
-def _limits(found: History, rules: VerdictRules) -> list[str]:
-    """Return what limits the runs, each sentence once with the runs that it is about."""
-    about: dict[str, list[str]] = {}
-    for header in found.runs:
-        for text in (*emulated.limits(header, _NO_COUNTS), *limits.limits(header, rules.confidence)):
-            about.setdefault(text, []).append(header.label)
-    return [_about(labels, len(found.runs)) + text for text, labels in about.items()]
-
-
-def _about(labels: Sequence[str], of: int) -> str:
-    if len(labels) == of:
-        return ""
-    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
-    return f"{', '.join(labels[:_NAMED])}{more}: "
 
 
 def _commands(found: History) -> list[str]:

@@ -8,13 +8,15 @@ from dataclasses import replace
 from rseqbench import __version__
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
+from rseqbench.machines import Machines
 from rseqbench.results import Run
-from rseqbench.show import around, plain, words
+from rseqbench.show import around, fleets, plain, words
 from rseqbench.show.around import Brief
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Column, Grid, libraries, make, together
 from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
+from rseqbench.show.grids import machines as of_machines
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared, PatchTable, Quotient
 from rseqbench.show.words import Printed
@@ -124,6 +126,23 @@ def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -
     own = replace(facts, rows=tuple(other))
     yield from _section(facts.caption, [own, shared])
     yield from _end(around.commands_of(each))
+
+
+def machines(found: Machines) -> str:
+    """Return the mail about one fleet, or two held against each other."""
+    return plain.document(_machines(found))
+
+
+def _machines(found: Machines) -> Iterator[str]:
+    limits = fleets.limits(found)
+    yield from _brief("Fleet:  ", "Result: ", fleets.brief(found))
+    yield from _section("The machines", [of_machines.places(found)])
+    for one in found.matrices:
+        yield from _section(of_machines.title(found, one), [of_machines.summary(found, one)])
+        yield from _section("By machine", of_machines.cells(found, one))
+    yield from _section("Verdicts", of_machines.verdicts(found))
+    yield from _limits(limits)
+    yield from _end(fleets.commands(found))
 
 
 def _by_reason(title: str, found: Iterable[tuple[str, str]]) -> Iterator[str]:

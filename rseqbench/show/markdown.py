@@ -10,13 +10,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rseqbench.config import VerdictRules
+from rseqbench.machines import Machines
 from rseqbench.results import Run
-from rseqbench.show import around, words
+from rseqbench.show import around, fleets, words
 from rseqbench.show.around import Brief
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, libraries, together
 from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
+from rseqbench.show.grids import machines as of_machines
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared
 
@@ -102,6 +104,22 @@ def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -
     yield from _folded("What limits this", _list(around.limits_of(each, found, rules)))
     yield from _folded("Machines and builds", _tables([around.facts_of(each)]))
     yield from _folded("To reproduce", [_commands([*map(words.line, around.commands_of(each))])])
+
+
+def machines(found: Machines) -> str:
+    """Return what is shown of one fleet, or of two held against each other."""
+    return "\n\n".join(_machines(found)) + "\n"
+
+
+def _machines(found: Machines) -> Iterator[str]:
+    yield _brief("Fleet", "Result", fleets.brief(found))
+    yield from _tables([of_machines.summary(found, one) for one in found.matrices])
+    cells = [grid for one in found.matrices for grid in of_machines.cells(found, one)]
+    yield from _folded("By machine", _tables(cells))
+    yield from _folded("Verdicts", _tables(of_machines.verdicts(found)))
+    yield from _tables([of_machines.places(found)])
+    yield from _folded("What limits this", _list(fleets.limits(found)))
+    yield from _folded("To reproduce", [_commands(fleets.commands(found))])
 
 
 def _brief(what: str, holds: str, brief: Brief) -> str:

@@ -276,10 +276,9 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     """Compare run `b` with run `a`: every benchmark that either of them measured or skipped."""
     frame = table.units(table.build([a, b]))
     skips = [(run.label, skip) for run in (a, b) for skip in run.header.plan.skips]
-    cpus = [[machine.facts.get("cpu") for machine in run.header.machines] for run in (a, b)]
-    commands = [run.header.plan.hackbench for run in (a, b)]
-    unlike = {between.HACKBENCH: " against ".join(commands)} if commands[0] != commands[1] else {}
-    rows = compare.compare(frame, a.label, b.label, rules, skips, cpus[0] == cpus[1], unlike)
+    headers = a.header, b.header
+    same, unlike = between.same_machine(*headers), between.unlike(*headers)
+    rows = compare.compare(frame, a.label, b.label, rules, skips, same, unlike)
     arches = list(dict.fromkeys(machine.arch for run in (a, b) for machine in run.header.machines))
     quotients = compare.speedups(frame, a.label, b.label, claims.pairs(arches), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}

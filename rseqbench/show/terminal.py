@@ -12,13 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rseqbench.machines import Machines
 from rseqbench.model import VerdictWord
 from rseqbench.rehearse import Rehearsal
-from rseqbench.show import sentences, words
+from rseqbench.show import fleets, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason, libraries, together
 from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
+from rseqbench.show.grids import machines as of_machines
 from rseqbench.show.grids import rehearsal as of_rehearsal
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared
@@ -98,6 +100,20 @@ def comparison(found: Sequence[Compared], out: Console) -> None:
     for grid in together.everything(found):
         table(grid, out)
     for text in dict.fromkeys(text for one in found for text in one.notes):
+        paragraph(f"Note: {text}", out, "yellow")
+
+
+def machines(found: Machines, out: Console) -> None:
+    """Print fleets: what came out, what machines differ by, what each has, the verdicts, the machines, the limits."""
+    for text in (fleets.summary(found), *fleets.answers(found)):
+        paragraph(text, out, "bold")
+    out.print()
+    for one in found.matrices:
+        for grid in (of_machines.summary(found, one), *of_machines.cells(found, one)):
+            table(grid, out)
+    for grid in (*of_machines.verdicts(found), of_machines.places(found)):
+        table(grid, out)
+    for text in fleets.limits(found):
         paragraph(f"Note: {text}", out, "yellow")
 
 

@@ -9,6 +9,7 @@ from rseqbench.show.charts.cpu_number import reading_cpu
 from rseqbench.show.charts.distributions import rounds
 from rseqbench.show.charts.history import MOST_DRAWN, over_runs
 from rseqbench.show.charts.libraries import beside_kernels
+from rseqbench.show.charts.machines import strips
 from rseqbench.show.charts.threads import by_threads
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "reading_cpu",
     "rounds",
     "speedups",
+    "strips",
 ]

@@ -12,7 +12,6 @@ from rseqbench.show.charts import axes as shared
 from rseqbench.show.tables import Compared
 
 _NOTED = 2  # further runs whose differences fit behind a row
-_DIFFER = (compare.FASTER, compare.SLOWER, compare.FEWER, compare.MORE)
 _WHOLE = 100  # a difference from which on decimals mean nothing
 _VISIBLE = 1.0001  # a quotient of the ends of a range of counts
 
@@ -58,7 +57,7 @@ def _note(found: Sequence[Compared], key: tuple[str, str, int]) -> str:
 
 
 def _difference(row: Comparison) -> str:
-    if row.word not in _DIFFER or row.a is None or row.b is None:
+    if row.word not in compare.DIFFERENT or row.a is None or row.b is None:
         return words.SIGNS[row.word]
     difference = row.b.gross.value - row.a.gross.value
     number = f"{difference:+,.0f}" if abs(difference) >= _WHOLE else f"{difference:+.2g}"

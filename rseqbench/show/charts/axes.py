@@ -42,15 +42,17 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def rows(labels: Sequence[str], notes: Sequence[str], narrow: bool = False) -> tuple[Figure, Axes]:
+def rows(
+    labels: Sequence[str], notes: Sequence[str], narrow: bool = False, inches: float = _ROW
+) -> tuple[Figure, Axes]:
     """Return a figure with one row a label, from top to bottom, and each row's note behind its right end.
 
-    In a narrow one both stand above the row.
+    In a narrow one both stand above the row, which has as many `inches`.
     """
     if narrow:
-        return _narrow_rows(labels, notes)
+        return _narrow_rows(labels, notes, inches)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 1.0 + _ROW * len(labels)))
+        figure = Figure(figsize=(WIDTH, 1.0 + inches * len(labels)))
         axes = figure.add_subplot()
         axes.set_yticks(range(len(labels)), labels)
         for y, note in enumerate(notes):
@@ -61,10 +63,10 @@ def rows(labels: Sequence[str], notes: Sequence[str], narrow: bool = False) -> t
     return figure, axes
 
 
-def _narrow_rows(labels: Sequence[str], notes: Sequence[str]) -> tuple[Figure, Axes]:
+def _narrow_rows(labels: Sequence[str], notes: Sequence[str], inches: float) -> tuple[Figure, Axes]:
     """Return such a figure with label and note above each row, in two lines where one does not hold them."""
     lines = 2 if any(len(label) + len(note) > _CUT - 2 for label, note in zip(labels, notes, strict=True)) else 1
-    high = _ROW + _LABELLED * lines
+    high = inches + _LABELLED * lines
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(NARROW, 1.0 + high * len(labels)))
         axes = figure.add_axes(
@@ -77,7 +79,7 @@ def _narrow_rows(labels: Sequence[str], notes: Sequence[str]) -> tuple[Figure, A
             x, side = (1, "right") if lines == 1 else (0, "left")
             axes.text(x, y - above * 0.7, _cut(note), transform=place, ha=side, va="center_baseline")
     axes.set_yticks(range(len(labels)), [""] * len(labels))
-    axes.set_ylim(len(labels) - 1 + _ROW / high * 1.3, -above * lines - 0.1)
+    axes.set_ylim(len(labels) - 1 + inches / high * 1.3, -above * lines - 0.1)
     axes.tick_params(axis="y", length=0)
     plain(axes, "x")
     return figure, axes

@@ -1,0 +1,54 @@
+"""What `compare` and `report` do where their labels are those of fleets; options stand there, the rooms do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rseqbench.cli import State
+
+if TYPE_CHECKING:
+    from rseqbench.machines import Machines
+
+_MOST = 2  # fleets
+
+
+def fleets(state: State, labels: Sequence[str]) -> Machines | None:
+    """Return what a fleet says, or two of them; None where the labels are those of runs.
+
+    Raises UsageError for a mixture, for more than two, and for the same one twice.
+    """
+    from rseqbench import machines
+    from rseqbench.errors import UsageError
+    from rseqbench.fleet import index
+
+    store, rules = state.store(), state.config().verdict
+    known = [label for label in labels if index.is_fleet(store.root, label)]
+    if not known:
+        return None
+    if len(known) < len(labels):
+        other = next(label for label in labels if label not in known)
+        raise UsageError(f"{known[0]!r} is a fleet and {other!r} is none", "give one fleet, two fleets, or runs only")
+    if len(set(labels)) < len(labels):
+        raise UsageError(f"{labels[0]!r} is given twice", "give one fleet, or two different ones")
+    if len(labels) > _MOST:
+        raise UsageError(f"{len(labels)} fleets", "give one, or two to be held against each other")
+    if len(labels) == 1:
+        return machines.one(store, labels[0], rules)
+    return machines.two(store, labels[0], labels[1], rules)
+
+
+def too_slow(found: Machines, limit: float) -> str:
+    """Return the line that says what is slower than `limit` percent allow, and on which machine; else nothing.
+
+    Of one fleet it is the fast way of a pair, of two a benchmark in the second.
+    """
+    from rseqbench import compare, matrix
+    from rseqbench.show import fleets, sentences
+
+    if len(found.labels) == 1:
+        return fleets.failure(matrix.worst(found.matrices), limit)
+    rows = {id(row): place for place, rows in found.rows.items() for row in rows}
+    worst = compare.worst_slowdown([row for own in found.rows.values() for row in own])
+    said = sentences.slower(worst, found.labels[0], found.labels[1], limit) if worst else ""
+    return f"{rows[id(worst)]}: {said}" if said else ""

@@ -1,0 +1,187 @@
+"""Fleets -> their machines and matrices. Runs are read one after the other, so fifty are not in memory at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+
+from rseqbench import between, claims, compare, matrix, table
+from rseqbench.claims import Judged, Pair
+from rseqbench.compare import Comparison
+from rseqbench.config import VerdictRules
+from rseqbench.errors import ResultsError
+from rseqbench.fleet import index
+from rseqbench.fleet.index import Fleet, Member
+from rseqbench.matrix import Cell, Matrix, What
+from rseqbench.model import BASELINE, Machine
+from rseqbench.results import PATCH, Header, Run, Store
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row: a place, and for each fleet its run's label and header; `reason` is why it has no cells, else empty."""
+
+    name: str
+    labels: tuple[str, ...]
+    headers: tuple[Header | None, ...]
+    reason: str = ""
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        """The machine of each of its runs that there are."""
+        return tuple(header.machines[0] for header in self.headers if header)
+
+
+@dataclass(frozen=True)
+class Machines:
+    """One fleet, or two place by place: a row a place, the matrices, and of one fleet the verdicts by place.
+
+    Of two, `rows` are the comparisons of each place, judged together.
+    """
+
+    labels: tuple[str, ...]
+    commands: tuple[str, ...]
+    places: tuple[Place, ...]
+    matrices: tuple[Matrix, ...]
+    rules: VerdictRules
+    judged: Mapping[str, tuple[Judged, ...]] = field(default_factory=dict)
+    rows: Mapping[str, tuple[Comparison, ...]] = field(default_factory=dict)
+    nowhere: tuple[What, ...] = ()
+
+
+def one(store: Store, label: str, rules: VerdictRules) -> Machines:
+    """Return a fleet alone: every pair of claims.pairs on every machine. Raises ResultsError without such a fleet."""
+    fleet = index.read(store.root, label)
+    patch = table.build([store.load(PATCH)])
+    pairs = _pairs(store, fleet)
+    places, judged = [], {}
+    found: dict[What, dict[str, Cell]] = {}
+    for member in fleet.members:
+        run = _readable(store, member)
+        places.append(_place((member,), (run,)))
+        if places[-1].reason or not isinstance(run, tuple):
+            continue
+        header, frame = run
+        machine = header.machines[0]
+        for what, cell in _cells(frame, header, pairs, rules).items():
+            found.setdefault(what, {})[member.place] = cell
+        verdicts = claims.judge(frame, header.label, machine, patch, rules, header.plan.skips)
+        judged[member.place] = tuple(one for one in verdicts if "@" not in one.claim.id)
+    matrices = matrix.inside(found, [place.name for place in places], rules)
+    named = (label,), (fleet.command,)
+    return Machines(*named, tuple(places), tuple(matrices), rules, judged=judged, nowhere=_nowhere(found))
+
+
+Readable = tuple[Header, pd.DataFrame]
+
+
+def _readable(store: Store, member: Member) -> Readable | str:
+    """Return a member's header and its table, a row a unit; or why there is none."""
+    run = index.run_of(store, member)
+    if not isinstance(run, Run):
+        return run
+    if len(run.header.machines) > 1:
+        return f"{run.label} is of {len(run.header.machines)} machines, not of one"
+    try:
+        return run.header, table.units(table.build([run]))
+    except ResultsError as error:
+        return str(error)
+
+
+def _place(members: Sequence[Member], runs: Sequence[Readable | str]) -> Place:
+    why = "; ".join(dict.fromkeys(run for run in runs if isinstance(run, str)))
+    headers = tuple(None if isinstance(run, str) else run[0] for run in runs)
+    return Place(members[0].place, tuple(member.label for member in members), headers, why)
+
+
+def _pairs(store: Store, fleet: Fleet) -> list[What]:
+    """Return the pairs worth showing on any of a fleet's architectures: what is claimed of one is asked of all."""
+    arches = []
+    for member in fleet.members:
+        with contextlib.suppress(ResultsError):  # it will be told as the reason why the member has no cells
+            arches.append(store.header(member.label)[1].machines[0].arch)
+    pairs = claims.pairs(list(dict.fromkeys(arches)))
+    return list(dict.fromkeys(What(pair.slow, pair.fast, pair.net, why=pair.why) for pair in pairs))
+
+
+def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: VerdictRules) -> dict[What, Cell]:
+    """Return a cell for each pair on a machine, for those without a value too, with the reason."""
+    arch = header.machines[0].arch
+    skips = {skip.benchmark: skip.reason for skip in header.plan.skips}
+    measured, unit = set(frame["benchmark"]), table.unit(frame, header.label, arch)
+    found = {}
+    for what in pairs:
+        cell = matrix.cell(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
+        found[what] = cell or _absent(what, measured, skips, unit)
+    return found
+
+
+def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
+    names = [pair.slow, pair.fast, *([BASELINE] if pair.net else [])]
+    lacking = [f"{name}: {skips.get(name, 'not selected in this run')}" for name in names if name not in measured]
+    return Cell(unit, None, compare.MISSING, "; ".join(lacking) or "no round in which there is anything to divide")
+
+
+def two(store: Store, a: str, b: str, rules: VerdictRules) -> Machines:
+    """Return fleet `b` against fleet `a`, place by place: every benchmark on every machine, judged all together.
+
+    A place that one of them lacks is a row with the reason. Raises ResultsError without such fleets.
+    """
+    fleets = [index.read(store.root, label) for label in (a, b)]
+    by_place = [{member.place: member for member in fleet.members} for fleet in fleets]
+    places, unjudged = [], {}
+    for name in dict.fromkeys([*by_place[0], *by_place[1]]):
+        place, rows = _side_by_side(store, fleets, [members.get(name) for members in by_place], rules)
+        places.append(place)
+        if not place.reason:
+            unjudged[name] = rows
+    judged = compare.judged(list(unjudged.values()), rules)
+    by_name = {name: tuple(rows) for name, rows in zip(unjudged, judged, strict=True)}
+    found = _columns(by_name)
+    matrices = matrix.across(found, [place.name for place in places])
+    named = (a, b), tuple(fleet.command for fleet in fleets)
+    return Machines(*named, tuple(places), tuple(matrices), rules, rows=by_name, nowhere=_nowhere(found))
+
+
+def _side_by_side(
+    store: Store, fleets: Sequence[Fleet], members: Sequence[Member | None], rules: VerdictRules
+) -> tuple[Place, tuple[list[Comparison], bool]]:
+    """Return a place and its rows before they are judged, with whether both runs are of the same machine."""
+    there = [member for member in members if member]
+    runs: list[Readable | str] = [
+        _readable(store, member) if member else f"not in {fleet.label}"
+        for fleet, member in zip(fleets, members, strict=True)
+    ]
+    if len({member.label for member in there}) < len(there):
+        runs[1] = f"both fleets have the same run, {there[0].label}"
+    place = _place(there, runs)
+    a, b = runs
+    if isinstance(a, str) or isinstance(b, str):
+        return place, ([], False)
+    headers = (a[0], b[0])
+    arches = [header.machines[0].arch for header in headers]
+    if arches[0] != arches[1]:
+        return replace(place, reason=f"{arches[0]} in {fleets[0].label}, {arches[1]} in {fleets[1].label}"), ([], False)
+    skips = [(header.label, skip) for header in headers for skip in header.plan.skips]
+    frame = pd.concat([a[1], b[1]], ignore_index=True)
+    labels = [header.label for header in headers]
+    rows = compare.unjudged(frame, labels[0], labels[1], rules, skips, between.unlike(*headers))
+    return place, (rows, between.same_machine(*headers))
+
+
+def _columns(rows: Mapping[str, Sequence[Comparison]]) -> dict[What, dict[str, Cell]]:
+    found: dict[What, dict[str, Cell]] = {}
+    for name, compared in rows.items():
+        for row in compared:
+            unit = next((side.unit for side in (row.b, row.a) if side), "")
+            what = What(row.benchmark, threads=row.threads)
+            found.setdefault(what, {})[name] = Cell(unit, row.ratio, row.word, row.reason, row.p)
+    return found
+
+
+def _nowhere(found: Mapping[What, Mapping[str, Cell]]) -> tuple[What, ...]:
+    """Return what no machine has a quotient of."""
+    return tuple(what for what, cells in found.items() if not any(cell.ratio for cell in cells.values()))

@@ -1,0 +1,183 @@
+"""Pure: what fleets say, in sentences that a person can repeat, and what limits it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+
+from rseqbench import claims, compare
+from rseqbench.machines import Machines
+from rseqbench.matrix import Cell, Column, Matrix, What
+from rseqbench.model import Machine
+from rseqbench.results import Header
+from rseqbench.show import around, several, words
+from rseqbench.show.around import Brief
+from rseqbench.show.grids.machines import name
+from rseqbench.show.several import named
+
+_TOLD = 3  # columns that are told in sentences
+
+
+def summary(found: Machines) -> str:
+    """Return of how many machines there is a run, and what keeps the others away, in a sentence."""
+    lacking = [f"{place.name} ({place.reason})" for place in found.places if place.reason]
+    why = f"; not {named(lacking)}" if lacking else ""
+    return words.line(f"{number(found)}{why}.")
+
+
+def number(found: Machines) -> str:
+    """Return of how many machines there is a run, or one in both fleets."""
+    there = sum(not place.reason for place in found.places)
+    what = f"fleet {found.labels[0]}" if len(found.labels) == 1 else f"fleets {' and '.join(found.labels)}"
+    has = "a run" if len(found.labels) == 1 else "a run in both"
+    return words.line(f"{there} of the {len(found.places)} machines of {what} have {has}")
+
+
+def answers(found: Machines) -> list[str]:
+    """Return what came out: on how many machines what is faster, and on what they disagree; a few sentences."""
+    columns = [(one, column) for one in found.matrices for column in one.columns if not column.what.is_control]
+    if not columns:
+        return ["No machine has a value, so nothing can be said."]
+    said = [_across(found, columns) if len(found.labels) > 1 else _inside(columns)]
+    disagreed = [(one, column) for one, column in columns if column.disagrees]
+    if disagreed:
+        said.append(f"Machines disagree on {_number(len(disagreed), _noun(found))}: {_signs(found, disagreed)}.")
+    else:
+        said.append(f"On no {_noun(found)} is one machine surely faster and another surely slower.")
+    return [words.line(text) for text in said]
+
+
+def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
+    claimed = [(claim.slow, claim.fast) for claim in claims.written()]
+    one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
+    fast, slow = (words.method(x) for x in (column.what.fast, column.what.slow))
+    group, lowest, highest = column.what.slow.partition("/")[0], *column.extremes
+    better = compare.FASTER if one.unit == "ns" else compare.FEWER
+    good = column.words().get(better, [])
+    what = "is faster than" if one.unit == "ns" else "takes fewer instructions than"
+    said = f"{group}: {fast} {what} {slow} on {len(good)} of {len(column.valued)} machines"
+    if lowest == highest:
+        return f"{said}, {_ratio(column.cells[lowest])}."
+    ends = [f"{_ratio(column.cells[end])} on {end}" for end in (lowest, highest)]
+    return f"{said}, from {ends[0]} to {ends[1]}, median {column.middle:.3g}x."
+
+
+def _place(pair: tuple[str, str], claimed: Sequence[tuple[str, str]]) -> int:
+    return claimed.index(pair) if pair in claimed else len(claimed)
+
+
+def _ratio(cell: Cell) -> str:
+    return words.ratio(cell.ratio).value if cell.ratio else words.NOTHING
+
+
+def _across(found: Machines, columns: Sequence[tuple[Matrix, Column]]) -> str:
+    """Say on how many machines anything is faster or slower in the second fleet."""
+    a, b = found.labels
+    rows = {place: {row.word for row in rows} for place, rows in found.rows.items()}
+    slower = [place for place, said in rows.items() if said & {compare.SLOWER, compare.MORE}]
+    faster = [place for place, said in rows.items() if said & {compare.FASTER, compare.FEWER}]
+    good, bad = ("slower in" if not slower else "slower"), _number(len(slower), "machine")
+    helps = f"{b} is faster than {a} in some benchmark on {_number(len(faster), 'machine')} of {len(rows)}"
+    hurts = f"and {good} none" if not slower else f"and slower in some on {bad}: {named(slower)}"
+    return f"{helps}, {hurts}."
+
+
+def _noun(found: Machines) -> str:
+    return "pair" if len(found.labels) == 1 else "benchmark"
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _signs(found: Machines, columns: Sequence[tuple[Matrix, Column]]) -> str:
+    texts = [f"{name(column.what)} ({_slower(column)})" for _, column in columns[:_TOLD]]
+    more = len(columns) - _TOLD
+    return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
+
+
+def _slower(column: Column) -> str:
+    said = column.words()
+    slower = [*said.get(compare.SLOWER, []), *said.get(compare.MORE, [])]
+    faster = [*said.get(compare.FASTER, []), *said.get(compare.FEWER, [])]
+    return f"slower on {named(slower, 2)}, faster on {len(faster)}"
+
+
+def failure(worst: tuple[What, str, Cell] | None, limit: float) -> str:
+    """Return the line that says that the fast way of a pair is the slower one; empty up to `limit` percent."""
+    if worst is None or worst[2].ratio is None:
+        return ""
+    what, machine, cell = worst
+    ratio = worst[2].ratio.inverse()
+    if ratio.value <= 1 + limit / 100:
+        return ""
+    how = "slower than" if cell.word == compare.SLOWER else "more instructions than"
+    return f"{machine}: {what.fast} is {words.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"
+
+
+def brief(found: Machines) -> Brief:
+    """Return the three lines that stand before everything else in a text: of whom, what came out, what limits it."""
+    return Brief(summary(found).removesuffix("."), " ".join(answers(found)), tuple(map(around.short, limits(found))))
+
+
+def commands(found: Machines) -> list[str]:
+    """Return the commands that measure again and compare again."""
+    labels = " ".join(shlex.quote(label) for label in found.labels)
+    return [*found.commands, f"rseqbench compare {labels}", f"rseqbench report {labels}"]
+
+
+def limits(found: Machines) -> list[str]:
+    """Return what limits it: in what the runs differ, then what limits each. Why a place has none, its row says."""
+    headers = [header for place in found.places if not place.reason for header in place.headers if header]
+    return [
+        *_differ(headers),
+        *several.limits_of(headers, found.rules.confidence, alike=True),
+        *_nowhere(found),
+    ]
+
+
+def _nowhere(found: Machines) -> Iterable[str]:
+    if found.nowhere:
+        names = [name(what) for what in found.nowhere]
+        yield f"{_number(len(names), _noun(found))} no machine has a value of: {', '.join(names)}."
+
+
+def _differ(headers: Sequence[Header]) -> Iterable[str]:
+    """Yield in what runs differ that belong together: by whom, how, and of what they were made; what kinds of time."""
+    watched: dict[str, Callable[[Header], str]] = {
+        "by different versions of rseqbench": lambda one: one.version,
+        "with different configurations": _configuration,
+    }
+    for what, of in watched.items():
+        yield from _parts(what, headers, of)
+    for arch in dict.fromkeys(one.machines[0].arch for one in headers):
+        own = [one for one in headers if one.machines[0].arch == arch and "kernels" in one.machines[0].facts]
+        yield from _parts(f"of different kernels, or by different compilers, on {arch}", own, _kernels)
+    yield from _times([(header.label, header.machines[0]) for header in headers])
+
+
+def _configuration(header: Header) -> str:
+    plan = header.plan
+    return f"engine {plan.engine}, preset {plan.preset}, {plan.rounds} rounds of {plan.values} values"
+
+
+def _kernels(header: Header) -> str:
+    return str(header.machines[0].facts["kernels"])
+
+
+def _parts(what: str, headers: Sequence[Header], of: Callable[[Header], str]) -> Iterable[str]:
+    found: dict[str, list[str]] = {}
+    for header in headers:
+        found.setdefault(of(header), []).append(header.label)
+    if len(found) > 1:
+        yield f"Made {what}: " + "; ".join(f"{value} ({named(labels)})" for value, labels in found.items()) + "."
+
+
+def _times(machines: Sequence[tuple[str, Machine]]) -> Iterable[str]:
+    found: dict[str, list[str]] = {}
+    for label, machine in machines:
+        if machine.timing != "emulated":
+            found.setdefault(machine.timing, []).append(label)
+    if len(found) > 1:
+        kinds = "; ".join(f"{kind} ({named(labels)})" for kind, labels in found.items())
+        yield f"Times of different kinds stand together: {kinds}."

@@ -1,0 +1,183 @@
+"""Pure: the grids of fleets: the machines, what they differ by, the matrices, and the verdicts by machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from rseqbench.claims import Judged
+from rseqbench.machines import Machines, Place
+from rseqbench.matrix import Apart, Cell, Column, Matrix, What
+from rseqbench.model import Machine, VerdictWord
+from rseqbench.show import words
+from rseqbench.show.grids import Cell as Shown
+from rseqbench.show.grids import Grid, Reason, make
+from rseqbench.show.words import Printed
+
+_ABREAST = 3  # columns that a hundred characters hold, each with its interval
+_CLOSE = 10  # the same without
+_FEW = 8  # machines up to which every cell has its interval in text; more are read for their signs
+_CLAIMS = 5
+_MEDIAN = 4  # machines from which on one is told that is none of the ends
+_FACTS = {"CPU": "cpu", "Linux": "linux", "C library": "libc", "CPUs": "cpus"}
+_CHANGED = " → "
+
+
+def name(what: What) -> str:
+    """Return what a column is of: "counter/vdso_atomic / rseq, net", "counter/rseq (4 threads)"."""
+    if not what.fast:
+        return words.with_threads(what.slow, what.threads)
+    group, _, method = what.fast.partition("/")
+    fast = method if what.slow.startswith(f"{group}/") else what.fast
+    return f"{what.slow} / {fast}" + (", net" if what.net else "")
+
+
+def places(found: Machines) -> Grid:
+    """Return a row a machine with its facts; one without a run has the reason in their place."""
+    heads = ("place", "arch", *_FACTS, "time")
+    rows = [_place(place) for place in found.places]
+    notes = [f"a{_CHANGED}b: in {found.labels[0]}, and in {found.labels[1]}"] if len(found.labels) > 1 else []
+    changed = any(_CHANGED in str(cell) for row in rows for cell in row)
+    return make("The machines", heads, "-" * len(heads), rows, notes if changed else [])
+
+
+def _place(place: Place) -> tuple[Shown, ...]:
+    if place.reason:
+        return place.name, Reason(place.reason)
+    facts = [_both(str(one.facts.get(fact, "not known")) for one in place.machines) for fact in _FACTS.values()]
+    arch, time = (_both(values) for values in ([m.arch for m in place.machines], map(_time, place.machines)))
+    return place.name, arch, *facts, time
+
+
+def _time(machine: Machine) -> str:
+    return f"emulated by {machine.target}" if machine.timing == "emulated" else machine.timing
+
+
+def _both(values: Iterable[str]) -> str:
+    return _CHANGED.join(dict.fromkeys(values))
+
+
+def title(found: Machines, one: Matrix) -> str:
+    """Return what a matrix has in its cells."""
+    unit = "" if one.unit == "ns" else f", in {one.unit}, which are no time"
+    if len(found.labels) > 1:
+        return f"{found.labels[1]} against {found.labels[0]}, times what it took{unit}"
+    return f"slow / fast inside each run: speed-ups{unit}" if not unit else f"slow / fast inside each run{unit}"
+
+
+def summary(found: Machines, one: Matrix) -> Grid:
+    """Return a row for each column of a matrix: its extremes, its median, whether machines differ, and the words."""
+    several = len(one.machines) > 1
+    middle = len(one.machines) >= _MEDIAN
+    ends = ("lowest", *(("median",) if middle else ()), "highest") if several else ("value",)
+    differ = ("highest / lowest",) if len(found.labels) == 1 and several else ()
+    heads = (_kind(found), *ends, *differ, "machines")
+    rows = [
+        _summary(number, column, len(one.machines), bool(differ)) for number, column in enumerate(one.columns, start=1)
+    ]
+    numeric = "-" + "n" * (len(ends) + len(differ)) + "-"
+    return make(f"What machines differ by: {title(found, one)}", heads, numeric, rows, _legend(one))
+
+
+def _kind(found: Machines) -> str:
+    return "slow / fast" if len(found.labels) == 1 else "benchmark"
+
+
+def _summary(number: int, column: Column, machines: int, differ: bool) -> tuple[Shown, ...]:
+    lowest, highest = column.extremes
+    cells: list[Shown] = [_at(column, lowest)]
+    if machines >= _MEDIAN:
+        cells.append(f"{column.middle:.3g}x")
+    if machines > 1:
+        cells.append(_at(column, highest))
+    if differ:
+        cells.append(apart(column.apart))
+    return f"{number}: {name(column.what)}", *cells, counted(column)
+
+
+def _at(column: Column, machine: str) -> Printed:
+    ratio = column.cells[machine].ratio
+    return Printed(words.ratio(ratio).value if ratio else words.NOTHING, after=machine)
+
+
+def apart(one: Apart | None) -> Shown:
+    """Return by how much the highest machine lies above the lowest where they differ."""
+    if one is None:
+        return words.NOTHING
+    return words.ratio(one.ratio) if one.differs else "no"
+
+
+def counted(column: Column) -> str:
+    """Return on how many machines which sign stands: "46 <, 1 >"."""
+    found = column.words()
+    return ", ".join(f"{len(found[word])} {sign}" for word, sign in words.SIGNS.items() if word in found)
+
+
+def _legend(one: Matrix) -> list[str]:
+    said = {cell.word for column in one.columns for cell in column.cells.values()}
+    return ["; ".join(f"{sign} {word}" for word, sign in words.SIGNS.items() if word in said)]
+
+
+def cells(found: Machines, one: Matrix) -> list[Grid]:
+    """Return the matrix, a row a machine, in parts of as many columns as a terminal holds.
+
+    Columns that say of no machine that anything differs are left to summary(), and that is said.
+    """
+    brief = len(one.machines) > _FEW
+    telling = [(number, column) for number, column in enumerate(one.columns, start=1) if column.is_telling]
+    abreast = _CLOSE if brief else _ABREAST
+    parts = [telling[start : start + abreast] for start in range(0, len(telling), abreast)]
+    grids = [_part(found, one, part, brief) for part in parts]
+    quiet = len(one.columns) - len(telling)
+    note = f"On no machine does anything differ in the other {quiet} of {len(one.columns)}." if quiet else ""
+    return [*grids[:-1], *(replace(grid, notes=tuple(filter(None, [note]))) for grid in grids[-1:])]
+
+
+def _part(found: Machines, one: Matrix, part: Sequence[tuple[int, Column]], brief: bool) -> Grid:
+    heads = [str(number) if brief else f"{number}: {name(column.what)}" for number, column in part]
+    rows = [(machine, *(printed(column.cells.get(machine), brief) for _, column in part)) for machine in one.machines]
+    return make(f"By machine: {title(found, one)}", ("place", *heads), "-" + "n" * len(part), rows)
+
+
+def printed(cell: Cell | None, brief: bool = False) -> Shown:
+    """Return a cell: the quotient, its interval unless `brief`, and the sign of its word."""
+    if cell is None or cell.ratio is None:
+        return words.SIGNS[cell.word] if cell else words.NOTHING
+    shown = replace(words.ratio(cell.ratio), after=words.SIGNS[cell.word])
+    return replace(shown, interval="") if brief else shown
+
+
+def verdicts(found: Machines) -> list[Grid]:
+    """Return the verdicts on the message's claims, a row a machine, in parts; claims that no machine answers are named.
+
+    Each cell has what was measured and the verdict's icon.
+    """
+    by_claim = {one.claim.id: one for judged in found.judged.values() for one in judged}
+    measured = {one.claim.id for judged in found.judged.values() for one in judged if one.measured is not None}
+    shown = [name for name in by_claim if name in measured]
+    there = [name for name, judged in found.judged.items() if any(one.measured for one in judged)]
+    parts = [shown[start : start + _CLAIMS] for start in range(0, len(shown), _CLAIMS)]
+    grids = [_verdicts(found, part, there) for part in parts]
+    absent = [name for name in by_claim if name not in measured]
+    note = [f"Measured on no machine: {', '.join(absent)}."] if absent and grids else []
+    return [*grids[:-1], *(replace(grid, notes=(*_icons(found), *note)) for grid in grids[-1:])]
+
+
+def _verdicts(found: Machines, part: Sequence[str], machines: Sequence[str]) -> Grid:
+    rows = []
+    for machine in machines:
+        judged = {one.claim.id: one for one in found.judged[machine]}
+        rows.append((machine, *(_verdict(judged.get(name)) for name in part)))
+    heads = ("place", *part)
+    return make("What the patch claimed, by machine", heads, "-" + "n" * len(part), rows)
+
+
+def _verdict(one: Judged | None) -> Shown:
+    if one is None or one.measured is None:
+        return words.ICONS[VerdictWord.NOT_MEASURED]
+    return Printed(words.ratio(one.measured).value, after=words.ICONS[one.verdict.word])
+
+
+def _icons(found: Machines) -> tuple[str, ...]:
+    said = {one.verdict.word for judged in found.judged.values() for one in judged}
+    return ("; ".join(f"{icon} {word}" for word, icon in words.ICONS.items() if word in said),)
