@@ -46,6 +46,8 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     Each place is acquired, measured as `run --target labgrid:PLACE` does, and released. One that fails, or is held by
     somebody, is a row with the reason, and stops no other; --resume finishes what is missing.
     """
+    import dataclasses
+
     from rseqbench.fleet import index, members
     from rseqbench.lab import desk
     from rseqbench.show import progress
@@ -55,9 +57,11 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     at_once = given.pop("at_once")
     chosen = place.given(given)
     begun = index.read(store.root, _alone(chosen)) if "resume" in chosen else None
+    if begun and "wait" in chosen:
+        begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
     asked = what.given(chosen)
     chosen |= {"benchmarks": asked} if asked else {}
-    options = begun.options if begun else members.shared(how.run_options(config, chosen))
+    options = members.shared(how.run_options(config, chosen)) if begun is None else begun.options
     with progress.busy("asking the coordinator"):
         lab = ctx.with_resource(desk.shared(options.coordinator, options.environment))
         places = lab.places()
@@ -65,7 +69,9 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     if given["dry_run"]:
         _list(fleet, places)
         return
-    _go(fleet, lab, at_once, config, store, bool(given["force"]))
+    failed = _measure(fleet, lab, at_once, config, store, bool(given["force"]))
+    _show(fleet.label, state)
+    ctx.exit(1 if failed else 0)
 
 
 def _alone(chosen: dict[str, Any]) -> str:
@@ -73,7 +79,7 @@ def _alone(chosen: dict[str, Any]) -> str:
     from rseqbench.errors import UsageError
 
     label: str = chosen.pop("resume")
-    others = sorted(set(chosen) - {"dry_run"})
+    others = sorted(set(chosen) - {"dry_run", "wait"})  # these are about now, not about the runs
     if others:
         raise UsageError(f"--resume takes no further options, and {others[0]} was given", "the fleet goes on as begun")
     return label
@@ -115,26 +121,36 @@ def _list(fleet: Fleet, places: Sequence[Place]) -> None:
     terminal.table(lab.places(fleet, places), terminal.console())
 
 
-def _go(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store, force: bool) -> None:
-    """Measure what is missing, show it meanwhile, and end with the page; exit with 1 if a place or benchmark failed."""
+def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store, force: bool) -> bool:
+    """Measure what is missing, and show it meanwhile; return whether a place or a benchmark failed."""
     import contextlib
 
     from rseqbench.fleet import members
     from rseqbench.show import crowd, data
 
-    def summary(one: Any) -> str:
-        return data.table_csv(one, config.verdict.confidence)
-
     todo = fleet.members if force else members.missing(fleet, store)
-    work = members.measuring(fleet, config, store, summary, force)
-    events = members.run(fleet, todo, store, work, at_once, lab.cut)
+    of, confidence = len(fleet.members), config.verdict.confidence
+    work = members.measuring(fleet, config, store, lambda one: data.table_csv(one, confidence), force)
     try:
-        with contextlib.closing(events):
-            end = crowd.follow(events, len(fleet.members), len(fleet.members) - len(todo))
+        with contextlib.closing(members.run(fleet, todo, store, work, at_once, lab.cut)) as events:
+            end = crowd.follow(events, of, of - len(todo))
     except KeyboardInterrupt:
-        left = len(members.missing(fleet, store))
-        said = f"{len(fleet.members) - left} of {len(fleet.members)} places done and kept"
+        said = f"{of - len(members.missing(fleet, store))} of {of} places done and kept"
         click.echo(f"rseqbench: interrupted with {said}; rseqbench fleet run --resume {fleet.label}", err=True)
         click.get_current_context().exit(INTERRUPTED)
-    click.echo(f"stored as {fleet.label}: {end.said()}", err=True)
-    click.get_current_context().exit(1 if end.failed or end.complaints else 0)
+    if end.failed:
+        click.echo(f"to measure what is missing: rseqbench fleet run --resume {fleet.label}", err=True)
+    return bool(end.failed or end.complaints)
+
+
+def _show(label: str, state: State) -> None:
+    """Print what machines differ by, and write the page about all of them."""
+    from rseqbench.cli import matrix, report
+    from rseqbench.show import terminal
+
+    found = matrix.fleets(state, (label,))
+    assert found is not None
+    terminal.machines(found, terminal.console(), each=False)
+    click.echo(f"what each machine has: rseqbench compare {label}", err=True)
+    path = report.write(report.of_machines(found, "html"), None, label, state.config())
+    click.echo(f"stored as {label}; its page is {path}", err=True)

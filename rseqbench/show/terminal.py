@@ -103,15 +103,15 @@ def comparison(found: Sequence[Compared], out: Console) -> None:
         paragraph(f"Note: {text}", out, "yellow")
 
 
-def machines(found: Machines, out: Console) -> None:
-    """Print fleets: what came out, what machines differ by, what each has, the verdicts, the machines, the limits."""
+def machines(found: Machines, out: Console, each: bool = True) -> None:
+    """Print fleets: what came out, what machines differ by, what `each` has, the verdicts, the machines, the limits."""
     for text in (fleets.summary(found), *fleets.answers(found)):
         paragraph(text, out, "bold")
     out.print()
     for one in found.matrices:
-        for grid in (of_machines.summary(found, one), *of_machines.cells(found, one)):
+        for grid in (of_machines.summary(found, one), *(of_machines.cells(found, one) if each else ())):
             table(grid, out)
-    for grid in (*of_machines.verdicts(found), of_machines.places(found)):
+    for grid in (*(of_machines.verdicts(found) if each else ()), of_machines.places(found)):
         table(grid, out)
     for text in fleets.limits(found):
         paragraph(f"Note: {text}", out, "yellow")

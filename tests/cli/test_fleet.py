@@ -76,7 +76,10 @@ def test_all_matching_places_are_measured_and_belong_together(fleet, tmp_path, b
         assert {check["benchmark"] for check in header["checks"] if check["passed"]} >= {"counter/rseq"}
     seeds = {json.loads(path.read_text())["plan"]["seed"] for path in tmp_path.glob("results/f@*/run.json")}
     assert len(seeds) == 1
-    assert "stored as f: 2 of 2 places done" in done.stderr
+    assert "stored as f; its page is reports/f.html" in done.stderr
+    page = (tmp_path / "reports/f.html").read_text()
+    assert "labgrid:pi1" in page or "f@pi1" in page
+    assert done.stdout.startswith("2 of the 2 machines of fleet f have a run.")
 
 
 def test_dry_run_names_the_places_and_holds_none(fleet, tmp_path, boards):
