@@ -265,6 +265,9 @@ def _ratio_verdict(
     if machine.timing == "emulated":
         said = _in_instructions(claim, ratio) + (f", and {bare}" if claim.whole else "")
         return Verdict(VerdictWord.NOT_COMPARABLE, _joined(said, _no_price(claim, today)))
+    if machine.emulates:
+        said = f"{_direction(ratio)}, but this machine is emulated by qemu, so its clock tells no time"
+        return Verdict(VerdictWord.NOT_COMPARABLE, said)
     if claim.whole:
         return Verdict(VerdictWord.NOT_COMPARABLE, f"{_direction(ratio)}, but {bare}")
     if claim.library:

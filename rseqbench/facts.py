@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from rseqbench.model import Fact
+from rseqbench.model import EMULATING, Fact
 
 ROOT = Path("/")
 X86 = frozenset({"x86_64", "i386", "i486", "i586", "i686"})
@@ -27,6 +27,7 @@ BOOT_ID = "proc/sys/kernel/random/boot_id"
 _CLOCKS = "sys/devices/system/clocksource/clocksource0"
 _DEVICE_TREE = "proc/device-tree"
 _SMBIOS = "sys/class/dmi/id"
+_QEMUS_TIMER = "125.00"  # twice the 62.5 MHz of the ARM timer that qemu emulates; under KVM it is the host's own
 
 # How hypervisors show: in the names of the machine's maker, of its clocks, or in its device tree.
 _HYPERVISORS = {
@@ -138,7 +139,7 @@ def libc() -> str | None:
 
 
 def virtual(root: Path = ROOT, machine: str | None = None) -> str | None:
-    """Return the hypervisor we run under, "unknown" for one that hides its name, or "none"."""
+    """Return the hypervisor we run under, "unknown" for one that hides its name, "none", or EMULATING."""
     machine = machine or platform.machine()
     if machine in X86:
         flags = cpu_flags(root)
@@ -146,7 +147,8 @@ def virtual(root: Path = ROOT, machine: str | None = None) -> str | None:
             return None
         return (_hypervisor(root) or "unknown") if "hypervisor" in flags else "none"
     hints = (root / _SMBIOS).exists() or (root / _DEVICE_TREE).exists()
-    return (_hypervisor(root) or "none") if hints else None
+    found = (_hypervisor(root) or "none") if hints else None
+    return EMULATING if found == "qemu" and cpuinfo(root).get("BogoMIPS") == _QEMUS_TIMER else found
 
 
 def _hypervisor(root: Path) -> str | None:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 Fact = str | int | float | bool
+EMULATING = "qemu, emulating"  # the fact `virtual` of a machine whose Linux runs on no CPU
 Timing = Literal["hardware", "virtual", "emulated", "published"]
 
 
@@ -123,6 +124,11 @@ class Machine:
     target: str
     timing: Timing
     facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def emulates(self) -> bool:
+        """Whether a machine whose clock we have to believe is seen to be an emulated one."""
+        return self.timing != "emulated" and self.facts.get("virtual") == EMULATING
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,8 @@ def _machine(machine: Machine, engine: str) -> Iterable[str]:
             f"Measured in a virtual machine ({facts['virtual']}): neighbours on the same hardware are invisible here, "
             "and may slow some benchmarks more than others."
         )
+    if machine.emulates:
+        yield "This machine is emulated by qemu, whose clock tells no time: none of its values is one."
     if facts.get("virtual") == "qemu":  # which has a clock of KVM's, and is then called so
         yield "Nothing here tells a qemu that emulates from one that has KVM; if it emulates, none of this is a time."
     busy = _busy(facts)

@@ -63,7 +63,9 @@ def _machine(machine: Machine) -> str:
         parts.append(f"Linux {facts['linux']}")
     if "libc" in facts:
         parts.append(str(facts["libc"]))
-    if virtual(facts) and not emulated:
+    if machine.emulates:
+        parts.append("emulated by qemu")
+    elif virtual(facts) and not emulated:
         parts.append("in a virtual machine")
     return ", ".join(parts)
 

@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from rseqbench.model import EMULATING
 from tests.board import Board
 from tests.commands import rseqbench
 from tests.runs import header_of, rows_of
@@ -78,7 +79,7 @@ def test_the_header_says_that_it_is_no_hardware(done, board):
     assert machine["target"] == f"ssh:{board.destination}"
     assert machine["timing"] == "virtual"
     facts = machine["facts"]
-    assert facts["virtual"] == "qemu"
+    assert facts["virtual"] == EMULATING
     assert facts["linux"] == there(board, "uname -r").strip()
     assert facts["cpus"] == 2
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rseqbench import claims, verdicts
-from rseqbench.model import BASELINE, Estimate, Machine, Skip, VerdictWord
+from rseqbench.model import BASELINE, EMULATING, Estimate, Machine, Skip, VerdictWord
 from rseqbench.paths import builtin_results
 from rseqbench.results import PATCH, Store
 from rseqbench.table import build
@@ -295,6 +295,15 @@ def test_emulated_time_is_never_a_verdict(patch):
         "the patch timed LTTng-UST's whole event, clock included"
     )
     assert found["cpu_id/lsl@x86_64"].verdict.reason.endswith("here 13 instructions/op, which is no time")
+    words = {one.verdict.word for one in found.values()}
+    assert words == {VerdictWord.NOT_COMPARABLE, VerdictWord.NOT_MEASURED}
+
+
+def test_a_clock_that_qemu_emulates_gives_no_verdict(patch):
+    """Behind ssh nothing says so but the machine itself."""
+    found = judged(patch, machine=Machine("x86_64", "ssh:board", "virtual", {"virtual": EMULATING}))
+    assert found["counter-x86_64"].verdict.word == VerdictWord.NOT_COMPARABLE
+    assert found["counter-x86_64"].verdict.reason.startswith("same direction, but this machine is emulated by qemu")
     words = {one.verdict.word for one in found.values()}
     assert words == {VerdictWord.NOT_COMPARABLE, VerdictWord.NOT_MEASURED}
 

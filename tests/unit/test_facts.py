@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rseqbench import facts
+from rseqbench.model import EMULATING
 
 XEON = """\
 processor\t: 0
@@ -204,6 +205,9 @@ def test_virtual_on_x86(tree, files, name):
     [
         ({"proc/device-tree/model": b"Raspberry Pi 4 Model B Rev 1.4\0"}, "none"),
         ({"proc/device-tree/compatible": b"linux,dummy-virt\0"}, "qemu"),
+        ({"proc/device-tree/compatible": b"linux,dummy-virt\0", "proc/cpuinfo": "BogoMIPS\t: 50.00\n"}, "qemu"),
+        ({"proc/device-tree/compatible": b"linux,dummy-virt\0", "proc/cpuinfo": "BogoMIPS\t: 125.00\n"}, EMULATING),
+        ({"proc/device-tree/model": b"A board at 62.5 MHz\0", "proc/cpuinfo": "BogoMIPS\t: 125.00\n"}, "none"),
         ({"proc/device-tree/hypervisor/compatible": b"xen,xen-4.17\0xen,xen\0"}, "xen"),
         ({f"{DMI}/sys_vendor": "Amazon EC2\n", f"{DMI}/product_name": "m6g.large\n"}, "kvm"),
         ({f"{DMI}/sys_vendor": "Amazon EC2\n", f"{DMI}/product_name": "m6g.metal\n"}, "none"),
