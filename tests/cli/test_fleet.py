@@ -8,6 +8,8 @@ import subprocess
 import pytest
 
 from rseqbench.fleet.members import INTERRUPTED
+from rseqbench.model import EMULATING
+from tests.board import Board
 from tests.commands import PROGRAM, processes_with, rseqbench
 from tests.lab import Lab
 from tests.sshd import Sshd, eventually
@@ -191,6 +193,30 @@ def test_a_label_that_is_taken_is_refused_before_any_place_is_held(fleet, tmp_pa
     done = fleet("--label", "f", *SHORT)
     assert done.returncode == 2
     assert "there is a run 'f@pi1' already" in done.stderr
+
+
+@pytest.mark.slow
+def test_three_places_of_two_architectures_give_one_page(boards, fleet, tmp_path, tmp_path_factory):
+    """Each board says itself what it is; one of these is an ARM that qemu emulates."""
+    folder = tmp_path_factory.mktemp("arm")
+    with Board(folder) as board:
+        boards.lab.add("arm1", board.port, folder / "user_key", user="root", arch="arm32")
+        done = fleet("--label", "f", "--places", "pi*,arm1", *SHORT)
+        assert boards.lab.holder("arm1") == ""
+        assert done.returncode == 0, done.stderr
+    boards.lab.withdraw("arm1")
+    boards.lab.client("-p", "arm1", "delete")
+    headers = {one: json.loads((tmp_path / f"results/f@{one}/run.json").read_text()) for one in ("pi1", "pi2", "arm1")}
+    machines = {one: header["machines"][0] for one, header in headers.items()}
+    assert {one: machine["arch"] for one, machine in machines.items()} == {
+        "pi1": "x86_64",
+        "pi2": "x86_64",
+        "arm1": "arm32",
+    }
+    assert machines["arm1"]["facts"]["virtual"] == EMULATING
+    page = (tmp_path / "reports/f.html").read_text()
+    assert all(f"f@{one}" in page for one in machines)
+    assert "armmp" in page
 
 
 @pytest.mark.slow
