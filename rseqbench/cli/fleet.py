@@ -48,7 +48,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     """
     import dataclasses
 
-    from rseqbench.fleet import index, members
+    from rseqbench.fleet import files, index, members
     from rseqbench.lab import desk
     from rseqbench.show import progress
 
@@ -62,6 +62,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     asked = what.given(chosen)
     chosen |= {"benchmarks": asked} if asked else {}
     options = members.shared(how.run_options(config, chosen)) if begun is None else begun.options
+    files.make_room(at_once)
     with progress.busy("asking the coordinator"):
         lab = ctx.with_resource(desk.shared(options.coordinator, options.environment))
         places = lab.places()
@@ -69,6 +70,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     if given["dry_run"]:
         _list(fleet, places)
         return
+    files.check(min(at_once, len(fleet.members)))
     failed = _measure(fleet, lab, at_once, config, store, bool(given["force"]))
     _show(fleet.label, state)
     ctx.exit(1 if failed else 0)

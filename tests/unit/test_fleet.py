@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import resource
 import threading
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from rseqbench import config, paths
 from rseqbench.errors import ResultsError, TargetError, UsageError
-from rseqbench.fleet import choice, index, members, scheduler
+from rseqbench.fleet import choice, files, index, members, scheduler
 from rseqbench.fleet.index import Fleet, Member
 from rseqbench.fleet.scheduler import Begun, Ended, Stopped, Tells
 from rseqbench.results import Store
@@ -221,3 +222,31 @@ def test_who_was_interrupted_is_in_the_index_and_missing(tmp_path, fleet):
 
 def test_stopping_is_no_defect():
     assert members.words(Stopped()) == members.INTERRUPTED
+
+
+@pytest.fixture
+def limits():
+    """Let a test change how many files we may open."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield before
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_room_is_made_for_the_files_of_many_machines(limits):
+    _, hard = limits
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    with pytest.raises(UsageError, match="50 machines at once need 600 open files, and we may have 256; --at-once 15"):
+        files.check(50)
+    files.make_room(50)
+    files.check(50)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (600, hard)
+    files.make_room(5)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (600, hard)
+
+
+def test_more_files_than_we_may_ever_have_is_said_before_anything_is_held(limits):
+    _, hard = limits
+    files.make_room(hard)
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard
+    with pytest.raises(UsageError, match="--at-once"):
+        files.check(hard)
