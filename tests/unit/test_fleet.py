@@ -85,22 +85,13 @@ def test_every_job_is_done_and_no_error_reaches_another():
 
 
 def test_so_many_run_at_the_same_time_and_no_more():
-    lock, meet = threading.Lock(), threading.Barrier(3)
-    now, most = 0, 0
-
-    def work(number):
-        nonlocal now, most
-        with lock:
-            now += 1
-            most = max(most, now)
-        meet.wait(20)  # which only three at once pass
-        yield number
-        with lock:
-            now -= 1
-
-    done = [event.job for event in scheduler.run(range(12), work, 3, nothing) if isinstance(event, Ended)]
-    assert sorted(done) == list(range(12))
-    assert most == 3
+    gate, left, before = threading.Event(), [], threading.active_count()
+    events = scheduler.run(range(12), waiting_for(gate, left), 3, nothing)
+    first = next(events)  # all that may begin have begun, and none can end
+    assert threading.active_count() - before == 3
+    gate.set()
+    done = [event.job for event in (first, *events) if isinstance(event, Ended)]
+    assert sorted(done) == sorted(left) == list(range(12))
 
 
 def waiting_for(gate, left):
