@@ -17,6 +17,7 @@ from rseqbench.show.grids import Grid, machines, make
 from rseqbench.show.html import Download, Figure
 from rseqbench.show.words import Printed
 
+Pieces = tuple[tuple[str, ...], ...]
 _GOOD, _BAD = (compare.FASTER, compare.FEWER), (compare.SLOWER, compare.MORE)
 _CONFIRMED = (VerdictWord.REPRODUCED, VerdictWord.STRONGER)
 _LACKING = 4  # machines without a run that are told on the first screen, with the reason
@@ -35,13 +36,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class Box:
-    """A table that scrolls in a box of its own: numbered heads in pieces, between which a line may break; and rows.
+    """A table that scrolls in a box of its own: numbered heads, their words in pieces; and rows.
 
     On paper nothing scrolls: there the same stands in parts.
     """
 
     caption: str
-    heads: tuple[tuple[str, tuple[str, ...]], ...]
+    heads: tuple[tuple[str, Pieces], ...]
     rows: tuple[tuple[str, tuple[Shown, ...]], ...]
     notes: tuple[str, ...]
     on_paper: tuple[Grid, ...]
@@ -106,9 +107,9 @@ def _draw(found: Machines, one: Matrix, name: str, narrow: bool) -> str:
     return charts.strips(found, one, name, narrow)
 
 
-def _pieces(text: str) -> tuple[str, ...]:
-    """Return a name in pieces, between which a line may break."""
-    return tuple(re.findall(r"[^/_]*[/_]?", text))
+def _pieces(text: str) -> Pieces:
+    """Return the words of a name, each in pieces, between which a line may break."""
+    return tuple(tuple(filter(None, re.findall(r"[^/_]*[/_]?", word))) for word in text.split())
 
 
 def _shown(cell: Cell | None) -> Shown:
@@ -127,7 +128,7 @@ def _verdicts(found: Machines) -> Box:
     for place in [str(row[0]) for row in (grids[0].rows if grids else ())]:
         judged = {one.claim.id: one for one in found.judged[place]}
         rows.append((place, tuple(_verdict(judged[claim]) for claim in claims)))
-    heads = tuple(("", (claim,)) for claim in claims)
+    heads = tuple(("", _pieces(claim)) for claim in claims)
     notes = tuple(note for grid in grids for note in grid.notes)
     return Box("What the patch claimed, by machine", heads, tuple(rows), notes, tuple(grids))
 
