@@ -92,6 +92,11 @@ def is_fleet(root: Path, label: str) -> bool:
     return is_label(label) and (root / label / FILE).is_file()
 
 
+def known(root: Path) -> list[str]:
+    """Return the labels of all fleets in the results folder, sorted."""
+    return sorted(path.parent.name for path in root.glob(f"*/{FILE}") if is_label(path.parent.name))
+
+
 def save(root: Path, fleet: Fleet) -> None:
     """Write fleet.json, in the place of one that is there, by one rename. Raises ResultsError."""
     folder = root / check_label(fleet.label)
@@ -104,8 +109,7 @@ def read(root: Path, label: str) -> Fleet:
     """Read fleet.json. Raises ResultsError if there is no such fleet, whole and ours."""
     path = root / check_label(label) / FILE
     if not path.is_file():
-        known = sorted(one.parent.name for one in root.glob(f"*/{FILE}"))
-        error = unknown("fleet", label, known, f"in {root}")
+        error = unknown("fleet", label, known(root), f"in {root}")
         raise ResultsError(error.message, error.hint)
     try:
         text = path.read_text(encoding="utf-8")
