@@ -23,7 +23,10 @@ from rseqbench.results import PATCH, Header, Run, Store
 
 @dataclass(frozen=True)
 class Place:
-    """A row: a place, and for each fleet its run's label and header; `reason` is why it has no cells, else empty."""
+    """A row: a place, and for each fleet its run's label and header; `reason` is why it has no cells, else empty.
+
+    A label is empty where the fleet has no such place.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -104,10 +107,12 @@ def _readable(store: Store, member: Member) -> Readable | str:
         return str(error)
 
 
-def _place(members: Sequence[Member], runs: Sequence[Readable | str]) -> Place:
+def _place(members: Sequence[Member | None], runs: Sequence[Readable | str]) -> Place:
+    """Return the place of `members`, one a fleet, None where a fleet has no such place, and of what they ran."""
     why = "; ".join(dict.fromkeys(run for run in runs if isinstance(run, str)))
     headers = tuple(None if isinstance(run, str) else run[0] for run in runs)
-    return Place(members[0].place, tuple(member.label for member in members), headers, why)
+    name = next(member.place for member in members if member)
+    return Place(name, tuple(member.label if member else "" for member in members), headers, why)
 
 
 def _pairs(store: Store, fleet: Fleet) -> list[What]:
@@ -166,7 +171,7 @@ def _side_by_side(
     )
     if len({member.label for member in there}) < len(there):
         b = f"both fleets have the same run, {there[0].label}"
-    place = _place(there, (a, b))
+    place = _place(members, (a, b))
     if isinstance(a, str) or isinstance(b, str):
         return place, [], False
     headers = (a[0], b[0])

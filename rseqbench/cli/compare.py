@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0),
     metavar="PERCENT",
     help="Exit with 1 when a benchmark is slower in B, or takes more instructions, by more than this, and surely so; "
-    "of two fleets, on any machine. Of one fleet, when on any machine the fast way of a pair is the slower one by so much.",
+    "of two fleets, on any machine. Of one fleet, when on any machine the fast way of a pair is so much slower.",
 )
 @click.pass_context
 def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above: float | None) -> None:

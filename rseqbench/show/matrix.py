@@ -12,6 +12,7 @@ from rseqbench.claims import Judged
 from rseqbench.machines import Machines
 from rseqbench.matrix import Cell, Matrix
 from rseqbench.model import VerdictWord
+from rseqbench.results import Header
 from rseqbench.show import charts, data, fleets, html, words
 from rseqbench.show.grids import Grid, machines, make
 from rseqbench.show.html import Download, Figure
@@ -149,13 +150,12 @@ def _reading(one: Matrix) -> str:
 
 
 def _runs(found: Machines) -> Grid:
-    rows = [
-        (place.name, *(label if header else f"{label} (none)"
-                       for label, header in zip(place.labels, place.headers, strict=False)))
-        for place in found.places
-    ]  # fmt: skip
-    rows = [(*row, *[words.NOTHING] * (len(found.labels) + 1 - len(row))) for row in rows]
+    rows = [(place.name, *map(_label, place.labels, place.headers)) for place in found.places]
     return make("The run of each machine", ("place", *found.labels), "-" * (1 + len(found.labels)), rows)
+
+
+def _label(label: str, header: Header | None) -> str:
+    return label if header else f"{label or words.NOTHING} (no run)"
 
 
 def _downloads(found: Machines, said: list[str], limits: list[str]) -> Iterator[Download]:
