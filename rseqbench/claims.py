@@ -156,8 +156,8 @@ def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
         return hackbench()
     if claim.kind not in ("speedup", "equal"):
         return None
-    own = patch[patch["arch"] == claim.arch]
-    value_of = dict(zip(own["benchmark"].to_list(), own["value"].to_list(), strict=True))
+    columns = (patch[name].to_list() for name in ("arch", "benchmark", "value"))
+    value_of = {name: value for arch, name, value in zip(*columns, strict=True) if arch == claim.arch}
     top, bottom = value_of[claim.slow], value_of[claim.fast]
     base = value_of[BASELINE] if claim.net else 0.0
     half, base_half = 0.05, 0.05 if claim.net else 0.0

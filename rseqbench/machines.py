@@ -1,14 +1,15 @@
-"""Fleets -> their machines and matrices. Runs are read one after the other, so fifty are not in memory at once."""
+"""Fleets -> their machines and matrices. Of a run no more is kept than its cells, so fifty fit in memory."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pandas as pd
 
-from rseqbench import between, claims, compare, matrix, table
+from rseqbench import between, claims, compare, matrix, spread, table
 from rseqbench.claims import Judged, Pair
 from rseqbench.compare import Comparison
 from rseqbench.config import VerdictRules
@@ -22,7 +23,10 @@ from rseqbench.results import PATCH, Header, Run, Store
 
 @dataclass(frozen=True)
 class Place:
-    """A row: a place, and for each fleet its run's label and header; `reason` is why it has no cells, else empty."""
+    """A row: a place, and for each fleet its run's label and header; `reason` is why it has no cells, else empty.
+
+    A label is empty where the fleet has no such place.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -55,24 +59,36 @@ class Machines:
 def one(store: Store, label: str, rules: VerdictRules) -> Machines:
     """Return a fleet alone: every pair of claims.pairs on every machine. Raises ResultsError without such a fleet."""
     fleet = index.read(store.root, label)
-    patch = table.build([store.load(PATCH)])
-    pairs = _pairs(store, fleet)
-    places, judged = [], {}
-    found: dict[What, dict[str, Cell]] = {}
-    for member in fleet.members:
-        run = _readable(store, member)
-        places.append(_place((member,), (run,)))
-        if places[-1].reason or not isinstance(run, tuple):
-            continue
-        header, frame = run
-        machine = header.machines[0]
-        for what, cell in _cells(frame, header, pairs, rules).items():
-            found.setdefault(what, {})[member.place] = cell
-        verdicts = claims.judge(frame, header.label, machine, patch, rules, header.plan.skips)
-        judged[member.place] = tuple(one for one in verdicts if "@" not in one.claim.id)
+    asked = _Asked(store, tuple(_pairs(store, fleet)), table.build([store.load(PATCH)]), rules)
+    answers = spread.each(partial(_inside, asked), fleet.members)
+    found = {what: {place.name: cells[what] for place, cells, _ in answers if cells} for what in asked.pairs}
+    places = tuple(place for place, _, _ in answers)
     matrices = matrix.inside(found, [place.name for place in places], rules)
+    judged = {place.name: verdicts for place, _, verdicts in answers if verdicts}
     named = (label,), (fleet.command,)
-    return Machines(*named, tuple(places), tuple(matrices), rules, judged=judged, nowhere=_nowhere(found))
+    return Machines(*named, places, tuple(matrices), rules, judged=judged, nowhere=_nowhere(found))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of every machine: the pairs, and the claims of the message, whose table is `patch`."""
+
+    store: Store
+    pairs: tuple[What, ...]
+    patch: pd.DataFrame
+    rules: VerdictRules
+
+
+def _inside(asked: _Asked, member: Member) -> tuple[Place, dict[What, Cell], tuple[Judged, ...]]:
+    """Return a member's place, its cells, and the verdicts on the claims in the message's text."""
+    run = _readable(asked.store, member)
+    place = _place((member,), (run,))
+    if isinstance(run, str):
+        return place, {}, ()
+    header, frame = run
+    cells = _cells(frame, header, asked.pairs, asked.rules)
+    judged = claims.judge(frame, header.label, header.machines[0], asked.patch, asked.rules, header.plan.skips)
+    return place, cells, tuple(one for one in judged if "@" not in one.claim.id)
 
 
 Readable = tuple[Header, pd.DataFrame]
@@ -91,10 +107,12 @@ def _readable(store: Store, member: Member) -> Readable | str:
         return str(error)
 
 
-def _place(members: Sequence[Member], runs: Sequence[Readable | str]) -> Place:
+def _place(members: Sequence[Member | None], runs: Sequence[Readable | str]) -> Place:
+    """Return the place of `members`, one a fleet, None where a fleet has no such place, and of what they ran."""
     why = "; ".join(dict.fromkeys(run for run in runs if isinstance(run, str)))
     headers = tuple(None if isinstance(run, str) else run[0] for run in runs)
-    return Place(members[0].place, tuple(member.label for member in members), headers, why)
+    name = next(member.place for member in members if member)
+    return Place(name, tuple(member.label if member else "" for member in members), headers, why)
 
 
 def _pairs(store: Store, fleet: Fleet) -> list[What]:
@@ -130,46 +148,41 @@ def two(store: Store, a: str, b: str, rules: VerdictRules) -> Machines:
 
     A place that one of them lacks is a row with the reason. Raises ResultsError without such fleets.
     """
-    fleets = [index.read(store.root, label) for label in (a, b)]
-    by_place = [{member.place: member for member in fleet.members} for fleet in fleets]
-    places, unjudged = [], {}
-    for name in dict.fromkeys([*by_place[0], *by_place[1]]):
-        place, rows = _side_by_side(store, fleets, [members.get(name) for members in by_place], rules)
-        places.append(place)
-        if not place.reason:
-            unjudged[name] = rows
-    judged = compare.judged(list(unjudged.values()), rules)
-    by_name = {name: tuple(rows) for name, rows in zip(unjudged, judged, strict=True)}
-    found = _columns(by_name)
+    fleets = index.read(store.root, a), index.read(store.root, b)
+    members = [{member.place: member for member in fleet.members} for fleet in fleets]
+    pairs = [(members[0].get(name), members[1].get(name)) for name in dict.fromkeys([*members[0], *members[1]])]
+    answers = spread.each(partial(_side_by_side, store, (a, b), rules), pairs)
+    there = [(place, rows, same) for place, rows, same in answers if not place.reason]
+    judged = compare.judged([(rows, same) for _, rows, same in there], rules)
+    by_name = {place.name: tuple(rows) for (place, _, _), rows in zip(there, judged, strict=True)}
+    places, found = tuple(place for place, _, _ in answers), _columns(by_name)
     matrices = matrix.across(found, [place.name for place in places])
     named = (a, b), tuple(fleet.command for fleet in fleets)
-    return Machines(*named, tuple(places), tuple(matrices), rules, rows=by_name, nowhere=_nowhere(found))
+    return Machines(*named, places, tuple(matrices), rules, rows=by_name, nowhere=_nowhere(found))
 
 
 def _side_by_side(
-    store: Store, fleets: Sequence[Fleet], members: Sequence[Member | None], rules: VerdictRules
-) -> tuple[Place, tuple[list[Comparison], bool]]:
+    store: Store, fleets: tuple[str, str], rules: VerdictRules, members: tuple[Member | None, Member | None]
+) -> tuple[Place, list[Comparison], bool]:
     """Return a place and its rows before they are judged, with whether both runs are of the same machine."""
     there = [member for member in members if member]
-    runs: list[Readable | str] = [
-        _readable(store, member) if member else f"not in {fleet.label}"
-        for fleet, member in zip(fleets, members, strict=True)
-    ]
+    a, b = (
+        _readable(store, member) if member else f"not in {fleet}" for fleet, member in zip(fleets, members, strict=True)
+    )
     if len({member.label for member in there}) < len(there):
-        runs[1] = f"both fleets have the same run, {there[0].label}"
-    place = _place(there, runs)
-    a, b = runs
+        b = f"both fleets have the same run, {there[0].label}"
+    place = _place(members, (a, b))
     if isinstance(a, str) or isinstance(b, str):
-        return place, ([], False)
+        return place, [], False
     headers = (a[0], b[0])
     arches = [header.machines[0].arch for header in headers]
     if arches[0] != arches[1]:
-        return replace(place, reason=f"{arches[0]} in {fleets[0].label}, {arches[1]} in {fleets[1].label}"), ([], False)
+        return replace(place, reason=f"{arches[0]} in {fleets[0]}, {arches[1]} in {fleets[1]}"), [], False
     skips = [(header.label, skip) for header in headers for skip in header.plan.skips]
     frame = pd.concat([a[1], b[1]], ignore_index=True)
     labels = [header.label for header in headers]
     rows = compare.unjudged(frame, labels[0], labels[1], rules, skips, between.unlike(*headers))
-    return place, (rows, between.same_machine(*headers))
+    return place, rows, between.same_machine(*headers)
 
 
 def _columns(rows: Mapping[str, Sequence[Comparison]]) -> dict[What, dict[str, Cell]]:

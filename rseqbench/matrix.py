@@ -184,10 +184,12 @@ def _matrix(unit: str, machines: Sequence[str], columns: Iterable[Column]) -> Ma
 
 
 def _rank(column: Column) -> tuple[bool, bool, bool, float]:
-    """Order columns: machines disagree about the sign, differ, or only some of them say anything; then by how far."""
+    """Order columns: machines disagree, differ or, where they are not held together, any is worse; then by how far."""
     lowest, highest = (math.log(_value(column.cells[machine])) for machine in column.extremes)
-    far = highest - lowest if column.apart else max(abs(lowest), abs(highest))
-    return not column.disagrees, column.apart is None or not column.apart.differs, not column.is_telling, -far
+    if column.apart:
+        return not column.disagrees, not column.apart.differs, not column.is_telling, lowest - highest
+    worse = any(cell.word in (compare.SLOWER, compare.MORE) for cell in column.cells.values())
+    return not column.disagrees, not worse, not column.is_telling, -max(abs(lowest), abs(highest))
 
 
 def _apart(column: Column, rules: VerdictRules) -> Apart | None:

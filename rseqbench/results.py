@@ -152,6 +152,8 @@ class Store:
                 raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
             error = unknown("run", label, self.labels(), f"in {self.root}")
             raise ResultsError(error.message, error.hint)
+        if (folder / "fleet.json").is_file() and not (folder / "run.json").is_file():
+            raise ResultsError(f"{label!r} is a fleet, not a run", f"rseqbench compare {label}")
         header = Header.from_json(_read(folder / "run.json"), folder / "run.json")
         return folder, dataclasses.replace(header, label=label)
 
@@ -204,14 +206,13 @@ class Store:
         if not self.is_unfinished(label):
             why = "is finished" if self.exists(label) else f"is not in {self.root}"
             raise ResultsError(f"no unfinished run {label!r} to resume: it {why}")
-        path = folder / "run.json"
-        return Unfinished(self.root, folder, Header.from_json(_read(path), path))
+        return Unfinished(self.root, folder, Header.from_json(_read(folder / "run.json"), folder / "run.json"))
 
     @staticmethod
     def _finished(root: Path) -> list[Path]:
         """Return the folders of finished runs below `root`; what has another name than a label, nothing can load."""
         found = root.iterdir() if root.is_dir() else ()
-        return [entry for entry in found if is_label(entry.name) and (entry / "run.json").is_file()]
+        return [one for one in found if is_label(one.name) and (one / "run.json").is_file()]
 
     def _find(self, label: str) -> Path | None:
         folders = (root / label for root in (self.root, paths.builtin_results()))
@@ -271,8 +272,7 @@ class Unfinished:
 
     def finish(self, table_csv: Callable[[Run], str]) -> Run:
         """Make this the finished run of its label, replacing one that is there, by one rename; return it."""
-        suite = self.suite()
-        header = self.header
+        suite, header = self.suite(), self.header
         run = Run(self._root / header.label, header, suite)
         staged = self.folder / "finished"
         with disk.guarded(staged):
@@ -293,8 +293,8 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise ResultsError(f"{path}: {why}", "the run folder is damaged, or not a run of rseqbench") from error
+        why = f"{path}: {getattr(error, 'strerror', None) or error}"
+        raise ResultsError(why, "the run folder is damaged, or not a run of rseqbench") from error
 
 
 def _load_suite(path: Path) -> pyperf.BenchmarkSuite:

@@ -14,6 +14,7 @@ from pathlib import Path
 from rseqbench import disk, paths
 from rseqbench.config import unknown
 from rseqbench.errors import ResultsError
+from rseqbench.fleet import index
 from rseqbench.labels import check_label, is_label
 from rseqbench.results import PATCH, UNFINISHED, Header, Store
 
@@ -25,7 +26,8 @@ _STAGED = ".renamed-"  # a copy on its way in
 class Entry:
     """A folder in the results folder. `header` is None where it cannot be read, and `problem` then says why.
 
-    `done` are the rounds that are on disk; `when` it was finished or, where it is not, begun, in UTC.
+    `done` are the rounds that are on disk; `when` it was finished or, where it is not, begun, in UTC. A fleet's index
+    has `places`, and `done` are those of them that have a finished run.
     """
 
     label: str
@@ -35,10 +37,13 @@ class Entry:
     done: int
     header: Header | None
     problem: str = ""
+    places: int = 0
 
     @property
     def state(self) -> str:
         """One word."""
+        if self.places:
+            return "fleet"
         return "unreadable" if self.header is None else "complete" if self.finished else "unfinished"
 
 
@@ -68,11 +73,22 @@ def _entry(folder: Path) -> Entry:
     except ResultsError as error:
         return _unreadable(label, folder, finished, str(error).removeprefix(f"{path}: "))
     except FileNotFoundError:
+        if finished and index.is_fleet(folder.parent, label):
+            return _fleet(folder)
         return _unreadable(label, folder, finished, "there is no run.json in it")
     except (OSError, UnicodeDecodeError) as error:
         return _unreadable(label, folder, finished, f"run.json: {getattr(error, 'strerror', None) or error}")
     done = header.plan.rounds if finished else len(list((folder / "rounds").glob("*.json")))
     return Entry(label, folder, finished, header.when, done, header)
+
+
+def _fleet(folder: Path) -> Entry:
+    try:
+        fleet = index.read(folder.parent, folder.name)
+    except ResultsError as error:
+        return _unreadable(folder.name, folder, True, str(error).removeprefix(f"{folder / index.FILE}: "))
+    done = sum((folder.parent / member.label / "run.json").is_file() for member in fleet.members)
+    return Entry(folder.name, folder, True, fleet.created, done, None, places=len(fleet.members))
 
 
 def _unreadable(label: str, folder: Path, finished: bool, why: str) -> Entry:
@@ -100,7 +116,10 @@ def of_label(store: Store, label: str) -> list[Entry]:
 
 
 def remove(entry: Entry) -> None:
-    """Remove a run, or a link to one. It is moved aside first: interrupted, this leaves no half of a run."""
+    """Remove a run, a link to one, or the index of a fleet, whose runs stay.
+
+    It is moved aside first: interrupted, this leaves no half of a run.
+    """
     with disk.guarded(entry.folder):
         if entry.folder.is_symlink():
             entry.folder.unlink()
@@ -119,6 +138,8 @@ def rename(store: Store, old: str, new: str) -> None:
     entry = of_label(store, old)[0]
     if not entry.finished:
         raise ResultsError(f"run {old!r} is unfinished", f"rseqbench run --resume {old}, or rseqbench runs rm {old}")
+    if entry.places:
+        raise ResultsError(f"{old!r} is a fleet", "its runs bear its name, so it keeps it")
     if entry.header is None:
         raise ResultsError(f"run {old!r} cannot be read: {entry.problem}", "so it cannot be renamed")
     taken = [root / name for name in (new, f"{UNFINISHED}{new}") for root in (store.root, paths.builtin_results())]

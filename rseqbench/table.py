@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -45,6 +45,8 @@ WITHOUT_LOOP = frozenset({"server", "whole"})  # engines whose values have no em
 _NS_PER_SECOND = 1e9
 _INSTRUCTIONS = {USER_ONLY: "user instructions"}
 Rounds = NDArray[np.int64]
+Columns = Mapping[str, NDArray[Any]]
+Groups = Mapping[tuple[str, str, str, int], NDArray[np.intp]]  # rows of a label's arch, benchmark and threads
 Key = tuple[str, str, int]  # arch, benchmark, threads
 
 
@@ -256,41 +258,40 @@ def _level(unit_name: str, confidence: float) -> float | None:
 
 def summarise(frame: pd.DataFrame, confidence: float) -> list[Row]:
     """Return one Row per run, machine, benchmark and thread count, in the order of the names."""
-    rows = []
-    for _, part in frame.groupby(["label", "arch", "benchmark", "threads"], sort=True):
-        first = part.iloc[0]
-        label, key = str(first["label"]), (str(first["arch"]), str(first["benchmark"]), int(first["threads"]))
-        rows.append(
-            Row(
-                label=label,
-                arch=key[0],
-                benchmark=key[1],
-                threads=key[2],
-                registration=str(first["registration"]),
-                engine=str(first["engine"]),
-                unit=str(first["unit"]),
-                timing=str(first["timing"]),
-                gross=stats.median(part["value"].to_list(), _level(str(first["unit"]), confidence)),
-                net=(
-                    None
-                    if first["engine"] in WITHOUT_LOOP
-                    else _net(frame, label, key, _level(str(first["unit"]), confidence))
-                ),
-                aborts=int(part["aborts"].sum()),
-                operations=int((part["loops"] * part["values"]).sum()),
-                counted=_counted(part),
-            )
-        )
-    return rows
+    columns = {name: frame[name].to_numpy() for name in COLUMNS}
+    groups: Groups = frame.groupby(["label", "arch", "benchmark", "threads"]).indices  # type: ignore[assignment]
+    return [_row(columns, groups, key, confidence) for key in sorted(groups)]
 
 
-def _counted(part: pd.DataFrame) -> tuple[float, ...]:
-    medians = [float(part[name].median()) for name in COUNTED]
-    return () if any(map(math.isnan, medians)) else tuple(medians)
+def _row(columns: Columns, groups: Groups, key: tuple[str, str, str, int], confidence: float) -> Row:
+    own = {name: values[groups[key]] for name, values in columns.items()}
+    first = {name: str(own[name][0]) for name in ("registration", "engine", "unit", "timing")}
+    level = _level(first["unit"], confidence)
+    return Row(
+        label=str(key[0]),
+        arch=str(key[1]),
+        benchmark=str(key[2]),
+        threads=int(key[3]),
+        gross=stats.median(own["value"], level),
+        net=None if first["engine"] in WITHOUT_LOOP else _net(columns, groups, key, level),
+        aborts=int(own["aborts"].sum()),
+        operations=int((own["loops"] * own["values"]).sum()),
+        counted=_counted(own),
+        **first,
+    )
 
 
-def _net(frame: pd.DataFrame, label: str, key: Key, confidence: float | None) -> Estimate | None:
-    if key[1] == BASELINE:
+def _counted(own: Columns) -> tuple[float, ...]:
+    known = [own[name][~np.isnan(own[name])] for name in COUNTED]
+    return tuple(float(np.median(values)) for values in known) if all(map(len, known)) else ()
+
+
+def _net(columns: Columns, groups: Groups, key: tuple[str, str, str, int], confidence: float | None) -> Estimate | None:
+    """Return what is left of the rounds that have the baseline too without it; None where there is none."""
+    own, base = groups[key], groups.get((*key[:2], BASELINE, 1))
+    if key[2] == BASELINE or base is None:
         return None
-    values, base = pair(frame, label, key, (key[0], BASELINE, 1))
-    return stats.median([v - b for v, b in zip(values, base, strict=True)], confidence) if values else None
+    rounds = columns["round"]
+    _, mine, its = np.intersect1d(rounds[own], rounds[base], return_indices=True)
+    values = columns["value"]
+    return stats.median(values[own[mine]] - values[base[its]], confidence) if len(mine) else None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("labels", nargs=-1, required=True, metavar="A B [C]...", shell_complete=complete.labels)
+@click.argument("labels", nargs=-1, required=True, metavar="A [B] [C]...", shell_complete=complete.labels_and_fleets)
 @click.option(
     "--format",
     "style",
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     "--fail-above",
     type=click.FloatRange(min=0),
     metavar="PERCENT",
-    help="Exit with 1 when a benchmark is slower in B, or takes more instructions, by more than this, and surely so.",
+    help="Exit with 1 when a benchmark is slower in B, or takes more instructions, by more than this, and surely so; "
+    "of two fleets, on any machine. Of one fleet, when on any machine the fast way of a pair is so much slower.",
 )
 @click.pass_context
 def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above: float | None) -> None:
@@ -36,6 +37,9 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
 
     The patch's own table is a run too: rseqbench compare patch-2018 LABEL. Runs on Linux without and with CONFIG_RSEQ
     are held against what the patch claims of the two: rseqbench compare config-n config-y config-y-registered.
+
+    Of a fleet, one label is enough: its machines are held against each other, those pairs first on which they differ.
+    Two fleets are compared place by place.
     """
     from rseqbench import compare
     from rseqbench.cli import matrix, report

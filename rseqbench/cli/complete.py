@@ -50,6 +50,14 @@ def _labels(ctx: click.Context) -> list[str]:
     return Store(Path(_config(ctx).paths.results)).labels()
 
 
+def _labels_and_fleets(ctx: click.Context) -> list[str]:
+    from pathlib import Path
+
+    from rseqbench.fleet import index
+
+    return [*_labels(ctx), *index.known(Path(_config(ctx).paths.results))]
+
+
 def _unfinished(ctx: click.Context) -> list[str]:
     from pathlib import Path
 
@@ -92,6 +100,7 @@ def _suites(ctx: click.Context) -> Iterable[str]:
 benchmarks = _completer(_benchmarks)
 suites = _completer(_suites)
 labels = _completer(_labels)
+labels_and_fleets = _completer(_labels_and_fleets)
 unfinished = _completer(_unfinished)
 targets = _completer(_targets)
 arches = _completer(_arches)

@@ -29,11 +29,12 @@ _LONGEST = 200  # characters of a file's name; a filesystem takes 255
 
     With OTHER runs, it is about what they differ by from the first. A page of {HISTORY} or more is their history: all
     of them in the order of their dates, and where something changed. The other formats have no history: in them any
-    number of runs is held against the first. A page goes to a file, and the command prints its path; everything else
+    number of runs is held against the first. LABEL may be that of a fleet, alone or with another one: all its machines
+    then stand in one matrix. A page goes to a file, and the command prints its path; everything else
     goes to standard output, unless --output names a file.
     """,
 )
-@click.argument("labels", nargs=-1, metavar="[LABEL] [OTHER]...", shell_complete=complete.labels)
+@click.argument("labels", nargs=-1, metavar="[LABEL] [OTHER]...", shell_complete=complete.labels_and_fleets)
 @click.option(
     "--format",
     "style",

@@ -30,11 +30,11 @@ def command(ctx: click.Context, style: str) -> None:
 
 
 @command.command("rm")
-@click.argument("labels", nargs=-1, required=True, metavar="LABEL...", shell_complete=complete.labels)
+@click.argument("labels", nargs=-1, required=True, metavar="LABEL...", shell_complete=complete.labels_and_fleets)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def remove(ctx: click.Context, labels: tuple[str, ...], yes: bool) -> None:
-    """Remove the stored runs LABEL, unfinished ones too, for good."""
+    """Remove the stored runs LABEL, unfinished ones too, for good; of a fleet its list only, not its runs."""
     from rseqbench import shelf
     from rseqbench.errors import UsageError
 
@@ -47,7 +47,8 @@ def remove(ctx: click.Context, labels: tuple[str, ...], yes: bool) -> None:
         click.confirm(f"Remove {names}?", abort=True, err=True)
     for entry in found:
         shelf.remove(entry)
-        click.echo(f"removed {entry.folder}", err=True)
+        stay = f": the list of a fleet, of which {entry.done} runs stay" if entry.places else ""
+        click.echo(f"removed {entry.folder}{stay}", err=True)
 
 
 @command.command("rename")

@@ -12,11 +12,13 @@ from rseqbench.claims import Judged
 from rseqbench.machines import Machines
 from rseqbench.matrix import Cell, Matrix
 from rseqbench.model import VerdictWord
+from rseqbench.results import Header
 from rseqbench.show import charts, data, fleets, html, words
 from rseqbench.show.grids import Grid, machines, make
 from rseqbench.show.html import Download, Figure
 from rseqbench.show.words import Printed
 
+Pieces = tuple[tuple[str, ...], ...]
 _GOOD, _BAD = (compare.FASTER, compare.FEWER), (compare.SLOWER, compare.MORE)
 _CONFIRMED = (VerdictWord.REPRODUCED, VerdictWord.STRONGER)
 _LACKING = 4  # machines without a run that are told on the first screen, with the reason
@@ -35,13 +37,13 @@ class Shown:
 
 @dataclass(frozen=True)
 class Box:
-    """A table that scrolls in a box of its own: numbered heads in pieces, between which a line may break; and rows.
+    """A table that scrolls in a box of its own: numbered heads, their words in pieces; and rows.
 
     On paper nothing scrolls: there the same stands in parts.
     """
 
     caption: str
-    heads: tuple[tuple[str, tuple[str, ...]], ...]
+    heads: tuple[tuple[str, Pieces], ...]
     rows: tuple[tuple[str, tuple[Shown, ...]], ...]
     notes: tuple[str, ...]
     on_paper: tuple[Grid, ...]
@@ -106,9 +108,9 @@ def _draw(found: Machines, one: Matrix, name: str, narrow: bool) -> str:
     return charts.strips(found, one, name, narrow)
 
 
-def _pieces(text: str) -> tuple[str, ...]:
-    """Return a name in pieces, between which a line may break."""
-    return tuple(re.findall(r"[^/_]*[/_]?", text))
+def _pieces(text: str) -> Pieces:
+    """Return the words of a name, each in pieces, between which a line may break."""
+    return tuple(tuple(filter(None, re.findall(r"[^/_]*[/_]?", word))) for word in text.split())
 
 
 def _shown(cell: Cell | None) -> Shown:
@@ -127,7 +129,7 @@ def _verdicts(found: Machines) -> Box:
     for place in [str(row[0]) for row in (grids[0].rows if grids else ())]:
         judged = {one.claim.id: one for one in found.judged[place]}
         rows.append((place, tuple(_verdict(judged[claim]) for claim in claims)))
-    heads = tuple(("", (claim,)) for claim in claims)
+    heads = tuple(("", _pieces(claim)) for claim in claims)
     notes = tuple(note for grid in grids for note in grid.notes)
     return Box("What the patch claimed, by machine", heads, tuple(rows), notes, tuple(grids))
 
@@ -148,13 +150,12 @@ def _reading(one: Matrix) -> str:
 
 
 def _runs(found: Machines) -> Grid:
-    rows = [
-        (place.name, *(label if header else f"{label} (none)"
-                       for label, header in zip(place.labels, place.headers, strict=False)))
-        for place in found.places
-    ]  # fmt: skip
-    rows = [(*row, *[words.NOTHING] * (len(found.labels) + 1 - len(row))) for row in rows]
+    rows = [(place.name, *map(_label, place.labels, place.headers)) for place in found.places]
     return make("The run of each machine", ("place", *found.labels), "-" * (1 + len(found.labels)), rows)
+
+
+def _label(label: str, header: Header | None) -> str:
+    return label if header else f"{label or words.NOTHING} (no run)"
 
 
 def _downloads(found: Machines, said: list[str], limits: list[str]) -> Iterator[Download]:

@@ -12,7 +12,7 @@ from rseqbench.show import charts, html
 from rseqbench.show.contents import contents
 from tests.simulated import COSTS, FACTS, Simulation, shown
 
-VOID = {"meta", "link", "br", "hr", "img", "input", "use", "path"}
+VOID = {"meta", "link", "br", "wbr", "hr", "img", "input", "use", "path"}
 SECTIONS = ["verdicts", "arithmetic", "patch", "plots", "measured", "checks", "distributions", "machine", "reproduce"]
 
 

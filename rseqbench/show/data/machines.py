@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from rseqbench.machines import Machines, Place
@@ -21,7 +22,7 @@ _NET = {"net": "net_of_loop"}
 def fleets_json(found: Machines, said: Sequence[str], limits: Sequence[str]) -> str:
     """Return one fleet, or two place by place, as JSON; `said` is what came out and `limits` what limits it."""
     return to_json(
-        "fleet" if len(found.labels) == 1 else "fleets",
+        "fleet",
         labels=found.labels,
         sentences=said,
         places=[_place(place) for place in found.places],
@@ -37,14 +38,9 @@ def _place(place: Place) -> Record:
         "place": place.name,
         "reason": place.reason,
         "runs": [
-            {
-                "label": label,
-                "arch": header.machines[0].arch if header else None,
-                "target": header.machines[0].target if header else None,
-                "timing": header.machines[0].timing if header else None,
-                "facts": header.machines[0].facts if header else {},
-            }
-            for label, header in zip(place.labels, place.headers, strict=False)
+            {"label": label, "machine": dataclasses.asdict(header.machines[0]) if header else None}
+            for label, header in zip(place.labels, place.headers, strict=True)
+            if label
         ],
     }
 
@@ -127,8 +123,8 @@ def fleets_csv(found: Machines, said: Sequence[str] = (), limits: Sequence[str] 
 
 def _places(found: Machines) -> Iterable[Record]:
     for place in found.places:
-        yield {"kind": "place", "place": place.name, "label": place.labels[0], "reason": place.reason}
-        for label, header in zip(place.labels, place.headers, strict=False):
+        yield {"kind": "place", "place": place.name, "label": next(filter(None, place.labels)), "reason": place.reason}
+        for label, header in zip(place.labels, place.headers, strict=True):
             if header:
                 yield from ({**fact, "place": place.name, "label": label} for fact in facts(header.machines[0]))
 

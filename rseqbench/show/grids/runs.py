@@ -28,6 +28,8 @@ def runs(found: Sequence[Entry], where: str, width: int) -> Grid:
 
 
 def _row(entry: Entry) -> tuple[Cell, ...]:
+    if entry.places:
+        return entry.label, Reason(f"fleet, {entry.done} of {entry.places} places done")
     if entry.header is None:
         return entry.label, Reason(f"{'' if entry.finished else 'unfinished, '}unreadable: {entry.problem}")
     header = entry.header
@@ -81,4 +83,6 @@ def _record(entry: Entry) -> Record:
         "engine": header.plan.engine if header else None,
         "rounds": entry.done if header else None,
         "planned_rounds": header.plan.rounds if header else None,
+        "places": entry.places or None,
+        "places_done": entry.done if entry.places else None,
     }  # fmt: skip

@@ -1,0 +1,164 @@
+"""Fleets read from their folder: who has a run, what each has, and what two of them differ by."""
+
+from dataclasses import replace
+
+import pytest
+
+from rseqbench import compare, machines, spread
+from rseqbench.config import load
+from rseqbench.errors import ResultsError
+from rseqbench.fleet import index
+from rseqbench.matrix import What
+from rseqbench.show import fleets
+from tests.fleets import costs, emulated, fleet, machine, many, three
+
+RULES = load().verdict
+COUNTER = What("counter/getcpu_atomic", "counter/rseq")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A results folder with three machines, the same after a change, and with one of them emulated."""
+    root = tmp_path_factory.mktemp("results")
+    before = three()
+    after = {
+        name: one
+        if isinstance(one, str)
+        else replace(one, seed=one.seed + 50, costs=changed(one.costs, 1.1 if name == "opteron" else 1.0))
+        for name, one in before.items()
+    }
+    fleet(root, "before", before)
+    fleet(root, "after", {**after, "extra": machine(5)})
+    return fleet(
+        root,
+        "mixed",
+        {"xeon": machine(0, rounds=8), "board": emulated(), "virtual": machine(1, rounds=8, timing="virtual")},
+    )
+
+
+def changed(taken, factor):
+    return {
+        name: cost * (factor if name == "counter/rseq" else 0.9 if name == "rcu/rseq" else 1)
+        for name, cost in taken.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def alone(place):
+    return machines.one(place, "before", RULES)
+
+
+def test_every_place_is_a_row_and_the_one_that_failed_says_why(alone):
+    assert [one.name for one in alone.places] == ["xeon", "opteron", "neoverse", "pi4"]
+    assert [one.reason for one in alone.places] == ["", "", "", "the board did not answer within 60 s"]
+    assert fleets.summary(alone) == (
+        "3 of the 4 machines of fleet before have a run; not pi4 (the board did not answer within 60 s)."
+    )
+
+
+def test_a_run_that_is_unfinished_or_cannot_be_read_is_a_reason_too(tmp_path):
+    results = fleet(tmp_path, "x", {"a": machine(0, rounds=6), "b": machine(1, rounds=6), "c": machine(2, rounds=6)})
+    (tmp_path / "x@b").rename(tmp_path / ".unfinished-x@b")
+    (tmp_path / "x@c" / "pyperf.json").write_text("{}")
+    found = machines.one(results, "x", RULES)
+    assert "unfinished" in found.places[1].reason and "not a readable pyperf file" in found.places[2].reason
+    assert found.matrices[0].machines == ("a",)
+
+
+def test_the_machine_that_differs_stands_out(alone):
+    (matrix,) = alone.matrices
+    assert {column.what.slow.partition("/")[0] for column in matrix.columns[:6]} == {"counter"}
+    column = next(one for one in matrix.columns if one.what == COUNTER)
+    assert column.disagrees and column.apart.differs
+    assert column.apart.lowest == "neoverse"
+    assert column.apart.ratio.low < 20 < column.apart.ratio.high
+    quiet = next(one for one in matrix.columns if one.what.fast == "freelist/rseq")
+    assert not quiet.apart.differs and not quiet.disagrees
+
+
+def test_what_is_claimed_of_one_architecture_is_asked_of_all(alone):
+    (matrix,) = alone.matrices
+    column = next(one for one in matrix.columns if one.what == COUNTER)
+    assert set(column.cells) == {"xeon", "opteron", "neoverse"}
+
+
+def test_verdicts_are_those_of_the_message_s_claims_about_the_machine_s_architecture(alone):
+    judged = {place: {one.claim.id: one.verdict.word for one in own} for place, own in alone.judged.items()}
+    assert judged["xeon"]["counter-x86_64"] == "reproduced"
+    assert judged["neoverse"]["counter-x86_64"] == "not measured"
+    assert "pi4" not in judged
+
+
+def test_what_came_out_is_said_in_sentences(alone):
+    said = fleets.answers(alone)
+    assert said[0].startswith("counter: rseq is faster than getcpu+atomic on 2 of 3 machines, from 0.42")
+    assert said[1].startswith("Machines disagree on 5 pairs: ")
+    assert "slower on neoverse, faster on 2" in said[1]
+
+
+def test_instructions_have_a_matrix_of_their_own_and_kinds_of_time_are_named(place):
+    found = machines.one(place, "mixed", RULES)
+    assert [(one.unit, one.machines) for one in found.matrices] == [
+        ("ns", ("xeon", "virtual")),
+        ("instructions", ("board",)),
+    ]
+    limits = " ".join(fleets.limits(found))
+    assert "Times of different kinds stand together: hardware (mixed@xeon); virtual (mixed@virtual)." in limits
+    assert "Made with different configurations" in limits
+
+
+def test_two_fleets_are_compared_place_by_place(place):
+    found = machines.two(place, "before", "after", RULES)
+    assert {one.name: one.reason for one in found.places} == {
+        "xeon": "",
+        "opteron": "",
+        "neoverse": "",
+        "pi4": "the board did not answer within 60 s",
+        "extra": "not in before",
+    }
+    words = {column.what.slow: column.words() for column in found.matrices[0].columns}
+    assert words["counter/rseq"][compare.SLOWER] == ["opteron"]
+    assert words["rcu/rseq"] == {compare.FASTER: ["xeon", "opteron", "neoverse"]}
+    assert found.matrices[0].columns[0].what.slow == "counter/rseq"
+    assert fleets.answers(found)[0] == (
+        "after is faster than before in some benchmark on 3 machines of 3, and slower in some on 1 machine: opteron."
+    )
+
+
+def test_machines_of_two_architectures_are_not_compared(tmp_path):
+    fleet(tmp_path, "a", {"x": machine(0, rounds=6), "y": machine(1, rounds=6)})
+    results = fleet(tmp_path, "b", {"x": machine(2, rounds=6), "y": machine(1, rounds=6)})
+    assert machines.two(results, "a", "b", RULES).places[0].reason == "x86_64 in a, arm64 in b"
+
+
+def test_a_run_is_not_held_against_itself(tmp_path):
+    results = fleet(tmp_path, "a", {"x": machine(0, rounds=6)})
+    index.save(tmp_path, replace(index.read(tmp_path, "a"), label="b"))
+    assert machines.two(results, "a", "b", RULES).places[0].reason == "both fleets have the same run, a@x"
+
+
+def test_there_has_to_be_such_a_fleet(place):
+    with pytest.raises(ResultsError, match=r"unknown fleet 'befor'.*did you mean before"):
+        machines.one(place, "befor", RULES)
+
+
+def test_many_machines_are_read_by_many_processes_and_come_out_the_same(tmp_path, monkeypatch):
+    some = {place: one if isinstance(one, str) else replace(one, rounds=6) for place, one in many(10).items()}
+    results = fleet(tmp_path, "ten", some)
+    apart = machines.one(results, "ten", RULES)
+    monkeypatch.setattr(spread, "_FEW", 100)
+    assert machines.one(results, "ten", RULES) == apart
+
+
+def test_what_other_processes_raise_is_raised_here():
+    with pytest.raises(ZeroDivisionError):
+        spread.each(reciprocal, range(20))
+    assert spread.each(reciprocal, range(1, 11)) == [1 / x for x in range(1, 11)]
+
+
+def reciprocal(number):
+    return 1 / number
+
+
+def test_costs_names_benchmarks():
+    assert costs(counter__rseq=2)["counter/rseq"] == pytest.approx(2 * costs()["counter/rseq"])

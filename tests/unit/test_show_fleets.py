@@ -1,0 +1,205 @@
+"""Fleets in every format: complete, sound, within their columns, and the same numbers in all."""
+
+import csv
+import dataclasses
+import io
+import re
+
+import pytest
+
+from rseqbench import machines
+from rseqbench.cli import report
+from rseqbench.config import load
+from rseqbench.fleet import index
+from rseqbench.results import Store
+from rseqbench.show import data, fleets, terminal
+from rseqbench.show import matrix as pages
+from rseqbench.show.grids import machines as grids
+from tests import hostile
+from tests.fleets import emulated, fleet, machine, many, three
+from tests.unit.test_show_data import held
+from tests.unit.test_show_html import Page
+
+RULES = load().verdict
+KINDS = ("three", "fifty", "against", "one", "nothing")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return what there is to show of a kind of fleet; all are made once."""
+    root = tmp_path_factory.mktemp("results")
+    few = {
+        place: one if isinstance(one, str) else dataclasses.replace(one, rounds=6) for place, one in many(50).items()
+    }
+    slower = {name: cost * (1.2 if name == "rcu/rseq" else 1) for name, cost in machine(1).costs.items()}
+    after = {**three(), "opteron": dataclasses.replace(machine(1, seed=99), costs=slower), "extra": machine(5)}
+    fleet(root, "three", {**three(), "board": emulated()})
+    fleet(root, "fifty", few)
+    fleet(root, "after", after)
+    fleet(root, "one", {"xeon": machine(0, rounds=6)})
+    results = fleet(root, "nothing", {"pi4": "no answer", "pi5": "no answer either"})
+    found = {kind: machines.one(results, kind, RULES) for kind in KINDS if kind != "against"}
+    return {**found, "against": machines.two(results, "three", "after", RULES)}
+
+
+def printed(found, capsys, width=100):
+    out = terminal.console()
+    assert out.width == width
+    terminal.machines(found, out)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tables_fit_a_terminal(made, capsys, kind):
+    lines = printed(made[kind], capsys).splitlines()
+    prose = ("Note: ", "Machines disagree", "counter: ", "Measured on no", "after is", "On no ")
+    assert [
+        line for line in lines if len(line) > 100 and not line.startswith((*prose, "3 of", "48 of", "✓", "○"))
+    ] == []
+
+
+@pytest.mark.parametrize("kind", ["three", "fifty"])
+def test_every_machine_has_a_row_in_every_part_of_the_matrix(made, kind):
+    found = made[kind]
+    for one in found.matrices:
+        for grid in grids.cells(found, one):
+            assert [row[0] for row in grid.rows] == list(one.machines)
+        assert len(grids.summary(found, one).rows) == len(one.columns)
+    assert [row[0] for row in grids.places(found).rows] == [place.name for place in found.places]
+
+
+def test_fifty_machines_have_values_and_signs_and_three_have_intervals(made):
+    few, many_ = (grids.cells(made[kind], made[kind].matrices[0])[0].rows[0][1] for kind in ("three", "fifty"))
+    assert re.fullmatch(r"[\d.]+x \([\d.]+ \.\. [\d.]+\) <", str(few))
+    assert re.fullmatch(r"[\d.]+x <", str(many_))
+
+
+def test_what_differs_on_no_machine_is_left_to_the_summary_and_that_is_said(made):
+    found = made["against"]
+    (one,) = found.matrices
+    parts = grids.cells(found, one)
+    shown = sum(len(grid.columns) - 1 for grid in parts)
+    assert shown < len(one.columns)
+    assert parts[-1].notes == (f"On no machine does anything differ in the other {len(one.columns) - shown} of "
+                               f"{len(one.columns)}.",)  # fmt: skip
+
+
+def test_who_failed_is_said_first_with_the_reason(made, capsys):
+    first = printed(made["fifty"], capsys).splitlines()[0]
+    assert first.startswith("48 of the 50 machines of fleet fifty have a run")
+    assert "board-42 (ssh: connection refused)" in first and "board-49 (power was lost at round 3)" in first
+
+
+def test_a_machine_of_two_runs_that_differ_in_facts_says_both(tmp_path):
+    now = machine(0, rounds=6)
+    later = dataclasses.replace(now, facts={**now.facts, "linux": "6.12.1"})
+    fleet(tmp_path, "a", {"x": now})
+    found = machines.two(fleet(tmp_path, "b", {"x": later}), "a", "b", RULES)
+    assert grids.places(found).rows[0][3] == "6.1.0-18-amd64 → 6.12.1"
+
+
+def test_kernels_that_are_not_the_same_are_told(tmp_path):
+    own = {name: machine(0, rounds=6) for name in ("a", "b")}
+    own["b"] = dataclasses.replace(own["b"], facts={**own["b"].facts, "kernels": "another"})
+    found = machines.one(fleet(tmp_path, "x", own), "x", RULES)
+    assert any(
+        text == "Made of different kernels, or by different compilers, on x86_64: x86_64-kernels (x@a); another (x@b)."
+        for text in fleets.limits(found)
+    )
+
+
+# ---- data ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_json_is_as_the_schema_says(made, kind):
+    found = made[kind]
+    document = held(report.of_machines(found, "json"), "fleet")
+    assert document["labels"] == list(found.labels)
+    assert len(document["places"]) == len(found.places)
+
+
+def test_json_has_every_cell_unrounded(made):
+    found = made["three"]
+    document = held(report.of_machines(found, "json"), "fleet")
+    for one, matrix in zip(document["matrices"], found.matrices, strict=True):
+        for record, column in zip(one["columns"], matrix.columns, strict=True):
+            assert {cell["place"]: cell["ratio"] for cell in record["cells"]} == {
+                place: cell.ratio and cell.ratio.value for place, cell in column.cells.items()
+            }
+    assert [one["unit"] for one in document["matrices"]] == ["x", "x of instructions"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_csv_is_one_rectangle_of_known_columns_and_holds_the_same(made, kind):
+    found = made[kind]
+    document, text = held(report.of_machines(found, "json"), "fleet"), report.of_machines(found, "csv")
+    assert next(csv.reader(io.StringIO(text))) == ["schema", *data.machines.COLUMNS]
+    rows = list(csv.DictReader(io.StringIO(text)))
+    cells = [cell for one in document["matrices"] for column in one["columns"] for cell in column["cells"]]
+    for kind_, records in (
+        ("place", document["places"]),
+        ("column", [column for one in document["matrices"] for column in one["columns"]]),
+        ("cell", cells),
+        ("claim", document["verdicts"]),
+        ("nowhere", document["nowhere"]),
+        ("limit", document["limits"]),
+        ("sentence", document["sentences"]),
+    ):
+        assert sum(row["kind"] == kind_ for row in rows) == len(records), kind_
+    own = [row for row in rows if row["kind"] == "cell"]
+    assert [row["ratio"] for row in own] == ["" if cell["ratio"] is None else str(cell["ratio"]) for cell in cells]
+
+
+# ---- texts ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_mail_is_one(made, kind):
+    lines = hostile.sound(report.of_machines(made[kind], "mail"))
+    assert lines[0].startswith("Fleet:  ")
+    assert max(map(len, lines)) <= 76
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_markdown_starts_with_what_came_out(made, kind):
+    text = report.of_machines(made[kind], "markdown")
+    assert text.startswith("- **Fleet:** ")
+    assert "- **Result:** " in text and "- **Limits:** " in text
+
+
+# ---- the page ----
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_is_sound(made, kind):
+    page = Page(pages.page(made[kind]))
+    assert page.scripts == 0
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.references) <= set(page.ids)
+    assert all(table["caption"] == 1 and table["heads"] == table["scopes"] > 0 for table in page.tables)
+    assert all(after - before <= 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+
+
+def test_a_page_of_fifty_machines_can_be_sent(made):
+    assert len(pages.page(made["fifty"])) < 3_000_000
+
+
+@pytest.mark.parametrize("style", report.FORMATS)
+def test_foreign_text_is_text(tmp_path, style):
+    evil = hostile.TEXTS["html"] + hostile.TEXTS["closing"] + hostile.TEXTS["bidi"]
+    own = machine(0, rounds=6)
+    results = fleet(tmp_path, "x", {"a": dataclasses.replace(own, facts={**own.facts, "cpu": evil}), "b": evil})
+    known = index.read(tmp_path, "x")
+    members = (*known.members[:1], index.Member(evil, "x@b", evil))
+    index.save(tmp_path, dataclasses.replace(known, command=f"rseqbench fleet run '{evil}'", members=members))
+    text = report.of_machines(machines.one(results, "x", RULES), style)
+    assert "\u202e" not in text
+    if style == "html":
+        assert "<script>" not in text and "<img" not in text
+        Page(text)
+
+
+def test_the_results_folder_may_have_no_fleet(tmp_path):
+    assert index.known(Store(tmp_path).root) == []
