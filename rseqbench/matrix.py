@@ -58,7 +58,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Apart:
-    """How far apart the extremes of a column lie: highest over lowest. `p` is None of counts, which have no noise."""
+    """How far apart the extremes of a column lie: highest over lowest. `p` is None of counts, which have no noise.
+
+    `least` is the smallest p that so many rounds of so many machines can give, however far apart they lie.
+    """
 
     lowest: str
     highest: str
@@ -66,6 +69,7 @@ class Apart:
     p: float | None
     differs: bool
     reason: str
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,11 @@ class Matrix:
     unit: str
     machines: tuple[str, ...]
     columns: tuple[Column, ...]
+
+    def is_blind(self, rules: VerdictRules) -> bool:
+        """Whether the machines have too few rounds for any column to say that they differ."""
+        least = [column.apart.least for column in self.columns if column.apart and column.apart.p is not None]
+        return bool(least) and min(least) * len(least) > 1 - rules.confidence
 
 
 def cell(frame: pd.DataFrame, label: str, pair: Pair, rules: VerdictRules) -> Cell | None:
@@ -202,7 +211,9 @@ def _apart(column: Column, rules: VerdictRules) -> Apart | None:
     if low.unit != "ns":
         return _counts_apart(column, chances, rules)
     ratio, p = stats.independent_ratio(high.each, low.each, 1 - (1 - rules.confidence) / chances)
-    return Apart(lowest, highest, stats.widened(ratio, low.unsure + high.unsure), min(1.0, p * chances), False, "")
+    ratio = stats.widened(ratio, low.unsure + high.unsure)
+    least = chances * stats.apart_by_chance(len(high.each), len(low.each))
+    return Apart(lowest, highest, ratio, min(1.0, p * chances), False, "", least)
 
 
 def _counts_apart(column: Column, chances: int, rules: VerdictRules) -> Apart:

@@ -130,10 +130,21 @@ def limits(found: Machines) -> list[str]:
     """Return what limits it: in what the runs differ, then what limits each. Why a place has none, its row says."""
     headers = [header for place in found.places if not place.reason for header in place.headers if header]
     return [
+        *_blind(found),
         *_differ(headers),
         *several.limits_of(headers, found.rules.confidence, alike=True),
         *_nowhere(found),
     ]
+
+
+def _blind(found: Machines) -> Iterable[str]:
+    for one in found.matrices:
+        if one.is_blind(found.rules):
+            rounds = max(len(cell.each) for column in one.columns for cell in column.cells.values())
+            yield (
+                f"{rounds} rounds are too few to tell {len(one.machines)} machines apart in {len(one.columns)} pairs: "
+                "no difference, however large, could be more than chance. More rounds are what it takes."
+            )
 
 
 def _nowhere(found: Machines) -> Iterable[str]:

@@ -150,6 +150,7 @@ def test_on_paper_nothing_is_cut_off_and_every_machine_is_there(opened, kind):
     widest = one.page.evaluate("""Math.max(...[...document.querySelectorAll('table, svg, pre')]
         .filter(e => e.checkVisibility()).map(e => e.getBoundingClientRect().right))""")
     assert widest <= PAPER[0]
+    assert one.page.locator(".paper table").first.is_visible()
     first = one.page.locator(".paper table").first.locator("tbody tr")
     assert first.count() == {"three": 3, "fifty": 45, "against": 3}[kind]
     assert one.page.pdf(format="A4").startswith(b"%PDF")

@@ -89,11 +89,13 @@ def test_the_interval_covers_for_all_pairs_of_machines():
 
 
 def test_columns_are_looked_at_together():
-    machines = [cell(2.0, 1), cell(2.0, 2, spread=0.01)]
-    alone = column(machines).apart.p
-    both = column(machines, others={OTHER: {"0": cell(4.0, 3), "1": cell(4.0, 4)}}.items()).apart.p
-    assert both >= alone
-    assert both in (pytest.approx(alone), pytest.approx(min(1, 2 * alone)))
+    cells = {WHAT: {"0": cell(2.0, 1), "1": cell(2.1, 2)}, OTHER: {"0": cell(4.0, 3), "1": cell(4.1, 4)}}
+    alone = {what: column(own.values(), what).apart.p for what, own in cells.items()}
+    (found,) = matrix.inside(cells, ["0", "1"], RULES)
+    together = {one.what: one.apart.p for one in found.columns}
+    least = min(alone, key=alone.get)
+    assert 0 < alone[least] < 0.5
+    assert together[least] == pytest.approx(2 * alone[least])
 
 
 def test_a_difference_below_the_floor_is_none():
@@ -106,6 +108,24 @@ def test_too_few_rounds_for_so_many_machines_is_said():
     found = column([cell(2.0 + seed, seed, rounds=4) for seed in range(5)]).apart
     assert not found.differs
     assert found.reason == "4 rounds are too few to tell so many machines apart"
+
+
+@pytest.mark.parametrize(("rounds", "blind"), [(5, True), (7, True), (12, False)])
+def test_where_no_difference_could_be_told_that_is_known(rounds, blind):
+    cells = {str(seed): cell(2.0 + seed, seed, rounds=rounds) for seed in range(10)}
+    (found,) = matrix.inside({WHAT: cells, OTHER: cells}, list(cells), RULES)
+    assert found.is_blind(RULES) == blind
+    assert [one.apart.differs for one in found.columns] == [not blind] * 2
+
+
+def test_what_differs_alone_may_not_differ_among_others():
+    """With two machines one p-value in twenty is below 5% by chance; of two columns none may be called a difference."""
+    tried = ((cell(2.0, seed), cell(2.02, seed + 500)) for seed in range(200))
+    pair = next(own for own in tried if 0.026 < column(own).apart.p < 0.05 and column(own).apart.differs)
+    cells = dict(zip("01", pair, strict=True))
+    (found,) = matrix.inside({WHAT: cells, OTHER: cells}, ["0", "1"], RULES)
+    assert [one.apart.differs for one in found.columns] == [False, False]
+    assert {one.apart.reason for one in found.columns} == {"not beyond chance among all rows compared (Holm)"}
 
 
 def test_one_machine_is_held_against_nothing():

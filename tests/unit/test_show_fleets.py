@@ -58,6 +58,12 @@ def test_tables_fit_a_terminal(made, capsys, kind):
     ] == []
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_value_is_folded(made, capsys, kind):
+    lines = printed(made[kind], capsys).splitlines()
+    assert [line for line in lines if line.count("(") != line.count(")") and ".." in line] == []
+
+
 @pytest.mark.parametrize("kind", ["three", "fifty"])
 def test_every_machine_has_a_row_in_every_part_of_the_matrix(made, kind):
     found = made[kind]
@@ -106,6 +112,12 @@ def test_kernels_that_are_not_the_same_are_told(tmp_path):
         text == "Made of different kernels, or by different compilers, on x86_64: x86_64-kernels (x@a); another (x@b)."
         for text in fleets.limits(found)
     )
+
+
+def test_too_few_rounds_for_so_many_machines_are_a_limit(made):
+    limit = "6 rounds are too few to tell 45 machines apart in 23 pairs"
+    assert fleets.limits(made["fifty"])[0].startswith(limit)
+    assert not any("too few to tell" in text for text in fleets.limits(made["three"]))
 
 
 # ---- data ----

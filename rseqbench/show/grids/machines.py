@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from rseqbench import compare
 from rseqbench.claims import Judged
 from rseqbench.machines import Machines, Place
 from rseqbench.matrix import Apart, Cell, Column, Matrix, What
@@ -101,10 +102,10 @@ def _at(column: Column, machine: str) -> Printed:
 
 
 def apart(one: Apart | None) -> Shown:
-    """Return by how much the highest machine lies above the lowest where they differ."""
+    """Return by how much the highest machine lies above the lowest where they differ; else that none is resolved."""
     if one is None:
         return words.NOTHING
-    return words.ratio(one.ratio) if one.differs else "no"
+    return words.ratio(one.ratio) if one.differs else words.SIGNS[compare.UNRESOLVED]
 
 
 def counted(column: Column) -> str:
@@ -115,6 +116,8 @@ def counted(column: Column) -> str:
 
 def _legend(one: Matrix) -> list[str]:
     said = {cell.word for column in one.columns for cell in column.cells.values()}
+    if any(column.apart and not column.apart.differs for column in one.columns):
+        said.add(compare.UNRESOLVED)
     return ["; ".join(f"{sign} {word}" for word, sign in words.SIGNS.items() if word in said)]
 
 
