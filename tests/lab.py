@@ -23,7 +23,7 @@ _TARGET = """\
     resources:
       RemotePlace: {{name: {place}}}
     drivers:
-      SSHDriver: {{keyfile: {keyfile}, connection_timeout: 3.0}}
+      SSHDriver: {{keyfile: {keyfile}, connection_timeout: {patience_s}}}
 """
 
 
@@ -62,12 +62,16 @@ class Lab:
         file = self.folder / "places.yaml"
         assert eventually(lambda: file.exists() and all(f"{place}:" in file.read_text() for place in self._places), 30)
 
-    def add(self, *places, port, keyfile, user=USER, **tags):
-        """Add places for the sshd on a port, with an exporter of their own, which is named by the first of them."""
+    def add(self, *places, port, keyfile, user=USER, patience_s=3.0, **tags):
+        """Add places for the sshd on a port, with an exporter of their own, which is named by the first of them.
+
+        For `patience_s`, it is tried to connect to their board.
+        """
+        settings = {"keyfile": keyfile, "patience_s": patience_s}
         services = [_SERVICE.format(place=place, port=port, user=user) for place in places]
         (self.folder / f"{places[0]}.yaml").write_text("".join(services))
         with self.environment.open("a") as environment:
-            environment.writelines(_TARGET.format(place=place, keyfile=keyfile) for place in places)
+            environment.writelines(_TARGET.format(place=place, **settings) for place in places)
         self._places |= dict.fromkeys(places, (places[0], [f"{key}={value}" for key, value in tags.items()]))
         self.export(places[0])
         for place in places:

@@ -27,8 +27,9 @@ _SERVICE = "NetworkService"
 class _Holding:
     """A place that is held, or wanted.
 
-    key: tells who wants it; ours: it is acquired by us; changed: what the coordinator last said of when it changed, to see whether a session
-    that was lost has missed anything; lost: why it is not ours any more; busy: something is being done about it.
+    key: tells who wants it; ours: it is acquired by us; changed: what the coordinator last said of when it changed, to
+    see whether a session that was lost has missed anything; lost: why it is not ours any more; busy: something is being
+    done about it.
     """
 
     name: str
