@@ -67,7 +67,7 @@ class Board(Guest):
         self.port = free_port()
         self.destination = f"root@127.0.0.1:{self.port}"
         self.ssh = shlex.join(["ssh", "-F", str(folder / "ssh_config")])
-        self._folder = folder
+        self._folder, self.key = folder, folder / "user_key"
         (folder / "init.c").write_text(EXECUTES_INIT)
         (folder / "ssh_config").write_text(CLIENT.format(folder=folder))
         keygen(folder / "user_key")

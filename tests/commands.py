@@ -46,4 +46,8 @@ def processes_with(mark):
 
 def temporary():
     """Return our temporary folders that are there: this session's, and those of ssh, whose sockets want short paths."""
-    return {*Path(tempfile.gettempdir()).glob("rseqbench-*"), *Path("/tmp").glob("rseqbench-ssh-*")}
+    return {
+        *Path(tempfile.gettempdir()).glob("rseqbench-*"),
+        *Path("/tmp").glob("rseqbench-ssh-*"),
+        *Path("/tmp").glob("rseqlab-*"),
+    }

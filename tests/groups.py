@@ -10,7 +10,16 @@ from xdist.scheduler import LoadScopeScheduling
 
 _TOGETHER = {
     "linux": ("test_configurations", "test_linux_build", "test_vng"),
-    "places": ("test_run_elsewhere", "test_board", "test_target", "test_remote", "test_remote_failures", "test_faults"),
+    "places": (
+        "test_run_elsewhere",
+        "test_board",
+        "test_labgrid",
+        "test_labgrid_board",
+        "test_target",
+        "test_remote",
+        "test_remote_failures",
+        "test_faults",
+    ),
 }
 _OF_PLACES = "libraries"  # a folder
 

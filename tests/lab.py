@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grpc
+from labgrid.remote.generated.labgrid_coordinator_pb2 import DeletePlaceRequest
+from labgrid.remote.generated.labgrid_coordinator_pb2_grpc import CoordinatorStub
+
 from tests.commands import processes_with
 from tests.sshd import USER, descendants, eventually, free_port
 
@@ -19,7 +23,7 @@ _TARGET = """\
     resources:
       RemotePlace: {{name: {place}}}
     drivers:
-      SSHDriver: {{keyfile: {keyfile}, connection_timeout: 3.0}}
+      SSHDriver: {{keyfile: {keyfile}, connection_timeout: {patience_s}}}
 """
 
 
@@ -32,7 +36,7 @@ class Lab:
         folder.mkdir()
         self.environment = folder / "env.yaml"
         self.environment.write_text("targets:\n")
-        self._exporters, self._tags = {}, {}
+        self._exporters, self._places = {}, {}
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.start()
@@ -42,8 +46,9 @@ class Lab:
         command = [_BIN / "labgrid-coordinator", "-l", self.address]
         self.coordinator = self._spawn("coordinator", command)
         assert eventually(lambda: "Coordinator ready" in self._said("coordinator")), self._said("coordinator")
-        for place in self._tags:
-            self.export(place)
+        for name in {exporter for exporter, _ in self._places.values()}:
+            self.export(name)
+        for place in self._places:
             self.create(place)
 
     def kill(self):
@@ -55,37 +60,47 @@ class Lab:
     def saved(self):
         """Wait until the coordinator has saved its places, so that it has them when it is started again."""
         file = self.folder / "places.yaml"
-        assert eventually(lambda: file.exists() and all(f"{place}:" in file.read_text() for place in self._tags), 30)
+        assert eventually(lambda: file.exists() and all(f"{place}:" in file.read_text() for place in self._places), 30)
 
-    def add(self, place, port, keyfile, user=USER, **tags):
-        """Add a place, with an exporter of its own, for the sshd on a port."""
-        file = self.folder / f"{place}.yaml"
-        file.write_text(_SERVICE.format(place=place, port=port, user=user))
+    def add(self, *places, port, keyfile, user=USER, patience_s=3.0, **tags):
+        """Add places for the sshd on a port, with an exporter of their own, which is named by the first of them.
+
+        For `patience_s`, it is tried to connect to their board.
+        """
+        settings = {"keyfile": keyfile, "patience_s": patience_s}
+        services = [_SERVICE.format(place=place, port=port, user=user) for place in places]
+        (self.folder / f"{places[0]}.yaml").write_text("".join(services))
         with self.environment.open("a") as environment:
-            environment.write(_TARGET.format(place=place, keyfile=keyfile))
-        self._tags[place] = [f"{key}={value}" for key, value in tags.items()]
-        self.export(place)
-        self.create(place)
+            environment.writelines(_TARGET.format(place=place, **settings) for place in places)
+        self._places |= dict.fromkeys(places, (places[0], [f"{key}={value}" for key, value in tags.items()]))
+        self.export(places[0])
+        for place in places:
+            self.create(place)
 
     def create(self, place):
         """Create a place in the coordinator, unless it is there."""
+        exporter, tags = self._places[place]
         if place not in self.client("places").split():
             self.client("-p", place, "create")
-            self.client("-p", place, "add-match", f"{place}-exporter/{place}/NetworkService")
-            if self._tags[place]:
-                self.client("-p", place, "set-tags", *self._tags[place])
+            self.client("-p", place, "add-match", f"{exporter}/{place}/NetworkService")
+            if tags:
+                self.client("-p", place, "set-tags", *tags)
 
-    def export(self, place):
-        """Start the exporter of a place."""
-        name = f"{place}-exporter"
+    def delete(self, place):
+        """Delete a place, held or not; labgrid-client would not delete one that is held."""
+        with grpc.insecure_channel(self.address) as channel:
+            CoordinatorStub(channel).DeletePlace(DeletePlaceRequest(name=place))
+
+    def export(self, name):
+        """Start an exporter."""
         command = [_BIN / "labgrid-exporter", "-c", self.address, "-n", name, "--hostname", "localhost"]
-        self._exporters[place] = self._spawn(name, [*command, self.folder / f"{place}.yaml"])
-        assert eventually(lambda: f"{place}/NetworkService" in self.client("resources")), self._said(name)
+        self._exporters[name] = self._spawn(name, [*command, self.folder / f"{name}.yaml"])
+        assert eventually(lambda: f"{name}/{name}/NetworkService" in self.client("resources")), self._said(name)
 
-    def withdraw(self, place):
-        """Kill the exporter of a place."""
-        _kill(self._exporters.pop(place))
-        assert eventually(lambda: f"{place}/NetworkService" not in self.client("resources"))
+    def withdraw(self, name):
+        """Kill an exporter."""
+        _kill(self._exporters.pop(name))
+        assert eventually(lambda: f"{name}/{name}/NetworkService" not in self.client("resources"))
 
     def client(self, *arguments, user=None, code=0):
         """Run labgrid-client, as another user if one is named, and return what it printed."""
@@ -111,10 +126,21 @@ class Lab:
     def stop(self):
         """End all of it."""
         self.kill()
-        assert eventually(lambda: processes_with(self._mark) == [])
+        assert eventually(lambda: processes_with(self.mark) == [])
+
+    def all_free(self):
+        """Whether nobody holds a place, and nobody queues for one."""
+        return not any(map(self.holder, self._places)) and "Reservation" not in self.client("reservations")
+
+    def free(self):
+        """Release all places, whoever holds them."""
+        for place in self._places:
+            if self.holder(place):
+                self.client("-p", place, "release", "--kick")
 
     @property
-    def _mark(self):
+    def mark(self):
+        """What the processes of the lab have in their environment."""
         return f"{MARK}={self.folder}\0"
 
     def _said(self, name):

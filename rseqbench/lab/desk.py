@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import secrets
+import shlex
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rseqbench.errors import RseqbenchError, TargetError, UsageError
+from rseqbench.lab import by_hand
 
 _END_S = 90.0  # for the keeper to release what is held, the coordinator perhaps gone
 _Key = tuple[str, str]
@@ -73,6 +76,7 @@ class Desk:
         self._lock = threading.Lock()
         self._writing = threading.Lock()  # not the same: the reader must go on while the keeper does not read
         self._waiting: dict[int, Future[Any]] = {}
+        self._holding: set[str] = set()
         self._number = 0
         self._ended = False
         self.coordinator = coordinator
@@ -110,13 +114,22 @@ class Desk:
         """Hold a place: acquire it, and release it at the end.
 
         With `wait_s`, queue that long for one that is held, which may be infinite; with None, do not. Raises UsageError
-        when there is no such place, TargetError when anybody holds it, this user included.
+        when there is no such place, TargetError when anybody holds it, this user included, and at the end when it
+        cannot be released.
         """
+        key = secrets.token_hex(8)  # so that nobody releases what another hold() of this process has
         try:
-            yield Held(self, _place(self.ask("acquire", place=place, wait_s=wait_s)))
+            held = Held(self, _place(self.ask("acquire", place=place, key=key, wait_s=wait_s)))
+            self._holding.add(place)
+            yield held
+        except BaseException:
+            with contextlib.suppress(TargetError):  # what went wrong before is what is to be told
+                self.ask("release", place=place, key=key)
+            raise
+        else:
+            self.ask("release", place=place, key=key)
         finally:
-            with contextlib.suppress(TargetError):  # the keeper is gone, and has said what is still held
-                self.ask("release", place=place)
+            self._holding.discard(place)
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """Return the keeper's answer to a request. Raises TargetError, UsageError when it was asked for nonsense."""
@@ -163,9 +176,9 @@ class Desk:
             waiting.set_exception(self._gone())
 
     def _gone(self) -> TargetError:
-        return TargetError(
-            "the process that talks to labgrid is gone", "what it held is still held: labgrid-client who"
-        )
+        free = [shlex.join(by_hand.client(self.coordinator, name, ("release",))) for name in sorted(self._holding)]
+        hint = f"what it held may still be held: {'; '.join(free) or 'labgrid-client who'}"
+        return TargetError("the process that talks to labgrid is gone", hint)
 
     def _close(self) -> None:
         self.cut()

@@ -46,8 +46,10 @@ class Labgrid(Far):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the runner, and release the place."""
-        with self._ours:
+        try:
             super().__exit__(kind, error, trace)
+        finally:
+            self._ours.__exit__(kind, error, trace)
 
     def calls(self) -> list[Call]:
         """Return the compiler's call, those of ssh, and what acquires and releases the place by hand."""

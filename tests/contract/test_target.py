@@ -5,6 +5,7 @@ A guest takes seconds to boot, so the tests of a kind share one target and leave
 """
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -20,13 +21,14 @@ from rseqbench.engines.counted import slope
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Counts, Plan, Registration, Slot
 from tests.commands import processes_with
+from tests.lab import Lab, keepers
 from tests.machines import defaults
 from tests.sshd import Sshd, eventually
 
 SHARED = "counter/shared_atomic"
 LOOPS = (1000, 3000)
 MARK = "RSEQBENCH_TEST_CONTRACT"
-SOCKETS = "rseqbench-ssh-*"
+SOCKETS = ("rseqbench-ssh-*", "rseqlab-*")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ KINDS = [
     Kind("native"),
     Kind("runner"),
     Kind("ssh"),
+    Kind("labgrid"),
     *(Kind("qemu-user", arch, standing=False) for arch in ("arm32", "arm64")),
     *(Kind("qemu-system", arch) for arch in ("arm32", "arm64")),
 ]
@@ -78,24 +81,42 @@ class Place:
     def __init__(self, kind, folder):
         self.kind = kind
         self.mark = f"{os.getpid()}-{kind.id}"
-        self.server = None
-        target = kind.target
-        if kind.target == "ssh":
+        self.server = self.lab = None
+        where = [kind.target]
+        if kind.target in ("ssh", "labgrid"):
             self.server = Sshd(folder / "sshd", env={MARK: self.mark})
-            target = f"ssh:{self.server.destination}"
-        self._options = defaults().options(None, {"target": target, "arch": kind.arch})
+            where = [f"ssh:{self.server.destination}"]
+        if kind.target == "labgrid":
+            self.lab = Lab(folder / "lab")
+            # Two, as a place is there for one at a time.
+            self.lab.add("b1", "b2", port=self.server.port, keyfile=self.server.folder / "user_key")
+            where = ["labgrid:b1", "labgrid:b2"]
+        self._where = itertools.cycle(where)
         self._sockets = sockets()
 
     def new(self):
-        return targets.create(arches.named(self._options.arch), self._options)
+        lab = {} if self.lab is None else {"coordinator": self.lab.address, "environment": str(self.lab.environment)}
+        options = defaults().options(None, {"target": next(self._where), "arch": self.kind.arch, **lab})
+        return targets.create(arches.named(options.arch), options)
+
+    def stop(self):
+        if self.lab is not None:
+            assert self.lab.all_free()
+            self.lab.stop()
+        if self.server is not None:
+            self.server.stop()
 
     def processes(self):
         """Return the ids of what runs for its targets, which this process and the sshd itself do not."""
         return set(processes_with(f"{MARK}={self.mark}\0")) - {os.getpid()}
 
     def here(self):
-        """Return those of its processes that are not an sshd's: on another machine they would be out of reach."""
-        return self.processes() - set(self.server.sessions() if self.server else ())
+        """Return those of its processes that are not an sshd's: on another machine they would be out of reach.
+
+        What keeps a place is not meant either: without it, the place is not there for its target any more.
+        """
+        beyond = {*(self.server.sessions() if self.server else ()), *keepers(self.mark)}
+        return self.processes() - beyond
 
     def nothing_left(self):
         files = self.server.left() if self.server else []
@@ -103,15 +124,15 @@ class Place:
 
 
 def sockets():
-    return set(Path("/tmp").glob(SOCKETS))
+    return {found for pattern in SOCKETS for found in Path("/tmp").glob(pattern)}
 
 
 @pytest.fixture(scope="module")
 def place(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         made = Place(request.param, tmp_path_factory.mktemp("place"))
+        stack.callback(made.stop)
         if made.server is not None:
-            stack.callback(made.server.stop)
             patch.setenv("RSEQBENCH_SSH", made.server.ssh)
         patch.setenv(MARK, made.mark)
         yield made

@@ -27,11 +27,13 @@ _SERVICE = "NetworkService"
 class _Holding:
     """A place that is held, or wanted.
 
-    ours: it is acquired by us; changed: what the coordinator last said of when it changed, to see whether a session
-    that was lost has missed anything; lost: why it is not ours any more; busy: something is being done about it.
+    key: tells who wants it; ours: it is acquired by us; changed: what the coordinator last said of when it changed, to
+    see whether a session that was lost has missed anything; lost: why it is not ours any more; busy: something is being
+    done about it.
     """
 
     name: str
+    key: str
     ours: bool = False
     changed: float = 0.0
     lost: str = ""
@@ -61,14 +63,17 @@ class Places:
         """Return what there is."""
         return [self._told(place) for _, place in sorted(self._coordinator.places.items())]
 
-    async def acquire(self, place: str, wait_s: float | None) -> dict[str, Any]:
-        """Acquire a place, queueing for it up to `wait_s` seconds. Raises Refused when it is not to be had."""
+    async def acquire(self, place: str, key: str, wait_s: float | None) -> dict[str, Any]:
+        """Acquire a place, queueing for it up to `wait_s` seconds. Raises Refused when it is not to be had.
+
+        With the `key`, it can be released.
+        """
         if place in self._held:
             raise Refused(f"place {place} is held by this very process", "name each place once")
         if place not in self._coordinator.places:
             error = unknown("place", place, self._coordinator.places, f"at {self._coordinator.address}")
             raise Refused(error.message, error.hint, usage=True)
-        holding = self._held[place] = _Holding(place)
+        holding = self._held[place] = _Holding(place, key)
         try:
             async with holding.busy:
                 await queue.acquire(self._coordinator, place, wait_s, holding.unwanted)
@@ -88,10 +93,10 @@ class Places:
             holding.board = self._boards.board(place, self._services(place))
             return await self._boards.opened(holding.board)
 
-    async def release(self, place: str) -> None:
+    async def release(self, place: str, key: str) -> None:
         """Disconnect from a place and release it, if it is ours; whatever is under way there is given up."""
         holding = self._held.get(place)
-        if holding is not None:
+        if holding is not None and holding.key == key:
             await self._end(holding, _SOON_S)
 
     async def close(self) -> list[str]:

@@ -8,6 +8,7 @@ import logging
 import os
 import resource
 import shlex
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -28,7 +29,7 @@ def main(address: str, environment: str) -> int:
     """Serve requests until standard input ends; 1 when there was nothing to serve them with."""
     logging.getLogger().addHandler(logging.NullHandler())  # what matters is told in answers
     _many_files()
-    with tempfile.TemporaryDirectory(prefix=_FOLDER, dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", dir="/tmp") as folder:
         tempfile.tempdir = folder  # labgrid leaves folders behind
         return asyncio.run(_serve(address, environment))
 
@@ -93,8 +94,14 @@ async def _answer(number: int, work: Awaitable[Any]) -> None:
 
 
 async def _standard_input() -> asyncio.StreamReader:
-    reader = asyncio.StreamReader(_LONGEST)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    reader, loop = asyncio.StreamReader(_LONGEST), asyncio.get_running_loop()
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        signal.SIGHUP,
+    ):  # told to end, it has the same to do as when it is left
+        loop.add_signal_handler(number, reader.feed_eof)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     return reader
 
 
