@@ -134,7 +134,12 @@ def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: Ve
     for what in pairs:
         cell = matrix.cell(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
         found[what] = cell or _absent(what, measured, skips, unit)
-    return found
+    return _set_apart(found) if header.machines[0].emulates else found
+
+
+def _set_apart(cells: Mapping[What, Cell]) -> dict[What, Cell]:
+    """Return the cells of an emulated machine, whose times are never beside those of another."""
+    return {what: replace(cell, unit=matrix.EMULATED_TIME) for what, cell in cells.items()}
 
 
 def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
@@ -155,7 +160,7 @@ def two(store: Store, a: str, b: str, rules: VerdictRules) -> Machines:
     there = [(place, rows, same) for place, rows, same in answers if not place.reason]
     judged = compare.judged([(rows, same) for _, rows, same in there], rules)
     by_name = {place.name: tuple(rows) for (place, _, _), rows in zip(there, judged, strict=True)}
-    places, found = tuple(place for place, _, _ in answers), _columns(by_name)
+    places, found = tuple(place for place, _, _ in answers), _columns([place for place, _, _ in there], by_name)
     matrices = matrix.across(found, [place.name for place in places])
     named = (a, b), tuple(fleet.command for fleet in fleets)
     return Machines(*named, places, tuple(matrices), rules, rows=by_name, nowhere=_nowhere(found))
@@ -185,14 +190,19 @@ def _side_by_side(
     return place, rows, between.same_machine(*headers)
 
 
-def _columns(rows: Mapping[str, Sequence[Comparison]]) -> dict[What, dict[str, Cell]]:
+def _columns(places: Sequence[Place], rows: Mapping[str, Sequence[Comparison]]) -> dict[What, dict[str, Cell]]:
     found: dict[What, dict[str, Cell]] = {}
-    for name, compared in rows.items():
-        for row in compared:
-            unit = next((side.unit for side in (row.b, row.a) if side), "")
-            what = What(row.benchmark, threads=row.threads)
-            found.setdefault(what, {})[name] = Cell(unit, row.ratio, row.word, row.reason, row.p)
+    for place in places:
+        cells = {What(row.benchmark, threads=row.threads): _compared(row) for row in rows[place.name]}
+        apart = any(machine.emulates for machine in place.machines)
+        for what, cell in (_set_apart(cells) if apart else cells).items():
+            found.setdefault(what, {})[place.name] = cell
     return found
+
+
+def _compared(row: Comparison) -> Cell:
+    unit = next((side.unit for side in (row.b, row.a) if side), "")
+    return Cell(unit, row.ratio, row.word, row.reason, row.p)
 
 
 def _nowhere(found: Mapping[What, Mapping[str, Cell]]) -> tuple[What, ...]:

@@ -39,6 +39,15 @@ class What:
         return (self.slow, self.fast) in CONTROLS
 
 
+TIME = "ns"
+EMULATED_TIME = "ns by a clock that qemu emulates"  # of a machine that was measured as if it were one
+
+
+def timed(unit: str) -> bool:
+    """Whether what is in a unit was timed, by whatever clock, and so has noise; counts have none."""
+    return unit in (TIME, EMULATED_TIME)
+
+
 @dataclass(frozen=True)
 class Cell:
     """What came out on a machine: a quotient with its interval, and a word of compare.py for it.
@@ -136,7 +145,7 @@ def cell(frame: pd.DataFrame, label: str, pair: Pair, rules: VerdictRules) -> Ce
     if found is None:
         return None
     ratio = table.estimated(found, rules.confidence)
-    if found.unit == "ns":
+    if timed(found.unit):
         return Cell(found.unit, ratio, *_word(ratio, rules), None, found.each, found.unsure)
     above, below = (_count(frame, label, key) for key in (slow, fast))
     _, word, reason = compare.counts(above, below, rules.confidence)
@@ -174,7 +183,7 @@ def across(found: Mapping[What, Mapping[str, Cell]], machines: Sequence[str]) ->
 
 
 def _by_unit(found: Mapping[What, Mapping[str, Cell]]) -> dict[str, list[Column]]:
-    units = sorted({cell.unit for cells in found.values() for cell in cells.values()}, key=lambda u: (u != "ns", u))
+    units = sorted({cell.unit for cells in found.values() for cell in cells.values()}, key=lambda u: (u != TIME, u))
     parts = {
         unit: [
             Column(what, {machine: cell for machine, cell in cells.items() if cell.unit == unit})
@@ -208,7 +217,7 @@ def _apart(column: Column, rules: VerdictRules) -> Apart | None:
     lowest, highest = column.extremes
     low, high = column.cells[lowest], column.cells[highest]
     chances = math.comb(len(column.valued), 2)
-    if low.unit != "ns":
+    if not timed(low.unit):
         return _counts_apart(column, chances, rules)
     ratio, p = stats.independent_ratio(high.each, low.each, 1 - (1 - rules.confidence) / chances)
     ratio = stats.widened(ratio, low.unsure + high.unsure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 
-from rseqbench import claims, compare
+from rseqbench import claims, compare, matrix
 from rseqbench.machines import Machines
 from rseqbench.matrix import Cell, Column, Matrix, What
 from rseqbench.model import Machine
@@ -52,10 +52,12 @@ def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
     one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
     fast, slow = (words.method(x) for x in (column.what.fast, column.what.slow))
     group, lowest, highest = column.what.slow.partition("/")[0], *column.extremes
-    better = compare.FASTER if one.unit == "ns" else compare.FEWER
+    better = compare.FASTER if matrix.timed(one.unit) else compare.FEWER
     good = column.words().get(better, [])
-    what = "is faster than" if one.unit == "ns" else "takes fewer instructions than"
+    what = "is faster than" if matrix.timed(one.unit) else "takes fewer instructions than"
     said = f"{group}: {fast} {what} {slow} on {len(good)} of {len(column.valued)} machines"
+    if one.unit == matrix.EMULATED_TIME:
+        said = f"{said}, by a clock that qemu emulates and that tells no time"
     if lowest == highest:
         return f"{said}, {_ratio(column.cells[lowest])}."
     ends = [f"{_ratio(column.cells[end])} on {end}" for end in (lowest, highest)]

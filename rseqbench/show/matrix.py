@@ -10,7 +10,7 @@ from functools import partial
 from rseqbench import __version__, compare
 from rseqbench.claims import Judged
 from rseqbench.machines import Machines
-from rseqbench.matrix import Cell, Matrix
+from rseqbench.matrix import Cell, Matrix, timed
 from rseqbench.model import VerdictWord
 from rseqbench.results import Header
 from rseqbench.show import charts, data, fleets, html, words
@@ -142,7 +142,7 @@ def _verdict(one: Judged) -> Shown:
 
 
 def _reading(one: Matrix) -> str:
-    bar = "its interval" if one.unit == "ns" else "the range of its counts"
+    bar = "its interval" if timed(one.unit) else "the range of its counts"
     return (
         f"A strip is a column of the matrix, in the same order; a point is a machine, its bar {bar}, from the lowest "
         "at the top to the highest. Left of the dashed line the quotient is below 1."

@@ -119,8 +119,10 @@ def _told(judged: Sequence[Judged], machines: Sequence[Machine]) -> list[Judged]
 
 
 def _of_judged(one: Judged, machines: Sequence[Machine]) -> str:
-    emulated = any(machine.timing == "emulated" and machine.arch == one.claim.arch for machine in machines)
-    return of_claim(one.claim, one.measured, one.verdict.word, emulated) if one.measured else ""
+    own = [machine for machine in machines if machine.arch == one.claim.arch]
+    emulated = any(machine.timing == "emulated" for machine in own)
+    said = of_claim(one.claim, one.measured, one.verdict.word, emulated) if one.measured else ""
+    return f"By a clock that qemu emulates, and that tells no time: {said}" if any(m.emulates for m in own) else said
 
 
 def of_claim(claim: Claim, ratio: Estimate, word: VerdictWord, emulated: bool) -> str:

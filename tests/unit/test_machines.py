@@ -8,7 +8,8 @@ from rseqbench import compare, machines, spread
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
 from rseqbench.fleet import index
-from rseqbench.matrix import What
+from rseqbench.matrix import EMULATED_TIME, What
+from rseqbench.model import EMULATING
 from rseqbench.show import fleets
 from tests.fleets import costs, emulated, fleet, machine, many, three
 
@@ -162,3 +163,26 @@ def reciprocal(number):
 
 def test_costs_names_benchmarks():
     assert costs(counter__rseq=2)["counter/rseq"] == pytest.approx(2 * costs()["counter/rseq"])
+
+
+def test_a_board_that_qemu_emulates_is_never_beside_one_that_has_a_clock(tmp_path):
+    emulating = {**machine(0).facts, "virtual": EMULATING}
+    results = fleet(
+        tmp_path,
+        "x",
+        {
+            "xeon": machine(0, rounds=8),
+            "opteron": machine(1, rounds=8),
+            "tcg": machine(0, rounds=8, facts=emulating, timing="virtual"),
+        },
+    )
+    found = machines.one(results, "x", RULES)
+    assert [(one.unit, one.machines) for one in found.matrices] == [
+        ("ns", ("xeon", "opteron")),
+        (EMULATED_TIME, ("tcg",)),
+    ]
+    assert "on 2 of 2 machines" in fleets.answers(found)[0]
+    assert {one.verdict.word.value for one in found.judged["tcg"]} <= {"not comparable", "not measured"}
+    fleet(tmp_path, "y", {"xeon": machine(0, rounds=8), "tcg": machine(0, rounds=8, facts=emulating, timing="virtual")})
+    both = machines.two(results, "x", "y", RULES)
+    assert [(one.unit, one.machines) for one in both.matrices] == [("ns", ("xeon",)), (EMULATED_TIME, ("tcg",))]

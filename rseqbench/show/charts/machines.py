@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rseqbench.machines import Machines
-from rseqbench.matrix import Column, Matrix
+from rseqbench.matrix import TIME, Column, Matrix
 from rseqbench.show import svg, words
 from rseqbench.show.charts import axes as shared
 from rseqbench.show.grids.machines import name as named
@@ -65,7 +65,7 @@ def _reached(columns: Sequence[Column]) -> list[float]:
 
 
 def _axis(found: Machines, one: Matrix, logarithmic: bool) -> str:
-    unit = "" if one.unit == "ns" else f" of {one.unit}"
+    unit = "" if one.unit == TIME else f" of {one.unit}"
     if len(found.labels) == 1:
         return f"slow / fast{unit}: above 1 the fast way takes less" + ("; logarithmic" if logarithmic else "")
     times = "times what it takes" if logarithmic else "more or less than it takes"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from rseqbench import compare
 from rseqbench.claims import Judged
 from rseqbench.machines import Machines, Place
-from rseqbench.matrix import Apart, Cell, Column, Matrix, What
+from rseqbench.matrix import TIME, Apart, Cell, Column, Matrix, What
 from rseqbench.model import Machine, VerdictWord
 from rseqbench.show import words
 from rseqbench.show.grids import Cell as Shown
@@ -51,6 +51,8 @@ def _place(place: Place) -> tuple[Shown, ...]:
 
 
 def _time(machine: Machine) -> str:
+    if machine.emulates:
+        return "emulated by qemu"
     return f"emulated by {machine.target}" if machine.timing == "emulated" else machine.timing
 
 
@@ -60,7 +62,7 @@ def _both(values: Iterable[str]) -> str:
 
 def title(found: Machines, one: Matrix) -> str:
     """Return what a matrix has in its cells."""
-    unit = "" if one.unit == "ns" else f", in {one.unit}, which are no time"
+    unit = "" if one.unit == TIME else f", in {one.unit}, which are no time"
     if len(found.labels) > 1:
         return f"{found.labels[1]} against {found.labels[0]}, times what it took{unit}"
     return f"slow / fast inside each run: speed-ups{unit}" if not unit else f"slow / fast inside each run{unit}"
