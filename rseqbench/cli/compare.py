@@ -10,6 +10,7 @@ import click
 from rseqbench.cli import State, complete
 
 if TYPE_CHECKING:
+    from rseqbench.machines import Machines
     from rseqbench.results import Run
     from rseqbench.show.tables import Compared
 
@@ -41,31 +42,42 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
     Of a fleet, one label is enough: its machines are held against each other, those pairs first on which they differ.
     Two fleets are compared place by place.
     """
-    from rseqbench import compare
-    from rseqbench.cli import matrix, report
+    from rseqbench.cli import matrix
     from rseqbench.errors import RseqbenchError
-    from rseqbench.show import sentences, terminal
 
     state = ctx.find_object(State) or State(None)
     machines = matrix.fleets(state, labels)
-    if machines:
-        if style == "table":
-            terminal.machines(machines, terminal.console())
-        else:
-            report.say(report.of_machines(machines, style))
-        slow = "" if fail_above is None else matrix.too_slow(machines, fail_above)
-        if slow:
-            raise RseqbenchError(slow)
-        return
+    slow = _fleets(machines, style, fail_above) if machines else _runs(state, labels, style, fail_above)
+    if slow:
+        raise RseqbenchError(slow)
+
+
+def _fleets(found: Machines, style: str, limit: float | None) -> str:
+    """Print fleets; return the line that says what is slower than the limit, empty where nothing is."""
+    from rseqbench.cli import matrix, report
+    from rseqbench.show import terminal
+
+    if style == "table":
+        terminal.machines(found, terminal.console())
+    else:
+        report.say(report.of_machines(found, style))
+    return "" if limit is None else matrix.too_slow(found, limit)
+
+
+def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) -> str:
+    """Print runs against the first of them; return the same."""
+    from rseqbench import compare
+    from rseqbench.cli import report
+    from rseqbench.show import sentences, terminal
+
     runs, found = compared(state, labels)
     if style == "table":
         terminal.comparison(found, terminal.console())
     else:
         report.say(report.of_runs(runs, found, state.config().verdict, style))
     worst = [(compare.worst_slowdown(one.rows), one) for one in found]
-    too_slow = [sentences.slower(row, one.a, one.b, fail_above) for row, one in worst if row and fail_above is not None]
-    if any(too_slow):
-        raise RseqbenchError("; ".join(filter(None, too_slow)))
+    too_slow = [sentences.slower(row, one.a, one.b, limit) for row, one in worst if row and limit is not None]
+    return "; ".join(filter(None, too_slow))
 
 
 def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compared]]:

@@ -141,7 +141,7 @@ def test_an_unknown_name(refused, arguments, words):
         (["check", "--disturbances", "0"], ["--disturbances", "0 is not in the range"]),
         (["check", "--disturbances", "-5"], ["--disturbances", "-5 is not in the range"]),
         (["list", "--format", "yaml"], ["--format", "'yaml' is not one of"]),
-        (["compare"], ["Missing argument 'A B"]),
+        (["compare"], ["Missing argument 'A [B]"]),
         (["compare", "patch-2018"], ["'patch-2018' is given alone; give the labels of two runs"]),
         (["compare", "patch-2018", "patch-2018"], ["'patch-2018' is given twice"]),
         (["compare", "a", "b", "c"], ["unknown run 'a'"]),
