@@ -13,6 +13,7 @@ _TOGETHER = {
     "places": (
         "test_run_elsewhere",
         "test_board",
+        "test_fleet",
         "test_labgrid",
         "test_labgrid_board",
         "test_target",
