@@ -206,8 +206,10 @@ def test_a_place_that_is_taken_away_ends_the_run_and_stays_with_whom_took_it(lab
 
 def test_a_place_that_this_user_takes_away_by_hand_stays_taken(lab, tmp_path):
     started = Started(tmp_path, *RUN, "labgrid:pc1", until="round 2 of")
+    started.process.send_signal(signal.SIGSTOP)  # so that it ends, and releases what is its own, after both
     lab.client("-p", "pc1", "release")
     lab.client("-p", "pc1", "acquire")
+    started.process.send_signal(signal.SIGCONT)
     assert "not ours any more" in failed(started, tmp_path)
     assert lab.holder("pc1")
     lab.client("-p", "pc1", "release")
@@ -252,12 +254,11 @@ def test_a_board_that_is_lost_keeps_the_rounds_and_resume_completes_them(lab, tm
 
 def test_a_wrong_key_is_one_line(lab, tmp_path):
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text(lab.environment.read_text().replace("/pc1/user_key", "/pc2/user_key"))
-    begin = time.monotonic()
+    text = lab.environment.read_text().replace("/pc1/user_key", "/pc2/user_key")
+    wrong.write_text(text.replace("connection_timeout: 3.0", "connection_timeout: 3000.0"))  # it is not tried for long
     line = refused("list", "--target", "labgrid:pc1", "--environment", str(wrong), cwd=tmp_path)
     assert line.startswith("place pc1 wants a password or another key (")
     assert "Permission denied" in line
-    assert time.monotonic() - begin < 60
 
 
 # ---- the coordinator ----
@@ -269,13 +270,20 @@ def test_no_coordinator_is_one_line(lab, tmp_path):
     assert line.startswith(f"no labgrid coordinator answers at {address}; ")
 
 
-def test_a_coordinator_that_was_started_anew_has_given_the_place_away(lab, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("knows", [True, False])
+def test_a_coordinator_that_was_started_anew_has_given_the_place_away(lab, tmp_path, knows):
+    if knows:  # its places, but not who has them
+        lab.saved()
+    else:
+        (lab.folder / "places.yaml").unlink(missing_ok=True)
     started = Started(tmp_path, *RUN[:2], "2000", *RUN[3:], "labgrid:pc1", until="round 2 of")
     lab.kill()
     lab.start()
     code, err = started.end()
     assert code == 1, err
     assert "place pc1 is not ours any more: " in err.splitlines()[-2]
+    assert not knows or "has forgotten it" in err.splitlines()[-2]
 
 
 @pytest.mark.slow
@@ -293,7 +301,7 @@ def test_a_coordinator_that_is_gone_stops_no_run_and_what_is_still_held_is_said(
 
 @pytest.mark.slow
 def test_a_session_that_is_lost_is_made_again_and_the_place_is_still_ours(lab, tmp_path):
-    started = Started(tmp_path, *RUN[:2], "2500", *RUN[3:], "labgrid:pc1", until="round 2 of")
+    started = Started(tmp_path, *RUN[:2], "1500", *RUN[3:], "labgrid:pc1", until="round 2 of")
     lab.coordinator.send_signal(signal.SIGSTOP)
     time.sleep(25)  # longer than gRPC waits for an answer
     lab.coordinator.send_signal(signal.SIGCONT)

@@ -15,6 +15,7 @@ import pytest
 from rseqbench.errors import TargetError
 from rseqbench.targets.remote.client import own
 from rseqbench.targets.remote.host import Host
+from rseqbench.targets.remote.joined import Joined
 from tests.commands import ROOT, processes_with
 from tests.sshd import eventually
 
@@ -347,3 +348,13 @@ def test_whatever_ends_us_leaves_nothing_there(sshd, program, kind):
     if kind == signal.SIGKILL:  # nobody could remove it
         for folder in set(Path("/tmp").glob("rseqbench-ssh-*")) - before:
             shutil.rmtree(folder)
+
+
+def test_who_joins_a_connection_opens_none_of_its_own(sshd, tmp_path):
+    server = sshd()
+    key = ("-i", str(server.folder / "user_key"), "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null")
+    words = ("ssh", "-F", "none", *key, "-p", str(server.port))
+    assert subprocess.run([*words, "127.0.0.1", "true"], check=False).returncode == 0
+    gone = Joined("place p1", (*words, f"-oControlPath={tmp_path}/gone"), "127.0.0.1", "ssh by hand")
+    with pytest.raises(TargetError, match=r"cannot connect to place p1 .*; try: ssh by hand"), Host(lambda _: gone):
+        pass
