@@ -1,6 +1,8 @@
 """A lab of labgrid on loopback: a real coordinator, real exporters, and places whose boards are real sshds."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -124,9 +126,13 @@ class Lab:
         return "" if found == "None" else found
 
     def stop(self):
-        """End all of it."""
+        """End all of it, and what was started with its mark and is still there."""
         self.kill()
-        assert eventually(lambda: processes_with(self.mark) == [])
+        for process in processes_with(self.mark):
+            if process != os.getpid():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        assert eventually(lambda: set(processes_with(self.mark)) <= {os.getpid()})
 
     def all_free(self):
         """Whether nobody holds a place, and nobody queues for one."""

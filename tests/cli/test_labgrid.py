@@ -32,10 +32,12 @@ def lab(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LG_COORDINATOR", made.address)
         patch.setenv("LG_ENV", str(made.environment))
-        yield made
-    made.stop()
-    for board in made.boards.values():
-        board.stop()
+        try:
+            yield made
+        finally:
+            made.stop()
+            for board in made.boards.values():
+                board.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -307,6 +309,8 @@ def test_a_session_that_is_lost_is_made_again_and_the_place_is_still_ours(lab, t
     lab.coordinator.send_signal(signal.SIGCONT)
     code, err = started.end()
     assert code == 0, err
+    assert "still held" not in err
+    assert not lab.holder("pc1"), "only a session that was made again can release it"
     lab.kill()  # its exporters may have ended meanwhile
     lab.start()
 
