@@ -64,7 +64,7 @@ class Lab:
         file = self.folder / "places.yaml"
         assert eventually(lambda: file.exists() and all(f"{place}:" in file.read_text() for place in self._places), 30)
 
-    def add(self, *places, port, keyfile, user=USER, patience_s=3.0, **tags):
+    def add(self, *places, port, keyfile, user=USER, patience_s=10.0, **tags):
         """Add places for the sshd on a port, with an exporter of their own, which is named by the first of them.
 
         For `patience_s`, it is tried to connect to their board.
