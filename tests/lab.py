@@ -1,6 +1,8 @@
 """A lab of labgrid on loopback: a real coordinator, real exporters, and places whose boards are real sshds."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +64,7 @@ class Lab:
         file = self.folder / "places.yaml"
         assert eventually(lambda: file.exists() and all(f"{place}:" in file.read_text() for place in self._places), 30)
 
-    def add(self, *places, port, keyfile, user=USER, patience_s=3.0, **tags):
+    def add(self, *places, port, keyfile, user=USER, patience_s=10.0, **tags):
         """Add places for the sshd on a port, with an exporter of their own, which is named by the first of them.
 
         For `patience_s`, it is tried to connect to their board.
@@ -124,9 +126,13 @@ class Lab:
         return "" if found == "None" else found
 
     def stop(self):
-        """End all of it."""
+        """End all of it, and what was started with its mark and is still there."""
         self.kill()
-        assert eventually(lambda: processes_with(self.mark) == [])
+        for process in processes_with(self.mark):
+            if process != os.getpid():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        assert eventually(lambda: set(processes_with(self.mark)) <= {os.getpid()})
 
     def all_free(self):
         """Whether nobody holds a place, and nobody queues for one."""

@@ -40,11 +40,13 @@ def lab(board, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LG_COORDINATOR", made.address)
         patch.setenv("LG_ENV", str(made.environment))
-        yield made
-        assert eventually(made.all_free)
-        assert eventually(lambda: keepers(f"LG_COORDINATOR={made.address}\0") == [])
-    made.stop()
-    pc.stop()
+        try:
+            yield made
+            assert eventually(made.all_free)
+            assert eventually(lambda: keepers(f"LG_COORDINATOR={made.address}\0") == [])
+        finally:
+            made.stop()
+            pc.stop()
 
 
 def test_one_command_measures_both_as_what_they_are(lab, board, tmp_path):

@@ -30,10 +30,12 @@ def lab(board, tmp_path_factory):
     made.client("-p", "empty", "create")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, str(made.folder))
-        yield made
-        assert made.all_free()
-        assert eventually(lambda: keepers(made.mark) == [])
-    made.stop()
+        try:
+            yield made
+            assert made.all_free()
+            assert eventually(lambda: keepers(made.mark) == [])
+        finally:
+            made.stop()
 
 
 @pytest.fixture
