@@ -26,7 +26,7 @@ class Boards:
         self.lab = Lab(folder / "lab")
         self.sshds = {name: Sshd(folder / name) for name in names}
         for name, sshd in self.sshds.items():
-            self.lab.add(name, sshd.port, sshd.folder / "user_key", arch="x86_64", site=name[:-1])
+            self.lab.add(name, port=sshd.port, keyfile=sshd.folder / "user_key", arch="x86_64", site=name[:-1])
         self.env = {"LG_COORDINATOR": self.lab.address, "LG_ENV": str(self.lab.environment)}
 
     def quiet(self):
@@ -200,12 +200,12 @@ def test_three_places_of_two_architectures_give_one_page(boards, fleet, tmp_path
     """Each board says itself what it is; one of these is an ARM that qemu emulates."""
     folder = tmp_path_factory.mktemp("arm")
     with Board(folder) as board:
-        boards.lab.add("arm1", board.port, folder / "user_key", user="root", arch="arm32")
+        boards.lab.add("arm1", port=board.port, keyfile=folder / "user_key", user="root", arch="arm32")
         done = fleet("--label", "f", "--places", "pi*,arm1", *SHORT)
         assert boards.lab.holder("arm1") == ""
         assert done.returncode == 0, done.stderr
     boards.lab.withdraw("arm1")
-    boards.lab.client("-p", "arm1", "delete")
+    boards.lab.delete("arm1")
     headers = {one: json.loads((tmp_path / f"results/f@{one}/run.json").read_text()) for one in ("pi1", "pi2", "arm1")}
     machines = {one: header["machines"][0] for one, header in headers.items()}
     assert {one: machine["arch"] for one, machine in machines.items()} == {
