@@ -24,6 +24,7 @@ class Asked:
     seed: int
     label: str
     force: bool = False
+    command: str = ""  # that repeats it, where it is not the one that we were called with
 
 
 def command() -> str:
@@ -47,7 +48,7 @@ def anew(target: Target, asked: Asked, store: Store) -> Unfinished:
     header = Header(
         label=asked.label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=command(),
+        command=asked.command or command(),
         plan=planned,
         machines=(machine,),
         docs={benchmark.name: benchmark.doc for benchmark in benchmarks if benchmark.name in plan.names(planned)},

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def exchange(new: Path, old: Path) -> None:
 
 def write(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")  # another may write the same
     try:
         part.write_text(text, encoding="utf-8", errors="replace")
         os.replace(part, path)

@@ -59,7 +59,7 @@ class Machines:
 def one(store: Store, label: str, rules: VerdictRules) -> Machines:
     """Return a fleet alone: every pair of claims.pairs on every machine. Raises ResultsError without such a fleet."""
     fleet = index.read(store.root, label)
-    asked = _Asked(store, tuple(_pairs(store, fleet)), table.build([store.load(PATCH)]), rules)
+    asked = _Asked(store, fleet, tuple(_pairs(store, fleet)), table.build([store.load(PATCH)]), rules)
     answers = spread.each(partial(_inside, asked), fleet.members)
     found = {what: {place.name: cells[what] for place, cells, _ in answers if cells} for what in asked.pairs}
     places = tuple(place for place, _, _ in answers)
@@ -74,6 +74,7 @@ class _Asked:
     """What is asked of every machine: the pairs, and the claims of the message, whose table is `patch`."""
 
     store: Store
+    fleet: Fleet
     pairs: tuple[What, ...]
     patch: pd.DataFrame
     rules: VerdictRules
@@ -81,7 +82,7 @@ class _Asked:
 
 def _inside(asked: _Asked, member: Member) -> tuple[Place, dict[What, Cell], tuple[Judged, ...]]:
     """Return a member's place, its cells, and the verdicts on the claims in the message's text."""
-    run = _readable(asked.store, member)
+    run = _readable(asked.store, asked.fleet, member)
     place = _place((member,), (run,))
     if isinstance(run, str):
         return place, {}, ()
@@ -94,9 +95,9 @@ def _inside(asked: _Asked, member: Member) -> tuple[Place, dict[What, Cell], tup
 Readable = tuple[Header, pd.DataFrame]
 
 
-def _readable(store: Store, member: Member) -> Readable | str:
+def _readable(store: Store, fleet: Fleet, member: Member) -> Readable | str:
     """Return a member's header and its table, a row a unit; or why there is none."""
-    run = index.run_of(store, member)
+    run = index.run_of(store, fleet, member)
     if not isinstance(run, Run):
         return run
     if len(run.header.machines) > 1:
@@ -156,7 +157,7 @@ def two(store: Store, a: str, b: str, rules: VerdictRules) -> Machines:
     fleets = index.read(store.root, a), index.read(store.root, b)
     members = [{member.place: member for member in fleet.members} for fleet in fleets]
     pairs = [(members[0].get(name), members[1].get(name)) for name in dict.fromkeys([*members[0], *members[1]])]
-    answers = spread.each(partial(_side_by_side, store, (a, b), rules), pairs)
+    answers = spread.each(partial(_side_by_side, store, fleets, rules), pairs)
     there = [(place, rows, same) for place, rows, same in answers if not place.reason]
     judged = compare.judged([(rows, same) for _, rows, same in there], rules)
     by_name = {place.name: tuple(rows) for (place, _, _), rows in zip(there, judged, strict=True)}
@@ -167,12 +168,13 @@ def two(store: Store, a: str, b: str, rules: VerdictRules) -> Machines:
 
 
 def _side_by_side(
-    store: Store, fleets: tuple[str, str], rules: VerdictRules, members: tuple[Member | None, Member | None]
+    store: Store, fleets: tuple[Fleet, Fleet], rules: VerdictRules, members: tuple[Member | None, Member | None]
 ) -> tuple[Place, list[Comparison], bool]:
     """Return a place and its rows before they are judged, with whether both runs are of the same machine."""
     there = [member for member in members if member]
     a, b = (
-        _readable(store, member) if member else f"not in {fleet}" for fleet, member in zip(fleets, members, strict=True)
+        _readable(store, fleet, member) if member else f"not in {fleet.label}"
+        for fleet, member in zip(fleets, members, strict=True)
     )
     if len({member.label for member in there}) < len(there):
         b = f"both fleets have the same run, {there[0].label}"
@@ -182,7 +184,7 @@ def _side_by_side(
     headers = (a[0], b[0])
     arches = [header.machines[0].arch for header in headers]
     if arches[0] != arches[1]:
-        return replace(place, reason=f"{arches[0]} in {fleets[0]}, {arches[1]} in {fleets[1]}"), [], False
+        return replace(place, reason=f"{arches[0]} in {fleets[0].label}, {arches[1]} in {fleets[1].label}"), [], False
     skips = [(header.label, skip) for header in headers for skip in header.plan.skips]
     frame = pd.concat([a[1], b[1]], ignore_index=True)
     labels = [header.label for header in headers]

@@ -30,6 +30,7 @@ SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
 ATTACHED = (sizes.FILE, kconfig.FILE, assembly.FILE)  # of the Linux and the kernels that were built for a run
 UNFINISHED = ".unfinished-"
+FLEET = "fleet.json"  # which makes of a folder a fleet, whose runs have folders of their own
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,11 @@ class Store:
         """Return the labels of all finished runs, built-in ones included, sorted; other folders are none."""
         return sorted({run.name for root in (self.root, paths.builtin_results()) for run in self._finished(root)})
 
+    def taken(self) -> set[str]:
+        """Return all labels that a new run cannot have without force: of runs, finished or not, and of fleets."""
+        here = (entry.name for entry in self.root.iterdir()) if self.root.is_dir() else ()
+        return {*self.labels(), *(name.removeprefix(UNFINISHED) for name in here)}
+
     def exists(self, label: str) -> bool:
         """Whether a finished run, ours or built in, has this label."""
         return self._find(label) is not None
@@ -192,6 +198,8 @@ class Store:
         """Raise ResultsError when `label` cannot name a new run: malformed, built in, or taken (unless `force`)."""
         if check_label(label) == PATCH:
             raise ResultsError(f"{label!r} is the patch's own table", "give another --label")
+        if (self.root / label / FLEET).is_file():
+            raise ResultsError(f"{label!r} is a fleet", "give another --label")
         if force:
             return
         if self.exists(label) or os.path.lexists(self.root / label):

@@ -87,7 +87,8 @@ def _fleet(folder: Path) -> Entry:
         fleet = index.read(folder.parent, folder.name)
     except ResultsError as error:
         return _unreadable(folder.name, folder, True, str(error).removeprefix(f"{folder / index.FILE}: "))
-    done = sum((folder.parent / member.label / "run.json").is_file() for member in fleet.members)
+    store = Store(folder.parent)
+    done = sum(index.is_done(store, fleet, member) for member in fleet.members)
     return Entry(folder.name, folder, True, fleet.created, done, None, places=len(fleet.members))
 
 

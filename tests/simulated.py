@@ -95,6 +95,7 @@ class Simulation:
     facts: Mapping[str, Fact] = field(default_factory=lambda: FACTS)
     skips: Sequence[Skip] = SKIPS
     threads: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
+    plan_seed: int | None = None  # None: the same
     created: str = "2024-05-17T12:08:41+00:00"
     finished: str = "2024-05-17T12:11:02+00:00"
     docs: Mapping[str, str] | None = None
@@ -135,6 +136,10 @@ def _case(name: str, threads: int) -> Case:
     return Case(name, threads, Registration.GLIBC if uses_rseq else Registration.NONE)
 
 
+def _plan_seed(simulation: Simulation) -> int:
+    return simulation.seed if simulation.plan_seed is None else simulation.plan_seed
+
+
 def _header(simulation: Simulation, cases: Sequence[Case]) -> Header:
     checks = [_check(case.benchmark) for case in cases if not case.benchmark.startswith("cpu_id/")]
     docs = simulation.docs
@@ -142,8 +147,8 @@ def _header(simulation: Simulation, cases: Sequence[Case]) -> Header:
         label=simulation.label,
         created=simulation.created,
         command=f"rseqbench run --label {simulation.label}",
-        plan=Plan(tuple(cases), tuple(simulation.skips), simulation.rounds, simulation.values, 1.0, simulation.seed,
-                  "pyperf", simulation.preset, (1,), simulation.boots, simulation.hackbench),
+        plan=Plan(tuple(cases), tuple(simulation.skips), simulation.rounds, simulation.values, 1.0,
+                  _plan_seed(simulation), "pyperf", simulation.preset, (1,), simulation.boots, simulation.hackbench),
         machines=(Machine(simulation.arch, simulation.target, simulation.timing, simulation.facts),),
         checks=tuple(checks),
         docs={name: f"what {name} does" for name in simulation.costs} if docs is None else docs,

@@ -68,10 +68,10 @@ def run(ctx: click.Context, /, **given: Any) -> None:
         places = lab.places()
     fleet = begun or _fleet(places, chosen, config, store)
     if given["dry_run"]:
-        _list(fleet, places)
+        _list(fleet, places, store)
         return
     files.check(min(at_once, len(fleet.members)))
-    failed = _measure(fleet, lab, at_once, config, store, bool(given["force"]))
+    failed = _measure(fleet, lab, at_once, config, store)
     _show(fleet.label, state)
     ctx.exit(1 if failed else 0)
 
@@ -96,15 +96,13 @@ def _fleet(places: Sequence[Place], chosen: dict[str, Any], config: Config, stor
     from rseqbench.fleet import choice, index, members
     from rseqbench.fleet.index import Fleet, Member
 
-    names = [name.strip() for name in chosen.get("places", "").split(",") if name.strip()]
+    names = choice.parse_names(chosen["places"]) if "places" in chosen else []
     tags = choice.parse_tags(chosen["tags"]) if "tags" in chosen else {}
     found = choice.choose(places, names, tags)
-    label = chosen.get("label") or labels.fresh("fleet", [*store.labels(), *index.known(store.root)])
+    label = chosen.get("label") or labels.fresh("fleet", store.taken())
     named = index.labels([one.name for one in found], label)
-    for one in (label, *named.values()):
-        store.ensure_free(one, bool(chosen.get("force")))
     options = members.shared(how.run_options(config, chosen))
-    return Fleet(
+    fleet = Fleet(
         label=label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=begin.command(),
@@ -112,37 +110,45 @@ def _fleet(places: Sequence[Place], chosen: dict[str, Any], config: Config, stor
         preset=how.preset(options, chosen, config),
         seed=chosen.get("seed", secrets.randbelow(2**32)),
         members=tuple(Member(*one) for one in named.items()),
+        force=bool(chosen.get("force")),
     )
+    index.ensure_free(store, fleet)
+    return fleet
 
 
-def _list(fleet: Fleet, places: Sequence[Place]) -> None:
-    """Print which places are meant, what of them is known, and the labels of their runs."""
+def _list(fleet: Fleet, places: Sequence[Place], store: Store) -> None:
+    """Print which places are meant and not done yet, what of them is known, and the labels of their runs."""
+    from rseqbench.fleet import members
     from rseqbench.show import terminal
     from rseqbench.show.grids import lab
 
-    terminal.table(lab.places(fleet, places), terminal.console())
+    terminal.table(lab.places(fleet.label, members.missing(fleet, store), places), terminal.console())
 
 
-def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store, force: bool) -> bool:
-    """Measure what is missing, and show it meanwhile; return whether a place or a benchmark failed."""
+def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store) -> bool:
+    """Measure what is missing, and show it meanwhile; return whether a place or a benchmark failed, now or before."""
     import contextlib
 
+    from rseqbench.errors import RseqbenchError
     from rseqbench.fleet import members
     from rseqbench.show import crowd, data
 
-    todo = fleet.members if force else members.missing(fleet, store)
+    todo = members.missing(fleet, store)
     of, confidence = len(fleet.members), config.verdict.confidence
-    work = members.measuring(fleet, config, store, lambda one: data.table_csv(one, confidence), force)
+    work = members.measuring(fleet, config, store, lambda one: data.table_csv(one, confidence))
     try:
         with contextlib.closing(members.run(fleet, todo, store, work, at_once, lab.cut)) as events:
             end = crowd.follow(events, of, of - len(todo))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RseqbenchError) as error:
+        how_, code = ("interrupted", INTERRUPTED) if isinstance(error, KeyboardInterrupt) else ("failed", 1)
+        if code == 1:
+            click.echo(f"rseqbench: {error}", err=True)
         said = f"{of - len(members.missing(fleet, store))} of {of} places done and kept"
-        click.echo(f"rseqbench: interrupted with {said}; rseqbench fleet run --resume {fleet.label}", err=True)
-        click.get_current_context().exit(INTERRUPTED)
+        click.echo(f"rseqbench: {how_} with {said}; rseqbench fleet run --resume {fleet.label}", err=True)
+        click.get_current_context().exit(code)
     if end.failed:
         click.echo(f"to measure what is missing: rseqbench fleet run --resume {fleet.label}", err=True)
-    return bool(end.failed or end.complaints)
+    return bool(end.failed or members.complaints(fleet, store))
 
 
 def _show(label: str, state: State) -> None:
@@ -152,7 +158,7 @@ def _show(label: str, state: State) -> None:
 
     found = matrix.fleets(state, (label,))
     assert found is not None
+    path = report.write(report.of_machines(found, "html"), None, label, state.config())  # whoever reads the table
     terminal.machines(found, terminal.console(), each=False)
     click.echo(f"what each machine has: rseqbench compare {label}", err=True)
-    path = report.write(report.of_machines(found, "html"), None, label, state.config())
     click.echo(f"stored as {label}; its page is {path}", err=True)

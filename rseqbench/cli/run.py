@@ -47,7 +47,6 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     import secrets
 
     from rseqbench import arches, begin, configured, engines, targets
-    from rseqbench import labels as naming
     from rseqbench.show import tables, terminal
 
     state = ctx.find_object(State) or State(None)
@@ -70,12 +69,13 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     label = chosen.get("label")
     for name in () if label is None else _labels(label, each).values():
         store.ensure_free(name, given["force"])
-    preset, seed = how.preset(options, chosen, config), chosen.get("seed", secrets.randbelow(2**32))
+    preset = how.preset(options, chosen, config)
     failed: list[str] = []
     for engine in each:
         own = dataclasses.replace(options, engine=engine)
         with _entered(targets.create(arch, own), own.target) as target:
-            label = naming.fresh(target.arch, store.labels()) if label is None else label
+            label = _fresh(target.arch, each, store) if label is None else label
+            seed = chosen.get("seed", secrets.randbelow(2**32))
             asked = begin.Asked(own, preset, seed, _labels(label, each)[engine], given["force"])
             failed += _measure(target, begin.anew(target, asked, store), config, store)
     if len(each) > 1:
@@ -104,6 +104,14 @@ def _rehearse(options: RunOptions, chosen: dict[str, Any], config: Config, store
         store.ensure_free(chosen["label"], bool(chosen.get("force")))
     found = rehearse.rehearse(options, how.preset(options, chosen, config), config.linux, chosen.get("seed"))
     terminal.rehearsal(found, terminal.console())
+
+
+def _fresh(arch: str, each: Sequence[str], store: Store) -> str:
+    """Return a label that is free for the runs by all of these engines."""
+    from rseqbench import labels
+
+    taken = store.taken()
+    return labels.fresh(arch, taken | {name.removesuffix(f"-{engine}") for name in taken for engine in each})
 
 
 def _labels(label: str, each: Sequence[str]) -> dict[str, str]:

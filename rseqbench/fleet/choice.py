@@ -46,6 +46,14 @@ def choose(places: Sequence[Place], patterns: Sequence[str], tags: Mapping[str, 
     return sorted(chosen, key=lambda place: place.name)
 
 
+def parse_names(text: str) -> list[str]:
+    """Read NAME[,NAME...]. Raises UsageError for an empty one: a variable that is not set means no whole lab."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise UsageError(f"bad places {text!r}", "write them like pi4 or 'pi*,cubie'")
+    return names
+
+
 def parse_tags(text: str) -> dict[str, str]:
     """Read NAME=VALUE[,NAME=VALUE...]. Raises UsageError for anything else."""
     parts = [part.partition("=") for part in text.split(",")]

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rseqbench import __version__, disk
 from rseqbench.config import Preset, RunOptions, unknown
-from rseqbench.errors import ResultsError, UsageError, damage
+from rseqbench.errors import ResultsError, damage
 from rseqbench.kinds import fits
 from rseqbench.labels import check_label, is_label
-from rseqbench.results import Run, Store
+from rseqbench.results import FLEET, Header, Run, Store
 
 SCHEMA = 1
-FILE = "fleet.json"
+FILE = FLEET
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class Member:
 class Fleet:
     """fleet.json: what was asked of many places. `options`, `preset` and `seed` are the same for each of the runs.
 
-    Only where each runs is its own; `options.target` says how they are all reached.
+    Only where each runs is its own; `options.target` says how they are all reached. `force`: what another fleet has
+    left under a label of this one may be replaced.
     """
 
     label: str
@@ -42,8 +44,17 @@ class Fleet:
     preset: Preset
     seed: int
     members: tuple[Member, ...]
+    force: bool = False
     version: str = __version__
     schema: int = SCHEMA
+
+    def each(self) -> tuple[list[str], list[str]]:
+        """Return the places and the labels of their runs."""
+        return [member.place for member in self.members], [member.label for member in self.members]
+
+    def owns(self, header: Header) -> bool:
+        """Whether a run is of this fleet, by what nothing but its own plan has: another may lie under its label."""
+        return header.plan.seed == self.seed and header.created >= self.created
 
     def to_json(self) -> str:
         """Return the text of fleet.json."""
@@ -64,6 +75,10 @@ class Fleet:
             found = cls(**raw)
             if not fits(found, cls) or not all(is_label(member.label) for member in found.members):
                 raise ValueError("a field is not of its kind")
+            if not found.members:
+                raise ValueError("a fleet without places")
+            if any(len(set(own)) < len(found.members) for own in found.each()):
+                raise ValueError("a place, or a label, is in it twice")
             return found
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ResultsError(f"{where}: damaged, or not written by rseqbench ({damage(error)})") from error
@@ -79,12 +94,27 @@ class Loaded:
 
 
 def labels(places: Sequence[str], label: str) -> dict[str, str]:
-    """Return LABEL@PLACE for each place. Raises UsageError for a place whose name can be in no label."""
-    found = {place: f"{label}@{place}" for place in places}
-    wrong = next((place for place, name in found.items() if not is_label(name)), None)
-    if wrong is not None:
-        raise UsageError(f"{label}@{wrong} can be no label", "use a shorter --label, and places without blanks")
+    """Return LABEL@PLACE for each place; what a label cannot have of a place is a dash, and the second such is -2.
+
+    Raises UsageError, as ResultsError, for what is too long or no label itself.
+    """
+    check_label(label)
+    found: dict[str, str] = {}
+    for place in places:
+        name = f"{label}@{re.sub(r'[^A-Za-z0-9._+@-]', '-', place)}"
+        numbered = (name, *(f"{name}-{number}" for number in range(2, len(places) + 2)))
+        found[place] = check_label(next(one for one in numbered if one not in found.values()))
     return found
+
+
+def ensure_free(store: Store, fleet: Fleet) -> None:
+    """Raise ResultsError when a new fleet cannot have its labels: a run has one, or a fleet that is not forced away."""
+    if not is_fleet(store.root, fleet.label):
+        store.ensure_free(fleet.label, False)
+    elif not fleet.force:
+        raise ResultsError(f"there is a fleet {fleet.label!r} already", "give another --label, or --force")
+    for member in fleet.members:
+        store.ensure_free(member.label, fleet.force)
 
 
 def is_fleet(root: Path, label: str) -> bool:
@@ -115,20 +145,37 @@ def read(root: Path, label: str) -> Fleet:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ResultsError(f"{path}: {error}", "the folder is damaged") from error
-    return Fleet.from_json(text, path)
+    return dataclasses.replace(Fleet.from_json(text, path), label=label)  # the folder's, which may be a copy
 
 
 def load(store: Store, label: str) -> Loaded:
     """Read a fleet and its finished runs, of which a damaged one is absent. Raises ResultsError when there is none."""
     fleet = read(store.root, label)
-    found = {member.place: run_of(store, member) for member in fleet.members}
+    found = {member.place: run_of(store, fleet, member) for member in fleet.members}
     runs = {place: run for place, run in found.items() if isinstance(run, Run)}
     return Loaded(fleet, runs, {place: why for place, why in found.items() if not isinstance(why, Run)})
 
 
-def run_of(store: Store, member: Member) -> Run | str:
+def run_of(store: Store, fleet: Fleet, member: Member) -> Run | str:
     """Return a member's finished run, or why there is none: of a thousand runs, not all need be in memory at once."""
+    if not store.exists(member.label):
+        return member.failure or f"run {member.label!r} is not in {store.root}"
     try:
-        return store.load(member.label)
+        run = store.load(member.label)
     except ResultsError as error:
-        return member.failure or str(error)
+        return str(error)
+    return run if fleet.owns(run.header) else foreign(member)
+
+
+def foreign(member: Member) -> str:
+    """Return what to say where a run that is not of the fleet has the label of a member."""
+    return f"run {member.label!r} is not of this fleet; rseqbench runs rm {member.label}"
+
+
+def is_done(store: Store, fleet: Fleet, member: Member) -> bool:
+    """Whether a member has a finished run of this fleet, as far as its header tells."""
+    try:
+        folder, header = store.header(member.label)
+    except ResultsError:
+        return False
+    return fleet.owns(header) and (folder / "pyperf.json").is_file()

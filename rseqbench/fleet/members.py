@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from rseqbench import arches, begin, engines, resume, rounds, targets
 from rseqbench.config import Config, RunOptions
-from rseqbench.errors import RseqbenchError, UsageError
+from rseqbench.errors import ResultsError, RseqbenchError, UsageError
 from rseqbench.fleet import index, scheduler
 from rseqbench.fleet.index import Fleet, Member
 from rseqbench.fleet.scheduler import Ended, Event, Stopped
-from rseqbench.results import Run, Store
+from rseqbench.results import Run, Store, Unfinished
 
 INTERRUPTED = "interrupted"
 KIND = "labgrid"  # of the targets: places that are acquired
@@ -29,20 +30,22 @@ Told = rounds.Event | Stored
 Work = Callable[[Member], Generator[Told, None, None]]
 
 
-def measuring(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run], str], force: bool) -> Work:
-    """Return what measures a member: begins its run, or takes it up where it was left, and stores it.
+def measuring(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run], str]) -> Work:
+    """Return what measures a member: begins its run, or takes it up where this fleet left it, and stores it.
 
-    `summary` writes table.csv, and `force` lets a run take the place of one that is there. What it returns raises the
-    errors of everything that may happen on the way; what was finished of the run is kept.
+    `summary` writes table.csv. What it returns raises the errors of everything that may happen on the way, and where
+    something else has the label; what was finished of the run is kept.
     """
 
     def measure(member: Member) -> Generator[Told, None, None]:
-        left = None if force or not store.is_unfinished(member.label) else store.resume(member.label)
-        options = replace(fleet.options, **resume.resumed_options(left.header) if left else _reaching(member))
+        left = _left(fleet, member, store)
+        options = replace(fleet.options, target=f"{KIND}:{member.place}")
+        if left:  # its coordinator is the fleet's: one for all, as one process talks to it
+            options = replace(options, **resume.resumed_options(left.header) | _lab(fleet))
         with targets.create(arches.named(options.arch), options) as target:
             if left:
                 begin.again(target, left)
-            asked = begin.Asked(options, fleet.preset, fleet.seed, member.label, force)
+            asked = begin.Asked(options, fleet.preset, fleet.seed, member.label, fleet.force, fleet.command)
             unfinished = left or begin.anew(target, asked, store)
             yield from rounds.run(target, unfinished, engines.create(options.engine), config.check)
         run = unfinished.finish(summary)
@@ -51,13 +54,32 @@ def measuring(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run
     return measure
 
 
-def _reaching(member: Member) -> dict[str, str]:
-    return {"target": f"{KIND}:{member.place}"}
+def _left(fleet: Fleet, member: Member, store: Store) -> Unfinished | None:
+    """Return what this fleet has left unfinished of a member's run; None where that is to be begun.
+
+    Raises ResultsError when something else has its label, and may not be replaced.
+    """
+    left = store.resume(member.label) if store.is_unfinished(member.label) else None
+    if left and fleet.owns(left.header):
+        return left
+    if not fleet.force and (left or store.exists(member.label)):
+        raise ResultsError(index.foreign(member))
+    return None
+
+
+def _lab(fleet: Fleet) -> dict[str, str]:
+    return {"coordinator": fleet.options.coordinator, "environment": fleet.options.environment}
 
 
 def missing(fleet: Fleet, store: Store) -> list[Member]:
-    """Return the members whose runs are not finished."""
-    return [member for member in fleet.members if not store.exists(member.label)]
+    """Return the members without a finished run of this fleet."""
+    return [member for member in fleet.members if not index.is_done(store, fleet, member)]
+
+
+def complaints(fleet: Fleet, store: Store) -> list[str]:
+    """Return a line for each benchmark of a finished run that should have been measured and was not."""
+    headers = [store.header(member.label)[1] for member in fleet.members if index.is_done(store, fleet, member)]
+    return [f"{header.label}: {line}" for header in headers for line in rounds.failures(header)]
 
 
 def run(
@@ -74,20 +96,26 @@ def run(
         known[member.place] = replace(member, failure=failure)
         left.discard(member.place)
 
-    index.save(store.root, fleet)
+    def save() -> None:
+        index.save(store.root, replace(fleet, members=tuple(known.values())))
+
+    save()
     events = scheduler.run(members, work, at_once, cut)
     try:
         for event in events:
             if isinstance(event, Ended):
                 note(event.job, words(event.error))
-                index.save(store.root, replace(fleet, members=tuple(known.values())))
+                with contextlib.suppress(ResultsError):  # a disk that is full now: it is saved at the end, or that told
+                    save()
             yield event
     finally:
-        events.close()
-        for member in members:
-            if member.place in left and not store.exists(member.label):
-                note(member, INTERRUPTED)
-        index.save(store.root, replace(fleet, members=tuple(known.values())))
+        try:
+            events.close()
+        finally:
+            for member in members:
+                if member.place in left and not index.is_done(store, fleet, member):
+                    note(member, INTERRUPTED)
+            save()
 
 
 def words(error: BaseException | None) -> str:

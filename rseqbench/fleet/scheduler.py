@@ -14,6 +14,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from rseqbench.errors import TargetError
+
 Job = TypeVar("Job")
 Told = TypeVar("Told")
 
@@ -67,9 +69,15 @@ def run(
     def start() -> None:
         while waiting and len(running) < at_once:
             job = waiting.popleft()
-            name = f"rseqbench {len(jobs) - len(waiting)}"
-            running[job] = threading.Thread(target=_do, args=(job, work, told, stop), name=name, daemon=True)
-            running[job].start()
+            thread = threading.Thread(target=_do, args=(job, work, told, stop), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # Linux has no more of them for us: the others do it, one after the other
+                waiting.appendleft(job)
+                if running:
+                    return
+                raise TargetError("no thread can be started", "see: ulimit -u") from error
+            running[job] = thread
 
     try:
         start()

@@ -44,7 +44,6 @@ class Crowd:
         """Take how many there are, of which some were done before."""
         self.running: dict[str, _Now] = {}
         self.of, self.done, self.failed = of, done, 0
-        self.complaints = 0  # of places that are done: benchmarks that should have been measured
         self._began, self._before = time.monotonic(), done
 
     def take(self, event: Event[Member, Told]) -> str:
@@ -58,7 +57,6 @@ class Crowd:
                 self.done, self.failed = self.done + (error is None), self.failed + (error is not None)
                 return f"{place} FAILED: {members.words(error)}" if error else f"{place} done{now.voids()}"
             case Tells(_, told):
-                self.complaints += isinstance(told, Stored) and len(told.failures)
                 return _told(self.running[place], place, told)
         return ""
 
@@ -126,7 +124,7 @@ def _draw(events: Iterable[Event[Member, Told]], crowd: Crowd, out: Console) -> 
             line = crowd.take(event)
             if line and not (isinstance(event, Ended) and event.error is None):
                 foot.say(line)
-            if time.monotonic() - drawn >= _DRAWN_S:
+            if not isinstance(event, Tells) or time.monotonic() - drawn >= _DRAWN_S:
                 room = min(_MOST_LINES, max(1, out.height - _OTHER_LINES))
                 foot.show(crowd.said(), crowd.share, crowd.left(), each=crowd.each(room))
                 drawn = time.monotonic()

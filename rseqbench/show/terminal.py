@@ -37,11 +37,19 @@ _STYLES = {
 }
 
 
+class _Results(Console):
+    """A console whose reader may have seen enough, which is no failure."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave that to the command line, which ends quietly; rich would end the process with 1."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Return the console for results: standard output, at most WIDTH columns wide."""
     probe = Console(file=sys.stdout, highlight=False)
     width = min(probe.width, WIDTH) if probe.is_terminal else WIDTH
-    return Console(file=sys.stdout, highlight=False, width=width)
+    return _Results(file=sys.stdout, highlight=False, width=width)
 
 
 def run(shown: Contents, out: Console) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import resource
+import shutil
 import threading
 import time
 
@@ -14,6 +15,7 @@ from rseqbench.fleet import choice, files, index, members, scheduler
 from rseqbench.fleet.index import Fleet, Member
 from rseqbench.fleet.scheduler import Begun, Ended, Stopped, Tells
 from rseqbench.results import Store
+from tests.simulated import Simulation, store
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,6 +163,9 @@ def test_the_index_is_read_as_it_was_written(tmp_path, fleet):
         (lambda raw: raw.update(schema=2), "written in schema 2, this rseqbench reads 1"),
         (lambda raw: raw.update(members=[{"place": "a", "label": "../x", "failure": ""}]), "damaged"),
         (lambda raw: raw["options"].update(threads=["1"]), "damaged"),
+        (lambda raw: raw.update(members=[]), "a fleet without places"),
+        (lambda raw: raw["members"].append(raw["members"][0]), "a place, or a label, is in it twice"),
+        (lambda raw: raw["members"][0].update(label="f@b"), "a place, or a label, is in it twice"),
     ],
 )
 def test_an_index_that_is_not_ours_says_so(tmp_path, fleet, change, words):
@@ -179,9 +184,15 @@ def test_a_fleet_that_is_not_there_names_those_that_are(tmp_path, fleet):
         index.read(tmp_path, "g")
 
 
-def test_a_place_whose_name_can_be_in_no_label_is_misuse():
-    with pytest.raises(UsageError, match="x y"):
-        index.labels(["ok", "x y"], "f")
+def test_a_place_with_an_odd_name_has_a_label_and_stops_no_other():
+    places = ["ok", "x y", "x/y", "x-y", "@"]
+    assert index.labels(places, "f") == {
+        "ok": "f@ok", "x y": "f@x-y", "x/y": "f@x-y-2", "x-y": "f@x-y-3", "@": "f@@"
+    }  # fmt: skip
+    with pytest.raises(ResultsError, match="bad label 'a b'"):
+        index.labels(places, "a b")
+    with pytest.raises(ResultsError, match="bad label"):
+        index.labels(["p" * 100], "f")
 
 
 def test_the_index_says_who_failed_and_why(tmp_path, fleet):
@@ -209,6 +220,128 @@ def test_who_was_interrupted_is_in_the_index_and_missing(tmp_path, fleet):
     kept = index.read(tmp_path, "f")
     assert {member.failure for member in kept.members} == {members.INTERRUPTED}
     assert [member.place for member in members.missing(kept, Store(tmp_path))] == ["a", "b", "c"]
+
+
+def stored(root, label, seed, created="2026-02-01"):
+    """Store a finished run, as if of a plan with this seed."""
+    store(Store(root), Simulation(label=label, plan_seed=seed, created=created, rounds=6))
+
+
+def test_a_run_of_another_plan_is_not_the_fleets(tmp_path, fleet):
+    results = Store(tmp_path)
+    index.save(tmp_path, fleet)
+    stored(tmp_path, "f@a", fleet.seed)
+    stored(tmp_path, "f@b", fleet.seed + 1)
+    stored(tmp_path, "f@c", fleet.seed, created="2025-12-31")  # before the fleet, which was forced over it
+    assert [member.place for member in members.missing(fleet, results)] == ["b", "c"]
+    loaded = index.load(results, "f")
+    assert set(loaded.runs) == {"a"}
+    assert loaded.absent["b"] == "run 'f@b' is not of this fleet; rseqbench runs rm f@b"
+
+
+def test_a_run_that_is_damaged_is_missing(tmp_path, fleet):
+    results = Store(tmp_path)
+    for member in fleet.members:
+        stored(tmp_path, member.label, fleet.seed)
+    assert members.missing(fleet, results) == []
+    (tmp_path / "f@a" / "pyperf.json").unlink()
+    (tmp_path / "f@b" / "run.json").write_text("{}")
+    assert [member.place for member in members.missing(fleet, results)] == ["a", "b"]
+
+
+class Reached(Exception):
+    """A machine would be reached now."""
+
+
+def begun_by(fleet, folder, place, monkeypatch):
+    """Return with which label, force and seed a member's run would be begun; or what stops it."""
+    monkeypatch.setattr(members.targets, "create", lambda arch, options: (_ for _ in ()).throw(Reached(options.target)))
+    work = members.measuring(fleet, config.load(paths.default_config()), Store(folder), lambda run: "")
+    member = next(one for one in fleet.members if one.place == place)
+    with pytest.raises((Reached, ResultsError)) as caught:
+        next(work(member))
+    return caught.value
+
+
+def test_what_another_fleet_left_is_replaced_by_force_only(tmp_path, fleet, monkeypatch):
+    stored(tmp_path, "f@a", fleet.seed + 1)
+    assert "f@a' is not of this fleet; rseqbench runs rm f@a" in str(begun_by(fleet, tmp_path, "a", monkeypatch))
+    forced = dataclasses.replace(fleet, force=True)
+    assert isinstance(begun_by(forced, tmp_path, "a", monkeypatch), Reached)
+    assert isinstance(begun_by(fleet, tmp_path, "b", monkeypatch), Reached)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_labels_that_are_taken_are_refused_before_anything_is_held(tmp_path, fleet, force):
+    results, new = Store(tmp_path), dataclasses.replace(fleet, force=force)
+    index.ensure_free(results, new)
+    index.save(tmp_path, fleet)
+    if force:
+        index.ensure_free(results, new)
+    else:
+        with pytest.raises(ResultsError, match="there is a fleet 'f' already"):
+            index.ensure_free(results, new)
+    (tmp_path / "f" / index.FILE).unlink()
+    (tmp_path / "f").rmdir()
+    stored(tmp_path, "f", 1)
+    with pytest.raises(ResultsError, match="there is a run 'f' already"):
+        index.ensure_free(results, new)
+
+
+def test_a_run_never_takes_the_label_of_a_fleet(tmp_path, fleet):
+    index.save(tmp_path, fleet)
+    for force in (False, True):
+        with pytest.raises(ResultsError, match="'f' is a fleet"):
+            Store(tmp_path).ensure_free("f", force)
+
+
+def test_a_copied_fleet_is_one_of_its_own(tmp_path, fleet):
+    index.save(tmp_path, fleet)
+    shutil.copytree(tmp_path / "f", tmp_path / "g")
+    copied = index.read(tmp_path, "g")
+    assert copied.label == "g"
+    assert copied.members == fleet.members
+
+
+def test_where_no_thread_can_be_started_the_others_do_it(monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def scarce(thread):
+        started.append(thread)
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    done = [event.job for event in scheduler.run("abc", iter_of, 3, nothing) if isinstance(event, Ended)]
+    assert sorted(done) == ["a", "b", "c"]
+
+
+def iter_of(job):
+    yield job
+
+
+def test_where_none_can_be_started_it_says_so(monkeypatch):
+    def none(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    with pytest.raises(TargetError, match="no thread can be started"):
+        list(scheduler.run("abc", iter_of, 3, nothing))
+
+
+def test_a_disk_that_is_full_for_a_while_ends_no_place(tmp_path, fleet, monkeypatch):
+    saves, save = [], index.save
+
+    def full_in_between(root, one):
+        saves.append(one)
+        if 1 < len(saves) < 4:
+            raise ResultsError("cannot write fleet.json: No space left on device")
+        save(root, one)
+
+    monkeypatch.setattr(members.index, "save", full_in_between)
+    events = list(members.run(fleet, fleet.members, Store(tmp_path), iter_of, 1, nothing))
+    assert sum(isinstance(event, Ended) for event in events) == 3
 
 
 def test_stopping_is_no_defect():

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rseqbench.fleet.index import Fleet
+from rseqbench.fleet.index import Member
 from rseqbench.lab.desk import Place
 from rseqbench.show import words
 from rseqbench.show.grids import Grid, make
 
 
-def places(fleet: Fleet, known: Iterable[Place]) -> Grid:
-    """Return a row a member: its tags, who holds it now, whether its board is there, and the label of its run."""
+def places(label: str, members: Iterable[Member], known: Iterable[Place]) -> Grid:
+    """Return a row for each member that is to be measured: its tags, its state, and the label of its run."""
     there = {place.name: place for place in known}
     rows = []
-    for member in fleet.members:
+    for member in members:
         place = there.get(member.place)
         tags = ", ".join(f"{name}={value}" for name, value in sorted(place.tags.items())) if place else words.NOTHING
         state = _state(place)
         rows.append((member.place, tags, state, member.label))
-    return make(f"The places of {fleet.label}", ("place", "tags", "now", "its run"), "----", rows)
+    return make(f"The places of {label}", ("place", "tags", "now", "its run"), "----", rows)
 
 
 def _state(place: Place | None) -> str:
