@@ -8,19 +8,18 @@ a round; it becomes the run by one rename.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyperf
 
-from rseqbench import __version__, assembly, disk, paths
+from rseqbench import __version__, assembly, disk, paths, stored
 from rseqbench.config import unknown
-from rseqbench.errors import BuildError, ResultsError, damage
-from rseqbench.kinds import fits
+from rseqbench.errors import BuildError, ResultsError
 from rseqbench.labels import check_label, is_label
 from rseqbench.linux import kconfig, sizes
 from rseqbench.linux.sizes import Sizes
@@ -60,37 +59,29 @@ class Header:
 
     def to_json(self) -> str:
         """Return the text of run.json."""
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
+        return stored.text(self)
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Header:
         """Parse run.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
-        try:
-            raw = json.loads(text, parse_constant=int)  # which refuses NaN: JSON has none
-            schema = raw["schema"]
-            if type(schema) is not int or schema < 1:
-                raise ValueError(f"no schema of rseqbench: {schema!s:.40}")
-            if schema > SCHEMA:
-                raise ResultsError(f"{where}: written in schema {schema}, this rseqbench reads {SCHEMA}", "update it")
-            plan = raw["plan"]
-            plan["cases"] = tuple(
-                Case(c["benchmark"], c["threads"], Registration(c["registration"])) for c in plan["cases"]
-            )
-            plan["skips"] = tuple(Skip(**s) for s in plan["skips"])
-            plan["cpus"] = tuple(plan["cpus"])
-            raw["plan"] = Plan(**plan)
-            raw["machines"] = tuple(Machine(**m) for m in raw["machines"])
-            raw["checks"] = tuple(Check(**c) for c in raw["checks"])
-            raw["notes"] = tuple(raw["notes"])
-            raw["boots"] = tuple(raw.get("boots", ()))
-            found = cls(**raw)
-            if not fits(found, cls):
-                raise ValueError("a field is not of its kind")
-            if not found.machines:
-                raise ValueError("a run without a machine")
-            return found
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ResultsError(f"{where}: damaged, or not written by rseqbench ({damage(error)})") from error
+        return stored.read(text, where, SCHEMA, cls._made)
+
+    @classmethod
+    def _made(cls, raw: dict[str, Any]) -> Header:
+        plan = raw["plan"]
+        plan["cases"] = tuple(
+            Case(c["benchmark"], c["threads"], Registration(c["registration"])) for c in plan["cases"]
+        )
+        plan["skips"] = tuple(Skip(**s) for s in plan["skips"])
+        plan["cpus"] = tuple(plan["cpus"])
+        raw["plan"] = Plan(**plan)
+        raw["machines"] = tuple(Machine(**m) for m in raw["machines"])
+        raw["checks"] = tuple(Check(**c) for c in raw["checks"])
+        raw["notes"] = tuple(raw["notes"])
+        raw["boots"] = tuple(raw.get("boots", ()))
+        if not raw["machines"]:
+            raise ValueError("a run without a machine")
+        return cls(**raw)
 
 
 @dataclass(frozen=True)

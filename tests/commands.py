@@ -1,10 +1,15 @@
-"""The command line as a user calls it: a process of its own, in a folder of its own."""
+"""The command line as a user calls it: a process of its own in a folder of its own, or quicker, in this process."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+import pytest
+
+from rseqbench.cli import main
 
 PROGRAM = (sys.executable, "-m", "rseqbench")
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +27,20 @@ def rseqbench(*arguments, cwd, env=None, program=PROGRAM, timeout=300):
         timeout=timeout,
         check=False,
     )
+
+
+def in_process(monkeypatch, capsys):
+    """Return a function that calls the command line in this process: exit code, standard output, standard error."""
+
+    def call(*arguments):
+        handler = signal.getsignal(signal.SIGTERM)
+        monkeypatch.setattr(sys, "argv", ["rseqbench", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+        signal.signal(signal.SIGTERM, handler)
+        return left.value.code, *capsys.readouterr()
+
+    return call
 
 
 def tree(folder):

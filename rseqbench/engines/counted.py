@@ -25,7 +25,7 @@ BUDGET = 500_000  # instructions: a fifth of the time between two timer ticks, a
 REPEAT = 5
 FEWEST = 3  # counts of each number of operations that agree: most of them
 _LEAST_LOOPS = 512  # a lap of what a kernel does now and then, such as switching to the next sub-buffer
-_TRIAL = (1000, 3000)
+_TRIAL = 1000  # operations: they tell what one takes to a thirtieth of an instruction
 SHORT = 1_000  # instructions: the longest operation whose counts fit between two ticks
 LONG_BUDGET = 32_000_000  # instructions: eight ticks, so that one more or less is a thousandth at most
 _LEAST_LONG = 16
@@ -45,7 +45,7 @@ class Counted(OneByOne):
         if cost > SHORT:
             self._long.add(case)
             return fitting(cost, LONG_BUDGET, _LEAST_LONG)
-        return fitting(slope(target.count(case, plan, _TRIAL, REPEAT)))
+        return fitting(slope(target.count(case, plan, trial(cost), REPEAT)))
 
     def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
         if case in self._long:
@@ -99,6 +99,15 @@ def roughly(counts: Counts) -> float:
     """Return about how many instructions an operation takes, by the least counts of a few; 0 if next to none."""
     few, many = (min(taken) for taken in counts.taken)
     return max(0.0, (many - few) / (counts.operations[1] - counts.operations[0]))
+
+
+def trial(cost: float) -> tuple[int, int]:
+    """Return the two numbers of operations that tell what one of about `cost` instructions takes exactly.
+
+    The larger is no longer than a count of a value: in a longer one a tick is the rule, and most have to be without.
+    """
+    few = min(_TRIAL, int(2 * BUDGET / (3 * max(cost, 1))))
+    return few, 3 * few
 
 
 def fitting(cost: float, budget: int = BUDGET, least: int = _LEAST_LOOPS) -> int:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rseqbench import __version__, disk
+from rseqbench import __version__, disk, stored
 from rseqbench.config import Preset, RunOptions, unknown
-from rseqbench.errors import ResultsError, damage
-from rseqbench.kinds import fits
+from rseqbench.errors import ResultsError
 from rseqbench.labels import check_label, is_label
 from rseqbench.results import FLEET, Header, Run, Store
 
@@ -58,30 +57,25 @@ class Fleet:
 
     def to_json(self) -> str:
         """Return the text of fleet.json."""
-        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
+        return stored.text(self)
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Fleet:
         """Parse fleet.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
-        try:
-            raw = json.loads(text)
-            schema = raw["schema"]
-            if type(schema) is not int or schema < 1:
-                raise ValueError(f"no schema of rseqbench: {schema!s:.40}")
-            if schema > SCHEMA:
-                raise ResultsError(f"{where}: written in schema {schema}, this rseqbench reads {SCHEMA}", "update it")
-            raw["options"], raw["preset"] = RunOptions(**raw["options"]), Preset(**raw["preset"])
-            raw["members"] = tuple(Member(**member) for member in raw["members"])
-            found = cls(**raw)
-            if not fits(found, cls) or not all(is_label(member.label) for member in found.members):
-                raise ValueError("a field is not of its kind")
-            if not found.members:
-                raise ValueError("a fleet without places")
-            if any(len(set(own)) < len(found.members) for own in found.each()):
-                raise ValueError("a place, or a label, is in it twice")
-            return found
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ResultsError(f"{where}: damaged, or not written by rseqbench ({damage(error)})") from error
+        return stored.read(text, where, SCHEMA, cls._made)
+
+    @classmethod
+    def _made(cls, raw: dict[str, Any]) -> Fleet:
+        raw["options"], raw["preset"] = RunOptions(**raw["options"]), Preset(**raw["preset"])
+        raw["members"] = tuple(Member(**member) for member in raw["members"])
+        found = cls(**raw)
+        if not all(is_label(member.label) for member in found.members):
+            raise ValueError("a field is not of its kind")
+        if not found.members:
+            raise ValueError("a fleet without places")
+        if any(len(set(own)) < len(found.members) for own in found.each()):
+            raise ValueError("a place, or a label, is in it twice")
+        return found
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench.cli import group, main, report
+from rseqbench.cli import group, report
 from rseqbench.model import Skip
 from rseqbench.results import Store
+from tests.commands import in_process
 from tests.simulated import COSTS, Simulation, store
 
 
@@ -35,15 +36,7 @@ def folder(tmp_path_factory):
 def call(folder, monkeypatch, capsys):
     """Call the command line in that folder: exit code, standard output, standard error."""
     monkeypatch.chdir(folder)
-
-    def calls(*arguments):
-        monkeypatch.setattr(sys, "argv", ["rseqbench", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    return calls
+    return in_process(monkeypatch, capsys)
 
 
 def test_compare_prints_both_values_and_what_differs(call):
@@ -323,10 +316,9 @@ def test_report_of_a_label_goes_where_it_is_told(call, tmp_path, label):
 
 def test_report_without_runs_says_how_to_get_one(call, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["rseqbench", "report"])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    assert stopped.value.code == 2
+    code, _, err = call("report")
+    assert code == 2
+    assert "rseqbench run" in err
 
 
 def test_help_of_the_commands_imports_nothing_heavy():
@@ -418,15 +410,7 @@ def odd(tmp_path, monkeypatch, capsys):
     newer = store(results, Simulation(label="newer", rounds=2)).folder / "run.json"
     newer.write_text(json.dumps({**json.loads(newer.read_text()), "schema": 99, "plan": "of another kind"}))
     monkeypatch.chdir(tmp_path)
-
-    def calls(*arguments):
-        monkeypatch.setattr(sys, "argv", ["rseqbench", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    return calls
+    return in_process(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize("style", ["html", *TEXT])

@@ -1,14 +1,13 @@
 """compare, report and runs over fleets, as a user calls them."""
 
 import json
-import sys
 from dataclasses import replace
 
 import click
 import pytest
 
-from rseqbench.cli import complete, group, main
-from tests.commands import rseqbench
+from rseqbench.cli import complete, group
+from tests.commands import in_process, rseqbench
 from tests.fleets import fleet, machine, three
 from tests.simulated import Simulation, store
 
@@ -31,15 +30,7 @@ def folder(tmp_path_factory):
 def call(folder, monkeypatch, capsys):
     """Call the command line in that folder: exit code, standard output, standard error."""
     monkeypatch.chdir(folder)
-
-    def calls(*arguments):
-        monkeypatch.setattr(sys, "argv", ["rseqbench", *arguments])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    return calls
+    return in_process(monkeypatch, capsys)
 
 
 def test_one_label_of_a_fleet_is_enough(call):

@@ -4,14 +4,13 @@ import functools
 import json
 import os
 import shutil
-import signal
 import sys
 
 import pytest
 
-from rseqbench import arches, build, cli
+from rseqbench import arches, build
 from rseqbench.targets import guests
-from tests.commands import ROOT, processes_with, rseqbench, temporary, tree
+from tests.commands import ROOT, in_process, processes_with, rseqbench, temporary, tree
 from tests.guests import static
 from tests.sshd import eventually, free_port
 
@@ -33,14 +32,11 @@ def failed(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(MARK, str(tmp_path))
     sockets = temporary()
 
+    run = in_process(monkeypatch, capsys)
+
     def call(*arguments, code):
-        handler = signal.getsignal(signal.SIGTERM)
-        monkeypatch.setattr(sys, "argv", ["rseqbench", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        signal.signal(signal.SIGTERM, handler)
-        out, err = capsys.readouterr()
-        assert left.value.code == code, (out, err)
+        found, out, err = run(*arguments)
+        assert found == code, (out, err)
         assert out == ""
         assert err.count("\n") == 1, err
         assert tree(folder) == {}

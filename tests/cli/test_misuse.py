@@ -4,17 +4,15 @@ import json
 import os
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 
 import pytest
 
-from rseqbench import cli
 from rseqbench.errors import ResultsError
 from rseqbench.paths import builtin_results
 from rseqbench.results import Store
-from tests.commands import rseqbench, tree
+from tests.commands import in_process, rseqbench, tree
 
 FOREIGN = "arm32" if platform.machine() in ("x86_64", "amd64") else "x86_64"
 
@@ -30,14 +28,12 @@ def folder(tmp_path, monkeypatch):
 def refused(folder, monkeypatch, capsys):
     """Return a function that gives rseqbench a command line and returns the one line with which it is refused."""
 
+    run = in_process(monkeypatch, capsys)
+
     def call(*arguments, code=2):
-        before, handler = tree(folder), signal.getsignal(signal.SIGTERM)
-        monkeypatch.setattr(sys, "argv", ["rseqbench", *arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        signal.signal(signal.SIGTERM, handler)
-        out, err = capsys.readouterr()
-        assert left.value.code == code, (out, err)
+        before = tree(folder)
+        found, out, err = run(*arguments)
+        assert found == code, (out, err)
         assert out == ""
         assert tree(folder) == before
         return the_line(err)

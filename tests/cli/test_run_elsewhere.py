@@ -63,7 +63,7 @@ def arm32(tmp_path_factory):
     """Return the folder of two runs, x and y, that a user has typed one after the other."""
     folder = tmp_path_factory.mktemp("arm32")
     for label in "xy":
-        run("--arch", "arm32", "--quick", "--rounds", "6", *WHAT, "--label", label, cwd=folder)
+        run("--arch", "arm32", "--quick", "--rounds", "6", *WHAT, "linux/yield", "--label", label, cwd=folder)
     return folder
 
 
@@ -75,6 +75,12 @@ class TestArm32:
         )
         assert one == other
         assert float(one["counter/rseq"][0]) < float(one["counter/getcpu_atomic"][0]) / 5
+
+    def test_an_operation_of_700_instructions_is_counted_in_every_round(self, arm32):
+        for label in "xy":
+            (yielded,) = (row for row in rows_of(arm32, label) if row["benchmark"] == "linux/yield")
+            assert (yielded["gross_low"], yielded["reason"]) == (yielded["gross_high"], "")
+            assert not [note for note in header_of(arm32, label)["notes"] if "void" in note]
 
     def test_every_row_counts_instructions_or_says_why_not(self, arm32):
         rows = {row["benchmark"]: row for row in rows_of(arm32)}

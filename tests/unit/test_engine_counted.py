@@ -242,6 +242,37 @@ def test_what_fits_between_two_ticks_is_not_long(cost, long):
     assert SHORT * 512 * 2 < 1_100_000  # well below the 4,000,000 between two ticks of 250 Hz
 
 
+PERIOD = 4_000_000  # instructions between two ticks of 250 Hz
+
+
+class Ticking(Scripted):
+    """A machine whose Linux ticks, no two ticks alike: a request begins `phase` instructions after one."""
+
+    def __init__(self, cost, phase):
+        super().__init__({ONE.benchmark: cost})
+        self._phase = phase
+
+    def count(self, case, plan, loops, repeat):
+        plain = super().count(case, plan, loops, repeat)
+        clock, ticks, taken = self._phase, 0, [[] for _ in loops]
+        for repetition in range(repeat):
+            for into, counted in zip(taken, plain.taken, strict=True):
+                begin, clock = clock, clock + counted[repetition]
+                while clock >= (ticks + 1) * PERIOD:
+                    ticks += 1
+                    clock += TICK + 1000 * ticks
+                into.append(clock - begin)
+        return Counts(tuple(loops), tuple(map(tuple, taken)), 16, 0, case.registration.value)
+
+
+@pytest.mark.parametrize("cost", [2, 12, 116, 333, 334, 500, 727, SHORT])
+def test_wherever_ticks_fall_an_operation_that_fits_between_two_is_calibrated_and_counted(cost):
+    for phase in range(0, PERIOD, 100_000):
+        (one,) = measured(Ticking(cost, phase), cases=[ONE])
+        assert (phase, one.failure) == (phase, "")
+        assert set(one.bench.get_runs()[0].values) == {cost}
+
+
 def test_what_a_target_cannot_count_does_not_keep_the_others_from_it():
     taken = measured(Scripted({OTHER.benchmark: 116}))
     assert (taken[0].bench, taken[0].failure) == (None, "the guest stopped")
