@@ -11,7 +11,7 @@ from rseqbench.fleet.members import INTERRUPTED
 from rseqbench.model import EMULATING
 from tests.board import Board
 from tests.commands import PROGRAM, processes_with, rseqbench
-from tests.lab import Lab
+from tests.lab import Lab, keepers
 from tests.sshd import Sshd, eventually
 
 WHAT = ("counter/rseq", "counter/plain", "cpu_id/rseq")
@@ -50,7 +50,14 @@ def boards(tmp_path_factory):
 
 
 @pytest.fixture
-def fleet(boards, tmp_path):
+def mark(tmp_path, monkeypatch):
+    """Return what the environment of all processes of a test has."""
+    monkeypatch.setenv("RSEQBENCH_TEST_FLEET", str(tmp_path))
+    return f"RSEQBENCH_TEST_FLEET={tmp_path}\0"
+
+
+@pytest.fixture
+def fleet(boards, tmp_path, mark):
     """Return what calls `rseqbench fleet run` over the lab; afterwards nothing of it may be left anywhere."""
 
     def call(*arguments, **options):
@@ -58,7 +65,7 @@ def fleet(boards, tmp_path):
 
     yield call
     assert eventually(boards.quiet, 60)
-    assert not processes_with(f"PWD={tmp_path}\0")
+    assert eventually(lambda: set(processes_with(mark)) <= {os.getpid()})
 
 
 def members_of(folder, label):
@@ -164,6 +171,48 @@ def test_a_board_that_drops_out_stops_no_other(fleet, tmp_path, boards):
     rounds = {run["metadata"]["round"] for run in runs}
     assert max(rounds) == 59
     assert len(rounds) >= 59  # what was measured as the board dropped out is void in that round
+
+
+def test_force_replaces_and_resume_goes_on_with_the_new_plan_only(fleet, tmp_path, boards):
+    assert fleet("--label", "f", "--seed", "11", "--places", "pi*", *SHORT).returncode == 0
+    running = begun(boards, tmp_path, ["--label", "g", "--seed", "12", *LONG])
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=60)
+    assert eventually(boards.quiet, 60)
+    for label in ("f", "g"):
+        boards.lab.client("-p", "pi2", "acquire", user="alice")
+        forced = fleet("--label", label, "--seed", "22", "--places", "pi*", "--force", *SHORT)
+        boards.lab.client("-p", "pi2", "release", user="alice")
+        assert forced.returncode == 1
+        assert f"1 of the 2 machines of fleet {label} have a run; not pi2" in forced.stdout
+        assert fleet("--resume", label).returncode == 0
+        for name in ("pi1", "pi2"):
+            header = json.loads((tmp_path / f"results/{label}@{name}/run.json").read_text())
+            assert (header["plan"]["seed"], header["plan"]["rounds"]) == (22, 2)
+            assert header["command"].startswith("rseqbench fleet run --label")
+
+
+def test_ctrl_c_ends_one_that_queues_for_what_it_had_begun(fleet, tmp_path, boards, mark):
+    running = begun(boards, tmp_path, ["--label", "f", *LONG])
+    running.send_signal(signal.SIGINT)
+    running.communicate(timeout=60)
+    assert eventually(boards.quiet, 60)
+    for name in boards.sshds:
+        boards.lab.client("-p", name, "acquire", user="alice")
+    try:
+        words = [*PROGRAM, "fleet", "run", "--resume", "f", "--wait"]
+        queued = subprocess.Popen(
+            words, cwd=tmp_path, env={**os.environ, **boards.env}, stderr=subprocess.PIPE, text=True
+        )
+        assert eventually(lambda: boards.lab.client("reservations").count("filters") == 3, 60)
+        assert len(keepers(mark)) == 1
+        queued.send_signal(signal.SIGINT)
+        queued.communicate(timeout=30)
+        assert queued.returncode == 130
+    finally:
+        for name in boards.sshds:
+            boards.lab.client("-p", name, "release", user="alice")
+    assert eventually(lambda: "filters" not in boards.lab.client("reservations"), 30)
 
 
 @pytest.mark.parametrize(

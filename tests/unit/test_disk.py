@@ -1,5 +1,7 @@
 """rseqbench/disk.py: what a user asked for is written whole or not at all."""
 
+import threading
+
 import pytest
 
 from rseqbench import disk
@@ -31,3 +33,23 @@ def test_only_a_folder_of_ours_is_made(tmp_path):
     with pytest.raises(ResultsError, match=r"cannot write .*new/x.html: there is no folder .*new; make it first"):
         disk.save(tmp_path / "new" / "x.html", "x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_many_threads_may_write_the_same_file(tmp_path):
+    path, wrong = tmp_path / "file", []
+
+    def write(text):
+        try:
+            for _ in range(200):
+                disk.write(path, text)
+        except OSError as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=write, args=(letter * 5000,)) for letter in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+    assert path.read_text() in {letter * 5000 for letter in "abcd"}
+    assert list(tmp_path.iterdir()) == [path]
