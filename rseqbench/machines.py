@@ -10,13 +10,14 @@ from functools import partial
 import pandas as pd
 
 from rseqbench import between, claims, compare, matrix, spread, table
+from rseqbench.cells import EMULATED_TIME, Cell, What, quotient
 from rseqbench.claims import Judged, Pair
 from rseqbench.compare import Comparison
 from rseqbench.config import VerdictRules
 from rseqbench.errors import ResultsError
 from rseqbench.fleet import index
 from rseqbench.fleet.index import Fleet, Member
-from rseqbench.matrix import Cell, Matrix, What
+from rseqbench.matrix import Matrix
 from rseqbench.model import BASELINE, Machine
 from rseqbench.results import PATCH, Header, Run, Store
 
@@ -132,14 +133,14 @@ def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: Ve
     measured, unit = set(frame["benchmark"]), table.unit(frame, header.label, arch)
     found = {}
     for what in pairs:
-        cell = matrix.cell(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
+        cell = quotient(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
         found[what] = cell or _absent(what, measured, skips, unit)
     return _set_apart(found) if header.machines[0].emulates else found
 
 
 def _set_apart(cells: Mapping[What, Cell]) -> dict[What, Cell]:
     """Return the cells of an emulated machine, whose times are never beside those of another."""
-    return {what: replace(cell, unit=matrix.EMULATED_TIME) for what, cell in cells.items()}
+    return {what: replace(cell, unit=EMULATED_TIME) for what, cell in cells.items()}
 
 
 def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:

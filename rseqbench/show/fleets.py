@@ -5,9 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 
-from rseqbench import claims, compare, matrix
+from rseqbench import claims, compare
+from rseqbench.cells import EMULATED_TIME, Cell, timed
 from rseqbench.machines import Machines
-from rseqbench.matrix import Cell, Column, Matrix, What
+from rseqbench.matrix import Column, Matrix
 from rseqbench.model import Machine
 from rseqbench.results import Header
 from rseqbench.show import around, several, words
@@ -52,11 +53,11 @@ def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
     one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
     fast, slow = (words.method(x) for x in (column.what.fast, column.what.slow))
     group, lowest, highest = column.what.slow.partition("/")[0], *column.extremes
-    better = compare.FASTER if matrix.timed(one.unit) else compare.FEWER
+    better = compare.FASTER if timed(one.unit) else compare.FEWER
     good = column.words().get(better, [])
-    what = "is faster than" if matrix.timed(one.unit) else "takes fewer instructions than"
+    what = "is faster than" if timed(one.unit) else "takes fewer instructions than"
     said = f"{group}: {fast} {what} {slow} on {len(good)} of {len(column.valued)} machines"
-    if one.unit == matrix.EMULATED_TIME:
+    if one.unit == EMULATED_TIME:
         said = f"{said}, by a clock that qemu emulates and that tells no time"
     if lowest == highest:
         return f"{said}, {_ratio(column.cells[lowest])}."
@@ -103,18 +104,6 @@ def _slower(column: Column) -> str:
     slower = [*said.get(compare.SLOWER, []), *said.get(compare.MORE, [])]
     faster = [*said.get(compare.FASTER, []), *said.get(compare.FEWER, [])]
     return f"slower on {named(slower, 2)}, faster on {len(faster)}"
-
-
-def failure(worst: tuple[What, str, Cell] | None, limit: float) -> str:
-    """Return the line that says that the fast way of a pair is the slower one; empty up to `limit` percent."""
-    if worst is None or worst[2].ratio is None:
-        return ""
-    what, machine, cell = worst
-    ratio = worst[2].ratio.inverse()
-    if ratio.value <= 1 + limit / 100:
-        return ""
-    how = "slower than" if cell.word == compare.SLOWER else "more instructions than"
-    return f"{machine}: {what.fast} is {words.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"
 
 
 def brief(found: Machines) -> Brief:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from rseqbench import compare, machines, spread
+from rseqbench.cells import EMULATED_TIME, What
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
 from rseqbench.fleet import index
-from rseqbench.matrix import EMULATED_TIME, What
 from rseqbench.model import EMULATING
 from rseqbench.show import fleets
 from tests.fleets import costs, emulated, fleet, machine, many, three

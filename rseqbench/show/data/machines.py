@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from rseqbench.cells import Cell, What
 from rseqbench.machines import Machines, Place
-from rseqbench.matrix import Cell, Column, Matrix, What
+from rseqbench.matrix import Column, Matrix
 from rseqbench.show import words
 from rseqbench.show.data.written import Record, estimate, facts, to_csv, to_json
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rseqbench import compare
+from rseqbench.apart import Apart
+from rseqbench.cells import TIME, Cell, What
 from rseqbench.claims import Judged
 from rseqbench.machines import Machines, Place
-from rseqbench.matrix import TIME, Apart, Cell, Column, Matrix, What
+from rseqbench.matrix import Column, Matrix
 from rseqbench.model import Machine, VerdictWord
 from rseqbench.show import words
 from rseqbench.show.grids import Cell as Shown
