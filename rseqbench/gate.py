@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rseqbench import compare, stats
-from rseqbench.cells import Cell, What, timed
+from rseqbench.cells import Cell, What
 from rseqbench.compare import Comparison
 from rseqbench.config import VerdictRules
 from rseqbench.machines import Machines
@@ -71,14 +71,9 @@ def _is_judged(row: Comparison) -> bool:
 
 
 def _cells(matrices: Sequence[Matrix]) -> Iterable[Found]:
-    """Yield every cell that can be slower: controls are the same code, and an emulated clock tells no time."""
-    for one in matrices:
-        for column in one.columns:
-            if not column.what.is_control:
-                own = column.valued.items()
-                yield from (
-                    (column.what, machine, cell) for machine, cell in own if cell.is_timed or not timed(one.unit)
-                )
+    """Yield every cell but those of controls, which are the same code."""
+    for column in (column for one in matrices for column in one.columns if not column.what.is_control):
+        yield from ((column.what, machine, cell) for machine, cell in column.valued.items())
 
 
 def _level(cells: Sequence[Found], rules: VerdictRules) -> float:

@@ -210,6 +210,9 @@ def test_an_emulated_clock_decides_nothing_and_fails_no_gate(tmp_path):
     assert fleets.answers(both)[0].endswith("on 0 machines of 1, and slower in none.")
     assert gates.failure(both, 0) == ""
     alone = machines.one(results, "b", RULES)
+    (shown,) = (one for one in alone.matrices if one.unit == EMULATED_TIME)
+    words = {cell.word for column in shown.columns for cell in column.valued.values()}
+    assert words == {compare.NOT_COMPARABLE} and shown.columns[0].is_telling
     assert gates.failure(alone, 100) == ""
     assert "on 1 of 1 machines" in fleets.answers(alone)[0]
     assert not any(column.disagrees for one in alone.matrices for column in one.columns)
@@ -262,6 +265,23 @@ def test_a_machine_with_too_few_rounds_is_named(tmp_path):
     found = machines.two(results, "a", "b", RULES)
     assert fleets.answers(found)[0].endswith("and slower in none; too few rounds to see either on short.")
     assert gates.failure(found, 0) == "1 of 2 machines has too few rounds for any slowdown to be seen: short"
+
+
+def test_a_machine_that_became_virtual_has_nothing_to_compare(tmp_path):
+    fleet(tmp_path, "a", {"x": machine(0), "y": machine(1)})
+    results = fleet(tmp_path, "b", {"x": machine(0, seed=70), "y": machine(1, seed=71, timing="virtual")})
+    found = machines.two(results, "a", "b", RULES)
+    assert gates.failure(found, 0) == "1 of 2 machines has nothing to compare: y"
+    assert fleets.answers(found)[0].endswith("on 0 machines of 1, and slower in none.")
+    fleet(tmp_path, "c", {"y": machine(1)})
+    nothing = machines.two(fleet(tmp_path, "d", {"y": machine(1, timing="virtual")}), "c", "d", RULES)
+    assert fleets.answers(nothing)[0] == "Nothing in d can be compared with c."
+    assert gates.failure(nothing, 0).startswith("nothing was compared: ")
+
+
+def test_a_run_that_measured_nothing_is_no_success(tmp_path):
+    found = machines.one(fleet(tmp_path, "x", {"a": machine(0), "b": machine(1, costs={})}), "x", RULES)
+    assert gates.failure(found, 100) == "1 of 2 machines has nothing to compare: b"
 
 
 def test_what_limits_two_runs_limits_two_fleets(tmp_path):
