@@ -46,9 +46,19 @@ def answers(found: Machines) -> list[str]:
     disagreed = [(one, column) for one, column in columns if column.disagrees]
     if disagreed:
         said.append(f"Machines disagree on {_number(len(disagreed), _noun(found))}: {_signs(found, disagreed)}.")
+    elif _sees_nothing(found, real):
+        said.append(f"Whether machines disagree on any {_noun(found)} nobody can say: too few rounds.")
     else:
         said.append(f"On no {_noun(found)} is one machine surely faster and another surely slower.")
     return [words.line(text) for text in said]
+
+
+def _sees_nothing(found: Machines, matrices: Sequence[Matrix]) -> bool:
+    """Whether nothing can be said of times that stand together, for too few rounds."""
+    if len(found.labels) > 1:
+        lacking = gate.unseen(found)
+        return bool(lacking.blind) and not lacking.judged
+    return any(one.is_blind(found.rules) for one in matrices)
 
 
 def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:

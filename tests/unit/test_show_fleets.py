@@ -52,7 +52,7 @@ def printed(found, capsys, width=100):
 @pytest.mark.parametrize("kind", KINDS)
 def test_tables_fit_a_terminal(made, capsys, kind):
     lines = printed(made[kind], capsys).splitlines()
-    prose = ("Note: ", "Machines disagree", "counter: ", "Measured on no", "after is", "On no ")
+    prose = ("Note: ", "Machines disagree", "counter: ", "Measured on no", "after is", "On no ", "Whether ")
     assert [
         line for line in lines if len(line) > 100 and not line.startswith((*prose, "3 of", "48 of", "✓", "○"))
     ] == []
@@ -117,6 +117,7 @@ def test_kernels_that_are_not_the_same_are_told(tmp_path):
 def test_too_few_rounds_for_so_many_machines_are_a_limit(made):
     limit = "6 rounds are too few to tell 45 machines apart in 23 pairs"
     assert fleets.limits(made["fifty"])[0].startswith(limit)
+    assert fleets.answers(made["fifty"])[1] == "Whether machines disagree on any pair nobody can say: too few rounds."
     assert not any("too few to tell" in text for text in fleets.limits(made["three"]))
 
 
