@@ -243,3 +243,10 @@ def worst_slowdown(rows: Sequence[Comparison]) -> Comparison | None:
     """Return the row in which b is slower, or takes more instructions, by most; differences only, None without any."""
     slower = [row for row in rows if row.word in (SLOWER, MORE) and row.ratio is not None]
     return max(slower, key=lambda row: row.ratio.value if row.ratio else 0.0, default=None)
+
+
+def least(row: Comparison) -> float | None:
+    """Return the smallest p that a row could have by its rounds, however different its sides; None if not tested."""
+    if row.p is None or row.a is None or row.b is None:
+        return None
+    return stats.apart_by_chance(row.a.gross.n, row.b.gross.n)

@@ -10,15 +10,18 @@ from functools import partial
 import pandas as pd
 
 from rseqbench import between, claims, compare, matrix, spread, table
+from rseqbench.cells import EMULATED_TIME, Cell, What, quotient
 from rseqbench.claims import Judged, Pair
 from rseqbench.compare import Comparison
 from rseqbench.config import VerdictRules
 from rseqbench.errors import ResultsError
 from rseqbench.fleet import index
 from rseqbench.fleet.index import Fleet, Member
-from rseqbench.matrix import Cell, Matrix, What
+from rseqbench.matrix import Matrix
 from rseqbench.model import BASELINE, Machine
 from rseqbench.results import PATCH, Header, Run, Store
+
+_NO_TIME = "by a clock that qemu emulates, which tells no time"
 
 
 @dataclass(frozen=True)
@@ -133,14 +136,19 @@ def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: Ve
     measured, unit = set(frame["benchmark"]), table.unit(frame, header.label, arch)
     found = {}
     for what in pairs:
-        cell = matrix.cell(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
+        cell = quotient(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
         found[what] = cell or _absent(what, measured, skips, unit)
     return _set_apart(found) if header.machines[0].emulates else found
 
 
 def _set_apart(cells: Mapping[What, Cell]) -> dict[What, Cell]:
-    """Return the cells of an emulated machine, whose times are never beside those of another."""
-    return {what: replace(cell, unit=matrix.EMULATED_TIME) for what, cell in cells.items()}
+    """Return the cells of an emulated machine, whose times are never beside those of another, and decide nothing."""
+    return {
+        what: replace(cell, unit=EMULATED_TIME, word=compare.NOT_COMPARABLE, reason=_NO_TIME)
+        if cell.ratio
+        else replace(cell, unit=EMULATED_TIME)
+        for what, cell in cells.items()
+    }
 
 
 def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
@@ -189,15 +197,22 @@ def _side_by_side(
     frame = pd.concat([a[1], b[1]], ignore_index=True)
     labels = [header.label for header in headers]
     rows = compare.unjudged(frame, labels[0], labels[1], rules, skips, between.unlike(*headers))
+    if _emulates(place):
+        rows = [
+            replace(row, p=None, word=compare.NOT_COMPARABLE, reason=_NO_TIME) if row.ratio else row for row in rows
+        ]
     return place, rows, between.same_machine(*headers)
+
+
+def _emulates(place: Place) -> bool:
+    return any(machine.emulates for machine in place.machines)
 
 
 def _columns(places: Sequence[Place], rows: Mapping[str, Sequence[Comparison]]) -> dict[What, dict[str, Cell]]:
     found: dict[What, dict[str, Cell]] = {}
     for place in places:
         cells = {What(row.benchmark, threads=row.threads): _compared(row) for row in rows[place.name]}
-        apart = any(machine.emulates for machine in place.machines)
-        for what, cell in (_set_apart(cells) if apart else cells).items():
+        for what, cell in (_set_apart(cells) if _emulates(place) else cells).items():
             found.setdefault(what, {})[place.name] = cell
     return found
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0),
     metavar="PERCENT",
     help="Exit with 1 when a benchmark is slower in B, or takes more instructions, by more than this, and surely so; "
-    "of two fleets, on any machine. Of one fleet, when on any machine the fast way of a pair is so much slower.",
+    "of two fleets, on any machine. Of one fleet, when on any machine the fast way of a pair is so much slower. Of "
+    "fleets also when a machine has no run, nothing to compare, or too few rounds for any slowdown to be seen.",
 )
 @click.pass_context
 def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above: float | None) -> None:
@@ -53,15 +54,15 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
 
 
 def _fleets(found: Machines, style: str, limit: float | None) -> str:
-    """Print fleets; return the line that says what is slower than the limit, empty where nothing is."""
-    from rseqbench.cli import matrix, report
-    from rseqbench.show import terminal
+    """Print fleets; return the line that says what is slower than the limit, or could not be judged; else nothing."""
+    from rseqbench.cli import report
+    from rseqbench.show import gates, terminal
 
     if style == "table":
         terminal.machines(found, terminal.console())
     else:
         report.say(report.of_machines(found, style))
-    return "" if limit is None else matrix.too_slow(found, limit)
+    return "" if limit is None else gates.failure(found, limit)
 
 
 def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) -> str:

@@ -36,19 +36,3 @@ def fleets(state: State, labels: Sequence[str]) -> Machines | None:
     if len(labels) == 1:
         return machines.one(store, labels[0], rules)
     return machines.two(store, labels[0], labels[1], rules)
-
-
-def too_slow(found: Machines, limit: float) -> str:
-    """Return the line that says what is slower than `limit` percent allow, and on which machine; else nothing.
-
-    Of one fleet it is the fast way of a pair, of two a benchmark in the second.
-    """
-    from rseqbench import compare, matrix
-    from rseqbench.show import fleets, sentences
-
-    if len(found.labels) == 1:
-        return fleets.failure(matrix.worst(found.matrices), limit)
-    rows = {id(row): place for place, rows in found.rows.items() for row in rows}
-    worst = compare.worst_slowdown([row for own in found.rows.values() for row in own])
-    said = sentences.slower(worst, found.labels[0], found.labels[1], limit) if worst else ""
-    return f"{rows[id(worst)]}: {said}" if said else ""

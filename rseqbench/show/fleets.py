@@ -5,17 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 
-from rseqbench import claims, compare, matrix
+from rseqbench import between, claims, compare, gate
+from rseqbench.cells import EMULATED_TIME, Cell, timed
 from rseqbench.machines import Machines
-from rseqbench.matrix import Cell, Column, Matrix, What
+from rseqbench.matrix import Column, Matrix
 from rseqbench.model import Machine
 from rseqbench.results import Header
-from rseqbench.show import around, several, words
+from rseqbench.show import around, booted, several, words
 from rseqbench.show.around import Brief
 from rseqbench.show.grids.machines import name
 from rseqbench.show.several import named
 
 _TOLD = 3  # columns that are told in sentences
+_CHANCE = "no difference, however large, could be more than chance. More rounds are what it takes."
 
 
 def summary(found: Machines) -> str:
@@ -35,16 +37,28 @@ def number(found: Machines) -> str:
 
 def answers(found: Machines) -> list[str]:
     """Return what came out: on how many machines what is faster, and on what they disagree; a few sentences."""
-    columns = [(one, column) for one in found.matrices for column in one.columns if not column.what.is_control]
+    real = [one for one in found.matrices if one.unit != EMULATED_TIME]
+    columns = [(one, column) for one in real for column in one.columns if not column.what.is_control]
     if not columns:
-        return ["No machine has a value, so nothing can be said."]
+        emulated = " but by a clock that qemu emulates, which tells no time" if found.matrices and not real else ""
+        return [f"No machine has a value{emulated}, so nothing can be said."]
     said = [_across(found, columns) if len(found.labels) > 1 else _inside(columns)]
     disagreed = [(one, column) for one, column in columns if column.disagrees]
     if disagreed:
         said.append(f"Machines disagree on {_number(len(disagreed), _noun(found))}: {_signs(found, disagreed)}.")
+    elif _sees_nothing(found, real):
+        said.append(f"Whether machines disagree on any {_noun(found)} nobody can say: too few rounds.")
     else:
         said.append(f"On no {_noun(found)} is one machine surely faster and another surely slower.")
     return [words.line(text) for text in said]
+
+
+def _sees_nothing(found: Machines, matrices: Sequence[Matrix]) -> bool:
+    """Whether nothing can be said of times that stand together, for too few rounds."""
+    if len(found.labels) > 1:
+        lacking = gate.unseen(found)
+        return bool(lacking.blind) and not lacking.judged
+    return any(one.is_blind(found.rules) for one in matrices)
 
 
 def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
@@ -52,12 +66,10 @@ def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
     one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
     fast, slow = (words.method(x) for x in (column.what.fast, column.what.slow))
     group, lowest, highest = column.what.slow.partition("/")[0], *column.extremes
-    better = compare.FASTER if matrix.timed(one.unit) else compare.FEWER
+    better = compare.FASTER if timed(one.unit) else compare.FEWER
     good = column.words().get(better, [])
-    what = "is faster than" if matrix.timed(one.unit) else "takes fewer instructions than"
+    what = "is faster than" if timed(one.unit) else "takes fewer instructions than"
     said = f"{group}: {fast} {what} {slow} on {len(good)} of {len(column.valued)} machines"
-    if one.unit == matrix.EMULATED_TIME:
-        said = f"{said}, by a clock that qemu emulates and that tells no time"
     if lowest == highest:
         return f"{said}, {_ratio(column.cells[lowest])}."
     ends = [f"{_ratio(column.cells[end])} on {end}" for end in (lowest, highest)]
@@ -75,13 +87,26 @@ def _ratio(cell: Cell) -> str:
 def _across(found: Machines, columns: Sequence[tuple[Matrix, Column]]) -> str:
     """Say on how many machines anything is faster or slower in the second fleet."""
     a, b = found.labels
-    rows = {place: {row.word for row in rows} for place, rows in found.rows.items()}
+    lacking = gate.unseen(found)
+    there = {*lacking.judged, *lacking.blind}
+    rows = {place: {row.word for row in own} for place, own in found.rows.items() if place in there}
     slower = [place for place, said in rows.items() if said & {compare.SLOWER, compare.MORE}]
     faster = [place for place, said in rows.items() if said & {compare.FASTER, compare.FEWER}]
-    good, bad = ("slower in" if not slower else "slower"), _number(len(slower), "machine")
+    if not there:
+        return f"Nothing in {b} can be compared with {a}."
+    if not lacking.judged:
+        return f"Whether {b} is slower than {a} in anything nobody can say: {_too_few(found)}"
     helps = f"{b} is faster than {a} in some benchmark on {_number(len(faster), 'machine')} of {len(rows)}"
-    hurts = f"and {good} none" if not slower else f"and slower in some on {bad}: {named(slower)}"
-    return f"{helps}, {hurts}."
+    bad = f"some on {_number(len(slower), 'machine')}: {named(slower)}" if slower else "none"
+    blind = f"; too few rounds to see either on {named(lacking.blind)}" if lacking.blind else ""
+    return f"{helps}, and slower in {bad}{blind}."
+
+
+def _too_few(found: Machines) -> str:
+    """Say that the rounds of two fleets are too few for so many comparisons, whatever came out."""
+    tested = [row for rows in found.rows.values() for row in rows if row.p is not None]
+    rounds = max(row.ratio.n for row in tested if row.ratio)
+    return f"{rounds} rounds are too few to compare {len(tested)} values at once: {_CHANCE}"
 
 
 def _noun(found: Machines) -> str:
@@ -105,18 +130,6 @@ def _slower(column: Column) -> str:
     return f"slower on {named(slower, 2)}, faster on {len(faster)}"
 
 
-def failure(worst: tuple[What, str, Cell] | None, limit: float) -> str:
-    """Return the line that says that the fast way of a pair is the slower one; empty up to `limit` percent."""
-    if worst is None or worst[2].ratio is None:
-        return ""
-    what, machine, cell = worst
-    ratio = worst[2].ratio.inverse()
-    if ratio.value <= 1 + limit / 100:
-        return ""
-    how = "slower than" if cell.word == compare.SLOWER else "more instructions than"
-    return f"{machine}: {what.fast} is {words.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"
-
-
 def brief(found: Machines) -> Brief:
     """Return the three lines that stand before everything else in a text: of whom, what came out, what limits it."""
     return Brief(summary(found).removesuffix("."), " ".join(answers(found)), tuple(map(around.short, limits(found))))
@@ -134,6 +147,7 @@ def limits(found: Machines) -> list[str]:
     return [
         *_blind(found),
         *_differ(headers),
+        *_pairwise(found),
         *several.limits_of(headers, found.rules.confidence, alike=True),
         *_nowhere(found),
     ]
@@ -143,10 +157,28 @@ def _blind(found: Machines) -> Iterable[str]:
     for one in found.matrices:
         if one.is_blind(found.rules):
             rounds = max(len(cell.each) for column in one.columns for cell in column.cells.values())
-            yield (
-                f"{rounds} rounds are too few to tell {len(one.machines)} machines apart in {len(one.columns)} pairs: "
-                "no difference, however large, could be more than chance. More rounds are what it takes."
-            )
+            what = f"{len(one.machines)} machines apart in {len(one.columns)} pairs"
+            yield f"{rounds} rounds are too few to tell {what}: {_CHANCE}"
+
+
+def _pairwise(found: Machines) -> Iterable[str]:
+    """Yield what limits holding two runs of a place against each other: boots, and a machine that is another one."""
+    if len(found.labels) == 1:
+        return
+    pairs = {place.name: place.headers for place in found.places if not place.reason}
+    about: dict[str, list[str]] = {}
+    for place, (a, b) in pairs.items():
+        if a and b:
+            for text in (*booted.limits(a, b), *_exchanged(a, b)):
+                about.setdefault(text, []).append(place)
+    for text, places in about.items():
+        yield text if len(places) == len(pairs) else f"{named(places)}: {text}"
+
+
+def _exchanged(a: Header, b: Header) -> Iterable[str]:
+    if not between.same_machine(a, b):
+        old, new = (str(one.machines[0].facts.get("cpu", "not known")) for one in (a, b))
+        yield f"Another CPU, {new} in place of {old}: what differs may be the machine's."
 
 
 def _nowhere(found: Machines) -> Iterable[str]:

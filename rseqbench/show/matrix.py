@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from rseqbench import __version__, compare
+from rseqbench.cells import Cell, timed
 from rseqbench.claims import Judged
 from rseqbench.machines import Machines
-from rseqbench.matrix import Cell, Matrix, timed
+from rseqbench.matrix import Matrix
 from rseqbench.model import VerdictWord
 from rseqbench.results import Header
 from rseqbench.show import charts, data, fleets, html, words

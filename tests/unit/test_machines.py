@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from rseqbench import compare, machines, spread
+from rseqbench.cells import EMULATED_TIME, What
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
 from rseqbench.fleet import index
-from rseqbench.matrix import EMULATED_TIME, What
 from rseqbench.model import EMULATING
-from rseqbench.show import fleets
+from rseqbench.show import fleets, gates
 from tests.fleets import costs, emulated, fleet, machine, many, three
 
 RULES = load().verdict
@@ -186,3 +186,117 @@ def test_a_board_that_qemu_emulates_is_never_beside_one_that_has_a_clock(tmp_pat
     fleet(tmp_path, "y", {"xeon": machine(0, rounds=8), "tcg": machine(0, rounds=8, facts=emulating, timing="virtual")})
     both = machines.two(results, "x", "y", RULES)
     assert [(one.unit, one.machines) for one in both.matrices] == [("ns", ("xeon",)), (EMULATED_TIME, ("tcg",))]
+
+
+EMULATING_FACTS = {**machine(0).facts, "virtual": EMULATING}
+
+
+def test_an_emulated_clock_decides_nothing_and_fails_no_gate(tmp_path):
+    """Twenty times as slow by such a clock is no slowdown, and its p-values take nothing from the others' by Holm."""
+    slow = {"tcg": machine(0, facts=EMULATING_FACTS, timing="virtual", costs=costs(counter__rseq=20))}
+    quick = {"tcg": machine(0, facts=EMULATING_FACTS, timing="virtual")}
+    fleet(tmp_path, "a", {"xeon": machine(0), **quick})
+    fleet(tmp_path, "alone", {"xeon": machine(0, seed=77)})
+    results = fleet(tmp_path, "b", {"xeon": machine(0, seed=77), **slow})
+    both = machines.two(results, "a", "b", RULES)
+    own = next(one for one in both.matrices if one.unit == EMULATED_TIME)
+    ratios = {column.what.slow: column.cells["tcg"] for column in own.columns}
+    assert ratios["counter/rseq"].ratio.value == pytest.approx(20, rel=0.05)
+    assert {(cell.word, cell.p, cell.reason) for cell in ratios.values()} == {
+        (compare.NOT_COMPARABLE, None, "by a clock that qemu emulates, which tells no time")
+    }
+    others = machines.two(results, "a", "alone", RULES).rows["xeon"]
+    assert [row.p for row in both.rows["xeon"]] == [row.p for row in others]
+    assert fleets.answers(both)[0].endswith("on 0 machines of 1, and slower in none.")
+    assert gates.failure(both, 0) == ""
+    alone = machines.one(results, "b", RULES)
+    (shown,) = (one for one in alone.matrices if one.unit == EMULATED_TIME)
+    words = {cell.word for column in shown.columns for cell in column.valued.values()}
+    assert words == {compare.NOT_COMPARABLE} and shown.columns[0].is_telling
+    assert gates.failure(alone, 100) == ""
+    assert "on 1 of 1 machines" in fleets.answers(alone)[0]
+    assert not any(column.disagrees for one in alone.matrices for column in one.columns)
+
+
+def test_two_emulated_clocks_are_not_held_against_each_other(tmp_path):
+    tcg = {
+        name: machine(0, facts=EMULATING_FACTS, timing="virtual", costs=costs(counter__rseq=factor))
+        for name, factor in (("a", 1), ("b", 20))
+    }
+    found = machines.one(fleet(tmp_path, "x", tcg), "x", RULES)
+    assert {column.apart for one in found.matrices for column in one.columns} == {None}
+    assert fleets.answers(found) == [
+        "No machine has a value but by a clock that qemu emulates, which tells no time, so nothing can be said."
+    ]
+    assert gates.failure(found, 0) == "nothing was compared: no machine of x has a value"
+
+
+# ---- what two fleets cannot see ----
+
+
+def slower(number, rounds):
+    """Return so many machines, and the same with a counter/rseq that takes three times as long."""
+    before = {f"m{at}": machine(at, rounds=rounds) for at in range(number)}
+    costly = costs(counter__rseq=3)
+    return before, {name: machine(at, rounds=rounds, seed=at + 99, costs=costly) for at, name in enumerate(before)}
+
+
+@pytest.mark.parametrize(("rounds", "seen"), [(6, False), (12, True)])
+def test_too_few_rounds_of_two_fleets_are_told_in_place_of_slower_in_none(tmp_path, rounds, seen):
+    before, after = slower(5, rounds)
+    fleet(tmp_path, "a", before)
+    found = machines.two(fleet(tmp_path, "b", after), "a", "b", RULES)
+    tested = sum(row.p is not None for rows in found.rows.values() for row in rows)
+    said, failed = fleets.answers(found)[0], gates.failure(found, 0)
+    if seen:
+        assert "slower in some on 5 machines" in said and "counter/rseq is 20" in failed
+        return
+    assert said == (
+        f"Whether b is slower than a in anything nobody can say: 6 rounds are too few to compare {tested} values at "
+        "once: no difference, however large, could be more than chance. More rounds are what it takes."
+    )
+    assert failed == "could not have seen any slowdown: too few rounds"
+
+
+def test_a_machine_with_too_few_rounds_is_named(tmp_path):
+    own = {"long": machine(0), "short": machine(1, rounds=3)}
+    fleet(tmp_path, "a", own)
+    results = fleet(tmp_path, "b", {name: replace(one, seed=one.seed + 70) for name, one in own.items()})
+    found = machines.two(results, "a", "b", RULES)
+    assert fleets.answers(found)[0].endswith("and slower in none; too few rounds to see either on short.")
+    assert gates.failure(found, 0) == "1 of 2 machines has too few rounds for any slowdown to be seen: short"
+
+
+def test_a_machine_that_became_virtual_has_nothing_to_compare(tmp_path):
+    fleet(tmp_path, "a", {"x": machine(0), "y": machine(1)})
+    results = fleet(tmp_path, "b", {"x": machine(0, seed=70), "y": machine(1, seed=71, timing="virtual")})
+    found = machines.two(results, "a", "b", RULES)
+    assert gates.failure(found, 0) == "1 of 2 machines has nothing to compare: y"
+    assert fleets.answers(found)[0].endswith("on 0 machines of 1, and slower in none.")
+    fleet(tmp_path, "c", {"y": machine(1)})
+    nothing = machines.two(fleet(tmp_path, "d", {"y": machine(1, timing="virtual")}), "c", "d", RULES)
+    assert fleets.answers(nothing)[0] == "Nothing in d can be compared with c."
+    assert "too few rounds" not in " ".join(fleets.answers(nothing))
+    assert gates.failure(nothing, 0).startswith("nothing was compared: ")
+
+
+def test_a_run_that_measured_nothing_is_no_success(tmp_path):
+    found = machines.one(fleet(tmp_path, "x", {"a": machine(0), "b": machine(1, costs={})}), "x", RULES)
+    assert gates.failure(found, 100) == "1 of 2 machines has nothing to compare: b"
+
+
+def test_what_limits_two_runs_limits_two_fleets(tmp_path):
+    """One boot each is said of the places that booted, and another CPU of the one that was exchanged."""
+    own = {"booted": machine(0, rounds=6), "changed": machine(1, rounds=6), "same": machine(0, rounds=6, seed=3)}
+    fleet(tmp_path, "a", own)
+    later = {
+        "booted": {**own["booted"].facts, "linux": "6.12.1"},
+        "changed": {**own["changed"].facts, "cpu": "Imagined Ryzen"},
+        "same": own["same"].facts,
+    }
+    results = fleet(tmp_path, "b", {name: replace(one, facts=later[name]) for name, one in own.items()})
+    limits = fleets.limits(machines.two(results, "a", "b", RULES))
+    boots = "One boot each: no interval here covers what differs from boot to boot; run --boots 10 measures that."
+    cpu = "Another CPU, Imagined Ryzen in place of Imagined Opteron, 16 cores: what differs may be the machine's."
+    assert f"booted: {boots}" in limits and f"changed: {cpu}" in limits
+    assert not any("boot" in text or "Another" in text for text in fleets.limits(machines.one(results, "b", RULES)))

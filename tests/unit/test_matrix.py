@@ -6,10 +6,10 @@ import random
 import numpy as np
 import pytest
 
-from rseqbench import compare, matrix, stats
+from rseqbench import compare, gate, matrix, stats
+from rseqbench.cells import Cell, What, quotient
 from rseqbench.claims import Pair
 from rseqbench.config import load
-from rseqbench.matrix import Cell, What
 from rseqbench.model import Estimate
 from tests.frames import frame, run
 
@@ -29,7 +29,7 @@ def cell(ratio, seed=0, rounds=22, spread=0.01, **changes):
     slow = [10 * ratio * x for x in noise(seed, rounds, spread)]
     fast = [10 * x for x in noise(seed + 1000, rounds, spread)]
     table = frame(run("a", {PAIR.slow: slow, PAIR.fast: fast}, **changes))
-    return matrix.cell(table, "a", PAIR, RULES)
+    return quotient(table, "a", PAIR, RULES)
 
 
 def column(cells, what=WHAT, others=()):
@@ -128,6 +128,68 @@ def test_what_differs_alone_may_not_differ_among_others():
     assert {one.apart.reason for one in found.columns} == {"not beyond chance among all rows compared (Holm)"}
 
 
+@pytest.mark.parametrize(
+    ("hiding", "told"),
+    [({"rounds": 2}, "6 (2 rounds)"), ({"rounds": 22, "spread": 2.0, "seed": 1}, "6 (22 rounds)")],
+    ids=["short", "noisy"],
+)
+def test_one_machine_that_is_unsure_hides_no_difference_between_the_others(hiding, told):
+    hidden = cell(**{"ratio": 10.0, "seed": 6, **hiding})
+    assert hidden.ratio.value > 4.1
+    found = column([*(cell(2.0, seed) for seed in range(3)), *(cell(4.0, seed) for seed in range(3, 6)), hidden])
+    assert found.apart.differs
+    assert found.extremes[1] == "6" and found.apart.highest in "345" and found.apart.lowest in "012"
+    assert found.apart.ratio.low < 2 < found.apart.ratio.high
+    assert found.apart.reason.startswith("beyond them, but less surely: ") and told in found.apart.reason
+
+
+def test_that_the_ends_are_chosen_by_their_intervals_is_counted():
+    """Noise of many kinds: whoever is chosen, fleets whose machines are alike are found to differ as seldom."""
+    alarms = 0
+    for trial in range(60):
+        own = [cell(2.0, 100 * trial + n, rounds=8 + 4 * (n % 3), spread=0.01 * (1 + n % 4)) for n in range(6)]
+        alarms += column(own).apart.differs
+    assert alarms <= 6
+
+
+def test_machines_that_are_alike_do_not_disagree_however_many_words_their_cells_have():
+    cells = [cell(1.0, seed, spread=0.03) for seed in range(650, 700)]
+    assert {one.word for one in cells} >= {compare.FASTER, compare.SLOWER}
+    assert not column(cells).disagrees
+
+
+def test_one_that_differs_makes_none_of_the_others_disagree():
+    cells = [*(cell(1.0, seed, spread=0.03) for seed in range(650, 700)), cell(1.5, 700, spread=0.03)]
+    found = column(cells)
+    assert {one.word for one in cells} >= {compare.FASTER, compare.SLOWER} and found.apart.differs
+    assert not found.disagrees
+
+
+@pytest.mark.parametrize(("ratios", "disagree"), [((0.8, 1.25), True), ((1.25, 0.8), True), ((1.2, 1.5), False)])
+def test_one_surely_faster_and_one_surely_slower_disagree(ratios, disagree):
+    assert column([cell(ratio, seed) for seed, ratio in enumerate(ratios)]).disagrees == disagree
+
+
+def test_the_middle_of_an_even_number_is_that_of_the_logarithms():
+    ratio = [Cell("ns", Estimate(value, None, None, 1, 0.0), compare.UNRESOLVED) for value in (0.25, 4.0)]
+    assert matrix.Column(WHAT, dict(zip("ab", ratio, strict=True))).middle == pytest.approx(1.0)
+
+
+# ---- the gate ----
+
+
+def gated(cells):
+    return gate.worst_cell(matrix.inside({WHAT: dict(enumerate(cells))}, range(len(cells)), RULES), RULES)
+
+
+def test_what_is_slower_by_chance_on_one_of_many_machines_fails_nobody():
+    cells = [cell(1.0, seed, spread=0.03) for seed in range(650, 700)]
+    assert any(one.word == compare.SLOWER for one in cells)
+    assert gated(cells) is None
+    what, machine, _ = gated([*cells, cell(0.8, 700, spread=0.03)])
+    assert (what, machine) == (WHAT, 50)
+
+
 def test_one_machine_is_held_against_nothing():
     assert column([cell(2.0)]).apart is None
 
@@ -137,7 +199,7 @@ def test_one_machine_is_held_against_nothing():
 
 def counted(slow, fast, rounds=6, spread=0):
     values = {PAIR.slow: [slow + number * spread for number in range(rounds)], PAIR.fast: [fast] * rounds}
-    return matrix.cell(frame(run("a", values, timing="emulated", unit="instructions")), "a", PAIR, RULES)
+    return quotient(frame(run("a", values, timing="emulated", unit="instructions")), "a", PAIR, RULES)
 
 
 def test_counts_that_are_the_same_do_not_differ_and_ranges_that_lie_apart_do():
@@ -209,10 +271,10 @@ def test_the_worst_is_the_slowest_fast_way_and_no_control():
         control: {"a": cell(0.2, 3)},
         OTHER: {"a": cell(3.0, 4)},
     }
-    what, machine, found = matrix.worst(matrix.inside(cells, ["a", "b"], RULES))
+    what, machine, found = gate.worst_cell(matrix.inside(cells, ["a", "b"], RULES), RULES)
     assert (what, machine) == (WHAT, "b")
     assert found.ratio.value == pytest.approx(0.7, rel=0.01)
-    assert matrix.worst(matrix.inside({OTHER: {"a": cell(3.0, 4)}}, ["a"], RULES)) is None
+    assert gate.worst_cell(matrix.inside({OTHER: {"a": cell(3.0, 4)}}, ["a"], RULES), RULES) is None
 
 
 def test_holm_goes_over_all_machines_at_once():

@@ -16,7 +16,7 @@ from rseqbench.show import data, fleets, terminal
 from rseqbench.show import matrix as pages
 from rseqbench.show.grids import machines as grids
 from tests import hostile
-from tests.fleets import emulated, fleet, machine, many, three
+from tests.fleets import costs, emulated, fleet, machine, many, three
 from tests.unit.test_show_data import held
 from tests.unit.test_show_html import Page
 
@@ -52,7 +52,7 @@ def printed(found, capsys, width=100):
 @pytest.mark.parametrize("kind", KINDS)
 def test_tables_fit_a_terminal(made, capsys, kind):
     lines = printed(made[kind], capsys).splitlines()
-    prose = ("Note: ", "Machines disagree", "counter: ", "Measured on no", "after is", "On no ")
+    prose = ("Note: ", "Machines disagree", "counter: ", "Measured on no", "after is", "On no ", "Whether ")
     assert [
         line for line in lines if len(line) > 100 and not line.startswith((*prose, "3 of", "48 of", "✓", "○"))
     ] == []
@@ -117,7 +117,28 @@ def test_kernels_that_are_not_the_same_are_told(tmp_path):
 def test_too_few_rounds_for_so_many_machines_are_a_limit(made):
     limit = "6 rounds are too few to tell 45 machines apart in 23 pairs"
     assert fleets.limits(made["fifty"])[0].startswith(limit)
+    assert fleets.answers(made["fifty"])[1] == "Whether machines disagree on any pair nobody can say: too few rounds."
     assert not any("too few to tell" in text for text in fleets.limits(made["three"]))
+
+
+def test_who_differs_is_named_where_they_are_not_the_extremes(tmp_path):
+    own = {name: machine(0, seed=at, rounds=22) for at, name in enumerate("abc")}
+    slow = {name: machine(0, seed=at + 9, rounds=22, costs=costs(counter__rseq=0.25)) for at, name in enumerate("def")}
+    short = {"g": machine(0, rounds=2, costs=costs(counter__rseq=0.2))}
+    found = machines.one(fleet(tmp_path, "x", {**own, **slow, **short}), "x", RULES)
+    (one,) = found.matrices
+    number, column = next(
+        (number, one) for number, one in enumerate(one.columns, start=1) if one.what.fast == "counter/rseq"
+    )
+    assert column.apart.differs and column.extremes[1] == "g"
+    (note,) = [text for text in grids.summary(found, one).notes if text.startswith(f"{number}: ")]
+    assert note.startswith(
+        f"{number}: {column.apart.highest} over {column.apart.lowest}; beyond them, but less surely: "
+    )
+    assert "g (2 rounds)" in note
+    record = held(report.of_machines(found, "json"), "fleet")["matrices"][0]["columns"][number - 1]
+    assert (record["upper"], record["lower"]) == (column.apart.highest, column.apart.lowest)
+    assert record["highest"] == "g"
 
 
 # ---- data ----

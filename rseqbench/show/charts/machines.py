@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rseqbench.cells import TIME
 from rseqbench.machines import Machines
-from rseqbench.matrix import TIME, Column, Matrix
+from rseqbench.matrix import Column, Matrix
 from rseqbench.show import svg, words
 from rseqbench.show.charts import axes as shared
 from rseqbench.show.grids.machines import name as named

@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
+from rseqbench.cells import Cell, What
 from rseqbench.machines import Machines, Place
-from rseqbench.matrix import Cell, Column, Matrix, What
+from rseqbench.matrix import Column, Matrix
 from rseqbench.show import words
 from rseqbench.show.data.written import Record, estimate, facts, to_csv, to_json
 
 COLUMNS = (  # of a fleet's CSV, whatever that fleet has
     *("kind", "place", "label", "arch", "reason", "unit", "benchmark", "threads", "slow", "fast", "net_of_loop"),
     *("ratio", "ratio_low", "ratio_high", "rounds", "p", "verdict", "lowest", "highest", "median", "machines"),
-    *("differs", "disagrees", "claim", "stated", "name", "text"),
+    *("differs", "upper", "lower", "disagrees", "claim", "stated", "name", "text"),
 )
 _RENAMED = {"measured": "ratio", "measured_low": "ratio_low", "measured_high": "ratio_high"}
 _NET = {"net": "net_of_loop"}
@@ -78,6 +79,8 @@ def _column(column: Column) -> Record:
         "disagrees": column.disagrees,
         "differs": apart.differs if apart else None,
         **estimate("apart", apart.ratio if apart else None),
+        "upper": apart.highest if apart else None,
+        "lower": apart.lowest if apart else None,
         "p": apart.p if apart else None,
         "reason": apart.reason if apart else "",
     }

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rseqbench import compare
+from rseqbench.apart import Apart
+from rseqbench.cells import TIME, Cell, What
 from rseqbench.claims import Judged
 from rseqbench.machines import Machines, Place
-from rseqbench.matrix import TIME, Apart, Cell, Column, Matrix, What
+from rseqbench.matrix import Column, Matrix
 from rseqbench.model import Machine, VerdictWord
 from rseqbench.show import words
 from rseqbench.show.grids import Cell as Shown
@@ -79,7 +81,16 @@ def summary(found: Machines, one: Matrix) -> Grid:
         _summary(number, column, len(one.machines), bool(differ)) for number, column in enumerate(one.columns, start=1)
     ]
     numeric = "-" + "n" * (len(ends) + len(differ)) + "-"
-    return make(f"What machines differ by: {title(found, one)}", heads, numeric, rows, _legend(one))
+    notes = [*_legend(one), *(_ends(number, column) for number, column in enumerate(one.columns, start=1))]
+    return make(f"What machines differ by: {title(found, one)}", heads, numeric, rows, list(filter(None, notes)))
+
+
+def _ends(number: int, column: Column) -> str:
+    """Say which machines differ, where they are not the two with the extreme values."""
+    held = column.apart
+    if held is None or not held.differs or column.extremes == (held.lowest, held.highest):
+        return ""
+    return f"{number}: {held.highest} over {held.lowest}; {held.reason}"
 
 
 def _kind(found: Machines) -> str:

@@ -1,0 +1,56 @@
+"""Pure: why `compare FLEET [FLEET] --fail-above` fails, in a line; empty where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rseqbench import compare, gate
+from rseqbench.gate import Unseen
+from rseqbench.machines import Machines
+from rseqbench.show import sentences, words
+from rseqbench.show.several import named
+
+TOO_FEW = "could not have seen any slowdown: too few rounds"
+
+
+def failure(found: Machines, limit: float) -> str:
+    """Return what is slower than `limit` percent allow, and where; then which machines nothing can be said of."""
+    slower = _of_one(found, limit) if len(found.labels) == 1 else _of_two(found, limit)
+    return words.line("; ".join(filter(None, (slower, *_unseen(found, gate.unseen(found))))))
+
+
+def _of_one(found: Machines, limit: float) -> str:
+    worst = gate.worst_cell(found.matrices, found.rules)
+    if worst is None or worst[2].ratio is None:
+        return ""
+    what, machine, cell = worst
+    ratio = worst[2].ratio.inverse()
+    if ratio.value <= 1 + limit / 100:
+        return ""
+    how = "more instructions than" if cell.word == compare.MORE else "slower than"
+    return f"{machine}: {what.fast} is {words.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"
+
+
+def _of_two(found: Machines, limit: float) -> str:
+    worst, (a, b) = gate.worst_row(found), found.labels
+    said = sentences.slower(worst[1], a, b, limit) if worst else ""
+    return f"{worst[0]}: {said}" if worst and said else ""
+
+
+def _unseen(found: Machines, lacking: Unseen) -> Iterable[str]:
+    of, both = len(found.places), " in both fleets" if len(found.labels) > 1 else ""
+    if not lacking.judged and not lacking.blind:
+        yield f"nothing was compared: no machine of {' and '.join(found.labels)} has a value{both}"
+        return
+    if lacking.no_run:
+        yield f"{_of(lacking.no_run, of)} no run{both}: {named(lacking.no_run)}"
+    if lacking.no_value:
+        yield f"{_of(lacking.no_value, of)} nothing to compare: {named(lacking.no_value)}"
+    if lacking.blind and not lacking.judged:
+        yield TOO_FEW
+    elif lacking.blind:
+        yield f"{_of(lacking.blind, of)} too few rounds for any slowdown to be seen: {named(lacking.blind)}"
+
+
+def _of(machines: Sequence[str], of: int) -> str:
+    return f"{len(machines)} of {of} machines {'has' if len(machines) == 1 else 'have'}"
