@@ -88,6 +88,11 @@ class Lab:
             if tags:
                 self.client("-p", place, "set-tags", *tags)
 
+    def usable(self, place):
+        """Wait until a place can be acquired: what a deleted one held is released by and by."""
+        assert eventually(lambda: self._client("-p", place, "acquire").returncode == 0, 60)
+        self.client("-p", place, "release")
+
     def delete(self, place):
         """Delete a place, held or not; labgrid-client would not delete one that is held."""
         with grpc.insecure_channel(self.address) as channel:
@@ -106,7 +111,12 @@ class Lab:
 
     def client(self, *arguments, user=None, code=0):
         """Run labgrid-client, as another user if one is named, and return what it printed."""
-        done = subprocess.run(
+        done = self._client(*arguments, user=user)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def _client(self, *arguments, user=None):
+        return subprocess.run(
             [_BIN / "labgrid-client", "-x", self.address, *arguments],
             env={**os.environ, "LG_ENV": "", **({"LG_USERNAME": user} if user else {})},
             stdin=subprocess.DEVNULL,
@@ -115,8 +125,6 @@ class Lab:
             timeout=60,
             check=False,
         )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
 
     def holder(self, place):
         """Return who holds a place, HOST/USER, empty when it is free."""

@@ -46,6 +46,7 @@ class Started:
             self.seen += line
             if line.startswith(until):
                 return
+        self.process.communicate()
         raise AssertionError(f"never said {until!r}: {self.seen}")
 
     def end(self):

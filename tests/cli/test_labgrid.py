@@ -229,6 +229,7 @@ def test_a_place_that_is_deleted_ends_the_run(lab, tmp_path):
     lab.delete("pc1")
     assert "place pc1 is not ours any more: it was deleted" in failed(started, tmp_path)
     lab.create("pc1")
+    lab.usable("pc1")
 
 
 def test_a_run_goes_on_without_the_exporter_until_it_has_to_connect_anew(lab, tmp_path):
