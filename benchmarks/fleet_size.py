@@ -85,7 +85,7 @@ def _free_port() -> int:
 # ---- what a place does ----
 
 
-def replaying(lab: Desk, store: Store, run_s: float, failing: frozenset[str]) -> Work:
+def replaying(fleet: Fleet, lab: Desk, store: Store, run_s: float, failing: frozenset[str]) -> Work:
     """Return what holds a place and replays a recorded run in `run_s` seconds; those `failing` are lost half way."""
     recorded = Store(paths.recorded().parent).load(paths.recorded().name)
     settings = config.load(paths.default_config())
@@ -97,7 +97,8 @@ def replaying(lab: Desk, store: Store, run_s: float, failing: frozenset[str]) ->
 
     def replay(member: Member) -> Generator[Told, None, None]:
         with lab.hold(member.place, None):
-            own = dataclasses.replace(header(recorded), label=member.label)
+            own = dataclasses.replace(header(recorded), label=member.label, created=fleet.created)
+            own = dataclasses.replace(own, plan=dataclasses.replace(own.plan, seed=fleet.seed))
             unfinished = store.begin(own, force=True)
             engine = Replayed(engines.create(own.plan.engine), round_s)
             with Replay(recorded, check_s) as target:
@@ -199,10 +200,10 @@ def one_fleet(options: SimpleNamespace, at_once: int) -> list[tuple[str, str]]:
             processes = {"rseqbench": os.getpid(), "its keeper": keeper, "the coordinator": pid}
             before = {who: _cpu_s(process) for who, process in processes.items()}
             with sampled(peaks, processes, int(address.rpartition(":")[2])):
-                work = replaying(lab, store, options.run_s, failing)
+                work = replaying(fleet, lab, store, options.run_s, failing)
                 first, failed = passed(fleet, store, work, at_once, lab.cut)
                 kept = index.read(store.root, fleet.label)
-                work = replaying(lab, store, options.run_s, frozenset())
+                work = replaying(fleet, lab, store, options.run_s, frozenset())
                 second, left = passed(kept, store, work, at_once, lab.cut)
             spent = {who: _cpu_s(process) - before[who] for who, process in processes.items()}
         began = time.monotonic()

@@ -134,8 +134,11 @@ def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: Ve
     arch = header.machines[0].arch
     skips = {skip.benchmark: skip.reason for skip in header.plan.skips}
     measured, unit = set(frame["benchmark"]), table.unit(frame, header.label, arch)
-    found = {}
+    found, netted = {}, {(pair.slow, pair.fast) for pair in claims.pairs([arch]) if pair.net}
     for what in pairs:
+        if what.net and (what.slow, what.fast) not in netted:  # where nothing is left without the loop, it is noise
+            found[what] = Cell(unit, None, compare.MISSING, f"net of the empty loop it is not claimed of {arch}")
+            continue
         cell = quotient(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
         found[what] = cell or _absent(what, measured, skips, unit)
     return _set_apart(found) if header.machines[0].emulates else found
