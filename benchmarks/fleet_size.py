@@ -207,7 +207,7 @@ def one_fleet(options: SimpleNamespace, at_once: int) -> list[tuple[str, str]]:
                 second, left = passed(kept, store, work, at_once, lab.cut)
             spent = {who: _cpu_s(process) - before[who] for who, process in processes.items()}
         began = time.monotonic()
-        loaded = len(index.load(store, fleet.label).runs)
+        loaded = sum(isinstance(index.run_of(store, kept, member), Run) for member in kept.members)
         load_s = time.monotonic() - began
         size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file())
     rounds_of = -(-len(places) // at_once)

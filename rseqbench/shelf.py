@@ -88,7 +88,7 @@ def _fleet(folder: Path) -> Entry:
     except ResultsError as error:
         return _unreadable(folder.name, folder, True, str(error).removeprefix(f"{folder / index.FILE}: "))
     store = Store(folder.parent)
-    done = sum(index.is_done(store, fleet, member) for member in fleet.members)
+    done = sum(index.done(store, fleet, member) is not None for member in fleet.members)
     return Entry(folder.name, folder, True, fleet.created, done, None, places=len(fleet.members))
 
 

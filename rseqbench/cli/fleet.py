@@ -12,7 +12,7 @@ from rseqbench.cli import INTERRUPTED, State, complete, how, place, what
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rseqbench.config import Config
+    from rseqbench.config import Config, RunOptions
     from rseqbench.fleet.index import Fleet
     from rseqbench.lab.desk import Desk, Place
     from rseqbench.results import Store
@@ -66,7 +66,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     with progress.busy("asking the coordinator"):
         lab = ctx.with_resource(desk.shared(options.coordinator, options.environment))
         places = lab.places()
-    fleet = begun or _fleet(places, chosen, config, store)
+    fleet = begun or _fleet(places, options, chosen, config, store)
     if given["dry_run"]:
         _list(fleet, places, store)
         return
@@ -87,13 +87,13 @@ def _alone(chosen: dict[str, Any]) -> str:
     return label
 
 
-def _fleet(places: Sequence[Place], chosen: dict[str, Any], config: Config, store: Store) -> Fleet:
+def _fleet(places: Sequence[Place], options: RunOptions, chosen: dict[str, Any], config: Config, store: Store) -> Fleet:
     """Return the fleet that the options mean. Raises UsageError, or ResultsError when one of its labels is taken."""
     import secrets
     from datetime import UTC, datetime
 
     from rseqbench import begin, labels
-    from rseqbench.fleet import choice, index, members
+    from rseqbench.fleet import choice, index
     from rseqbench.fleet.index import Fleet, Member
 
     names = choice.parse_names(chosen["places"]) if "places" in chosen else []
@@ -101,7 +101,6 @@ def _fleet(places: Sequence[Place], chosen: dict[str, Any], config: Config, stor
     found = choice.choose(places, names, tags)
     label = chosen.get("label") or labels.fresh("fleet", store.taken())
     named = index.labels([one.name for one in found], label)
-    options = members.shared(how.run_options(config, chosen))
     fleet = Fleet(
         label=label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -158,7 +157,8 @@ def _show(label: str, state: State) -> None:
 
     found = matrix.fleets(state, (label,))
     assert found is not None
-    path = report.write(report.of_machines(found, "html"), None, label, state.config())  # whoever reads the table
+    path = report.write(report.of_machines(found, "html"), None, label, state.config())
+    # Behind the page, as whoever reads the table may have seen enough of it.
     terminal.machines(found, terminal.console(), each=False)
     click.echo(f"what each machine has: rseqbench compare {label}", err=True)
     click.echo(f"stored as {label}; its page is {path}", err=True)

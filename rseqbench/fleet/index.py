@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,6 @@ class Fleet:
     version: str = __version__
     schema: int = SCHEMA
 
-    def each(self) -> tuple[list[str], list[str]]:
-        """Return the places and the labels of their runs."""
-        return [member.place for member in self.members], [member.label for member in self.members]
-
     def owns(self, header: Header) -> bool:
         """Whether a run is of this fleet, by what nothing but its own plan has: another may lie under its label."""
         return header.plan.seed == self.seed and header.created >= self.created
@@ -73,18 +69,10 @@ class Fleet:
             raise ValueError("a field is not of its kind")
         if not found.members:
             raise ValueError("a fleet without places")
-        if any(len(set(own)) < len(found.members) for own in found.each()):
+        places, labels = {member.place for member in found.members}, {member.label for member in found.members}
+        if min(len(places), len(labels)) < len(found.members):
             raise ValueError("a place, or a label, is in it twice")
         return found
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A fleet with the runs that are finished, in the order of its members, and why each of the others has none."""
-
-    fleet: Fleet
-    runs: Mapping[str, Run]  # by place
-    absent: Mapping[str, str]  # by place
 
 
 def labels(places: Sequence[str], label: str) -> dict[str, str]:
@@ -142,14 +130,6 @@ def read(root: Path, label: str) -> Fleet:
     return dataclasses.replace(Fleet.from_json(text, path), label=label)  # the folder's, which may be a copy
 
 
-def load(store: Store, label: str) -> Loaded:
-    """Read a fleet and its finished runs, of which a damaged one is absent. Raises ResultsError when there is none."""
-    fleet = read(store.root, label)
-    found = {member.place: run_of(store, fleet, member) for member in fleet.members}
-    runs = {place: run for place, run in found.items() if isinstance(run, Run)}
-    return Loaded(fleet, runs, {place: why for place, why in found.items() if not isinstance(why, Run)})
-
-
 def run_of(store: Store, fleet: Fleet, member: Member) -> Run | str:
     """Return a member's finished run, or why there is none: of a thousand runs, not all need be in memory at once."""
     if not store.exists(member.label):
@@ -166,10 +146,10 @@ def foreign(member: Member) -> str:
     return f"run {member.label!r} is not of this fleet; rseqbench runs rm {member.label}"
 
 
-def is_done(store: Store, fleet: Fleet, member: Member) -> bool:
-    """Whether a member has a finished run of this fleet, as far as its header tells."""
+def done(store: Store, fleet: Fleet, member: Member) -> Header | None:
+    """Return the header of a member's finished run of this fleet; None where there is none, as far as that tells."""
     try:
         folder, header = store.header(member.label)
     except ResultsError:
-        return False
-    return fleet.owns(header) and (folder / "pyperf.json").is_file()
+        return None
+    return header if fleet.owns(header) and (folder / "pyperf.json").is_file() else None

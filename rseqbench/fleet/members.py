@@ -73,12 +73,12 @@ def _lab(fleet: Fleet) -> dict[str, str]:
 
 def missing(fleet: Fleet, store: Store) -> list[Member]:
     """Return the members without a finished run of this fleet."""
-    return [member for member in fleet.members if not index.is_done(store, fleet, member)]
+    return [member for member in fleet.members if index.done(store, fleet, member) is None]
 
 
 def complaints(fleet: Fleet, store: Store) -> list[str]:
     """Return a line for each benchmark of a finished run that should have been measured and was not."""
-    headers = [store.header(member.label)[1] for member in fleet.members if index.is_done(store, fleet, member)]
+    headers = filter(None, (index.done(store, fleet, member) for member in fleet.members))
     return [f"{header.label}: {line}" for header in headers for line in rounds.failures(header)]
 
 
@@ -113,7 +113,7 @@ def run(
             events.close()
         finally:
             for member in members:
-                if member.place in left and not index.is_done(store, fleet, member):
+                if member.place in left and index.done(store, fleet, member) is None:
                     note(member, INTERRUPTED)
             save()
 

@@ -20,7 +20,7 @@ from rseqbench.lab.keeper.refused import Refused
 
 _AT_ONCE = 32  # boards that are connected to at the same time
 _AGAIN_S = 0.5
-_SERVICE = "NetworkService"
+SERVICE = "NetworkService"
 _DENIED = b"Permission denied"
 
 
@@ -52,7 +52,7 @@ class Board:
         self._target = Target(place, env=settings.environment)
         try:
             for name, entry in services:
-                made = target_factory.make_resource(self._target, _SERVICE, name, entry.args)
+                made = target_factory.make_resource(self._target, SERVICE, name, entry.args)
                 made.extra = entry.extra
             self._target.set_binding_map(bindings)
             self._driver = _Driver(self._target, None, **options)

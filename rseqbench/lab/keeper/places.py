@@ -12,7 +12,7 @@ from labgrid.remote.generated import labgrid_coordinator_pb2 as pb
 
 from rseqbench.config import unknown
 from rseqbench.lab.keeper import queue
-from rseqbench.lab.keeper.boards import Board, Boards
+from rseqbench.lab.keeper.boards import SERVICE, Board, Boards
 from rseqbench.lab.keeper.coordinator import Coordinator
 from rseqbench.lab.keeper.refused import Refused
 
@@ -20,7 +20,6 @@ _SOON_S = 2.0  # for a release while we go on: what cannot be released now can b
 _RELEASE_S = 20.0  # for a coordinator that is gone at the end to come back
 _AGAIN_S = 0.5
 _SETTLE_S = 2.0  # for what ran on a board to end, before it is another's
-_SERVICE = "NetworkService"
 
 
 @dataclass
@@ -188,7 +187,7 @@ class Places:
         found = []
         for path in place.acquired_resources:
             exporter, group, kind, resource = path
-            if kind != _SERVICE:
+            if kind != SERVICE:
                 continue
             entry = self._coordinator.resource(exporter, group, resource)
             if entry is None:
@@ -197,7 +196,7 @@ class Places:
         if not found:
             there = ", ".join(self._coordinator.there(place)) or "nothing"
             hint = f"is its exporter running? see: labgrid-client -p {name} show"
-            raise Refused(f"place {name} has no {_SERVICE}, by which its board is reached, but {there}", hint)
+            raise Refused(f"place {name} has no {SERVICE}, by which its board is reached, but {there}", hint)
         return found
 
     def _told(self, place: Place) -> dict[str, Any]:
