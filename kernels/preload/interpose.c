@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The C library's allocation functions, in its place. Where POSIX and ISO C leave room, they do as glibc: realloc() to
+ * The C library's allocation functions, in its place, and jemalloc's two by which a program may get memory from it
+ * directly, so that this is known when it comes to free() or realloc(). Where POSIX and ISO C leave room, they do as glibc: realloc() to
  * size 0 frees, free() keeps errno, memalign() rounds its alignment up.
  */
 #define _GNU_SOURCE
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "paths.h"
+#include "start.h"
 #include "trim.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -140,4 +142,21 @@ EXPORT int malloc_trim(size_t keep)
 {
 	(void)keep; /* the top of a heap that jemalloc does not have */
 	return trim();
+}
+
+static void *marked(void *pointer)
+{
+	if (pointer)
+		owner_mark_direct(pointer);
+	return pointer;
+}
+
+EXPORT void *mallocx(size_t size, int flags)
+{
+	return marked(jemalloc.mallocx(size, flags));
+}
+
+EXPORT void *rallocx(void *pointer, size_t size, int flags)
+{
+	return marked(jemalloc.rallocx(pointer, size, flags));
 }

@@ -42,19 +42,34 @@ static struct owner_leaf *make_leaf(uintptr_t root)
 	return there;
 }
 
-void owner_mark(const void *pointer)
+static struct owner_leaf *mark_region(const void *pointer)
 {
 	uintptr_t root = (uintptr_t)pointer >> OWNER_LEAF_SHIFT;
 	struct owner_leaf *leaf = owner_leaf(pointer);
-	unsigned int page = owner_page(pointer);
 
-	if (owner_known(pointer) || root >= OWNER_ROOTS)
-		return;
+	if (root >= OWNER_ROOTS)
+		return NULL;
 	if (!leaf)
 		leaf = make_leaf(root);
 	__atomic_store_n(&leaf->region[region_of(pointer)], 1, __ATOMIC_RELAXED);
-	if (keeps_what_it_has())
+	return leaf;
+}
+
+void owner_mark(const void *pointer)
+{
+	unsigned int page = owner_page(pointer);
+	struct owner_leaf *leaf;
+
+	if (owner_known(pointer))
+		return;
+	leaf = mark_region(pointer);
+	if (leaf && keeps_what_it_has())
 		__atomic_fetch_or(&leaf->page[page / 64], (uint64_t)1 << (page % 64), __ATOMIC_RELAXED);
+}
+
+void owner_mark_direct(const void *pointer)
+{
+	mark_region(pointer);
 }
 
 bool owner_ask(const void *pointer)
@@ -65,8 +80,5 @@ bool owner_ask(const void *pointer)
 
 	if (!leaf || !__atomic_load_n(&leaf->region[region_of(pointer)], __ATOMIC_RELAXED))
 		return false;
-	if (mallctl("arenas.lookup", &arena, &size, &pointer, sizeof(pointer)))
-		return false;
-	owner_mark(pointer);
-	return true;
+	return !mallctl("arenas.lookup", &arena, &size, &pointer, sizeof(pointer));
 }

@@ -5,7 +5,8 @@
  * Whatever jemalloc gives us leaves a mark, one bit a page. It stays true because jemalloc never unmaps what it once had
  * (opt.retain); where it does, no page is marked. For a page without a mark jemalloc is asked (arenas.lookup), under a
  * mutex of its own. Up to 5.3 that crashes where jemalloc never had memory nearby, because it finds no leaf of its radix
- * tree; so we ask only in regions, smaller than such a leaf, where it gave us something before.
+ * tree; so we ask only in regions, smaller than such a leaf, where it gave something before: to us, or to a program that
+ * called mallocx() or rallocx() itself. Their pages get no mark: an arena of the program's own may be destroyed.
  */
 #ifndef OWNER_H
 #define OWNER_H
@@ -36,7 +37,9 @@ extern struct owner_leaf *owner_root[OWNER_ROOTS] __attribute__((visibility("hid
 
 /* This is jemalloc's: it just gave it to us. */
 void owner_mark(const void *pointer);
-/* Ask jemalloc, and mark it if so. */
+/* This is jemalloc's: it just gave it to the program. */
+void owner_mark_direct(const void *pointer);
+/* Ask jemalloc. */
 bool owner_ask(const void *pointer);
 
 static __always_inline struct owner_leaf *owner_leaf(const void *pointer)

@@ -24,7 +24,7 @@ static void *counted(struct local *self, void *pointer)
 
 void *alloc_direct(size_t size, int flags)
 {
-	return counted(local, mallocx(size, flags));
+	return counted(local, jemalloc.mallocx(size, flags));
 }
 
 void *alloc_slow(size_t size)
@@ -43,7 +43,7 @@ void *alloc_slow(size_t size)
 void *alloc_refill(struct local *self, unsigned int class)
 {
 	size_t size = class_sizes[class];
-	void *first = mallocx(size, MALLOCX_TCACHE_NONE);
+	void *first = jemalloc.mallocx(size, MALLOCX_TCACHE_NONE);
 
 	if (unlikely(!first)) {
 		errno = ENOMEM;
@@ -53,7 +53,7 @@ void *alloc_refill(struct local *self, unsigned int class)
 	self->allocations++;
 	self->refills++;
 	for (unsigned int i = 1; i < lists.batch[class]; i++) {
-		void *block = mallocx(size, MALLOCX_TCACHE_NONE);
+		void *block = jemalloc.mallocx(size, MALLOCX_TCACHE_NONE);
 
 		if (!block)
 			break;
@@ -113,10 +113,10 @@ void *realloc_whose(void *pointer, size_t size)
 		__atomic_fetch_add(&late.foreign, 1, __ATOMIC_RELAXED);
 		return libc.realloc(pointer, size);
 	}
-	moved = rallocx(pointer, size < POOL_GRAIN ? POOL_GRAIN : size, 0);
+	moved = jemalloc.rallocx(pointer, size < POOL_GRAIN ? POOL_GRAIN : size, 0);
 	if (!moved)
 		errno = ENOMEM;
-	else
+	else if (moved != pointer)
 		owner_mark(moved);
 	return moved;
 }

@@ -18,20 +18,6 @@
 #include "say.h"
 #include "trim.h"
 
-static void *first_malloc(size_t size)
-{
-	return mallocx(size, 0);
-}
-
-static void first_free(void *block)
-{
-	dallocx(block, 0);
-}
-
-struct jemalloc jemalloc = { first_malloc, first_free };
-struct libc libc;
-bool started;
-
 static void *symbol(void *library, const char *name)
 {
 	void *found = library ? dlsym(library, name) : NULL;
@@ -41,15 +27,43 @@ static void *symbol(void *library, const char *name)
 	return found;
 }
 
+/* Libraries loaded with us may allocate before we start; dlsym() itself does so only when it fails (glibc 2.34). */
+static void *first_mallocx(size_t size, int flags)
+{
+	jemalloc.mallocx = (void *(*)(size_t, int))symbol(RTLD_NEXT, "mallocx");
+	return jemalloc.mallocx(size, flags);
+}
+
+static void *first_rallocx(void *block, size_t size, int flags)
+{
+	jemalloc.rallocx = (void *(*)(void *, size_t, int))symbol(RTLD_NEXT, "rallocx");
+	return jemalloc.rallocx(block, size, flags);
+}
+
+static void *first_malloc(size_t size)
+{
+	return jemalloc.mallocx(size, 0);
+}
+
+static void first_free(void *block)
+{
+	dallocx(block, 0);
+}
+
+struct jemalloc jemalloc = { first_malloc, first_free, first_mallocx, first_rallocx };
+struct libc libc;
+bool started;
+
 static void find_allocators(void)
 {
 	Dl_info info = { .dli_fname = "libjemalloc.so.2" };
 	void *c, *je;
 
-	dladdr((void *)mallocx, &info);
+	dladdr((void *)mallctl, &info);
 	je = dlopen(info.dli_fname, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
 	c = dlopen(LIBC_SO, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-	jemalloc = (struct jemalloc){ symbol(je, "malloc"), symbol(je, "free") };
+	jemalloc = (struct jemalloc){ symbol(je, "malloc"), symbol(je, "free"), symbol(je, "mallocx"),
+				      symbol(je, "rallocx") };
 	libc = (struct libc){ symbol(c, "free"), symbol(c, "realloc"), symbol(c, "malloc_usable_size") };
 }
 

@@ -6,10 +6,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* jemalloc's own malloc() and free(), which are quicker than mallocx() and dallocx(); those until start. */
+/*
+ * What jemalloc calls by names that are ours too. Its own malloc() and free() are quicker than mallocx() and dallocx(),
+ * which do until start.
+ */
 struct jemalloc {
 	void *(*malloc)(size_t size);
 	void (*free)(void *block);
+	void *(*mallocx)(size_t size, int flags);
+	void *(*rallocx)(void *block, size_t size, int flags);
 };
 
 /* The C library's, for memory that is its own. */

@@ -51,6 +51,92 @@ static void test_jemalloc_s(void)
 	CHECK(counted().foreign == foreign);
 }
 
+static uintptr_t page_of(const void *block)
+{
+	return (uintptr_t)block >> 12;
+}
+
+/* A page on which the pools' objects lay may come back with objects of 8 bytes, a class that the pools have not. */
+static void test_jemalloc_s_on_pages_that_were_ours(void)
+{
+	void *(*mallocx)(size_t, int) = (void *(*)(size_t, int))dlsym(RTLD_DEFAULT, "mallocx");
+	enum {
+		BLOCKS = 20000
+	};
+	static void *blocks[BLOCKS], *small[BLOCKS];
+	static bool ours[1 << 20]; /* of 4 GiB around the first */
+	const uintptr_t first = page_of(malloc(16)) - (1 << 19);
+	unsigned long again = 0;
+
+	for (unsigned int i = 0; i < BLOCKS; i++) {
+		blocks[i] = malloc(16);
+		if (page_of(blocks[i]) - first < 1 << 20)
+			ours[page_of(blocks[i]) - first] = true;
+	}
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		free(blocks[i]);
+	for (unsigned int i = 0; i < BLOCKS; i++) {
+		small[i] = mallocx(8, 1 << 8); /* MALLOCX_TCACHE_NONE */
+		again += page_of(small[i]) - first < 1 << 20 && ours[page_of(small[i]) - first];
+	}
+	CHECK(again || getenv("MALLOC_CONF")); /* retain:false maps other pages */
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		free(small[i]);
+	for (unsigned int i = 0; i < BLOCKS; i++) {
+		blocks[i] = malloc(16);
+		CHECK(malloc_usable_size(blocks[i]) >= 16);
+	}
+	for (unsigned int i = 0; i < BLOCKS; i++)
+		free(blocks[i]);
+}
+
+/* Where the pools themselves never had memory: a block that large begins in a region of its own. */
+static void test_jemalloc_s_far_away(void)
+{
+	void *(*mallocx)(size_t, int) = (void *(*)(size_t, int))dlsym(RTLD_DEFAULT, "mallocx");
+	void *(*rallocx)(void *, size_t, int) = (void *(*)(void *, size_t, int))dlsym(RTLD_DEFAULT, "rallocx");
+	const size_t far = 256ul << 20;
+	unsigned long foreign = counted().foreign;
+	void *block;
+
+	CHECK(mallocx && rallocx);
+	block = mallocx(far, 0);
+	CHECK(block && malloc_usable_size(block) >= far);
+	free(block);
+	block = rallocx(mallocx(16, 0), far + (64 << 20), 0);
+	CHECK(block && malloc_usable_size(block) >= far + (64 << 20));
+	block = realloc(block, 100);
+	CHECK(block && malloc_usable_size(block) >= 100);
+	free(block);
+	CHECK(counted().foreign == foreign);
+}
+
+/* An arena of the program's own may be destroyed, so nothing of it may stay on our lists. */
+static void test_that_of_an_arena_of_the_program_s_own(void)
+{
+	void *(*mallocx)(size_t, int) = (void *(*)(size_t, int))dlsym(RTLD_DEFAULT, "mallocx");
+	int (*mallctl)(const char *, void *, size_t *, void *, size_t) =
+		(int (*)(const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT, "mallctl");
+	const int no_thread_cache = 1 << 8; /* MALLOCX_TCACHE_NONE */
+	struct pools_stats before = counted();
+	char destroy[64];
+	unsigned int arena;
+	size_t size = sizeof(arena);
+
+	CHECK(!mallctl("arenas.create", &arena, &size, NULL, 0));
+	for (unsigned int i = 0; i < 1000; i++) {
+		void *block = mallocx(64, no_thread_cache | (int)(arena + 1) << 20); /* MALLOCX_ARENA */
+
+		CHECK(block);
+		free(i % 2 ? block : realloc(block, 60));
+	}
+	CHECK(counted().kept == before.kept && counted().spills == before.spills);
+	CHECK(!mallctl("thread.tcache.flush", NULL, NULL, NULL, 0)); /* as jemalloc(3) asks */
+	snprintf(destroy, sizeof(destroy), "arena.%u.destroy", arena);
+	CHECK(!mallctl(destroy, NULL, NULL, NULL, 0));
+	CHECK(counted().foreign == before.foreign);
+}
+
 /* A library's constructor may run before ours, and its destructor after. */
 static void test_that_of_early_constructors(void)
 {
@@ -89,6 +175,9 @@ int main(int argc, char **argv)
 	CHECK(argc == 2);
 	test_the_c_library_s();
 	test_jemalloc_s();
+	test_jemalloc_s_on_pages_that_were_ours();
+	test_jemalloc_s_far_away();
+	test_that_of_an_arena_of_the_program_s_own();
 	test_that_of_early_constructors();
 	test_that_of_a_library_that_is_gone(argv[1]);
 	return 0;
