@@ -21,7 +21,7 @@ import pyperf
 from common import Clock
 from measuring import ratio, session, take
 
-from rseqbench import arches, build, paths
+from rseqbench import arches, build, paths, recipes
 from rseqbench.arches import Arch
 from rseqbench.claims import Pair
 from rseqbench.model import Case
@@ -143,7 +143,7 @@ def compile_peer(arch: Arch, source: str, target: Path, libraries: Sequence[str]
     includes = [f"-I{folder}" for folder in (PEERS, root / "include", root / "core", arch.folder)]
     shim = target.with_suffix(".shim.o")
     clock = Clock(120)
-    _run([cc, *build.CFLAGS, *arch.cflags, *includes, "-c", "-o", str(shim), str(PEERS / "shim.c")], clock, "shim.c")
+    _run([cc, *recipes.CFLAGS, *arch.cflags, *includes, "-c", "-o", str(shim), str(PEERS / "shim.c")], clock, "shim.c")
     inputs = [str(PEERS / source), str(shim), str(library), *libraries]
     _run([compiler, "-O2", "-pthread", *includes, "-o", str(target), *inputs], clock, source)
 

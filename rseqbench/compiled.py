@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rseqbench import build, paths
+from rseqbench import paths, recipes
 
 
 def groups() -> list[str]:
@@ -17,7 +17,7 @@ def names() -> list[str]:
 
     A name is a string of its own among those of the program: group/method, and the end of the string.
     """
-    files = [file for kind in (f"{build.MODULE}.*", "runner") for file in paths.cache().glob(f"*/{kind}")]
+    files = [file for kind in (f"{recipes.MODULE}.*", "runner") for file in paths.cache().glob(f"*/{kind}")]
     if not files:
         return []
     newest = max(files, key=lambda file: file.stat().st_mtime)

@@ -10,6 +10,7 @@ from ctypes.util import find_library
 from rseqbench import build
 from rseqbench.errors import BuildError
 from rseqbench.model import Call, Fact
+from rseqbench.recipes import Built
 from rseqbench.suites import versions
 from rseqbench.suites.libraries import LIBRARIES, Stage, ensure_loads
 
@@ -56,7 +57,7 @@ def _preloaded(flavours: Iterable[str]) -> dict[str, str]:
 class Flavours:
     """The compiled flavours, and why others are not there."""
 
-    def __init__(self, made: Mapping[str, build.Built], wrong: Mapping[str, str]) -> None:
+    def __init__(self, made: Mapping[str, Built], wrong: Mapping[str, str]) -> None:
         """Take the providers by flavour, and the compiler's words."""
         self._made, self._wrong = made, wrong
         self._preloaded = _preloaded(made)

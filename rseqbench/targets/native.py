@@ -16,6 +16,7 @@ from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 from rseqbench.plan import parse_cpus
+from rseqbench.recipes import Built
 from rseqbench.suites import jemalloc, libraries
 from rseqbench.suites.libraries import Stage
 from rseqbench.targets import answers, programs
@@ -39,7 +40,7 @@ class Native:
         self._wanted = options.registration
         isolated = facts.cpu_list(facts.isolated_cpus() or "") or ()
         self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
-        self._built: build.Built | None = None
+        self._built: Built | None = None
         self._workers: dict[tuple[Registration, bool], Worker] = {}  # the second: amid what libraries need
         self._resources = contextlib.ExitStack()
         self._groups = libraries.asked(options.benchmarks)

@@ -33,6 +33,7 @@ from rseqbench.model import (
     Timing,
 )
 from rseqbench.plan import parse_cpus
+from rseqbench.recipes import Built
 from rseqbench.suites import jemalloc
 from rseqbench.targets import answers
 from rseqbench.targets.called import Called
@@ -92,7 +93,7 @@ class Served(Called):
         return {}
 
     @cached_property
-    def _built(self) -> build.Built:
+    def _built(self) -> Built:
         """The runner, compiled unless it is already."""
         return build.runner(self._arch)
 

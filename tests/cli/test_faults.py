@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from rseqbench import arches, build
+from rseqbench.recipes import Built
 from rseqbench.targets import guests
 from tests.commands import ROOT, in_process, processes_with, rseqbench, temporary, tree
 from tests.guests import static
@@ -177,7 +178,7 @@ def guest_of(monkeypatch, tmp_path, text, **options):
     source = tmp_path / "init.c"
     source.write_text(text)
     program = static("arm64", source, tmp_path)
-    monkeypatch.setattr(build, "runner", lambda arch: build.Built(program, "", "", ""))
+    monkeypatch.setattr(build, "runner", lambda arch: Built(program, "", "", ""))
     monkeypatch.setattr(guests, "Guest", functools.partial(guests.Guest, **options))
 
 

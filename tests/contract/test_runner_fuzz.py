@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rseqbench import arches, build, paths, wire
+from rseqbench import arches, paths, recipes, wire
 from rseqbench.errors import TargetError
 from rseqbench.targets.lines import Lines
 from tests.runners import serving
@@ -64,7 +64,7 @@ def program(tmp_path_factory):
     compiler = next(filter(None, map(shutil.which, arch.compilers)))
     includes = [f"-I{folder}" for folder in (root / "include", root / "core", arch.folder)]
     sources = [source for folder in ("core", "src", "runner") for source in sorted((root / folder).glob("*.c"))]
-    command = [compiler, *build.CFLAGS, *arch.cflags, *SANITIZERS, *includes, "-o", path, *sources]
+    command = [compiler, *recipes.CFLAGS, *arch.cflags, *SANITIZERS, *includes, "-o", path, *sources]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "cannot find" in done.stderr:
         pytest.skip("this compiler comes without the libraries of its sanitizers")

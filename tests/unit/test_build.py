@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, build, paths
+from rseqbench import arches, build, paths, recipes
 from rseqbench.errors import BuildError
 from tests.kernels.objects import Library
 
@@ -71,7 +71,7 @@ def test_the_extension_is_compiled_into_the_cache(cache, capfd):
     assert built.path.read_bytes()[:4] == b"\x7fELF"
     assert [path.name for path in built.path.parent.iterdir()] == [built.path.name]
     assert built.compiler.splitlines() == [built.compiler]
-    assert set(build.CFLAGS) <= set(built.cflags.split())
+    assert set(recipes.CFLAGS) <= set(built.cflags.split())
     assert capfd.readouterr() == ("", "")
 
 
@@ -86,7 +86,7 @@ def test_the_flags_that_are_recorded_name_no_folder_of_this_machine():
 
 
 def test_cffi_gets_plain_c():
-    text = build.declarations()
+    text = recipes.declarations()
     assert "#" not in text
     for function in ("host_start", "host_check", "host_time", "host_count"):
         assert f"{function}(" in text

@@ -7,6 +7,7 @@ import pytest
 
 from rseqbench import arches, engines, targets
 from rseqbench.errors import UsageError
+from rseqbench.recipes import Built
 from tests.guests import static
 from tests.machines import defaults
 
@@ -67,7 +68,7 @@ def on_aarch64(monkeypatch, answer, tmp_path):
     program = static("host", source, tmp_path)
     arm32 = arches.named("arm32")
     assert arm32.compat == ("aarch64",)
-    monkeypatch.setattr(targets.build, "runner", lambda arch: targets.build.Built(program, "", "", ""))
+    monkeypatch.setattr(targets.build, "runner", lambda arch: Built(program, "", "", ""))
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     return targets.resolved(arm32, "auto")
 
@@ -85,7 +86,7 @@ def test_auto_on_a_64_bit_arm_that_cannot_execute_it_at_all_is_emulation(monkeyp
     junk = tmp_path / "junk"
     junk.write_bytes(b"\x7fELF and nothing more")
     junk.chmod(0o700)
-    monkeypatch.setattr(targets.build, "runner", lambda arch: targets.build.Built(junk, "", "", ""))
+    monkeypatch.setattr(targets.build, "runner", lambda arch: Built(junk, "", "", ""))
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     assert targets.resolved(arches.named("arm32"), "auto") == "qemu-system"
 

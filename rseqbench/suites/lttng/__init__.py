@@ -19,6 +19,7 @@ from pathlib import Path
 from rseqbench import build, lifetime
 from rseqbench.errors import TargetError
 from rseqbench.model import Call, Fact
+from rseqbench.recipes import Built
 from rseqbench.suites import versions
 from rseqbench.suites.libraries import LIBRARIES, Stage, ensure_loads
 from rseqbench.suites.lttng import place, trace
@@ -59,7 +60,7 @@ def calls() -> list[Call]:
 class Session:
     """What is around the kernels of group lttng."""
 
-    def __init__(self, daemon: Daemon, provider: build.Built) -> None:
+    def __init__(self, daemon: Daemon, provider: Built) -> None:
         """Take a running daemon and the compiled provider, and have the events recorded."""
         self._daemon, self._provider = daemon, provider
         self._snapshots = 0
