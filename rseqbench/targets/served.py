@@ -6,7 +6,7 @@ import abc
 import contextlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -35,12 +35,11 @@ from rseqbench.model import (
 from rseqbench.plan import parse_cpus
 from rseqbench.recipes import Built
 from rseqbench.suites import jemalloc
-from rseqbench.targets import answers
+from rseqbench.targets import answers, values
 from rseqbench.targets.called import Called
 
 _TIMEOUT_S = 60.0  # for an answer that takes no measuring
 _MEASURE_TIMEOUT_S = 300.0
-_MOST_LOOPS = 2**40
 
 
 class Runner(Protocol):
@@ -186,24 +185,8 @@ class Served(Called):
         return answers.checked(benchmark, options, self._check_cpus(), ask)
 
     def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
-        """Time a case in a fresh process, as pyperf's worker does: one warm-up, then values of at least `value_ms`.
-
-        Raises TargetError when it dies or fails.
-        """
-        if not loops:
-            return self._benchmark(case, number, self._calibrated(case, plan), [plan.value_ms * 1e6], 0)
-        ns, aborts = self._time(case, plan, [loops], plan.values + 1)
-        return self._benchmark(case, number, loops, ns[1:], sum(aborts))
-
-    def _calibrated(self, case: Case, plan: Plan) -> int:
-        """Double the loops until a value lasts as long as the plan wants, as pyperf does."""
-        loops = 1
-        while loops < _MOST_LOOPS:
-            (ns,), _ = self._time(case, plan, [loops], 1)
-            if ns >= plan.value_ms * 1e6:
-                break
-            loops *= 2
-        return loops
+        """Time a case in a fresh process, as pyperf's worker does; see targets/values.py. Raises TargetError."""
+        return values.taken(partial(self._time, case, plan), case, plan, number, loops, self._arch.name)
 
     def _time(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> tuple[list[int], list[int]]:
         answer = self._ask(
@@ -217,24 +200,6 @@ class Served(Called):
             registration=case.registration.value,
         )
         return answer["ns"], answer["aborts"]
-
-    def _benchmark(self, case: Case, number: int, loops: int, ns: Sequence[float], aborts: int) -> pyperf.Benchmark:
-        metadata = {
-            "name": case.id,
-            "unit": "second",
-            "loops": loops,
-            "benchmark": case.benchmark,
-            "arch": self._arch.name,
-            "threads": case.threads,
-            "engine": "pyperf",
-            "round": number,
-            "registration": case.registration.value,
-            "aborts": aborts,
-        }
-        if any(value <= 0 for value in ns):
-            raise TargetError(f"{case.id}: {loops} operations took no time", "the clock there is too coarse")
-        values = [value * 1e-9 / loops for value in ns]
-        return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])
 
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
         """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a host asks of its process before anything runs: who registers rseq, and which kernels there are.
+ */
+#include <stdio.h>
+
+#include "host.h"
+#include "registration.h"
+#include "registry.h"
+
+int host_start(const char *registration, char message[256])
+{
+	const char *refused = registration_start(registration);
+
+	if (refused)
+		snprintf(message, 256, "%s", refused);
+	return refused ? -1 : 0;
+}
+
+void host_rseq(struct host_rseq *out)
+{
+	static const char *const names[] = {
+		[REGISTRATION_NONE] = "none", [REGISTRATION_LIBC] = "glibc", [REGISTRATION_SELF] = "self"
+	};
+
+	out->registration = names[registration_mode()];
+	out->reason = registration_missing();
+	out->libc_size = registration_libc_size();
+	out->registered = registration_mode() == REGISTRATION_NONE ? 0 : registration_length();
+	out->feature_size = registration_feature_size();
+}
+
+unsigned int host_count(void)
+{
+	return registry_count();
+}
+
+int host_kernel(unsigned int number, struct host_kernel *out)
+{
+	const struct kernel *kernel = registry_get(number);
+
+	if (!kernel)
+		return -1;
+	*out = (struct host_kernel){ .name = kernel->name,
+				     .doc = kernel->doc,
+				     .unavailable = registry_unavailable(kernel),
+				     .flags = kernel->flags };
+	return 0;
+}
