@@ -138,6 +138,11 @@ def stated(number: float, unit_name: str) -> str:
     return f"{value}x" if unit_name == "x" else f"{value} {unit_name}"
 
 
+def claimed(claim: Claim) -> str:
+    """Print what a claim states: "7.7x", or the range in its words: "1-2 %"."""
+    return f"{claim.range} {claim.unit}" if claim.range else stated(claim.stated, claim.unit)
+
+
 def per_million(count: int, of: int) -> str:
     """Print a share as a count in a million: "0", "0.12", "340"."""
     if not count or not of:
