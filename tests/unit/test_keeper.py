@@ -5,11 +5,13 @@ import contextlib
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -90,6 +92,12 @@ def keeper_of(lab):
     return keeper
 
 
+def kill(keeper):
+    os.kill(keeper, signal.SIGKILL)
+    (folder,) = Path("/tmp").glob(f"rseqlab-{keeper}-*")
+    shutil.rmtree(folder)  # nobody is there to do it
+
+
 def freed_by(lab, line):
     """Do what a line says that frees p0."""
     assert line.startswith("rseqbench: place p0 may still be held: "), line
@@ -101,7 +109,7 @@ def freed_by(lab, line):
 
 def test_a_keeper_that_was_killed_is_said_with_what_frees_the_place(lab, capfd):
     with pytest.raises(TargetError, match="is gone"), Desk(lab.address, "") as desk, desk.hold("p0", None):
-        os.kill(keeper_of(lab), signal.SIGKILL)
+        kill(keeper_of(lab))
     assert lab.holder("p0")
     (line,) = capfd.readouterr().err.splitlines()
     assert f"labgrid-client -x {lab.address} -p p0 release" in line
@@ -110,7 +118,7 @@ def test_a_keeper_that_was_killed_is_said_with_what_frees_the_place(lab, capfd):
 
 def test_a_keeper_that_was_killed_before_an_interrupt_is_said_all_the_same(lab, capfd):
     with pytest.raises(KeyboardInterrupt), Desk(lab.address, "") as desk, desk.hold("p0", None):
-        os.kill(keeper_of(lab), signal.SIGKILL)
+        kill(keeper_of(lab))
         raise KeyboardInterrupt
     freed_by(lab, capfd.readouterr().err.strip())
 
