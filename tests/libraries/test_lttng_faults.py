@@ -244,6 +244,43 @@ def test_a_user_who_is_not_root():
         assert not list(folder.glob("rseqbench-*"))
 
 
+MAPPED = """
+import mmap, subprocess, sys
+from pathlib import Path
+from rseqbench.suites.lttng import place
+
+def mapped(name):
+    with Path("/dev/shm/lttng-ust-wait-" + name).open("w+b") as file:
+        file.truncate(4096)
+        return mmap.mmap(file.fileno(), 4096)
+
+if sys.argv[1:]:  # the neighbour
+    held = mapped("ours"), mapped("theirs")
+    print(flush=True)
+    sys.stdin.read()
+else:
+    there = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", there, "sh", sys.executable, __file__, "neighbour"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as neighbour:
+        neighbour.stdout.readline()
+        with place._left_as_found((Path("/dev/shm"),)):
+            held, _ = mapped("held"), mapped("ours").close()
+        neighbour.stdin.close()
+    print(*(path.name for path in Path("/dev/shm").iterdir()))
+"""
+
+
+@root
+def test_what_others_have_mapped_stays_and_a_file_of_the_same_name_elsewhere_keeps_nothing(tmp_path):
+    script = tmp_path / "mapped.py"
+    script.write_text(MAPPED)
+    there = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", there, "sh", sys.executable, str(script)]
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split() == ["lttng-ust-wait-held"], done.stderr
+
+
 WITHIN = "for place in /run /dev/shm; do mount -t tmpfs tmpfs $place || exit; done\n"
 CONTAINED = "setpriv --bounding-set -sys_admin --inh-caps -sys_admin"
 
