@@ -6,11 +6,12 @@ import json
 import pyperf
 import pytest
 
+from rseqbench.errors import TargetError
 from rseqbench.model import Case, Plan
 from rseqbench.suites.libraries import Stage
 from tests.commands import rseqbench
 from tests.machines import native, some_rseq, two_cpus
-from tests.shipped import broken, checked, needs
+from tests.shipped import HARDNESS, broken, checked, needs
 
 pytestmark = [needs("lttng"), two_cpus]
 KERNELS = "libraries/lttng.c"
@@ -220,6 +221,40 @@ def test_what_is_recorded_twice_is_void_whoever_does_it(here, monkeypatch):
         check = checked(here, "lttng/constant", disturbances=5)
     assert not check.passed
     assert check.message == "LTTng recorded each event 2 times: another session has it on"
+
+
+NAP = "nanosleep(&step, NULL);"
+GONE = "lttng-sessiond ended with SIGKILL"
+
+
+@contextlib.contextmanager
+def orphaned():
+    """Yield an entered target whose session daemon was killed, and a plan of one case of LTTng's and its case."""
+    with native(benchmarks=["lttng/syscall"], engine="pyperf") as target:
+        case = Case("lttng/syscall")
+        daemon = target._libraries._open["lttng"]._daemon._process
+        daemon.kill()
+        daemon.wait()
+        yield target, case, Plan((case,), (), 2, 3, 1.0, 1, "pyperf", "quick", target.cpus())
+
+
+def test_what_is_void_before_it_begins_is_not_measured(monkeypatch):
+    with orphaned() as (target, case, plan):
+        benchmark = next(one for one in target.benchmarks() if one.name == case.benchmark)
+        monkeypatch.setattr(target, "_worker", lambda *which: pytest.fail("a process was asked"))
+        with pytest.raises(TargetError, match=GONE):
+            target.measure(case, plan, 0, 1000)
+        assert target.check(benchmark, HARDNESS).message == GONE
+
+
+def test_a_process_waits_but_once_for_a_daemon_that_is_gone(tmp_path, monkeypatch):
+    """As where it dies within a round; pyperf has a kernel set up for each of its values."""
+    told = "static int naps;\n\n\t\tif (++naps > PATIENCE_MS)\n\t\t\treturn EDEADLK;\n"
+    broken(tmp_path, monkeypatch, KERNELS, f"\t\t{NAP}", f"\t{{\n\t\t{told}\t\t{NAP}\n\t}}")
+    with orphaned() as (target, case, plan):
+        monkeypatch.setattr(target, "_begin", lambda benchmark, stage: None)
+        assert target.measure(case, plan, 0, 1000).get_nvalue() == plan.values
+        assert target.doubts(case) == GONE
 
 
 def test_without_a_process_nothing_is_believed(here):

@@ -97,14 +97,15 @@ def ours(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("engine", "name", "words"),
     [
-        ("lttng-sessiond", "lttng-sessiond ended with SIGKILL"),
-        pytest.param("lttng-consumerd", "failed: Error: Consumer", marks=pytest.mark.slow),
+        ("gated", "lttng-sessiond", "lttng-sessiond ended with SIGKILL"),
+        ("pyperf", "lttng-sessiond", "lttng-sessiond ended with SIGKILL"),
+        pytest.param("gated", "lttng-consumerd", "failed: Error: Consumer", marks=pytest.mark.slow),
     ],
 )
-def test_a_daemon_that_dies_costs_the_rounds_from_then_on(tmp_path, name, words):
-    with running(tmp_path, *RUN, "--rounds", "8") as started:
+def test_a_daemon_that_dies_costs_the_rounds_from_then_on(tmp_path, engine, name, words):
+    with running(tmp_path, *RUN, "--rounds", "8", "--engine", engine) as started:
         wait_for(started, "round 1 of 8 done")
         for process in ours(name, tmp_path):
             os.kill(process, signal.SIGKILL)
