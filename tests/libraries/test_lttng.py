@@ -17,7 +17,7 @@ pytestmark = [needs("lttng"), two_cpus]
 KERNELS = "libraries/lttng.c"
 RSEQ = "return (int)READ_ONCE(area->cpu_id);"
 EMIT = "provider->emit(events, value);"
-RUN = ("run", "lttng/rseq", "lttng/syscall", "--quick", "--rounds", "6", "--label", "here")
+RUN = ("run", "lttng/rseq", "lttng/syscall", "--quick", "--rounds", "3", "--label", "here")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_method_that_drops_every_event_of_a_round_has_no_number(tmp_path, monk
     words = "LTTng recorded 0 of the 1000 events that this method left last"
     assert skips["lttng/rseq"] == f"failed in every round: {words}"
     assert "lttng/rseq" not in rounds
-    assert rounds["lttng/syscall"] == 6
+    assert rounds["lttng/syscall"] == 3
 
 
 def test_one_event_in_a_thousand_that_is_dropped_is_noticed(tmp_path, monkeypatch):
@@ -105,7 +105,7 @@ def test_chunks_that_are_lost_in_the_middle_of_a_round_are_noticed(tmp_path, mon
     for name in ("lttng/rseq", "lttng/syscall"):
         assert skips[name].startswith("failed in every round: LTTng's buffers took ")
         assert skips[name].endswith(" were emitted")
-    assert rounds["cpu_id/baseline"] == 6
+    assert rounds["cpu_id/baseline"] == 3
 
 
 def test_events_that_are_lost_before_the_last_are_noticed_in_a_check(tmp_path, monkeypatch):
@@ -172,7 +172,7 @@ def test_a_check_that_goes_wrong_leaves_the_rounds_of_others_as_they_are(tmp_pat
     done, skips, rounds = run_of(tmp_path, "run", "lttng/constant", "lttng/syscall", *RUN[3:])
     assert done.returncode == 1
     assert skips["lttng/syscall"] == "check FAILED, so it is not timed: as it was told to"
-    assert rounds["lttng/constant"] == 6
+    assert rounds["lttng/constant"] == 3
 
 
 def test_what_was_left_is_gone_before_an_operation_is_calibrated(here):
@@ -267,11 +267,11 @@ def test_without_a_process_nothing_is_believed(here):
 def test_other_registrations(tmp_path, registration):
     done, skips, rounds = run_of(tmp_path, *RUN, "--registration", registration)
     assert done.returncode == 0, done.stderr
-    assert rounds["lttng/syscall"] == 6
+    assert rounds["lttng/syscall"] == 3
     if registration == "none":
         assert "rseq" in skips["lttng/rseq"]
     else:
-        assert rounds["lttng/rseq"] == 6
+        assert rounds["lttng/rseq"] == 3
 
 
 @pytest.mark.slow
