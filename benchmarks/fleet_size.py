@@ -25,7 +25,7 @@ from types import SimpleNamespace
 
 import common
 
-from rseqbench import config, engines, paths, rounds
+from rseqbench import config, engines, paths, rounds, table
 from rseqbench.errors import TargetError
 from rseqbench.fleet import index, members
 from rseqbench.fleet.index import Fleet, Member
@@ -207,7 +207,8 @@ def one_fleet(options: SimpleNamespace, at_once: int) -> list[tuple[str, str]]:
                 second, left = passed(kept, store, work, at_once, lab.cut)
             spent = {who: _cpu_s(process) - before[who] for who, process in processes.items()}
         began = time.monotonic()
-        loaded = sum(isinstance(index.run_of(store, kept, member), Run) for member in kept.members)
+        found = [index.run_of(store, kept, member) for member in kept.members]
+        loaded = sum(not table.read(*one).empty for one in found if not isinstance(one, str))
         load_s = time.monotonic() - began
         size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file())
     rounds_of = -(-len(places) // at_once)

@@ -19,7 +19,7 @@ from rseqbench.fleet import index
 from rseqbench.fleet.index import Fleet, Member
 from rseqbench.matrix import Matrix
 from rseqbench.model import BASELINE, Machine
-from rseqbench.results import PATCH, Header, Run, Store
+from rseqbench.results import PATCH, Header, Store
 
 _NO_TIME = "by a clock that qemu emulates, which tells no time"
 
@@ -100,13 +100,14 @@ Readable = tuple[Header, pd.DataFrame]
 
 def _readable(store: Store, fleet: Fleet, member: Member) -> Readable | str:
     """Return a member's header and its table, a row a unit; or why there is none."""
-    run = index.run_of(store, fleet, member)
-    if not isinstance(run, Run):
-        return run
-    if len(run.header.machines) > 1:
-        return f"{run.label} is of {len(run.header.machines)} machines, not of one"
+    found = index.run_of(store, fleet, member)
+    if isinstance(found, str):
+        return found
+    folder, header = found
+    if len(header.machines) > 1:
+        return f"{header.label} is of {len(header.machines)} machines, not of one"
     try:
-        return run.header, table.units(table.build([run]))
+        return header, table.units(table.read(folder, header))
     except ResultsError as error:
         return str(error)
 

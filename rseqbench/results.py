@@ -17,7 +17,7 @@ from typing import Any
 
 import pyperf
 
-from rseqbench import __version__, assembly, disk, paths, stored
+from rseqbench import __version__, assembly, disk, paths, readings, stored
 from rseqbench.config import unknown
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.labels import check_label, is_label
@@ -138,7 +138,7 @@ class Store:
     def load(self, label: str) -> Run:
         """Load a finished run, under its folder's name. Raises ResultsError if it is not there, whole and ours."""
         folder, header = self.header(label)
-        return Run(folder, header, _load_suite(folder / "pyperf.json"))
+        return Run(folder, header, readings.suite(folder / "pyperf.json"))
 
     def header(self, label: str) -> tuple[Path, Header]:
         """Return a finished run's folder and header, without its values. Raises ResultsError as load() does."""
@@ -265,7 +265,7 @@ class Unfinished:
         """Return all rounds that are on disk as one pyperf suite, rounds in order."""
         runs: dict[str, list[pyperf.Run]] = {}
         for number in self.rounds():
-            for benchmark in _load_suite(self.folder / "rounds" / f"{number:05}.json"):
+            for benchmark in readings.suite(self.folder / "rounds" / f"{number:05}.json"):
                 runs.setdefault(benchmark.get_name(), []).extend(benchmark.get_runs())
         return pyperf.BenchmarkSuite([pyperf.Benchmark(runs[name]) for name in sorted(runs)])
 
@@ -294,10 +294,3 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = f"{path}: {getattr(error, 'strerror', None) or error}"
         raise ResultsError(why, "the run folder is damaged, or not a run of rseqbench") from error
-
-
-def _load_suite(path: Path) -> pyperf.BenchmarkSuite:
-    try:
-        return pyperf.BenchmarkSuite.load(str(path))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ResultsError(f"{path}: not a readable pyperf file ({error})", "the run folder is damaged") from error

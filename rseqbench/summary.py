@@ -39,7 +39,7 @@ def load(store: Store, label: str, confidence: float) -> Summary:
     folder, header = store.header(label)
     path = folder / FILE
     if not path.is_file():
-        frame = table.units(table.build([store.load(label)]))
+        frame = table.units(table.read(folder, header))
         return Summary(header, tuple(table.summarise(frame, confidence)))
     return Summary(header, tuple(parsed(path, label, confidence)))
 

@@ -6,16 +6,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rseqbench import stats
+from rseqbench import lookup, readings, stats
 from rseqbench.errors import ResultsError
 from rseqbench.model import BASELINE, COUNTED, USER_ONLY, Estimate
-from rseqbench.results import Run
+from rseqbench.readings import Readings
+from rseqbench.results import Header, Run
 from rseqbench.stats import Floats
 
 COLUMNS: dict[str, str] = {
@@ -80,19 +82,25 @@ class Row:
 
 def build(runs: Iterable[Run]) -> pd.DataFrame:
     """Return the tidy table of all rounds of all runs; see COLUMNS. Raises ResultsError on a foreign suite."""
-    records = [record for run in runs for record in _records(run)]
-    frame = pd.DataFrame.from_records(records, columns=list(COLUMNS))
-    return frame.astype(COLUMNS)
+    return _tidy(record for run in runs for record in _records(run.folder, run.header, readings.of(run.suite)))
 
 
-def _records(run: Run) -> Iterable[dict[str, Any]]:
-    machines = {machine.arch: machine for machine in run.header.machines}
-    void = {(skip.benchmark, skip.threads) for skip in run.header.plan.skips}
-    for benchmark in run.suite:
-        seconds = benchmark.get_unit() == "second"
-        for raw in benchmark.get_runs():
-            meta = raw.get_metadata()
-            if not raw.values or (meta.get("benchmark"), meta.get("threads")) in void:
+def read(folder: Path, header: Header) -> pd.DataFrame:
+    """Return the same of a run that is stored, without loading its suite. Raises ResultsError when it is damaged."""
+    return _tidy(_records(folder, header, readings.read(folder / "pyperf.json")))
+
+
+def _tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame.from_records(list(records), columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def _records(folder: Path, header: Header, benchmarks: Iterable[Readings]) -> Iterable[dict[str, Any]]:
+    machines = {machine.arch: machine for machine in header.machines}
+    void = {(skip.benchmark, skip.threads) for skip in header.plan.skips}
+    for benchmark in benchmarks:
+        seconds = benchmark.unit == "second"
+        for meta, values in benchmark.runs:
+            if not values or (meta.get("benchmark"), meta.get("threads")) in void:
                 continue
             try:
                 strange = [name for name in ("threads", "round", "aborts") if type(meta[name]) is not int]
@@ -100,7 +108,7 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                     raise ValueError(f"{strange[0]} is {meta[strange[0]]!r}")
                 machine = machines[meta["arch"]]
                 yield {
-                    "label": run.label,
+                    "label": header.label,
                     "arch": machine.arch,
                     "timing": machine.timing,
                     "benchmark": meta["benchmark"],
@@ -109,10 +117,10 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                     "engine": meta["engine"],
                     "unit": "ns" if seconds else _INSTRUCTIONS.get(machine.target, "instructions"),
                     "round": meta["round"],
-                    "boot": run.header.plan.boot(meta["round"]),
-                    "value": stats.round_value(raw.values, meta["engine"]) * (_NS_PER_SECOND if seconds else 1.0),
-                    "values": len(raw.values),
-                    "loops": raw.get_loops(),
+                    "boot": header.plan.boot(meta["round"]),
+                    "value": stats.round_value(values, meta["engine"]) * (_NS_PER_SECOND if seconds else 1.0),
+                    "values": len(values),
+                    "loops": meta.get("loops", 1),
                     "aborts": meta["aborts"],
                     "resolution": meta.get("resolution", math.nan),
                     "interrupted": meta.get("interrupted", math.nan),
@@ -120,9 +128,9 @@ def _records(run: Run) -> Iterable[dict[str, Any]]:
                     **{name: meta.get(name, math.nan) for name in COUNTED},
                 }
             except KeyError as error:
-                raise ResultsError(f"{run.folder}: pyperf.json lacks {error} for {benchmark.get_name()!r}") from error
+                raise ResultsError(f"{folder}: pyperf.json lacks {error} for {benchmark.name!r}") from error
             except ValueError as error:
-                raise ResultsError(f"{run.folder}: pyperf.json: {benchmark.get_name()!r}: {error}") from error
+                raise ResultsError(f"{folder}: pyperf.json: {benchmark.name!r}: {error}") from error
 
 
 def units(frame: pd.DataFrame) -> pd.DataFrame:
@@ -156,17 +164,8 @@ def series(frame: pd.DataFrame, label: str, key: Key, column: str = "value") -> 
 
 
 def _rounds(frame: pd.DataFrame, label: str, key: Key, column: str) -> tuple[Rounds, Floats]:
-    """Return the same as arrays: the numbers of the rounds, ascending, and the column.
-
-    Arrays, as a fleet asks for some ten thousand of these, and pandas takes a millisecond for each.
-    """
-    rows = frame["benchmark"].to_numpy() == key[1]
-    for name, value in (("label", label), ("arch", key[0]), ("threads", key[2])):
-        rows = rows & (frame[name].to_numpy() == value)
-    rounds, values = frame["round"].to_numpy()[rows], frame[column].to_numpy()[rows]
-    rounds, values = rounds[~np.isnan(values)], values[~np.isnan(values)]
-    order = np.argsort(rounds, kind="stable")
-    return rounds[order], values[order]
+    """Return the same as arrays: the numbers of the rounds, ascending, and the column."""
+    return lookup.of(frame).values(label, key, column)
 
 
 def _joined(frame: pd.DataFrame, label: str, keys: Sequence[Key], column: str) -> list[Floats]:
@@ -247,8 +246,7 @@ def _resolution(frame: pd.DataFrame, label: str, key: Key, gross_over_net: Float
 
 def unit(frame: pd.DataFrame, label: str, arch: str) -> str:
     """Return the unit of the values that run `label` has for `arch`; an empty string where it has none."""
-    rows = (frame["label"].to_numpy() == label) & (frame["arch"].to_numpy() == arch)
-    return str(frame["unit"].to_numpy()[np.argmax(rows)]) if rows.any() else ""
+    return lookup.of(frame).units.get((label, arch), "")
 
 
 def _level(unit_name: str, confidence: float) -> float | None:

@@ -13,7 +13,7 @@ from rseqbench import __version__, disk, stored
 from rseqbench.config import Preset, RunOptions, unknown
 from rseqbench.errors import ResultsError
 from rseqbench.labels import check_label, is_label
-from rseqbench.results import FLEET, Header, Run, Store
+from rseqbench.results import FLEET, Header, Store
 
 SCHEMA = 1
 FILE = FLEET
@@ -130,15 +130,15 @@ def read(root: Path, label: str) -> Fleet:
     return dataclasses.replace(Fleet.from_json(text, path), label=label)  # the folder's, which may be a copy
 
 
-def run_of(store: Store, fleet: Fleet, member: Member) -> Run | str:
-    """Return a member's finished run, or why there is none: of a thousand runs, not all need be in memory at once."""
+def run_of(store: Store, fleet: Fleet, member: Member) -> tuple[Path, Header] | str:
+    """Return the folder and the header of a member's finished run, or why there is none."""
     if not store.exists(member.label):
         return member.failure or f"run {member.label!r} is not in {store.root}"
     try:
-        run = store.load(member.label)
+        folder, header = store.header(member.label)
     except ResultsError as error:
         return str(error)
-    return run if fleet.owns(run.header) else foreign(member)
+    return (folder, header) if fleet.owns(header) else foreign(member)
 
 
 def foreign(member: Member) -> str:

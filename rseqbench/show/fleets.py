@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from rseqbench import between, claims, compare, gate
-from rseqbench.cells import EMULATED_TIME, Cell, timed
+from rseqbench.cells import EMULATED_TIME, Cell, What, timed
 from rseqbench.machines import Machines
 from rseqbench.matrix import Column, Matrix
 from rseqbench.model import Machine
@@ -182,9 +183,18 @@ def _exchanged(a: Header, b: Header) -> Iterable[str]:
 
 
 def _nowhere(found: Machines) -> Iterable[str]:
-    if found.nowhere:
-        names = [name(what) for what in found.nowhere]
-        yield f"{_number(len(names), _noun(found))} no machine has a value of: {', '.join(names)}."
+    """Yield what no machine has a value of: a group alone where that is all of it, as most are if few were selected."""
+    if not found.nowhere:
+        return
+    there = {_group(column.what) for one in found.matrices for column in one.columns}
+    whole = Counter(group for group in map(_group, found.nowhere) if group not in there)
+    names = [f"all {number} of {group}" if number > 1 else f"the one of {group}" for group, number in whole.items()]
+    names += [name(what) for what in found.nowhere if _group(what) in there]
+    yield f"{_number(len(found.nowhere), _noun(found))} no machine has a value of: {', '.join(names)}."
+
+
+def _group(what: What) -> str:
+    return what.slow.partition("/")[0]
 
 
 def _differ(headers: Sequence[Header]) -> Iterable[str]:

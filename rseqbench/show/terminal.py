@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -25,6 +26,7 @@ from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared
 
 WIDTH, console = screen.WIDTH, screen.console
+_PIECE = re.compile(r"[^\s/]+/?\s*|/\s*")  # of a name, behind which a line may end
 _STYLES = {
     VerdictWord.REPRODUCED: "green",
     VerdictWord.STRONGER: "green",
@@ -124,8 +126,8 @@ def table(grid: Grid, out: Console) -> None:
     for place, column in enumerate(grid.columns):
         side: Literal["right", "left"] = "right" if column.numeric else "left"
         drawn.add_column(Text(column.head), justify=side, width=whole.get(place), overflow="fold")
-    for row in rows:
-        drawn.add_row(*map(_styled, row))
+    for name, *others in rows:
+        drawn.add_row(Text(_in_pieces(str(name), whole.get(0, out.width))), *map(_styled, others))
     if rows or not reasons:
         out.print(drawn)
     _print_reasons(reasons, max((len(str(row[0])) for row in grid.rows), default=0), out)
@@ -137,8 +139,8 @@ def table(grid: Grid, out: Console) -> None:
 def _unbroken(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> tuple[dict[int, int], int]:
     """Choose the widths of the columns whose cells stay whole, and the gap behind each, for a table of `width` columns.
 
-    Names and numbers stay whole if they fit, then numbers only, then nothing: what does not fit folds, and nothing is
-    ever cut off. A width is given outright, as rich would shrink whatever has none.
+    Names and numbers stay whole if they fit, then the parts of names and numbers, then numbers only, then nothing: what
+    does not fit folds, and nothing is ever cut off. A width is given outright, as rich would shrink whatever has none.
     """
     longest, natural = [], []
     for place, column in enumerate(grid.columns):
@@ -150,14 +152,30 @@ def _unbroken(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> tuple
         natural.append(max(map(len, [column.head, *cells])))
     numbers = {place for place, column in enumerate(grid.columns) if column.numeric}
     names = max((len(word) for row in rows for word in str(row[0]).split()), default=1)
+    pieces = max((len(piece.rstrip()) for row in rows for piece in _PIECE.findall(str(row[0]))), default=1)
     for whole, gap in (({0} | numbers, 1), ({0} | numbers, 0), (numbers, 1), (numbers, 0)):
         least = sum(longest) - (0 if 0 in whole else longest[0] - names)
         gaps = (gap + 1) * len(longest)
         if sum(natural) + gaps <= width + 1:
             return dict(enumerate(natural)), gap
         if least + gaps <= width + 1:
-            return {place: longest[place] for place in whole}, gap
+            given = {place: longest[place] for place in whole}
+            beside = [given.get(place, one) for place, one in enumerate(natural)][1:]
+            room = width + gap + 1 - gaps
+            if 0 not in whole and pieces <= room - sum(longest[1:]):
+                given[0] = min(natural[0], max(pieces, room - sum(beside)))
+            return given, gap
     return {}, 0
+
+
+def _in_pieces(name: str, width: int) -> str:
+    """Return a name in lines of such a width, ended behind a word, or behind the / or _ of a benchmark's name."""
+    lines = [""]
+    for piece in _PIECE.findall(name):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _print_reasons(rows: Sequence[tuple[Cell, ...]], first: int, out: Console) -> None:

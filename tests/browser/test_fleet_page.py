@@ -11,7 +11,7 @@ from rseqbench import disk, machines
 from rseqbench.config import load
 from rseqbench.show import matrix
 from tests.browser.opened import PAPER, WIDE, Opened
-from tests.fleets import emulated, fleet, machine, many, three
+from tests.fleets import costs, emulated, fleet, machine, many, three
 
 PHONE = (360, 740)
 KINDS = ("three", "fifty", "against")
@@ -25,8 +25,9 @@ def pages(tmp_path_factory):
     hurt = {name: cost * (1.2 if name == "counter/rseq" else 1) for name, cost in machine(1).costs.items()}
     fleet(root, "three", {**three(), "board": emulated()})
     fleet(root, "fifty", few)
+    fleet(root, "dozen", {f"m{at}": machine(at, costs=costs(cpu_id__sched_getcpu_norseq=1 + at)) for at in range(12)})
     results = fleet(root, "after", {**three(), "opteron": replace(machine(1, seed=60), costs=hurt)})
-    found = {kind: machines.one(results, kind, rules) for kind in ("three", "fifty")}
+    found = {kind: machines.one(results, kind, rules) for kind in ("three", "fifty", "dozen")}
     made = {}
     for kind, one in {**found, "against": machines.two(results, "three", "after", rules)}.items():
         made[kind] = root / f"{kind}.html"
@@ -140,6 +141,19 @@ def test_a_plot_is_seen_whole_with_a_mark_for_every_machine(opened, kind, size):
     assert len(plots) == (1 if kind == "against" else 2)
     assert plots[0][0] > (45 * 20 if kind == "fifty" else 40)
     assert all(hidden <= 0 for _, hidden in plots)
+
+
+@pytest.mark.parametrize("kind", ["fifty", "dozen"])
+def test_no_mark_of_a_narrow_plot_lies_on_a_name(opened, kind):
+    """Pixels by which a point reaches over a name, both a little smaller than their boxes."""
+    over = opened(kind, PHONE).page.evaluate("""[...document.querySelectorAll('figure svg')]
+        .filter(e => e.checkVisibility()).flatMap(plot => {
+            const box = e => e.getBoundingClientRect();
+            const names = [...plot.querySelectorAll('text')].map(box);
+            return [...plot.querySelectorAll('use')].map(box).flatMap(mark => names.map(name => Math.min(
+                mark.bottom - name.top, name.bottom - mark.top, mark.right - name.left, name.right - mark.left)));
+        })""")
+    assert max(over) < 3
 
 
 @pytest.mark.parametrize("kind", KINDS)

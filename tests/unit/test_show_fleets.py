@@ -15,6 +15,7 @@ from rseqbench.results import Store
 from rseqbench.show import data, fleets, terminal
 from rseqbench.show import matrix as pages
 from rseqbench.show.grids import machines as grids
+from rseqbench.show.grids import make
 from tests import hostile
 from tests.fleets import costs, emulated, fleet, machine, many, three
 from tests.unit.test_show_data import held
@@ -62,6 +63,25 @@ def test_tables_fit_a_terminal(made, capsys, kind):
 def test_no_value_is_folded(made, capsys, kind):
     lines = printed(made[kind], capsys).splitlines()
     assert [line for line in lines if line.count("(") != line.count(")") and ".." in line] == []
+
+
+def test_a_name_that_has_to_fold_ends_its_lines_between_its_parts(capsys):
+    rows = [("13: cpu_id/sched_getcpu_norseq / rseq, net", "9" * 60, "41 <, 7 >")]
+    rows.append(("16: ring_buffer/rseq", "1", "2"))
+    terminal.table(make("What", ("slow / fast", "lowest", "machines"), "-n-", rows), terminal.console())
+    lines = [line[:27].split("  ")[0].rstrip() for line in capsys.readouterr().out.splitlines()[3:] if line.strip()]
+    assert lines == ["13: cpu_id/", "sched_getcpu_norseq / rseq,", "net", "16: ring_buffer/rseq"]
+
+
+def test_every_machine_has_one_line_however_many_digits_its_values_have(tmp_path, capsys):
+    slow = costs(counter__rseq=40, rcu__rseq=30, freelist__rseq=30)
+    own = {f"board-{at:02}": machine(at, costs=slow) for at in range(9)}
+    found = machines.one(fleet(tmp_path, "x", own), "x", RULES)
+    (one,) = found.matrices
+    parts = [text.splitlines() for text in printed(found, capsys).split("\n\n") if text.startswith("By machine: ")]
+    assert len(parts) == len(grids.cells(found, one))
+    rows = [line.split()[0] for lines in parts for line in lines[3:] if not line.startswith("On no machine ")]
+    assert rows == list(one.machines) * len(parts)
 
 
 @pytest.mark.parametrize("kind", ["three", "fifty"])
@@ -139,6 +159,19 @@ def test_who_differs_is_named_where_they_are_not_the_extremes(tmp_path):
     record = held(report.of_machines(found, "json"), "fleet")["matrices"][0]["columns"][number - 1]
     assert (record["upper"], record["lower"]) == (column.apart.highest, column.apart.lowest)
     assert record["highest"] == "g"
+
+
+def test_a_group_that_nobody_measured_is_one_word(tmp_path):
+    few = {name: cost for name, cost in machine(0).costs.items() if name.startswith("cpu_id/")}
+    del few["cpu_id/gs"]
+    own = {name: dataclasses.replace(machine(at, rounds=6), costs=few) for at, name in enumerate("ab")}
+    results = fleet(tmp_path, "x", own)
+    found = machines.one(results, "x", RULES)
+    (said,) = [text for text in fleets.limits(found) if "no machine has a value of" in text]
+    counters = sum(what.slow.startswith("counter/") for what in found.nowhere)
+    assert said.startswith(f"{len(found.nowhere)} pairs no machine has a value of: all {counters} of counter, ")
+    assert "cpu_id/gs / rseq" in said and said.count("/") == 2
+    assert len(held(report.of_machines(found, "json"), "fleet")["nowhere"]) == len(found.nowhere)
 
 
 # ---- data ----

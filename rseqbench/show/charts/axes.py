@@ -65,7 +65,7 @@ def rows(
 
 def _narrow_rows(labels: Sequence[str], notes: Sequence[str], inches: float) -> tuple[Figure, Axes]:
     """Return such a figure with label and note above each row, in two lines where one does not hold them."""
-    lines = 2 if any(len(label) + len(note) > _CUT - 2 for label, note in zip(labels, notes, strict=True)) else 1
+    lines = _lines(labels, notes)
     high = inches + _LABELLED * lines
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(NARROW, 1.0 + high * len(labels)))
@@ -83,6 +83,19 @@ def _narrow_rows(labels: Sequence[str], notes: Sequence[str], inches: float) -> 
     axes.tick_params(axis="y", length=0)
     plain(axes, "x")
     return figure, axes
+
+
+def _lines(labels: Sequence[str], notes: Sequence[str]) -> int:
+    """Return how many lines stand above a narrow row: two where one does not hold a label and its note."""
+    return 2 if any(len(label) + len(note) > _CUT - 2 for label, note in zip(labels, notes, strict=True)) else 1
+
+
+def room(labels: Sequence[str], notes: Sequence[str], narrow: bool = False, inches: float = _ROW) -> float:
+    """Return how much of the way to the next row is free to be drawn in: in a narrow figure its label takes the rest.
+
+    All is as in rows().
+    """
+    return inches / (inches + _LABELLED * _lines(labels, notes)) if narrow else 1.0
 
 
 def _cut(text: str) -> str:

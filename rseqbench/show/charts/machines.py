@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MARKED = 8  # machines up to which each has a mark of its own; more are a curve, from the lowest to the highest
-_SPREAD = 0.6  # of a row's height, over which its machines are spread
+_SPREAD = 0.6  # of a row's room, over which its machines are spread
 _ROW, _LEAST = 0.01, 0.3  # inches of a machine in a row, and of a row at least
 
 
@@ -27,9 +27,11 @@ def strips(found: Machines, one: Matrix, name: str = "machines", narrow: bool = 
         return ""
     few = len(one.machines) <= _MARKED
     row = max(_LEAST, _ROW * len(one.machines))
-    figure, axes = shared.rows([named(column.what) for column in columns], list(map(_note, columns)), narrow, row)
+    labels, notes = [named(column.what) for column in columns], list(map(_note, columns))
+    figure, axes = shared.rows(labels, notes, narrow, row)
+    spread = _SPREAD * shared.room(labels, notes, narrow, row)
     for place, column in enumerate(columns):
-        _strip(axes, column, place, one.machines if few else ())
+        _strip(axes, column, place, spread, one.machines if few else ())
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     logarithmic = shared.around_one(axes, [1.0, *_reached(columns)])
     axes.set_xlabel(_axis(found, one, logarithmic))
@@ -40,10 +42,10 @@ def strips(found: Machines, one: Matrix, name: str = "machines", narrow: bool = 
     return shared.as_svg(figure, name, "What comes out on every machine", "; ".join(map(_spoken, columns)))
 
 
-def _strip(axes: Axes, column: Column, place: int, marked: Sequence[str]) -> None:
-    """Draw a column's machines below each other; each of `marked` in its own shape, all others as dots."""
+def _strip(axes: Axes, column: Column, place: int, spread: float, marked: Sequence[str]) -> None:
+    """Draw a column's machines below each other, over `spread`; each of `marked` in its own shape, others as dots."""
     cells = sorted(column.valued.items(), key=lambda cell: cell[1].ratio.value if cell[1].ratio else 0)
-    heights = [place + _SPREAD * number / len(cells) for number in range(len(cells))]
+    heights = [place + spread * number / len(cells) for number in range(len(cells))]
     ratios = [cell.ratio for _, cell in cells if cell.ratio]
     if marked:
         for (machine, cell), y in zip(cells, heights, strict=True):

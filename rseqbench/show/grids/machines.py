@@ -18,7 +18,8 @@ from rseqbench.show.grids import Grid, Reason, make
 from rseqbench.show.words import Printed
 
 _ABREAST = 3  # columns that a hundred characters hold, each with its interval
-_CLOSE = 10  # the same without
+_CLOSE = 10  # the same without, at most
+_BREADTH = 100  # of a terminal
 _FEW = 8  # machines up to which every cell has its interval in text; more are read for their signs
 _CLAIMS = 5
 _MEDIAN = 4  # machines from which on one is told that is none of the ends
@@ -141,12 +142,25 @@ def cells(found: Machines, one: Matrix) -> list[Grid]:
     """
     brief = len(one.machines) > _FEW
     telling = [(number, column) for number, column in enumerate(one.columns, start=1) if column.is_telling]
-    abreast = _CLOSE if brief else _ABREAST
-    parts = [telling[start : start + abreast] for start in range(0, len(telling), abreast)]
-    grids = [_part(found, one, part, brief) for part in parts]
+    grids = [_part(found, one, part, brief) for part in _abreast(one, telling, brief)]
     quiet = len(one.columns) - len(telling)
     note = f"On no machine does anything differ in the other {quiet} of {len(one.columns)}." if quiet else ""
     return [*grids[:-1], *(replace(grid, notes=tuple(filter(None, [note]))) for grid in grids[-1:])]
+
+
+def _abreast(one: Matrix, columns: Sequence[tuple[int, Column]], brief: bool) -> list[list[tuple[int, Column]]]:
+    """Part the columns so that no cell of a part has to be folded."""
+    places = max(map(len, one.machines), default=0)
+    parts: list[list[tuple[int, Column]]] = [[]]
+    left, most = _BREADTH - places, _CLOSE if brief else _ABREAST
+    for number, column in columns:
+        wide = 1 + max(len(str(printed(column.cells.get(machine), brief))) for machine in one.machines)
+        if parts[-1] and (len(parts[-1]) == most or (brief and wide > left)):
+            parts.append([])
+            left = _BREADTH - places
+        parts[-1].append((number, column))
+        left -= wide
+    return [part for part in parts if part]
 
 
 def _part(found: Machines, one: Matrix, part: Sequence[tuple[int, Column]], brief: bool) -> Grid:
