@@ -143,7 +143,8 @@ def independent_ratio(
     The Hodges-Lehmann shift of the logarithms with the exact Mann-Whitney interval (Hollander, Wolfe and Chicken,
     Nonparametric Statistical Methods, section 4.3); p is the two-sided exact Mann-Whitney probability of equality.
 
-    Of values that are 0, infinite or NaN (a quarter of a side at most), a pair that leaves open which one is greater counts as equal.
+    Of values that are 0, infinite or NaN (a quarter of a side at most), a pair that leaves open which one is greater
+    counts as equal.
     """
     over, under = _log(top), _log(bottom)
     n, m = len(over), len(under)
