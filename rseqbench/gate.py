@@ -1,5 +1,8 @@
 """Pure: what `compare --fail-above` judges: what is surely slower, what may be, and what says nothing of it.
 
+The limit is held against the value of what is surely slower: "more than 5% slower, and surely slower", not "surely more
+than 5%", for which the whole interval would have to lie above. Where the clock moved, it is the value as measured.
+
 Surely is meant of everything that is judged at once. Of runs and of two fleets compare.judged() sees to that; of one
 fleet, the interval of each cell covers as much more often as there are cells (Bonferroni). Whatever cannot be judged is
 no success: runs or machines without a value, or with too few rounds for any slowdown, however large, a machine without
