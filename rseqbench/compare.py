@@ -30,6 +30,7 @@ class Relative:
     """What a benchmark takes over the empty loop of the same round, in two runs between which the clock moved.
 
     `ratio` and `p` as in Comparison. `words` are what would be said by what was measured alone, and by this alone.
+    Where no round has both, the second is empty and the numbers are what was measured.
     """
 
     ratio: Estimate
@@ -239,10 +240,12 @@ def _judge(row: Comparison, rules: VerdictRules, moved: Estimate | None) -> Comp
     if moved is None:
         return replace(row, word=word, reason=reason)
     clock = f"the clock moved: the empty loop is {moved.value:.3f}x"
-    if row.relative is None:
-        why = "this is the loop" if row.benchmark == BASELINE else "no round has both"
-        return replace(row, word=UNRESOLVED, reason=f"{clock}; {why}")
+    if row.benchmark == BASELINE:
+        return replace(row, word=UNRESOLVED, reason=f"{clock}; this is the loop")
     own = row.relative
+    if own is None:
+        alone = Relative(row.ratio, row.p, (word, ""))
+        return replace(row, word=UNRESOLVED, reason=f"{clock}; no round has both", relative=alone)
     other, _ = _word(own.ratio, own.p, rules)
     row = replace(row, relative=replace(own, words=(word, other)))
     if word == other:

@@ -291,6 +291,11 @@ def test_the_loop_itself_and_what_shares_no_round_with_it_have_nothing_to_be_rel
         RSEQ: (compare.UNRESOLVED, "the clock moved: the empty loop is 1.100x; no round has both"),
         LSL: (compare.SLOWER, "the clock moved: the empty loop is 1.100x; relative to it slower too"),
     }
+    assert {name: row.perhaps for name, row in rows.items()} == {
+        BASELINE: 0,
+        RSEQ: pytest.approx(7 / 5, rel=0.01),
+        LSL: pytest.approx(12 / 9, rel=0.01),
+    }
 
 
 def test_among_many_rows_a_difference_relative_to_the_loop_must_be_surer_too():
