@@ -2,14 +2,15 @@
 
 The rules, with the tolerances of [verdict] in bench.toml. A claim of a speed-up of c is judged by the interval of the
 measured speed-up:
-  reproduced              the interval overlaps c*reach .. c/reach
+  reproduced              the interval overlaps c*reach .. c/reach, and its ends are at most a factor `widest` apart
   stronger                the interval lies wholly above c/reach
   weaker                  a gain (the interval lies above 1), but it ends below c*reach
-  no difference resolved  the interval holds 1, or the gain is below the floor
+  no difference resolved  the interval holds 1, the value is within the floor of 1, or the interval is too wide
   contradicted            the interval lies below 1
 A claim of equality is reproduced when the whole interval lies within the band around 1, contradicted when it lies
 wholly outside, and otherwise no difference is resolved. Instructions of an emulated machine, a printed time of another
-machine and a kernel that stands for a whole library are not comparable; what is not there was not measured, and why.
+machine, a kernel that stands for a whole library, and glibc's getcpu where the vDSO runs another instruction than the
+patch's are not comparable; what is not there was not measured, and why.
 
 Where both benchmarks of a claim's `library` were measured, in time, they are judged in place of the kernels, as any
 speed-up: lttng-x86_64 by lttng/lsl over lttng/rseq. That is the shipped library, in which rseq gives the CPU number
@@ -55,6 +56,8 @@ class Claim:
     vdso: bool = False
     library: Mapping[str, str] = field(default_factory=dict)
     whole: str = ""
+    timed: str = ""
+    range: str = ""
     needs: str = ""
     unit: str = "x"
     deviation: float = 0.0
@@ -270,14 +273,13 @@ def _ratio_verdict(
         return Verdict(VerdictWord.NOT_COMPARABLE, said)
     if claim.whole:
         return Verdict(VerdictWord.NOT_COMPARABLE, f"{_direction(ratio)}, but {bare}")
-    if claim.library:
-        verdict = verdicts.speedup(claim.stated, ratio, rules)
-        return dataclasses.replace(verdict, reason=f"{verdict.reason}; {_IN_LIBRARY}")
+    if claim.vdso and machine.facts.get("vdso_getcpu") == "rdpid":
+        said = f"{_direction(ratio)}, but the vDSO here runs RDPID, the patch's ran LSL"
+        return Verdict(VerdictWord.NOT_COMPARABLE, said)
     equal = claim.kind == "equal"
     verdict = verdicts.equality(ratio, rules) if equal else verdicts.speedup(claim.stated, ratio, rules)
-    if claim.vdso and machine.facts.get("vdso_getcpu") == "rdpid":
-        return dataclasses.replace(verdict, reason=f"{verdict.reason}; the vDSO here runs RDPID, the patch's ran LSL")
-    return verdict
+    limits = _IN_LIBRARY if claim.library else f"the patch timed {claim.timed}" if claim.timed else ""
+    return dataclasses.replace(verdict, reason=_joined(verdict.reason, limits))
 
 
 def _joined(*reasons: str) -> str:

@@ -90,6 +90,7 @@ class VerdictRules:
 
     confidence: float = field(metadata=_limits(0.5, 0.9999))
     reach: float = field(metadata=_limits(0.1, 1))
+    widest: float = field(metadata=_limits(1, 1000))
     same_within: float = field(metadata=_limits(0, 1))
     equal_band: float = field(metadata=_limits(0, 1))
     floor: float = field(metadata=_limits(0, 1))

@@ -12,6 +12,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from rseqbench import arches, linux, paths
 from rseqbench.linux import initramfs
 from rseqbench.linux.apt import Apt
@@ -100,6 +102,19 @@ class Board(Guest):
             "root/.ssh/authorized_keys": (self._folder / "user_key.pub").read_bytes(),
         }
         return initramfs.build(self._init.read_bytes(), modules, files)
+
+
+@pytest.fixture(scope="session")
+def arm_board(own_environment, tmp_path_factory):
+    """Return a running board: one for all tests, as it takes long to boot. They leave nothing on it but its clock."""
+    with Board(tmp_path_factory.mktemp("board")) as running:
+        yield running
+
+
+def there(board, command):
+    """Run a command on a board, and return what it prints."""
+    words = [*shlex.split(board.ssh), "-p", str(board.port), "root@127.0.0.1", command]
+    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def debian_files():

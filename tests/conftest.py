@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import groups, linuxes
+from tests.board import arm_board  # noqa: F401 - a fixture
 from tests.linuxes import built_linuxes  # noqa: F401 - a fixture
 from tests.sshd import sshd  # noqa: F401 - a fixture
 

@@ -109,6 +109,14 @@ class Lab:
         _kill(self._exporters.pop(name))
         assert eventually(lambda: f"{name}/{name}/NetworkService" not in self.client("resources"))
 
+    def freeze(self, name):
+        """Have an exporter answer nothing more; it can only be withdrawn then."""
+        self._exporters[name].send_signal(signal.SIGSTOP)
+
+    def asked(self, place):
+        """Whether the coordinator was asked to acquire or release a place since it began."""
+        return f'placename: "{place}"' in self._said("coordinator")
+
     def client(self, *arguments, user=None, code=0):
         """Run labgrid-client, as another user if one is named, and return what it printed."""
         done = self._client(*arguments, user=user)
@@ -165,7 +173,7 @@ class Lab:
             return subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env={**os.environ, MARK: str(self.folder), "PYTHONWARNINGS": "ignore"},
+                env={**os.environ, MARK: str(self.folder), "PYTHONWARNINGS": "ignore", "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

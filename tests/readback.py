@@ -189,7 +189,7 @@ def verdicts_of_tables(tables):
 def verdicts_of_text(text):
     """Return the same of a text: from rows that end in a verdict, and from lists under a title or a caption of one."""
     words = "|".join(VerdictWord)
-    stated = rf"{NUMBER}(?:x| [a-z%]+)"
+    stated = rf"{NUMBER}(?:-{NUMBER})?(?:x| [a-z%]+)"
     found = {}
     for claim, measured, word in re.findall(
         rf"^([a-z_]\S+) +{stated}(?: {{2,}}({NUMBER}.*?))? {{2,}}({words})(?: |$)", text, re.MULTILINE

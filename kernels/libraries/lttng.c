@@ -44,6 +44,7 @@ static const char *no_provider(void)
 
 static int lttng_setup(const struct setup *setup)
 {
+	static int waited; /* in all that this process sets up: a daemon that is gone stays so, and costs it no more */
 	const struct timespec step = { .tv_nsec = 1000000 };
 
 	checking = setup->check;
@@ -52,7 +53,7 @@ static int lttng_setup(const struct setup *setup)
 	if (!provider)
 		return ELIBACC;
 	/* Without a session daemon nothing is recorded, which is seen in the trace and is no matter of the others here. */
-	for (int waited = 0; waited < PATIENCE_MS && !provider->enabled(); waited++)
+	for (; waited < PATIENCE_MS && !provider->enabled(); waited++)
 		nanosleep(&step, NULL);
 	return 0;
 }

@@ -47,7 +47,7 @@ def _examine(host: Host, style: str) -> int:
     from dataclasses import asdict
 
     from rseqbench import doctor
-    from rseqbench.show import findings, terminal
+    from rseqbench.show import findings, screen
 
     found = doctor.examine(host)
     pyperf = doctor.pyperf_system()
@@ -55,7 +55,7 @@ def _examine(host: Host, style: str) -> int:
         report = {"checks": [asdict(finding) for finding in found], "pyperf": pyperf}
         click.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        out = terminal.console()
+        out = screen.console()
         for line in findings.lines(found, out.width):
             out.print(line, soft_wrap=True)
         out.print(f"\npyperf's own check: {doctor.PYPERF_COMMAND}\n", style="bold", soft_wrap=True)

@@ -76,7 +76,7 @@ class Desk:
         self._lock = threading.Lock()
         self._writing = threading.Lock()  # not the same: the reader must go on while the keeper does not read
         self._waiting: dict[int, Future[Any]] = {}
-        self._holding: set[str] = set()
+        self._holding: set[str] = set()  # until the keeper has said that it is released
         self._number = 0
         self._ended = False
         self.coordinator = coordinator
@@ -114,8 +114,9 @@ class Desk:
         """Hold a place: acquire it, and release it at the end.
 
         With `wait_s`, queue that long for one that is held, which may be infinite; with None, do not. Raises UsageError
-        when there is no such place, TargetError when anybody holds it, this user included, and at the end when it
-        cannot be released.
+        when there is no such place, TargetError when anybody holds it, this user included, and at the end when the
+        keeper is gone. Where only the coordinator is, the keeper releases it when that is back, or says at its end
+        that it could not.
         """
         key = secrets.token_hex(8)  # so that nobody releases what another hold() of this process has
         try:
@@ -124,12 +125,10 @@ class Desk:
             yield held
         except BaseException:
             with contextlib.suppress(TargetError):  # what went wrong before is what is to be told
-                self.ask("release", place=place, key=key)
+                self._release(place, key)
             raise
         else:
-            self.ask("release", place=place, key=key)
-        finally:
-            self._holding.discard(place)
+            self._release(place, key)
 
     def ask(self, do: str, **arguments: Any) -> Any:
         """Return the keeper's answer to a request. Raises TargetError, UsageError when it was asked for nonsense."""
@@ -144,7 +143,7 @@ class Desk:
                 self._process.stdin.write(line.encode())
                 self._process.stdin.flush()
         except (OSError, ValueError) as error:  # it ended, or its input is closed
-            raise self._gone() from error
+            raise _gone() from error
         return _result(answer)
 
     def cut(self) -> None:
@@ -157,36 +156,48 @@ class Desk:
         answer: Future[Any] = Future()
         with self._lock:
             if self._ended:
-                raise self._gone()
+                raise _gone()
             self._waiting[number] = answer
         return answer
+
+    def _release(self, place: str, key: str) -> None:
+        self.ask("release", place=place, key=key)
+        self._holding.discard(place)
 
     def _read(self) -> None:
         """Hand out the answers until the keeper ends."""
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            answer = json.loads(line)
-            with self._lock:
-                waiting = self._waiting.pop(answer["id"])
-            waiting.set_result(answer)
+        with contextlib.suppress(ValueError):  # half a line, of one who was killed
+            for line in self._process.stdout:
+                answer = json.loads(line)
+                with self._lock:
+                    waiting = self._waiting.pop(answer["id"])
+                waiting.set_result(answer)
         with self._lock:
             self._ended = True
             left, self._waiting = self._waiting, {}
         for waiting in left.values():
-            waiting.set_exception(self._gone())
-
-    def _gone(self) -> TargetError:
-        free = [shlex.join(by_hand.client(self.coordinator, name, ("release",))) for name in sorted(self._holding)]
-        hint = f"what it held may still be held: {'; '.join(free) or 'labgrid-client who'}"
-        return TargetError("the process that talks to labgrid is gone", hint)
+            waiting.set_exception(_gone())
 
     def _close(self) -> None:
+        """Have everything released, wait for that, and say what may not be. The keeper goes on if we do not wait."""
         self.cut()
-        with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on without us
-            self._process.wait(_END_S)
+        try:
+            done = self._process.wait(_END_S) == 0
+        except subprocess.TimeoutExpired:
+            done = False
+        else:
             self._reader.join()
             assert self._process.stdout is not None
             self._process.stdout.close()
+        for name in () if done else sorted(self._holding):
+            free = shlex.join(by_hand.client(self.coordinator, name, ("release",)))
+            what = f"place {name} may still be held: the process that held it was killed, or hangs; to free it"
+            print(f"rseqbench: {what}: {free}", file=sys.stderr)
+
+
+def _gone() -> TargetError:
+    return TargetError("the process that talks to labgrid is gone", "it was killed, or told to end")
 
 
 def _result(answer: Future[Any]) -> Any:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from rseqbench.doctor import Finding
 from rseqbench.doctor.packages import missing
-from rseqbench.show import words
+from rseqbench.show import foreign
 
 _STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
@@ -40,4 +40,4 @@ def summary(findings: Sequence[Finding]) -> Text:
 
 
 def _folded(text: str, width: int) -> list[str]:
-    return textwrap.wrap(words.line(text), max(width, 20), break_on_hyphens=False) or [""]
+    return textwrap.wrap(foreign.line(text), max(width, 20), break_on_hyphens=False) or [""]

@@ -77,7 +77,7 @@ def _verdicts(shown: Contents) -> Iterator[str]:
     if shown.sentences:
         yield from ("", "In words:", "")
         yield from _bullets(shown.sentences)
-    stated = ((f"{c.id} ({words.stated(c.stated, c.unit)})", one.verdict.reason) for one in absent for c in [one.claim])
+    stated = ((f"{c.id} ({words.claimed(c)})", one.verdict.reason) for one in absent for c in [one.claim])
     yield from _by_reason("Claims that were not measured here", stated)
 
 
@@ -95,7 +95,7 @@ def _times(judged: Sequence[Judged]) -> Iterator[str]:
     for word in dict.fromkeys(one.verdict.word for one in of_tables if one.measured):
         own = [one for one in of_tables if one.measured and one.verdict.word == word]
         unit = ", ".join(dict.fromkeys(words.short(one.unit) for one in own))
-        rows = [(one.claim.id, words.stated(one.claim.stated, one.claim.unit), words.cost(one.measured))
+        rows = [(one.claim.id, words.claimed(one.claim), words.cost(one.measured))
                 for one in own if one.measured]  # fmt: skip
         grid = make(
             f"{word}, whatever they are: of other machines", ("time", "claimed", f"measured, {unit}"), "-nn", rows

@@ -38,7 +38,7 @@ SECTIONS = (
             "cpu_id/rseq_lazy": "Read CPU from rseq cpu_id (lazy register)",
             "cpu_id/gs": "Read using gs segment selector",
             "cpu_id/lsl": '"lsl" inline assembly',
-            "cpu_id/sched_getcpu_norseq": "glibc 2.19 getcpu",
+            "cpu_id/sched_getcpu_norseq": "glibc getcpu (the patch: 2.19)",
             "cpu_id/getcpu_syscall": "getcpu system call",
         },
     ),

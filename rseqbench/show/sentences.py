@@ -134,7 +134,8 @@ def of_claim(claim: Claim, ratio: Estimate, word: VerdictWord, emulated: bool) -
     slow, fast = words.method(claim.slow), words.method(claim.fast)
     net = ", both net of the empty loop" if claim.net else ""
     said = f"the patch said {claim.stated:g}" + (" in time" if emulated else "")
-    said += f" of {claim.whole}" if claim.whole else ""
+    said += f" of {claim.whole or claim.timed}" if claim.whole or claim.timed else ""
+    said += ", over a vDSO that ran LSL" if claim.vdso else ""
     value = spoken(words.ratio(ratio, ""))
     if claim.kind == "equal":
         what = "as many instructions as" if emulated else "as long as"
@@ -145,7 +146,8 @@ def of_claim(claim: Claim, ratio: Estimate, word: VerdictWord, emulated: bool) -
         looks = f"{words.estimate(ratio).value} times faster than {slow}{net}"
         return f"{group}: {fast} looks {looks}, but {_too_few(ratio.n)}; {said}"
     if word == VerdictWord.UNRESOLVED or ratio.low <= 1 <= ratio.high:
-        return f"{group}: no difference resolved between {fast} and {slow}, {value}{net}; {said}"
+        what = "no difference" if ratio.low <= 1 <= ratio.high else "nothing"  # too little, or too uncertain
+        return f"{group}: {what} resolved between {fast} and {slow}, {value}{net}; {said}"
     if ratio.high < 1:
         against = ", which this contradicts" if word == VerdictWord.CONTRADICTED else ""
         return f"{group}: {fast} is slower than {slow}, {value} times its speed{net}; {said}{against}"

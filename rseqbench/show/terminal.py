@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Sequence
 from typing import Literal
 
@@ -15,7 +14,7 @@ from rich.text import Text
 from rseqbench.machines import Machines
 from rseqbench.model import VerdictWord
 from rseqbench.rehearse import Rehearsal
-from rseqbench.show import fleets, sentences, words
+from rseqbench.show import fleets, screen, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Cell, Grid, Reason, libraries, together
 from rseqbench.show.grids import allocators as of_allocators
@@ -25,7 +24,7 @@ from rseqbench.show.grids import rehearsal as of_rehearsal
 from rseqbench.show.grids import run as of_run
 from rseqbench.show.tables import Compared
 
-WIDTH = 100
+WIDTH, console = screen.WIDTH, screen.console
 _STYLES = {
     VerdictWord.REPRODUCED: "green",
     VerdictWord.STRONGER: "green",
@@ -35,21 +34,6 @@ _STYLES = {
     VerdictWord.NOT_COMPARABLE: "dim",
     VerdictWord.NOT_MEASURED: "dim",
 }
-
-
-class _Results(Console):
-    """A console whose reader may have seen enough, which is no failure."""
-
-    def on_broken_pipe(self) -> None:
-        """Leave that to the command line, which ends quietly; rich would end the process with 1."""
-        raise BrokenPipeError
-
-
-def console() -> Console:
-    """Return the console for results: standard output, at most WIDTH columns wide."""
-    probe = Console(file=sys.stdout, highlight=False)
-    width = min(probe.width, WIDTH) if probe.is_terminal else WIDTH
-    return _Results(file=sys.stdout, highlight=False, width=width)
 
 
 def run(shown: Contents, out: Console) -> None:

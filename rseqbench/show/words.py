@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from dataclasses import dataclass, replace
 
 from rseqbench import compare
 from rseqbench.claims import Claim, Pair
 from rseqbench.model import Estimate, VerdictWord
+from rseqbench.show import foreign
 from rseqbench.stats import SAME_COUNT
+
+line, is_control = foreign.line, foreign.is_control
 
 ICONS = {
     VerdictWord.REPRODUCED: "✓",
@@ -138,6 +140,11 @@ def stated(number: float, unit_name: str) -> str:
     return f"{value}x" if unit_name == "x" else f"{value} {unit_name}"
 
 
+def claimed(claim: Claim) -> str:
+    """Print what a claim states: "7.7x", or the range in its words: "1-2 %"."""
+    return f"{claim.range} {claim.unit}" if claim.range else stated(claim.stated, claim.unit)
+
+
 def per_million(count: int, of: int) -> str:
     """Print a share as a count in a million: "0", "0.12", "340"."""
     if not count or not of:
@@ -175,20 +182,6 @@ def quotient(pair: Pair) -> str:
 def with_threads(name: str, threads: int) -> str:
     """Return a benchmark's or method's name with its thread count, where that is not one."""
     return name if threads == 1 else f"{name} ({threads} threads)"
-
-
-def line(text: str) -> str:
-    """Return foreign text as one harmless line: control and direction characters are spelled out, not obeyed."""
-    return "".join(_harmless(char) for char in " ".join(text.split()))
-
-
-def _harmless(char: str) -> str:
-    return f"\\u{ord(char):04x}" if is_control(char) else char
-
-
-def is_control(char: str) -> bool:
-    """Whether a character directs what stands beside it, or the terminal, and shows nothing itself."""
-    return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def _decimals(number: Estimate) -> int:

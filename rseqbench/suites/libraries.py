@@ -45,8 +45,11 @@ class Surroundings(Protocol):
     def absent(self, benchmark: str) -> str:
         """Return why a benchmark cannot be measured with this version of the library; empty when it can."""
 
-    def begin(self, stage: Stage) -> None:
-        """Take note that a process is about to use the library; what goes wrong here is a matter of doubts()."""
+    def begin(self, stage: Stage) -> str:
+        """Take note that a process is about to use the library.
+
+        Return what went wrong here, with which doubts() will void whatever the process does; empty when nothing did.
+        """
 
     def doubts(self, benchmark: str) -> str:
         """Return why what a benchmark just did cannot be believed, as seen from outside; empty when it can."""
@@ -180,10 +183,13 @@ class Opened:
         """Return versions and whatever else decides the numbers."""
         return {name: value for one in self._open.values() for name, value in one.facts().items()}
 
-    def begin(self, benchmarks: Sequence[str], stage: Stage) -> None:
-        """Take note that a process is about to measure `benchmarks`, some of which may be a library's."""
-        for group in {benchmark.partition("/")[0] for benchmark in benchmarks} & set(self._open):
-            self._open[group].begin(stage)
+    def begin(self, benchmarks: Sequence[str], stage: Stage) -> str:
+        """Take note that a process is about to measure `benchmarks`, some of which may be a library's.
+
+        Return what went wrong with a library, whose benchmarks are void with that; empty when nothing did.
+        """
+        groups = {benchmark.partition("/")[0] for benchmark in benchmarks} & set(self._open)
+        return next(filter(None, [self._open[group].begin(stage) for group in sorted(groups)]), "")
 
     def doubts(self, benchmark: str) -> str:
         """Return why what a benchmark just did cannot be believed; empty when it can, or is no library's."""

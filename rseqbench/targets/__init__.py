@@ -9,9 +9,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol, Self
-
-import pyperf
+from typing import TYPE_CHECKING, Protocol, Self
 
 from rseqbench import build
 from rseqbench.arches import Arch
@@ -19,6 +17,9 @@ from rseqbench.config import CheckOptions, RunOptions, unknown
 from rseqbench.errors import UsageError
 from rseqbench.linux import DEBIAN
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
+
+if TYPE_CHECKING:
+    import pyperf  # doctor looks at targets where it is missing
 
 
 class Target(Protocol):

@@ -29,6 +29,7 @@ class Labgrid(Far):
         if not self._name:
             raise UsageError("labgrid: names no place", "write labgrid:PLACE; labgrid-client places lists them")
         self._held: desk.Held | None = None
+        self._coordinator = options.coordinator  # where it is empty, labgrid's own choice, known when we are there
         self._ours = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -55,7 +56,7 @@ class Labgrid(Far):
         """Return the compiler's call, those of ssh, and what acquires and releases the place by hand."""
         acquire = [Call("acquire the place", self._by_hand("acquire"), "by way of labgrid's library")]
         if self._options.wait:
-            reserve = ("labgrid-client", "reserve", "--wait", f"name={self._name}")
+            reserve = by_hand.asking(self._coordinator, ("reserve", "--wait", f"name={self._name}"))
             acquire.insert(0, Call("queue for the place, if it is held", reserve, "by way of labgrid's library"))
         release = Call("release the place", self._by_hand("release"), "by way of labgrid's library, whatever happens")
         return [*acquire, *super().calls(), release]
@@ -77,7 +78,7 @@ class Labgrid(Far):
         return Joined(name, found.words, found.host, login)
 
     def _by_hand(self, what: str, environment: str = "") -> tuple[str, ...]:
-        return by_hand.client(self._options.coordinator, self._name, (what,), environment)
+        return by_hand.client(self._coordinator, self._name, (what,), environment)
 
     def _own_facts(self) -> Mapping[str, Fact]:
         assert self._held is not None

@@ -114,7 +114,7 @@ class Native:
         registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
 
         def ask(request: dict[str, Any]) -> Mapping[str, Any]:
-            self._libraries.begin([benchmark.name], Stage.STRESSED if request["stress"] else Stage.CHECKED)
+            self._begin(benchmark.name, Stage.STRESSED if request["stress"] else Stage.CHECKED)
             worker = self._worker(registration, self._libraries.have(benchmark.name))
             found: Mapping[str, Any] = worker.ask({"do": "check", **request}, options.timeout_s)
             why = self._libraries.doubts(benchmark.name) if found["passed"] else ""
@@ -141,7 +141,7 @@ class Native:
                 "round": number,
             },
         }
-        self._libraries.begin([case.benchmark], Stage.TIMED)
+        self._begin(case.benchmark, Stage.TIMED)
         worker = self._worker(case.registration, self._libraries.have(case.benchmark))
         text = worker.ask(request, _MEASURE_TIMEOUT_S)
         return pyperf.Benchmark.loads(text)
@@ -189,6 +189,12 @@ class Native:
     def reboot(self) -> bool:
         """Return False: this machine is its user's to boot."""
         return False
+
+    def _begin(self, benchmark: str, stage: Stage) -> None:
+        """Have the library of what is measured alone take note. Raises TargetError where that is void already."""
+        why = self._libraries.begin([benchmark], stage)
+        if why:
+            raise TargetError(why)
 
     def _started(self, registration: str, amid: bool) -> Worker:
         """Return a new worker; `amid`: where the libraries that are asked for find what they need."""

@@ -4,13 +4,11 @@ It is a proof of the way: its time is qemu's, so nothing is said of how long any
 """
 
 import json
-import shlex
-import subprocess
 
 import pytest
 
 from rseqbench.model import EMULATING
-from tests.board import Board
+from tests.board import there
 from tests.commands import rseqbench
 from tests.runs import header_of, rows_of
 from tests.sshd import eventually
@@ -26,17 +24,12 @@ WHAT = (
 )
 
 
-def there(board, command):
-    words = [*shlex.split(board.ssh), "-p", str(board.port), "root@127.0.0.1", command]
-    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
-
-
 @pytest.fixture(scope="module")
-def board(tmp_path_factory):
+def board(arm_board):
     """Yield a running board to which this process's ssh goes."""
-    with pytest.MonkeyPatch.context() as patch, Board(tmp_path_factory.mktemp("board")) as running:
-        patch.setenv("RSEQBENCH_SSH", running.ssh)
-        yield running
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RSEQBENCH_SSH", arm_board.ssh)
+        yield arm_board
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 
 from rseqbench.fleet.members import INTERRUPTED
 from rseqbench.model import EMULATING
-from tests.board import Board
 from tests.commands import PROGRAM, processes_with, rseqbench
 from tests.lab import Lab, keepers
 from tests.sshd import Sshd, eventually
@@ -246,14 +245,12 @@ def test_a_label_that_is_taken_is_refused_before_any_place_is_held(fleet, tmp_pa
 
 
 @pytest.mark.slow
-def test_three_places_of_two_architectures_give_one_page(boards, fleet, tmp_path, tmp_path_factory):
+def test_three_places_of_two_architectures_give_one_page(boards, fleet, tmp_path, arm_board):
     """Each board says itself what it is; one of these is an ARM that qemu emulates."""
-    folder = tmp_path_factory.mktemp("arm")
-    with Board(folder) as board:
-        boards.lab.add("arm1", port=board.port, keyfile=folder / "user_key", user="root", arch="arm32")
-        done = fleet("--label", "f", "--places", "pi*,arm1", *SHORT)
-        assert boards.lab.holder("arm1") == ""
-        assert done.returncode == 0, done.stderr
+    boards.lab.add("arm1", port=arm_board.port, keyfile=arm_board.key, user="root", arch="arm32")
+    done = fleet("--label", "f", "--places", "pi*,arm1", *SHORT)
+    assert boards.lab.holder("arm1") == ""
+    assert done.returncode == 0, done.stderr
     boards.lab.withdraw("arm1")
     boards.lab.delete("arm1")
     headers = {one: json.loads((tmp_path / f"results/f@{one}/run.json").read_text()) for one in ("pi1", "pi2", "arm1")}

@@ -1,12 +1,9 @@
 """A lab of two architectures: this machine behind an sshd, and an emulated ARM board, both places of labgrid."""
 
-import shlex
-import subprocess
-
 import pytest
 
 from rseqbench import arches
-from tests.board import Board
+from tests.board import there
 from tests.commands import rseqbench
 from tests.lab import Lab, keepers
 from tests.runs import Started, header_of, rows_of
@@ -17,17 +14,11 @@ SHORT = ("run", "--quick", "--engine", "pyperf", "--values", "2", "counter/plain
 LONG_AGO = "1971-02-03 04:05:06"
 
 
-def there(board, command):
-    words = [*shlex.split(board.ssh), "-p", str(board.port), "root@127.0.0.1", command]
-    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
-
-
 @pytest.fixture(scope="module")
-def board(tmp_path_factory):
-    """Yield a running board whose clock is wrong."""
-    with Board(tmp_path_factory.mktemp("board")) as running:
-        there(running, f"date -s '{LONG_AGO}'")
-        yield running
+def board(arm_board):
+    """Return a running board whose clock is wrong."""
+    there(arm_board, f"date -s '{LONG_AGO}'")
+    return arm_board
 
 
 @pytest.fixture(scope="module")

@@ -60,10 +60,14 @@ def completed(folder):
 
 @pytest.fixture(scope="module")
 def arm32(tmp_path_factory):
-    """Return the folder of two runs, x and y, that a user has typed one after the other."""
+    """Return the folder of two runs, x and y, that a user has typed one after the other; y has easy checks."""
     folder = tmp_path_factory.mktemp("arm32")
-    for label in "xy":
-        run("--arch", "arm32", "--quick", "--rounds", "6", *WHAT, "linux/yield", "--label", label, cwd=folder)
+    easy = tmp_path_factory.mktemp("easy") / "bench.toml"
+    easy.write_text("[check]\nthreads_per_cpu = 1\ndisturbances = 1\noperations = 100_000\n")
+    what = ("run", "--arch", "arm32", "--quick", "--rounds", "6", *WHAT, "linux/yield", "--label")
+    for how in ((*what, "x"), ("--config-file", str(easy), *what, "y")):
+        done = rseqbench(*how, cwd=folder, timeout=500)
+        assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 

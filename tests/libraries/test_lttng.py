@@ -6,17 +6,18 @@ import json
 import pyperf
 import pytest
 
+from rseqbench.errors import TargetError
 from rseqbench.model import Case, Plan
 from rseqbench.suites.libraries import Stage
 from tests.commands import rseqbench
 from tests.machines import native, some_rseq, two_cpus
-from tests.shipped import broken, checked, needs
+from tests.shipped import HARDNESS, broken, checked, needs
 
 pytestmark = [needs("lttng"), two_cpus]
 KERNELS = "libraries/lttng.c"
 RSEQ = "return (int)READ_ONCE(area->cpu_id);"
 EMIT = "provider->emit(events, value);"
-RUN = ("run", "lttng/rseq", "lttng/syscall", "--quick", "--rounds", "6", "--label", "here")
+RUN = ("run", "lttng/rseq", "lttng/syscall", "--quick", "--rounds", "3", "--label", "here")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_a_method_that_drops_every_event_of_a_round_has_no_number(tmp_path, monk
     words = "LTTng recorded 0 of the 1000 events that this method left last"
     assert skips["lttng/rseq"] == f"failed in every round: {words}"
     assert "lttng/rseq" not in rounds
-    assert rounds["lttng/syscall"] == 6
+    assert rounds["lttng/syscall"] == 3
 
 
 def test_one_event_in_a_thousand_that_is_dropped_is_noticed(tmp_path, monkeypatch):
@@ -104,7 +105,7 @@ def test_chunks_that_are_lost_in_the_middle_of_a_round_are_noticed(tmp_path, mon
     for name in ("lttng/rseq", "lttng/syscall"):
         assert skips[name].startswith("failed in every round: LTTng's buffers took ")
         assert skips[name].endswith(" were emitted")
-    assert rounds["cpu_id/baseline"] == 6
+    assert rounds["cpu_id/baseline"] == 3
 
 
 def test_events_that_are_lost_before_the_last_are_noticed_in_a_check(tmp_path, monkeypatch):
@@ -171,7 +172,7 @@ def test_a_check_that_goes_wrong_leaves_the_rounds_of_others_as_they_are(tmp_pat
     done, skips, rounds = run_of(tmp_path, "run", "lttng/constant", "lttng/syscall", *RUN[3:])
     assert done.returncode == 1
     assert skips["lttng/syscall"] == "check FAILED, so it is not timed: as it was told to"
-    assert rounds["lttng/constant"] == 6
+    assert rounds["lttng/constant"] == 3
 
 
 def test_what_was_left_is_gone_before_an_operation_is_calibrated(here):
@@ -222,6 +223,40 @@ def test_what_is_recorded_twice_is_void_whoever_does_it(here, monkeypatch):
     assert check.message == "LTTng recorded each event 2 times: another session has it on"
 
 
+NAP = "nanosleep(&step, NULL);"
+GONE = "lttng-sessiond ended with SIGKILL"
+
+
+@contextlib.contextmanager
+def orphaned():
+    """Yield an entered target whose session daemon was killed, and a plan of one case of LTTng's and its case."""
+    with native(benchmarks=["lttng/syscall"], engine="pyperf") as target:
+        case = Case("lttng/syscall")
+        daemon = target._libraries._open["lttng"]._daemon._process
+        daemon.kill()
+        daemon.wait()
+        yield target, case, Plan((case,), (), 2, 3, 1.0, 1, "pyperf", "quick", target.cpus())
+
+
+def test_what_is_void_before_it_begins_is_not_measured(monkeypatch):
+    with orphaned() as (target, case, plan):
+        benchmark = next(one for one in target.benchmarks() if one.name == case.benchmark)
+        monkeypatch.setattr(target, "_worker", lambda *which: pytest.fail("a process was asked"))
+        with pytest.raises(TargetError, match=GONE):
+            target.measure(case, plan, 0, 1000)
+        assert target.check(benchmark, HARDNESS).message == GONE
+
+
+def test_a_process_waits_but_once_for_a_daemon_that_is_gone(tmp_path, monkeypatch):
+    """As where it dies within a round; pyperf has a kernel set up for each of its values."""
+    told = "static int naps;\n\n\t\tif (++naps > PATIENCE_MS)\n\t\t\treturn EDEADLK;\n"
+    broken(tmp_path, monkeypatch, KERNELS, f"\t\t{NAP}", f"\t{{\n\t\t{told}\t\t{NAP}\n\t}}")
+    with orphaned() as (target, case, plan):
+        monkeypatch.setattr(target, "_begin", lambda benchmark, stage: None)
+        assert target.measure(case, plan, 0, 1000).get_nvalue() == plan.values
+        assert target.doubts(case) == GONE
+
+
 def test_without_a_process_nothing_is_believed(here):
     here._libraries.begin(["lttng/lsl"], Stage.TIMED)
     assert here._libraries.doubts("lttng/lsl") == "nothing that this method left is in LTTng's trace"
@@ -232,11 +267,11 @@ def test_without_a_process_nothing_is_believed(here):
 def test_other_registrations(tmp_path, registration):
     done, skips, rounds = run_of(tmp_path, *RUN, "--registration", registration)
     assert done.returncode == 0, done.stderr
-    assert rounds["lttng/syscall"] == 6
+    assert rounds["lttng/syscall"] == 3
     if registration == "none":
         assert "rseq" in skips["lttng/rseq"]
     else:
-        assert rounds["lttng/rseq"] == 6
+        assert rounds["lttng/rseq"] == 3
 
 
 @pytest.mark.slow

@@ -97,14 +97,15 @@ def ours(name, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("engine", "name", "words"),
     [
-        ("lttng-sessiond", "lttng-sessiond ended with SIGKILL"),
-        pytest.param("lttng-consumerd", "failed: Error: Consumer", marks=pytest.mark.slow),
+        ("gated", "lttng-sessiond", "lttng-sessiond ended with SIGKILL"),
+        ("pyperf", "lttng-sessiond", "lttng-sessiond ended with SIGKILL"),
+        pytest.param("gated", "lttng-consumerd", "failed: Error: Consumer", marks=pytest.mark.slow),
     ],
 )
-def test_a_daemon_that_dies_costs_the_rounds_from_then_on(tmp_path, name, words):
-    with running(tmp_path, *RUN, "--rounds", "8") as started:
+def test_a_daemon_that_dies_costs_the_rounds_from_then_on(tmp_path, engine, name, words):
+    with running(tmp_path, *RUN, "--rounds", "8", "--engine", engine) as started:
         wait_for(started, "round 1 of 8 done")
         for process in ours(name, tmp_path):
             os.kill(process, signal.SIGKILL)
@@ -242,6 +243,43 @@ def test_a_user_who_is_not_root():
         _, rounds = stored(folder)
         assert (rounds["lttng/lsl"], rounds["lttng/syscall"]) == (6, 6)
         assert not list(folder.glob("rseqbench-*"))
+
+
+MAPPED = """
+import mmap, subprocess, sys
+from pathlib import Path
+from rseqbench.suites.lttng import place
+
+def mapped(name):
+    with Path("/dev/shm/lttng-ust-wait-" + name).open("w+b") as file:
+        file.truncate(4096)
+        return mmap.mmap(file.fileno(), 4096)
+
+if sys.argv[1:]:  # the neighbour
+    held = mapped("ours"), mapped("theirs")
+    print(flush=True)
+    sys.stdin.read()
+else:
+    there = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", there, "sh", sys.executable, __file__, "neighbour"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as neighbour:
+        neighbour.stdout.readline()
+        with place._left_as_found((Path("/dev/shm"),)):
+            held, _ = mapped("held"), mapped("ours").close()
+        neighbour.stdin.close()
+    print(*(path.name for path in Path("/dev/shm").iterdir()))
+"""
+
+
+@root
+def test_what_others_have_mapped_stays_and_a_file_of_the_same_name_elsewhere_keeps_nothing(tmp_path):
+    script = tmp_path / "mapped.py"
+    script.write_text(MAPPED)
+    there = 'mount -t tmpfs tmpfs /dev/shm && exec "$@"'
+    command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", there, "sh", sys.executable, str(script)]
+    path = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout.split() == ["lttng-ust-wait-held"], done.stderr
 
 
 WITHIN = "for place in /run /dev/shm; do mount -t tmpfs tmpfs $place || exit; done\n"

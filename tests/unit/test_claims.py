@@ -156,7 +156,11 @@ def ratio(low, high, value=None):
     ("low", "high", "word"),
     [
         (9.5, 10.5, VerdictWord.REPRODUCED),
-        (2.0, 50.0, VerdictWord.REPRODUCED),
+        (2.0, 50.0, VerdictWord.UNRESOLVED),  # so wide that it reaches everything
+        (8.0, 10.0, VerdictWord.REPRODUCED),  # as wide as may be
+        (8.0, 10.01, VerdictWord.UNRESOLVED),
+        (10.0, 12.6, VerdictWord.UNRESOLVED),
+        (12.0, 60.0, VerdictWord.STRONGER),
         (8.0, 9.0, VerdictWord.REPRODUCED),  # touches from below
         (8.0, 8.999, VerdictWord.WEAKER),
         (10 / 0.9, 12.0, VerdictWord.REPRODUCED),  # touches from above
@@ -167,6 +171,7 @@ def ratio(low, high, value=None):
         (0.5, 20.0, VerdictWord.UNRESOLVED),
         (0.9, 1.0, VerdictWord.UNRESOLVED),
         (0.9, 0.999, VerdictWord.CONTRADICTED),
+        (0.997, 0.999, VerdictWord.UNRESOLVED),  # a loss below the floor
         (0.1, 0.2, VerdictWord.CONTRADICTED),
         (1.001, 1.003, VerdictWord.UNRESOLVED),  # a gain below the floor
         (1.005, 1.0061, VerdictWord.WEAKER),
@@ -188,7 +193,7 @@ def test_a_tolerance_of_none_reproduces_only_what_holds_the_number():
 def test_a_small_claim_is_reproduced_only_by_a_gain():
     """1.1 * 0.9 is below 1: an interval that holds 1 is no gain, though it reaches that far."""
     assert verdicts.speedup(1.1, ratio(0.99, 1.3), RULES).word == VerdictWord.UNRESOLVED
-    assert verdicts.speedup(1.1, ratio(1.01, 1.3), RULES).word == VerdictWord.REPRODUCED
+    assert verdicts.speedup(1.1, ratio(1.01, 1.25), RULES).word == VerdictWord.REPRODUCED
 
 
 def test_too_few_rounds_resolve_nothing():
@@ -380,9 +385,38 @@ def test_what_was_not_asked_for_was_not_measured_and_says_so(patch):
 
 def test_a_vdso_that_changed_since_is_mentioned(patch):
     machine = Machine("x86_64", "native", "hardware", {"vdso_getcpu": "rdpid"})
-    assert "the vDSO here runs RDPID" in judged(patch, machine=machine)["getcpu-x86_64"].verdict.reason
+    verdict = judged(patch, machine=machine)["getcpu-x86_64"].verdict
+    assert verdict.word == VerdictWord.NOT_COMPARABLE
+    assert verdict.reason == "same direction, but the vDSO here runs RDPID, the patch's ran LSL"
     assert "RDPID" not in judged(patch)["getcpu-x86_64"].verdict.reason
     assert "RDPID" not in judged(patch, machine=machine)["lsl-x86_64"].verdict.reason
+
+
+def test_a_pair_that_the_patch_timed_with_more_around_it_says_so(patch):
+    found = judged(patch)
+    assert found["liburcu-x86_64"].verdict.word == VerdictWord.REPRODUCED
+    own, counter = (found[f"{name}@x86_64"].claim.stated for name in ("rcu/rseq", "counter/rseq"))
+    assert found["liburcu-x86_64"].verdict.reason.endswith(
+        f"; the patch timed a pair as long as {own / counter:.0f} of its counter's increments"
+    )
+    assert "the patch timed" not in found["counter-x86_64"].verdict.reason
+
+
+@pytest.mark.parametrize("arch", ["x86_64", "arm32"])
+def test_what_the_patch_s_pair_took_is_that_of_its_own_tables(patch, arch):
+    taken = {row.slow: row.stated for row in claims.all_claims(patch) if row.kind == "time" and row.arch == arch}
+    claim = next(one for one in claims.written() if one.id == f"liburcu-{arch}")
+    assert (
+        claim.timed == f"a pair as long as {taken['rcu/rseq'] / taken['counter/rseq']:.0f} of its counter's increments"
+    )
+
+
+def test_an_interval_that_holds_1_says_when_it_excludes_the_claim():
+    assert (
+        verdicts.speedup(35.0, ratio(0.999, 1.002), RULES).reason
+        == "the interval holds 1, and it ends below 31.5 = 35*0.9"
+    )
+    assert verdicts.speedup(1.1, ratio(0.999, 1.002), RULES).reason == "the interval holds 1"
 
 
 def test_other_thread_counts_are_not_the_message_s(patch):

@@ -544,7 +544,7 @@ BAD = Finding("Python.h", "not there", "bad", "", "apt-get install -y python3-de
 def test_the_table_puts_a_command_on_a_line_of_its_own(findings):
     findings(OK, WARN)
     done = CliRunner().invoke(command)
-    assert done.exit_code == 0
+    assert done.exit_code == 0, done.exception or done.output
     assert done.stdout.splitlines() == [
         "ok    compiler  gcc 12.2.0",
         "warn  load      3.10",
@@ -557,6 +557,16 @@ def test_the_table_puts_a_command_on_a_line_of_its_own(findings):
         "",
         "A native run works here. 1 warning.",
     ]
+
+
+def test_it_speaks_where_packages_are_missing(tmp_path):
+    """Of which it is to tell; and what it need not load cannot fail it."""
+    absent = dict.fromkeys(("cffi", "hdrh", "jinja2", "matplotlib", "numpy", "pandas", "pyperf"))
+    code = f"import sys; sys.modules.update({absent}); from rseqbench.cli import main; main()"
+    command = [sys.executable, "-c", code, "doctor"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert "A native run " in done.stdout.splitlines()[-1]
 
 
 def test_no_line_is_longer_than_a_terminal_but_a_command(findings):

@@ -41,7 +41,7 @@ def test_every_time_has_a_section(patch):
 def test_the_lines_of_the_list_are_the_message_s_own_words():
     lines = next(section for section in message.SECTIONS if section.lines).lines
     for words in lines.values():
-        assert words.replace("glibc 2.19 getcpu", "glibc 2.19-0ubuntu6 getcpu") in TEXT
+        assert words.replace("glibc getcpu (the patch: 2.19)", "glibc 2.19-0ubuntu6 getcpu") in TEXT
 
 
 def test_unknown_groups_come_last_and_by_name():

@@ -86,7 +86,7 @@ def test_the_headline_is_no_choice_of_the_flattering(tmp_path, cost, words):
 def test_a_gain_below_the_floor_is_not_said_to_be_one(tmp_path):
     costs = {**COSTS, "counter/getcpu_atomic": 0.62 * 1.003}
     found = shown(tmp_path, Simulation(rounds=20, costs=costs, spread=1e-6))
-    assert found.headline.startswith("counter: no difference resolved between rseq and getcpu+atomic, 1.003 (")
+    assert found.headline.startswith("counter: nothing resolved between rseq and getcpu+atomic, 1.003 (")
 
 
 def test_without_a_claim_the_headline_says_so(tmp_path):

@@ -87,7 +87,7 @@ def test_what_was_at_a_place_before_stays_and_what_came_goes(tmp_path, monkeypat
 
 def test_what_is_in_use_by_somebody_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(place, "_SHM", tmp_path)
-    monkeypatch.setattr(place, "_mapped", lambda: {str(tmp_path / "lttng-ust-wait-8")})
+    monkeypatch.setattr(place, "_mapped", lambda: {place._file(tmp_path / "lttng-ust-wait-8")})
     with place._left_as_found((tmp_path,)):
         (tmp_path / "lttng-ust-wait-8").write_text("")
         (tmp_path / "lttng-ust-wait-9").write_text("")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+
+from rseqbench.lab.keeper.pipes import Pipes
 
 # gRPC writes of its threads and its lost connections to standard error, where only we speak.
 os.environ.update({"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "0"})
 
 
 def main() -> int:
-    """Serve until standard input ends."""
+    """Serve until the requests end."""
+    pipes = Pipes()
     try:
         from rseqbench.lab.keeper import serving  # noqa: PLC0415 - labgrid may be missing
-    except ImportError as error:
-        told = {"error": f"labgrid cannot be imported ({error})", "hint": "pip install 'rseqbench[labgrid]'"}
-        print(json.dumps({"id": 0, **told}), flush=True)
+    except Exception as error:  # gRPC raises a RuntimeError where its parts do not fit together
+        why = " ".join(str(error).split())
+        told = {"error": f"labgrid cannot be imported ({why})", "hint": "pip install 'rseqbench[labgrid]'"}
+        pipes.say({"id": 0, **told})
         return 1
-    return serving.main(*sys.argv[1:3])
+    return serving.main(pipes, *sys.argv[1:3])
 
 
 if __name__ == "__main__":

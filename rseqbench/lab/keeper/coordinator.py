@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -12,12 +13,29 @@ from labgrid.remote.client import ClientSession, Error
 from labgrid.remote.common import Place
 from labgrid.util.proxy import proxymanager
 
+from rseqbench.lab import by_hand
 from rseqbench.lab.keeper.refused import Refused
 
 _PORT = 20408
 _OPEN_S = 15.0
 _CALL_S = 60.0  # an acquire asks each exporter, for ten seconds each
 _AGAIN_S = 0.5
+# What it answers itself, and has done nothing then. Any other error comes on the way.
+_UNDONE = (
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNIMPLEMENTED,
+)
+
+
+class Lost(Refused):
+    """The coordinator was lost during a call, which it may or may not have done."""
+
+    def __init__(self, address: str, why: str | None = "") -> None:
+        """Take where it was, and what gRPC says of it."""
+        said = f" ({' '.join(why.split())})" if why else ""
+        super().__init__(f"the labgrid coordinator at {address} was lost{said}", "is it still running?")
 
 
 class _Session(ClientSession):  # type: ignore[misc]
@@ -55,9 +73,11 @@ class Coordinator:
         """Connect. Raises Refused when it does not answer."""
         try:
             self._session = await self._connected()
-        except (Error, OSError, TimeoutError, ValueError) as error:
+        except Exception as error:  # labgrid's proxies and addresses have errors of their own
+            expected = isinstance(error, Error | OSError | TimeoutError)
+            why = "" if expected else f" ({' '.join(str(error).split())})"
             hint = "is labgrid-coordinator running there? --coordinator HOST:PORT names another"
-            raise Refused(f"no labgrid coordinator answers at {self.address}", hint) from error
+            raise Refused(f"no labgrid coordinator answers at {self.address}{why}", hint) from error
         self.user = f"{self._session.gethostname()}/{self._session.getuser()}"
         self._there.set()
         self._tending = asyncio.create_task(self._tend())
@@ -91,18 +111,50 @@ class Coordinator:
                         found.append(entry.cls)
         return sorted(found)
 
-    async def call(self, verb: str, request: Any, patience_s: float = _OPEN_S) -> Any:
-        """Return its answer to a call, then know all that it had said before. Raises AioRpcError, Refused when gone.
+    def by_hand(self, what: str, place: str = "") -> str:
+        """Return the call of labgrid-client that does `what` with a place, or with none."""
+        return shlex.join(
+            by_hand.client(self.address, place, (what,)) if place else by_hand.asking(self.address, (what,))
+        )
 
-        One that is gone is waited for, `patience_s` long.
+    async def call(self, verb: str, request: Any, patience_s: float = _OPEN_S) -> Any:
+        """Return its answer to a call, and know then all that it had said before, also when that is an error.
+
+        One that is gone is waited for, `patience_s` long. Raises Refused when it does not come, AioRpcError for what
+        it refused, Lost when it may or may not have done it.
         """
+        session = await self._present(patience_s)
+        try:
+            answer = await getattr(session.stub, verb)(request, timeout=_CALL_S)
+        except grpc.RpcError as error:
+            await self._caught_up(patience_s)
+            if error.code() in _UNDONE:
+                raise
+            raise Lost(self.address, error.details()) from error
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Lost(self.address) from error  # its session was dropped
+        await self._caught_up(patience_s)
+        return answer
+
+    async def _present(self, patience_s: float) -> _Session:
+        """Return the session, waited for."""
         try:
             await asyncio.wait_for(self._there.wait(), patience_s)
         except TimeoutError as error:
             raise Refused(f"the labgrid coordinator at {self.address} is gone", "is it still running?") from error
-        answer = await getattr(self._session.stub, verb)(request, timeout=_CALL_S)
-        await self._session.sync_with_coordinator()
-        return answer
+        return self._session
+
+    async def _caught_up(self, patience_s: float) -> None:
+        """Wait until all is known that it said before now, over a new session if need be. Raises Lost."""
+        try:
+            async with asyncio.timeout(_CALL_S):
+                while not await (await self._present(patience_s)).sync_with_coordinator():
+                    await asyncio.sleep(0)
+        except (Refused, TimeoutError) as error:
+            raise Lost(self.address) from error
 
     async def _tend(self) -> None:
         """Make a session that was lost again."""
@@ -114,7 +166,7 @@ class Coordinator:
                 try:
                     self._session = await self._connected()
                     break
-                except (Error, OSError, TimeoutError):
+                except Exception:  # as in open(); it may come back
                     await asyncio.sleep(_AGAIN_S)
             self._there.set()
             self.resumed()

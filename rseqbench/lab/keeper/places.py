@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from rseqbench.lab.keeper.boards import SERVICE, Board, Boards
 from rseqbench.lab.keeper.coordinator import Coordinator
 from rseqbench.lab.keeper.refused import Refused
 
-_SOON_S = 2.0  # for a release while we go on: what cannot be released now can be at the end
+_SOON_S = 2.0  # for a release while we go on: what cannot be released now is when the coordinator is back
 _RELEASE_S = 20.0  # for a coordinator that is gone at the end to come back
 _AGAIN_S = 0.5
 _SETTLE_S = 2.0  # for what ran on a board to end, before it is another's
@@ -54,7 +55,8 @@ class Places:
         """Take the coordinator, and who connects to boards."""
         self._coordinator, self._boards = coordinator, boards
         self._held: dict[str, _Holding] = {}
-        self._cutting: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._aside: set[asyncio.Task[None]] = set()
         coordinator.changed = self._changed
         coordinator.resumed = self._resumed
 
@@ -67,6 +69,8 @@ class Places:
 
         With the `key`, it can be released.
         """
+        if self._closed:
+            raise Refused(f"place {place} is not wanted any more")
         if place in self._held:
             raise Refused(f"place {place} is held by this very process", "name each place once")
         if place not in self._coordinator.places:
@@ -77,20 +81,26 @@ class Places:
             async with holding.busy:
                 await queue.acquire(self._coordinator, place, wait_s, holding.unwanted)
                 self._begin(holding)
+                told = self._told(self._coordinator.places.get(place) or Place(place))
         except BaseException:
-            del self._held[place]
+            self._forget(holding)
             raise
-        return self._told(self._coordinator.places[place])
+        return told
 
     async def connect(self, place: str) -> dict[str, Any]:
         """Connect to the board of a place that is held, anew where it was. Raises Refused."""
         holding = self._held[place]
         async with holding.busy:
             await self._disconnect(holding)
-            if holding.lost:
-                raise Refused(f"place {place} is not ours any more: {holding.lost}", "see: labgrid-client who")
+            self._check(holding)
             holding.board = self._boards.board(place, self._services(place))
-            return await self._boards.opened(holding.board)
+            try:
+                found = await self._boards.opened(holding.board)
+            except Refused:
+                self._check(holding)  # that may be why
+                raise
+            self._check(holding)
+            return found
 
     async def release(self, place: str, key: str) -> None:
         """Disconnect from a place and release it, if it is ours; whatever is under way there is given up."""
@@ -99,7 +109,8 @@ class Places:
             await self._end(holding, _SOON_S)
 
     async def close(self) -> list[str]:
-        """Release everything, and return the places for which that could not be done."""
+        """Release everything, begin nothing more, and return the places that could not be released."""
+        self._closed = True
         left = list(self._held.values())
         connected = [holding for holding in left if holding.board is not None]
         for holding in left:
@@ -107,8 +118,16 @@ class Places:
         if connected:  # nobody has ended in order what ran there
             await asyncio.gather(*(self._cut(holding) for holding in connected))
             await asyncio.sleep(_SETTLE_S)
-        await asyncio.gather(*(self._end(holding, _RELEASE_S) for holding in left))
+        await asyncio.gather(*(self._end(holding, _RELEASE_S) for holding in left), return_exceptions=True)
         return sorted(self._held)
+
+    def _check(self, holding: _Holding) -> None:
+        """Raise Refused for a place at whose board we have nothing to do any more."""
+        if holding.lost:
+            hint = f"see: {self._coordinator.by_hand('who')}"
+            raise Refused(f"place {holding.name} is not ours any more: {holding.lost}", hint)
+        if holding.unwanted.is_set():
+            raise Refused(f"place {holding.name} is not wanted any more")
 
     async def _end(self, holding: _Holding, patience_s: float) -> None:
         holding.give_up()
@@ -116,16 +135,21 @@ class Places:
             await self._disconnect(holding)
             if holding.ours and not await self._released(holding, patience_s):
                 return
-        self._held.pop(holding.name, None)
+        self._forget(holding)
+
+    def _forget(self, holding: _Holding) -> None:
+        """Forget a place, unless it is somebody else's by now."""
+        if self._held.get(holding.name) is holding:
+            del self._held[holding.name]
 
     async def _cut(self, holding: _Holding) -> None:
         async with holding.busy:
             await self._disconnect(holding)
 
     async def _disconnect(self, holding: _Holding) -> None:
-        if holding.board is not None:
-            await self._boards.closed(holding.board)
-            holding.board = None
+        board, holding.board = holding.board, None
+        if board is not None:
+            await self._boards.closed(board)
 
     async def _released(self, holding: _Holding, patience_s: float) -> bool:
         """Release a place, as far as it is still ours; False when nothing answered for `patience_s`."""
@@ -173,13 +197,20 @@ class Places:
                 self._lose(holding, "the coordinator was started anew and has forgotten it")
             else:
                 self._look(holding)
+            if holding.ours and holding.unwanted.is_set():  # it could not be released then
+                self._do_aside(self._end(holding, _RELEASE_S))
 
     def _lose(self, holding: _Holding, why: str) -> None:
         """Leave a place that is not ours any more: nothing of ours goes on at its board."""
         holding.ours, holding.lost = False, why
-        task = asyncio.get_running_loop().create_task(self._cut(holding))
-        self._cutting.add(task)
-        task.add_done_callback(self._cutting.discard)
+        if holding.board is not None:
+            holding.board.give_up()
+        self._do_aside(self._cut(holding))
+
+    def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     def _services(self, name: str) -> list[tuple[str, Any]]:
         """Return the NetworkServices of a place by the names that they have there. Raises Refused without any."""
@@ -195,7 +226,7 @@ class Places:
             found.append((place.getmatch(path).rename or resource, entry))
         if not found:
             there = ", ".join(self._coordinator.there(place)) or "nothing"
-            hint = f"is its exporter running? see: labgrid-client -p {name} show"
+            hint = f"is its exporter running? see: {self._coordinator.by_hand('show', name)}"
             raise Refused(f"place {name} has no {SERVICE}, by which its board is reached, but {there}", hint)
         return found
 

@@ -9,7 +9,7 @@ import grpc
 from labgrid.remote.common import Reservation, ReservationState
 from labgrid.remote.generated import labgrid_coordinator_pb2 as pb
 
-from rseqbench.lab.keeper.coordinator import Coordinator
+from rseqbench.lab.keeper.coordinator import Coordinator, Lost
 from rseqbench.lab.keeper.refused import Refused
 
 _POLL_S = 1.0  # of a reservation, which lapses when nobody asks for a minute
@@ -25,7 +25,8 @@ async def acquire(coordinator: Coordinator, place: str, wait_s: float | None, un
         await _acquired(coordinator, place)
     except _Taken as taken:
         if wait_s is None:
-            raise Refused(str(taken), "--wait queues for it; labgrid-client who shows who holds what") from taken
+            hint = f"--wait queues for it; {coordinator.by_hand('who')} shows who holds what"
+            raise Refused(str(taken), hint) from taken
         await _queue(coordinator, place, wait_s, unwanted)
 
 
@@ -37,12 +38,16 @@ async def _acquired(coordinator: Coordinator, place: str) -> None:
     """Acquire a place. Raises _Taken, or Refused for any other reason."""
     try:
         await coordinator.call("AcquirePlace", pb.AcquirePlaceRequest(placename=place))
+    except Lost as lost:
+        # Whether it is, nobody can tell for sure: another process of this same user may have it as well.
+        hint = f"if nobody of yours has it: {coordinator.by_hand('release', place)}"
+        raise Refused(f"{lost} while place {place} was acquired, which may be held now", hint) from lost
     except grpc.RpcError as error:
         known = coordinator.places.get(place)
         if error.code() in _TAKEN and known is not None and (known.acquired or known.reservation):
             holder = f"held by {known.acquired}" if known.acquired else "reserved by somebody else"
             raise _Taken(f"place {place} is {holder}") from error
-        hint = f"see: labgrid-client -p {place} show"
+        hint = f"see: {coordinator.by_hand('show', place)}"
         raise Refused(f"place {place} cannot be acquired: {error.details()}", hint) from error
 
 
@@ -53,6 +58,8 @@ async def _queue(coordinator: Coordinator, place: str, wait_s: float, unwanted: 
     token = ""
     try:
         while clock() < deadline:
+            if place not in coordinator.places:
+                raise Refused(f"place {place} was deleted", f"see: {coordinator.by_hand('places')}")
             token, turn = await _turn(coordinator, place, token)
             if turn:
                 with contextlib.suppress(_Taken):  # by another process of this same user
@@ -61,7 +68,7 @@ async def _queue(coordinator: Coordinator, place: str, wait_s: float, unwanted: 
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(unwanted.wait(), min(_POLL_S, max(0.0, deadline - clock())))
                 raise Refused(f"place {place} is not wanted any more")
-        raise Refused(f"place {place} was not free within {wait_s:g} s", "see: labgrid-client who")
+        raise Refused(f"place {place} was not free within {wait_s:g} s", f"see: {coordinator.by_hand('who')}")
     finally:
         if token:
             with contextlib.suppress(grpc.RpcError, Refused):  # it lapses by itself
@@ -70,18 +77,19 @@ async def _queue(coordinator: Coordinator, place: str, wait_s: float, unwanted: 
 
 async def _turn(coordinator: Coordinator, place: str, token: str) -> tuple[str, bool]:
     """Return our reservation, a new one where it has none or is over, and whether it is its turn."""
-    if token:
-        try:
+    wanted = pb.Reservation.Filter(filter={"name": place})
+    create = pb.CreateReservationRequest(filters={"main": wanted}, prio=0.0)
+    try:
+        if token:
             told = await coordinator.call("PollReservation", pb.PollReservationRequest(token=token))
-        except grpc.RpcError as error:
-            if error.code() not in _TAKEN:
-                raise Refused(f"the labgrid coordinator at {coordinator.address} is gone", "start it again") from error
-            token = ""  # a coordinator that was started anew knows of none
-    if not token:
-        wanted = pb.Reservation.Filter(filter={"name": place})
-        told = await coordinator.call(
-            "CreateReservation", pb.CreateReservationRequest(filters={"main": wanted}, prio=0.0)
-        )
+        else:
+            told = await coordinator.call("CreateReservation", create)
+    except Lost:  # it is asked again, and refuses that when it stays away
+        return token, False
+    except grpc.RpcError as error:
+        if not token:
+            raise Refused(f"place {place} cannot be queued for: {error.details()}") from error
+        return await _turn(coordinator, place, "")  # a coordinator that was started anew knows of none
     found = Reservation.from_pb2(told.reservation)
     over = found.state in (ReservationState.expired, ReservationState.invalid)
     return "" if over else found.token, found.state is ReservationState.allocated

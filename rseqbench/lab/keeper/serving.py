@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import resource
-import shlex
 import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rseqbench.lab import by_hand
 from rseqbench.lab.keeper.boards import Boards
 from rseqbench.lab.keeper.coordinator import Coordinator
 from rseqbench.lab.keeper.environment import Settings
+from rseqbench.lab.keeper.pipes import Pipes
 from rseqbench.lab.keeper.places import Places
 from rseqbench.lab.keeper.refused import Refused
 
 _FOLDER = "rseqlab-"  # short, as it is part of a socket's name, which may have 108 bytes
-_LONGEST = 1 << 20
 
 
-def main(address: str, environment: str) -> int:
-    """Serve requests until standard input ends; 1 when there was nothing to serve them with."""
+def main(pipes: Pipes, address: str, environment: str) -> int:
+    """Serve requests until there are no more; 1 when there was nothing to serve them with."""
     logging.getLogger().addHandler(logging.NullHandler())  # what matters is told in answers
     _many_files()
     with tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", dir="/tmp") as folder:
         tempfile.tempdir = folder  # labgrid leaves folders behind
-        return asyncio.run(_serve(address, environment))
+        return asyncio.run(_serve(pipes, address, environment))
 
 
 def _many_files() -> None:
@@ -40,33 +39,36 @@ def _many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve(address: str, environment: str) -> int:
+async def _serve(pipes: Pipes, address: str, environment: str) -> int:
     try:
         settings = Settings(environment)
         coordinator = Coordinator(settings.coordinator(address))
         await coordinator.open()
     except Refused as refused:
-        _say({"id": 0, **refused.told()})
+        pipes.say({"id": 0, **refused.told()})
         return 1
     boards = Boards(settings)
     places = Places(coordinator, boards)
-    _say({"id": 0, "ok": {"coordinator": coordinator.address}})
+    pipes.say({"id": 0, "ok": {"coordinator": coordinator.address}})
     try:
-        await _answer_all(places)
+        await _answer_all(pipes, places)
     finally:
-        left = await places.close()
+        _tell_of(await places.close(), coordinator)
         await coordinator.close()
         boards.close()
-    for name in left:
-        free = shlex.join(by_hand.client(coordinator.address, name, ("release",)))
-        print(
-            f"rseqbench: place {name} is still held: the coordinator is gone; when it is back: {free}", file=sys.stderr
-        )
     return 0
 
 
-async def _answer_all(places: Places) -> None:
-    """Answer requests, all at once, until there are no more."""
+def _tell_of(left: list[str], coordinator: Coordinator) -> None:
+    """Say which places could not be released."""
+    for name in left:
+        what = f"place {name} is still held: the coordinator is gone; when it is back"
+        with contextlib.suppress(OSError):  # nobody is there to read it
+            print(f"rseqbench: {what}: {coordinator.by_hand('release', name)}", file=sys.stderr, flush=True)
+
+
+async def _answer_all(pipes: Pipes, places: Places) -> None:
+    """Answer requests, all at once, until there are no more, or we are told to end: that is the same to us."""
     verbs: dict[str, Callable[..., Awaitable[Any]]] = {
         "places": places.listed,
         "acquire": places.acquire,
@@ -74,39 +76,23 @@ async def _answer_all(places: Places) -> None:
         "release": places.release,
     }
     under_way = set()
-    requests = await _standard_input()
-    while line := await requests.readline():
+    requests = await pipes.requests()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, requests.feed_eof)
+    while (line := await requests.readline()).endswith(b"\n"):  # who dies may leave half a line
         request = json.loads(line)
         number, do = request.pop("id"), request.pop("do")
-        task = asyncio.create_task(_answer(number, verbs[do](**request)))
+        task = asyncio.create_task(_answer(pipes, number, verbs[do](**request)))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
 
 
-async def _answer(number: int, work: Awaitable[Any]) -> None:
+async def _answer(pipes: Pipes, number: int, work: Awaitable[Any]) -> None:
     try:
         answer = {"ok": await work}
     except Refused as refused:
         answer = refused.told()
     except Exception as error:  # one line, whatever labgrid threw
-        answer = Refused(f"labgrid failed: {type(error).__name__}: {error}").told()
-    _say({"id": number, **answer})
-
-
-async def _standard_input() -> asyncio.StreamReader:
-    reader, loop = asyncio.StreamReader(_LONGEST), asyncio.get_running_loop()
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-        signal.SIGHUP,
-    ):  # told to end, it has the same to do as when it is left
-        loop.add_signal_handler(number, reader.feed_eof)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return reader
-
-
-def _say(answer: dict[str, Any]) -> None:
-    try:
-        print(json.dumps(answer), flush=True)
-    except OSError:  # nobody is there to hear it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        why = " ".join(str(error).split())
+        answer = Refused(f"labgrid failed: {type(error).__name__}: {why}").told()
+    pipes.say({"id": number, **answer})

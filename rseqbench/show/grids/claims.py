@@ -87,7 +87,7 @@ def unmeasured(judged: Sequence[Judged], caption: str) -> Grid:
 
 
 def _stated(one: Judged) -> str:
-    return words.stated(one.claim.stated, one.claim.unit)
+    return words.claimed(one.claim)
 
 
 def _named(one: Judged) -> Cell:

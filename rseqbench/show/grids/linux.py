@@ -92,7 +92,7 @@ def said(found: Sequence[Said], caption: str) -> Grid:
     """Return what two runs say of the claims about the two configurations."""
     marks = Marks()
     rows = [
-        (one.claim.id, words.stated(one.claim.stated, one.claim.unit), one.measured, one.verdict.word,
+        (one.claim.id, words.claimed(one.claim), one.measured, one.verdict.word,
          marks.of(one.verdict.reason))
         for one in found
     ]  # fmt: skip

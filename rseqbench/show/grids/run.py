@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from rseqbench.allocators import GROUP, OPERATION
-from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Machine
+from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Estimate, Machine
 from rseqbench.show import message, words
 from rseqbench.show.grids import Cell, Grid, Reason, make, time
 from rseqbench.show.tables import REPLAYED, Measured, PairLine, PatchTable, Quotient
@@ -195,9 +196,15 @@ def quotients(found: Sequence[Quotient]) -> Grid:
     )
     rows = []
     for one in found:
-        beside = words.ratio(one.beside) if one.beside else words.NOTHING
+        beside = _of_rounds(one.beside) if one.beside else words.NOTHING
         rows.append((words.quotient(one.pair), words.ratio(one.alone), *((beside,) if busy else ()), one.pair.why))
     return make("Quotients inside each round", heads, "-n" + "n" * busy + "-", rows)
+
+
+def _of_rounds(ratio: Estimate) -> Printed:
+    """Print a quotient that few rounds have, and where it was but one, that."""
+    printed = words.ratio(ratio)
+    return printed if ratio.n > 1 else replace(printed, after="in 1 round")
 
 
 def checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:

@@ -94,7 +94,7 @@ class Session:
         """Return nothing: all versions have all of it."""
         return ""
 
-    def begin(self, stage: Stage) -> None:
+    def begin(self, stage: Stage) -> str:
         """Empty the buffers and note where they are; under stress, have every single event counted besides."""
         self._wrong, self._found, self._stage = "", None, stage
         try:
@@ -107,6 +107,7 @@ class Session:
                 self._record(*_PROOF, "rseqbench:event")
         except TargetError as error:
             self._wrong = error.message
+        return self._wrong
 
     def doubts(self, benchmark: str) -> str:
         """Return how the events that a method has emitted since begin() are not all there; empty when they are."""

@@ -98,7 +98,7 @@ def _left_as_found(places: Sequence[Path]) -> Iterator[None]:
         mapped = _mapped()
         for place in places:
             for path in _entries(place) - before:
-                if str(path) not in mapped:
+                if _file(path) not in mapped:
                     _remove(path)
             if not there[place]:
                 with contextlib.suppress(OSError):
@@ -110,14 +110,27 @@ def _entries(place: Path) -> set[Path]:
     return set(place.glob(_WAIT if place == _SHM else "*"))
 
 
-def _mapped() -> set[str]:
-    """Return which files of shared memory processes that we may look at have mapped: those are in use."""
+def _mapped() -> set[tuple[str, str]]:
+    """Return which files of shared memory processes that we may look at have mapped: those are in use.
+
+    By their device and number (proc_pid_maps(5)): in another namespace, or container, a file of the same name is
+    another.
+    """
     found = set()
     for maps in Path("/proc").glob("[0-9]*/maps"):
         with contextlib.suppress(OSError):
             lines = maps.read_text(errors="replace").splitlines()
-            found |= {line.split(maxsplit=5)[-1] for line in lines if str(_SHM) in line}
+            fields = [line.split(maxsplit=5) for line in lines if str(_SHM) in line]
+            found |= {(device, number) for _, _, _, device, number, *_ in fields}
     return found
+
+
+def _file(path: Path) -> tuple[str, str]:
+    """Return the device and the number of a file, as _mapped() does."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}", str(found.st_ino)
+    return "", ""
 
 
 def _remove(path: Path) -> None:
