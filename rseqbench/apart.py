@@ -100,9 +100,10 @@ def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> Ap
     lowest, highest = _ends(valued, 1.0)
     low, high = valued[lowest], valued[highest]
     bottom, top = _range(low), _range(high)
-    unsure = (1 + low.unsure) * (1 + high.unsure)
-    ends = top[0] / bottom[1] / unsure, top[1] / bottom[0] * unsure
-    ratio = Estimate(high.value / low.value, *ends, min(len(low.each), len(high.each)), 0.0)
+    ratio = Estimate(high.value / low.value, None, None, min(len(low.each), len(high.each)), 0.0)
+    if all(0 < end < math.inf for end in (*bottom, *top)):
+        unsure = (1 + low.unsure) * (1 + high.unsure)
+        ratio = replace(ratio, low=top[0] / bottom[1] / unsure, high=top[1] / bottom[0] * unsure)
     found = Apart(lowest, highest, ratio, None, False, "", sides=(low.word, high.word) == (compare.MORE, compare.FEWER))
     if not stats.beyond_floor(ratio, rules.floor):
         return replace(found, reason="the ranges do not lie apart")
@@ -114,7 +115,8 @@ def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> Ap
 
 
 def _range(one: Cell) -> tuple[float, float]:
-    return float(one.each.min()), float(one.each.max())
+    lowest, highest = stats.ordered(one.each, 0.0)
+    return float(lowest[0]), float(highest[-1])
 
 
 def together(found: Sequence[Apart | None], rules: VerdictRules) -> list[Apart | None]:

@@ -26,6 +26,7 @@ from rseqbench.results import Header, Run
 from rseqbench.table import Key, Row
 
 HACKBENCH = "hackbench/processes"
+_UNKNOWN = "not known"
 _OWN_COMMAND = "hackbench -l 100000"  # as the message has it
 _TYPES = {"size-text": sizes.TEXT, "size-data": sizes.DATA}
 _OF_LINUX = {
@@ -52,8 +53,20 @@ def rseq_of(run: Run) -> str:
 
 def same_machine(a: Header, b: Header) -> bool:
     """Whether two runs are of the same CPUs."""
-    cpus = [[machine.facts.get("cpu") for machine in header.machines] for header in (a, b)]
-    return cpus[0] == cpus[1]
+    return len(a.machines) == len(b.machines) and not any(map(other_cpu, a.machines, b.machines))
+
+
+def other_cpu(a: Machine, b: Machine) -> tuple[str, str] | None:
+    """Return the CPUs of two machines in words where they are not the same; None where they are.
+
+    The name alone decides where one of the two does not know its model: an older rseqbench did not ask.
+    """
+    names, models = ([str(one.facts.get(fact, "")) for one in (a, b)] for fact in ("cpu", "cpu_model"))
+    if names[0] != names[1]:
+        return names[0] or _UNKNOWN, names[1] or _UNKNOWN
+    if all(models) and models[0] != models[1]:
+        return f"{names[0]} ({models[0]})", f"{names[1]} ({models[1]})"
+    return None
 
 
 def unlike(a: Header, b: Header) -> dict[str, str]:
@@ -78,7 +91,7 @@ def beyond(a: Run, b: Run) -> str:
 def _first_difference(one: Mapping[str, Fact], other: Mapping[str, Fact], names: Mapping[str, str]) -> str:
     for name, words in names.items():
         if one.get(name) != other.get(name):
-            return f"{words}: {one.get(name, 'not known')} against {other.get(name, 'not known')}"
+            return f"{words}: {one.get(name, _UNKNOWN)} against {other.get(name, _UNKNOWN)}"
     return ""
 
 
@@ -89,7 +102,8 @@ def _elsewhere(n: Run, y: Run) -> str:
         return f"time: {a.timing} against {b.timing}"
     if _command(n) != _command(y):
         return f"{_command(n)} against {_command(y)}"
-    return _first_difference(a.facts, b.facts, {"cpu": "the CPU"}) or beyond(n, y)
+    cpus = other_cpu(a, b)
+    return f"the CPU: {cpus[0]} against {cpus[1]}" if cpus else beyond(n, y)
 
 
 def judge(n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> list[Said]:

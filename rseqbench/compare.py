@@ -26,10 +26,24 @@ NOTHING = "Nothing to compare: no run has a value."
 
 
 @dataclass(frozen=True)
+class Relative:
+    """What a benchmark takes over the empty loop of the same round, in two runs between which the clock moved.
+
+    `ratio` and `p` as in Comparison. `words` are what would be said by what was measured alone, and by this alone.
+    Where no round has both, the second is empty and the numbers are what was measured.
+    """
+
+    ratio: Estimate
+    p: float
+    words: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One benchmark in two runs. `ratio` is b/a: above 1 means that b takes longer, or more instructions.
 
-    `p` is the Mann-Whitney probability of equality, adjusted by Holm for all rows that are compared.
+    `p` is the Mann-Whitney probability of equality, adjusted by Holm for all rows that are compared. `relative` is None
+    where the clock did not move; `ratio` is what was measured in any case.
     """
 
     arch: str
@@ -41,6 +55,17 @@ class Comparison:
     p: float | None
     word: str
     reason: str
+    relative: Relative | None = None
+
+    @property
+    def perhaps(self) -> float:
+        """What b/a is at most by those of its two readings that say that b is slower; 0 if the clock did not move."""
+        if self.relative is None or self.ratio is None:
+            return 0.0
+        values = self.ratio.value, self.relative.ratio.value
+        return max(
+            (value for value, word in zip(values, self.relative.words, strict=True) if word == SLOWER), default=0
+        )
 
 
 @dataclass(frozen=True)
@@ -91,31 +116,52 @@ def unjudged(
     rows = {label: _by_key(frame, label, rules.confidence) for label in (a, b)}
     reasons = {(label, skip.benchmark, skip.threads): skip.reason for label, skip in skips}
     keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key[1], key[2], key[0]))
-    return [
+    found = [
         _one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons, (unlike or {}).get(key[1], ""))
         for key in keys
     ]
+    moved = _moved(found, rules)
+    return [replace(row, relative=_relative(frame, row, rules)) if row.arch in moved else row for row in found]
 
 
 def judged(found: Sequence[tuple[Sequence[Comparison], bool]], rules: VerdictRules) -> list[list[Comparison]]:
     """Judge the rows of one comparison, or of several that are looked at together: Holm goes over all of them.
 
-    Each comes with whether both runs are of the same machine. There the clock may still tick at another rate than last
-    time; a difference that the empty loop shares is the machine's, not the benchmark's, and none is claimed. Different
-    machines may differ in everything.
+    Each comes with whether both runs are of the same machine. There the clock may tick at another rate than last time,
+    which the empty loop shows. What a processor does scales with it, what memory does only in part, so neither what was
+    measured nor the same relative to the loop is right for all: a word is said if both say it, each adjusted for all
+    rows, and otherwise no difference is resolved. Different machines may differ in everything.
     """
-    adjusted = iter(stats.holm([row.p for rows, _ in found for row in rows if row.p is not None]))
+    known = [[row if same else replace(row, relative=None) for row in rows] for rows, same in found]
+    adjusted = iter(stats.holm([row.p for rows in known for row in rows if row.p is not None]))
+    again = iter(stats.holm([row.relative.p for rows in known for row in rows if row.relative]))
     made = []
-    for rows, same_machine in found:
-        loops = [row for row in rows if same_machine and row.benchmark == BASELINE and row.ratio]
-        shifts = {row.arch: row.ratio for row in loops if row.ratio and stats.beyond_floor(row.ratio, rules.floor)}
-        made.append(
-            [
-                row if row.p is None else _judge(replace(row, p=next(adjusted)), rules, shifts.get(row.arch))
-                for row in rows
-            ]
-        )
+    for rows, (_, same_machine) in zip(known, found, strict=True):
+        moved = _moved(rows, rules) if same_machine else {}
+        tested = [row if row.p is None else replace(row, p=next(adjusted)) for row in rows]
+        both = [replace(row, relative=replace(row.relative, p=next(again))) if row.relative else row for row in tested]
+        made.append([_judge(row, rules, moved.get(row.arch)) for row in both])
     return made
+
+
+def _moved(rows: Sequence[Comparison], rules: VerdictRules) -> dict[str, Estimate]:
+    """Return by how much the empty loop surely moved, beyond the floor, on each architecture where it did."""
+    loops = {row.arch: row.ratio for row in rows if row.benchmark == BASELINE and row.p is not None and row.ratio}
+    return {arch: ratio for arch, ratio in loops.items() if stats.beyond_floor(ratio, rules.floor)}
+
+
+def _relative(frame: pd.DataFrame, row: Comparison, rules: VerdictRules) -> Relative | None:
+    """Return the quotient of a row's two sides, each over the empty loop of its own rounds.
+
+    That has the loop's own uncertainty in it. None for the loop, for what is not tested or shares no round with it.
+    """
+    if row.a is None or row.b is None or row.p is None or row.benchmark == BASELINE:
+        return None
+    loop: Key = (row.arch, BASELINE, 1)
+    over = [table.ratios(frame, side.label, side.key, loop) for side in (row.b, row.a)]
+    if over[0] is None or over[1] is None:
+        return None
+    return Relative(*stats.independent_ratio(over[0].each, over[1].each, rules.confidence))
 
 
 def _by_key(frame: pd.DataFrame, label: str, confidence: float) -> dict[Key, Row]:
@@ -184,22 +230,40 @@ def _against_constant(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(b.value / a.value, None, None, 1, 0.0)
 
 
-def _judge(row: Comparison, rules: VerdictRules, shift: Estimate | None) -> Comparison:
-    ratio = row.ratio
-    if ratio is None or row.p is None:
+def _judge(row: Comparison, rules: VerdictRules, moved: Estimate | None) -> Comparison:
+    """Say what a row means; `moved` is how the empty loop did on the same machine, None where it did not."""
+    if row.ratio is None or row.p is None:
         return row
     if row.a is not None and row.b is not None and row.a.timing != row.b.timing:
         return replace(row, word=NOT_COMPARABLE, reason=f"{row.a.timing} against {row.b.timing} time")
+    word, reason = _word(row.ratio, row.p, rules)
+    if moved is None:
+        return replace(row, word=word, reason=reason)
+    clock = f"the clock moved: the empty loop is {moved.value:.3f}x"
+    if row.benchmark == BASELINE:
+        return replace(row, word=UNRESOLVED, reason=f"{clock}; this is the loop")
+    own = row.relative
+    if own is None:
+        alone = Relative(row.ratio, row.p, (word, ""))
+        return replace(row, word=UNRESOLVED, reason=f"{clock}; no round has both", relative=alone)
+    other, _ = _word(own.ratio, own.p, rules)
+    row = replace(row, relative=replace(own, words=(word, other)))
+    if word == other:
+        return replace(row, word=word, reason="; ".join(filter(None, (reason, clock, f"relative to it {word} too"))))
+    by = f", {own.ratio.value:.3f}x" if other in DIFFERENT else ""
+    return replace(row, word=UNRESOLVED, reason=f"{clock}; as measured {word}, relative to it {other}{by}")
+
+
+def _word(ratio: Estimate, p: float, rules: VerdictRules) -> tuple[str, str]:
+    """Return the word for a ratio of times, and why no difference is said."""
     if not ratio.has_interval:
-        return replace(row, reason=f"too few rounds for an interval ({ratio.n})")
+        return UNRESOLVED, f"too few rounds for an interval ({ratio.n})"
     beyond = stats.beyond_floor(ratio, rules.floor)
-    if beyond and shift is not None and not stats.beyond_floor(relative(ratio, shift.value), rules.floor):
-        return replace(row, reason=f"the machine's clock: the empty loop itself is {shift.value:.3g}x")
-    if beyond and row.p <= 1 - rules.confidence:
-        return replace(row, word=SLOWER if ratio.value > 1 else FASTER)
+    if beyond and p <= 1 - rules.confidence:
+        return (SLOWER if ratio.value > 1 else FASTER), ""
     if within(ratio, rules.same_within):
-        return replace(row, word=EQUAL, reason=f"the whole interval lies within {rules.same_within:.1%} of 1")
-    return replace(row, reason=why_undecided(ratio, beyond, rules))
+        return EQUAL, f"the whole interval lies within {rules.same_within:.1%} of 1"
+    return UNRESOLVED, why_undecided(ratio, beyond, rules)
 
 
 def why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
@@ -207,13 +271,6 @@ def why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
     if beyond:
         return "not beyond chance among all rows compared (Holm)"
     return f"below the floor of {rules.floor:.1%}" if _excludes_one(ratio) else "interval holds 1"
-
-
-def relative(ratio: Estimate, by: float) -> Estimate:
-    """Return a ratio, and its interval, over another one."""
-    low = None if ratio.low is None else ratio.low / by
-    high = None if ratio.high is None else ratio.high / by
-    return replace(ratio, value=ratio.value / by, low=low, high=high)
 
 
 def within(ratio: Estimate, band: float) -> bool:
@@ -237,16 +294,3 @@ def speedups(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[Pair], confide
             units = table.unit(frame, a, pair.arch), table.unit(frame, b, pair.arch)
             found.append(Speedup(pair, both[0], both[1], units))
     return found
-
-
-def worst_slowdown(rows: Sequence[Comparison]) -> Comparison | None:
-    """Return the row in which b is slower, or takes more instructions, by most; differences only, None without any."""
-    slower = [row for row in rows if row.word in (SLOWER, MORE) and row.ratio is not None]
-    return max(slower, key=lambda row: row.ratio.value if row.ratio else 0.0, default=None)
-
-
-def least(row: Comparison) -> float | None:
-    """Return the smallest p that a row could have by its rounds, however different its sides; None if not tested."""
-    if row.p is None or row.a is None or row.b is None:
-        return None
-    return stats.apart_by_chance(row.a.gross.n, row.b.gross.n)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
+from rseqbench import hypervisors
 from rseqbench.model import EMULATING, Fact
 
 ROOT = Path("/")
@@ -27,25 +28,8 @@ BOOT_ID = "proc/sys/kernel/random/boot_id"
 _CLOCKS = "sys/devices/system/clocksource/clocksource0"
 _DEVICE_TREE = "proc/device-tree"
 _SMBIOS = "sys/class/dmi/id"
+_MODEL = (("cpu family", "model", "stepping"), ("CPU implementer", "CPU part", "CPU variant", "CPU revision"))
 _QEMUS_TIMER = "125.00"  # twice the 62.5 MHz of the ARM timer that qemu emulates; under KVM it is the host's own
-
-# How hypervisors show: in the names of the machine's maker, of its clocks, or in its device tree.
-_HYPERVISORS = {
-    "kvm": "kvm",
-    "amazon ec2": "kvm",
-    "google compute engine": "kvm",
-    "qemu": "qemu",
-    "linux,dummy-virt": "qemu",
-    "vmware": "vmware",
-    "virtualbox": "virtualbox",
-    "innotek": "virtualbox",
-    "xen": "xen",
-    "hyperv": "hyperv",
-    "parallels": "parallels",
-    "apple virtualization": "apple",
-    "bhyve": "bhyve",
-    "virtual machine": "hyperv",
-}
 
 
 def read(root: Path, name: str) -> str | None:
@@ -74,6 +58,19 @@ def cpu(root: Path = ROOT) -> str | None:
         return name
     if "CPU implementer" in info and "CPU part" in info:
         return f"ARM implementer {info['CPU implementer']}, part {info['CPU part']}"
+    return None
+
+
+def cpu_model(root: Path = ROOT) -> str | None:
+    """Return which model of its maker's processors it is, in numbers: many that differ go by one name in a guest.
+
+    As its maker does: "family 25, model 17, stepping 1", or "implementer 0x41, part 0xd0c, variant 0x3, revision 1".
+    """
+    info = cpuinfo(root)
+    for keys in _MODEL:
+        known = [f"{key.split()[-1]} {info[key]}" for key in keys if key in info]
+        if known:
+            return ", ".join(known)
     return None
 
 
@@ -160,11 +157,7 @@ def _hypervisor(root: Path) -> str | None:
         _product(root),
         read(root, f"{_DEVICE_TREE}/compatible"),
     ]
-    for hint in filter(None, hints):
-        for mark, name in _HYPERVISORS.items():
-            if mark in hint.lower():
-                return name
-    return None
+    return hypervisors.named(hints)
 
 
 def _product(root: Path) -> str:
@@ -270,6 +263,7 @@ def of_machine(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]
     return _known(
         {
             "cpu": lambda: cpu(root),
+            "cpu_model": lambda: cpu_model(root),
             "cpus": lambda: cpus(root),
             "linux": lambda: linux(root),
             "config_rseq": lambda: config_rseq(root),

@@ -1,13 +1,17 @@
-"""Pure: what `compare FLEET [FLEET] --fail-above` judges: what is surely slower, and which machines say nothing of it.
+"""Pure: what `compare --fail-above` judges: what is surely slower, what may be, and what says nothing of it.
 
-Surely is meant of everything that is judged at once. Of two fleets compare.judged() sees to that; of one, the interval
-of each cell covers as much more often as there are cells (Bonferroni). Whatever cannot be judged is no success: a
-machine without a run, one without a value, one with too few rounds for any slowdown, however large.
+The limit is held against the value of what is surely slower: "more than 5% slower, and surely slower", not "surely more
+than 5%", for which the whole interval would have to lie above. Where the clock moved, it is the value as measured.
+
+Surely is meant of everything that is judged at once. Of runs and of two fleets compare.judged() sees to that; of one
+fleet, the interval of each cell covers as much more often as there are cells (Bonferroni). Whatever cannot be judged is
+no success: runs or machines without a value, or with too few rounds for any slowdown, however large, a machine without
+a run, and a benchmark that is slower by one of its two readings only where the machine's clock moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rseqbench import compare, stats
@@ -58,16 +62,29 @@ def _able_of_one(found: Machines) -> dict[str, bool]:
 
 
 def _able_of_two(found: Machines) -> dict[str, bool]:
-    rows = {place: [row for row in own if _is_judged(row)] for place, own in found.rows.items()}
+    return able(found.rows, found.rules)
+
+
+def able(found: Mapping[str, Sequence[Comparison]], rules: VerdictRules) -> dict[str, bool]:
+    """Return which of the comparisons that are judged together have anything to judge.
+
+    Each comes with whether a slowdown could be seen in any of its rows.
+    """
+    rows = {name: [row for row in own if _is_judged(row)] for name, own in found.items()}
     tested = sum(row.p is not None for own in rows.values() for row in own)
-    chance = 1 - found.rules.confidence
-    return {
-        place: any((compare.least(row) or 0.0) * tested <= chance for row in own) for place, own in rows.items() if own
-    }
+    chance = 1 - rules.confidence
+    return {name: any(_least(row) * tested <= chance for row in own) for name, own in rows.items() if own}
 
 
 def _is_judged(row: Comparison) -> bool:
     return row.ratio is not None and row.word != compare.NOT_COMPARABLE
+
+
+def _least(row: Comparison) -> float:
+    """Return the smallest p that a row could have by its rounds, however different its sides; 0 of counts."""
+    if row.p is None or row.a is None or row.b is None:
+        return 0.0
+    return stats.apart_by_chance(row.a.gross.n, row.b.gross.n)
 
 
 def _cells(matrices: Sequence[Matrix]) -> Iterable[Found]:
@@ -95,8 +112,25 @@ def _is_slower(cell: Cell, level: float, rules: VerdictRules) -> bool:
     return cell.value < 1 and stats.beyond_floor(cell.at(level), rules.floor)
 
 
+def worst_slowdown(rows: Sequence[Comparison]) -> Comparison | None:
+    """Return the row in which b is slower, or takes more instructions, by most; differences only, None without any."""
+    slower = [row for row in rows if row.word in (compare.SLOWER, compare.MORE) and row.ratio is not None]
+    return max(slower, key=lambda row: row.ratio.value if row.ratio else 0.0, default=None)
+
+
+def worst_perhaps(rows: Sequence[Comparison]) -> Comparison | None:
+    """Return the row in which b may be slower by most, as the clock moved and one of its two readings says so."""
+    return max((row for row in rows if row.perhaps), key=lambda row: row.perhaps, default=None)
+
+
 def worst_row(found: Machines) -> tuple[str, Comparison] | None:
     """Return what is slower in the second of two fleets, or takes more, by most, with its machine."""
-    worst = [(place, compare.worst_slowdown(rows)) for place, rows in found.rows.items()]
+    worst = [(place, worst_slowdown(rows)) for place, rows in found.rows.items()]
     slower = [(place, row) for place, row in worst if row is not None and row.ratio is not None]
     return max(slower, key=lambda one: one[1].ratio.value if one[1].ratio else 0.0, default=None)
+
+
+def worst_perhaps_row(found: Machines) -> tuple[str, Comparison] | None:
+    """Return what may be slower in the second of two fleets by most, with its machine; see worst_perhaps()."""
+    worst = [(place, worst_perhaps(rows)) for place, rows in found.rows.items()]
+    return max(((place, row) for place, row in worst if row), key=lambda one: one[1].perhaps, default=None)

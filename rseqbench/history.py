@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
 
-from rseqbench import compare, resume, stats
+from rseqbench import between, compare, resume, stats
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, Estimate
 from rseqbench.results import Header
@@ -137,16 +137,17 @@ def _series(
     steps = []
     for (before, a), (after, b) in neighbours:
         shift = None
-        if _same_cpu(headers[before], headers[after]) and before in loops and after in loops and key[1] != BASELINE:
+        if (
+            between.same_machine(headers[before], headers[after])
+            and before in loops
+            and after in loops
+            and key[1] != BASELINE
+        ):
             shift = quotient(loops[before].gross, loops[after].gross)
         ratio = stepped(a, b, rules, usual, shift)
         if ratio is not None:
             steps.append(Step(before, after, ratio))
     return Series(key, unit, tuple(points), tuple(steps), None if usual is None else math.exp(usual))
-
-
-def _same_cpu(a: Header, b: Header) -> bool:
-    return [machine.facts.get("cpu") for machine in a.machines] == [machine.facts.get("cpu") for machine in b.machines]
 
 
 def stepped(
@@ -155,8 +156,9 @@ def stepped(
     """Return b/a where that is a step, else None.
 
     Of times: the intervals do not touch, the values lie further apart than the floor, also than FURTHER times `usual`
-    (a logarithm) where that is known, and also relative to `shift`, that of the empty loop where it made a step itself:
-    then the machine's clock did. Of counts: as compare says. Printed values have no interval, so no step.
+    (a logarithm) where that is known, and also relative to `shift`, that of the empty loop, to the same side, where it
+    made a step itself: then the machine's clock did. Of counts: as compare says. Printed values have no interval, so no
+    step.
     """
     if a.unit != b.unit or a.timing != b.timing or not (a.gross.has_interval and b.gross.has_interval):
         return None
@@ -166,9 +168,10 @@ def stepped(
     ratio = quotient(a.gross, b.gross)
     if not stats.beyond_floor(ratio, rules.floor) or abs(math.log(ratio.value)) <= FURTHER * (usual or 0.0):
         return None
-    clock = shift is not None and stats.beyond_floor(shift, rules.floor)
-    if clock and shift is not None and not stats.beyond_floor(compare.relative(ratio, shift.value), rules.floor):
-        return None
+    if shift is not None and stats.beyond_floor(shift, rules.floor):
+        own = quotient(shift, ratio)
+        if not stats.beyond_floor(own, rules.floor) or (own.value > 1) != (ratio.value > 1):
+            return None
     return ratio
 
 

@@ -158,7 +158,12 @@ def _set_apart(cells: Mapping[What, Cell]) -> dict[What, Cell]:
 def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
     names = [pair.slow, pair.fast, *([BASELINE] if pair.net else [])]
     lacking = [f"{name}: {skips.get(name, 'not selected in this run')}" for name in names if name not in measured]
-    return Cell(unit, None, compare.MISSING, "; ".join(lacking) or "no round in which there is anything to divide")
+    return Cell(
+        unit,
+        None,
+        compare.MISSING,
+        "; ".join(lacking) or "without the loop nothing is left to divide in more than a quarter of the rounds",
+    )
 
 
 def two(store: Store, a: str, b: str, rules: VerdictRules) -> Machines:

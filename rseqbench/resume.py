@@ -10,6 +10,7 @@ from rseqbench.results import Header
 # What must not change between the rounds of one run.
 SAME = (
     "cpu",
+    "cpu_model",
     "linux",
     "libc",
     "config_rseq",
@@ -32,6 +33,8 @@ SAME = (
 def changed_since(begun: Machine, now: Machine) -> str:
     """Return which fact of the machine differs from when a run was begun, in words; empty when none does."""
     for name in SAME:
+        if name == "cpu_model" and name not in begun.facts:  # begun by a rseqbench that did not know it
+            continue
         if begun.facts.get(name) != now.facts.get(name):
             return f"{name} was {begun.facts.get(name)!r} and is {now.facts.get(name)!r}"
     return ""

@@ -68,19 +68,31 @@ def median(values: Sequence[float] | Floats, confidence: float | None = 0.95) ->
     Without `confidence` the values are counts of one emulated machine, and rounds in it are not independent: the
     estimate then has their range, whose coverage is 0. Raises ValueError on an empty input. With too few values the
     estimate has no interval.
+
+    Values may be infinite, if less than half of them are, and NaN where nothing is known: the lower end takes these for
+    the lowest of all, the upper for the highest, and the median is that of the others. An interval with an infinite end
+    is none: it takes more rounds to have one.
     """
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
-    n = len(ordered)
+    lowest, highest = ordered(values, -math.inf)
+    n = len(lowest)
     if n == 0:
         raise ValueError("no rounds, so no median")
-    middle = float(np.median(ordered))
-    if confidence is None:
-        return Estimate(middle, float(ordered[0]), float(ordered[-1]), n, 0.0)
-    rank = sign_rank(n, confidence)
+    middle = float(np.nanmedian(np.asarray(values, dtype=np.float64)))
+    rank = (1, 0.0) if confidence is None else sign_rank(n, confidence)
     if rank is None:
         return Estimate(middle, None, None, n, 0.0)
     k, coverage = rank
-    return Estimate(middle, float(ordered[k - 1]), float(ordered[n - k]), n, coverage)
+    low, high = float(lowest[k - 1]), float(highest[n - k])
+    if not math.isfinite(low) or not math.isfinite(high):
+        return Estimate(middle, None, None, n, 0.0)
+    return Estimate(middle, low, high, n, coverage)
+
+
+def ordered(values: Sequence[float] | Floats, least: float) -> tuple[Floats, Floats]:
+    """Return values in ascending order, once with each NaN taken for `least`, and once for infinite."""
+    given = np.asarray(values, dtype=np.float64)
+    unknown = np.isnan(given)
+    return np.sort(np.where(unknown, least, given)), np.sort(np.where(unknown, np.inf, given))
 
 
 def paired_ratio(
@@ -88,7 +100,7 @@ def paired_ratio(
 ) -> Estimate:
     """Estimate top/bottom from values of the same rounds: the median over rounds of the ratio inside a round.
 
-    `confidence` as for median().
+    `confidence` as for median(), which says what becomes of ratios that are 0, infinite or NaN.
     The two must be of equal length, in the same order of rounds. The median of an even number of ratios is taken on
     the logarithm, so that the ratio and its inverse are each other's reciprocal.
     """
@@ -96,7 +108,7 @@ def paired_ratio(
     under = np.asarray(bottom, dtype=np.float64)
     if over.shape != under.shape:
         raise ValueError(f"{over.size} rounds against {under.size}: ratios are taken inside a round")
-    return _exp(median(np.log(over / under), confidence))
+    return _exp(median(_log(over / under), confidence))
 
 
 @lru_cache(maxsize=256)
@@ -130,13 +142,17 @@ def independent_ratio(
 
     The Hodges-Lehmann shift of the logarithms with the exact Mann-Whitney interval (Hollander, Wolfe and Chicken,
     Nonparametric Statistical Methods, section 4.3); p is the two-sided exact Mann-Whitney probability of equality.
+
+    Of values that are 0, infinite or NaN (a quarter of a side at most), a pair that leaves open which one is greater
+    counts as equal.
     """
-    over = np.log(np.asarray(top, dtype=np.float64))
-    under = np.log(np.asarray(bottom, dtype=np.float64))
+    over, under = _log(top), _log(bottom)
     n, m = len(over), len(under)
     if n == 0 or m == 0:
         raise ValueError("no rounds, so no ratio")
-    shifts = np.sort((over[:, None] - under[None, :]).ravel())
+    with np.errstate(invalid="ignore"):
+        apart = (over[:, None] - under[None, :]).ravel()
+    shifts = np.sort(np.where(np.isnan(apart), 0.0, apart))
     shift = float(np.median(shifts))
     tail = _rank_sum_tail(n, m)
     below = float(np.sum(shifts < 0) + 0.5 * np.sum(shifts == 0))
@@ -145,8 +161,17 @@ def independent_ratio(
     k = int(np.searchsorted(tail, half, side="right"))  # the number of u with P(U <= u) <= half
     if k == 0:
         return _exp(Estimate(shift, None, None, min(n, m), 0.0)), p
-    coverage = 1 - 2 * float(tail[k - 1])
-    return _exp(Estimate(shift, float(shifts[k - 1]), float(shifts[n * m - k]), min(n, m), coverage)), p
+    low, high = float(shifts[k - 1]), float(shifts[n * m - k])
+    if not math.isfinite(low) or not math.isfinite(high):
+        return _exp(Estimate(shift, None, None, min(n, m), 0.0)), p
+    return _exp(Estimate(shift, low, high, min(n, m), 1 - 2 * float(tail[k - 1]))), p
+
+
+def _log(values: Sequence[float] | Floats) -> Floats:
+    """Return logarithms; that of 0 is infinite."""
+    with np.errstate(divide="ignore"):
+        found: Floats = np.log(np.asarray(values, dtype=np.float64))
+    return found
 
 
 def _exp(estimate: Estimate) -> Estimate:

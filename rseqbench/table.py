@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rseqbench import lookup, readings, stats
+from rseqbench import lookup, quotients, readings, stats
 from rseqbench.errors import ResultsError
 from rseqbench.model import BASELINE, COUNTED, USER_ONLY, Estimate
+from rseqbench.quotients import Side
 from rseqbench.readings import Readings
 from rseqbench.results import Header, Run
 from rseqbench.stats import Floats
@@ -183,9 +184,9 @@ def pair(frame: pd.DataFrame, label: str, one: Key, other: Key) -> tuple[Sequenc
 
 @dataclass(frozen=True)
 class Ratios:
-    """The quotient of two benchmarks in each round of a run; `unsure` is the share of it that the clock cannot tell.
+    """The quotient of two benchmarks in each round of a run, NaN where nothing is known of it.
 
-    `unit` is that of the values, per operation.
+    `unsure` is the share of it that the clock cannot tell. `unit` is that of the values, per operation.
     """
 
     each: Floats
@@ -198,19 +199,18 @@ def ratios(
 ) -> Ratios | None:
     """Return slow/fast in each round of one run that has both, or None where there is none.
 
-    With `net`, the baseline of the same round is subtracted from both first; None where that leaves nothing to divide
-    by in any round. `column` is "value", or "busy" for what the same takes beside a neighbour.
+    With `net`, the baseline of the same round is subtracted from both first; quotients.rounds() says what becomes of
+    rounds in which that leaves nothing of one of them, and None is returned where these are more than a quarter.
+    `column` is "value", or "busy" for what the same takes beside a neighbour.
     """
-    found = _joined(frame, label, [slow, fast, (slow[0], BASELINE, 1)] if net else [slow, fast], column)
+    keys = [slow, fast, (slow[0], BASELINE, 1)] if net else [slow, fast]
+    found = _joined(frame, label, keys, column)
     if not len(found[0]):
         return None
-    top, bottom = found[:2]
-    if net:
-        top, bottom = top - found[2], bottom - found[2]
-    if (top <= 0).any() or (bottom <= 0).any():
-        return None
-    unsure = max(_resolution(frame, label, slow, found[0] / top), _resolution(frame, label, fast, found[1] / bottom))
-    return Ratios(top / bottom, unsure, unit(frame, label, slow[0]))
+    sides = [Side(values, _resolution(frame, label, key)) for key, values in zip(keys, found, strict=True)]
+    top, bottom, base = sides[0], sides[1], sides[2] if net else None
+    each = quotients.rounds(top, bottom, base)
+    return None if each is None else Ratios(each, quotients.unsure(top, bottom, base), unit(frame, label, slow[0]))
 
 
 def speedup(
@@ -238,10 +238,10 @@ def difference(frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence
     return stats.median([t - b for t, b in zip(top, bottom, strict=True)], level) if top else None
 
 
-def _resolution(frame: pd.DataFrame, label: str, key: Key, gross_over_net: Floats) -> float:
+def _resolution(frame: pd.DataFrame, label: str, key: Key) -> float:
     """Return what share of a value of `key` the clock cannot tell; 0 where nothing is known of it."""
     _, known = _rounds(frame, label, key, "resolution")
-    return float(np.median(known) * np.median(gross_over_net)) if len(known) else 0.0
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def unit(frame: pd.DataFrame, label: str, arch: str) -> str:

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     "--fail-above",
     type=click.FloatRange(min=0),
     metavar="PERCENT",
-    help="Exit with 1 when a benchmark is slower in B, or takes more instructions, by more than this, and surely so; "
-    "of two fleets, on any machine. Of one fleet, when on any machine the fast way of a pair is so much slower. Of "
-    "fleets also when a machine has no run, nothing to compare, or too few rounds for any slowdown to be seen.",
+    help="Exit with 1 when a benchmark is more than this slower in B, and surely slower, or takes so many more "
+    "instructions; of two fleets, on any machine. Of one fleet, when on any machine the fast way of a pair is so much "
+    "slower. Also when that cannot be judged: nothing to compare, too few rounds for any slowdown to be seen, a "
+    "machine's clock that moved so much between two runs that it may be so; of fleets, a machine without a run.",
 )
 @click.pass_context
 def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above: float | None) -> None:
@@ -67,18 +68,15 @@ def _fleets(found: Machines, style: str, limit: float | None) -> str:
 
 def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) -> str:
     """Print runs against the first of them; return the same."""
-    from rseqbench import compare
     from rseqbench.cli import report
-    from rseqbench.show import sentences, terminal
+    from rseqbench.show import gates, terminal
 
-    runs, found = compared(state, labels)
+    (runs, found), rules = compared(state, labels), state.config().verdict
     if style == "table":
         terminal.comparison(found, terminal.console())
     else:
-        report.say(report.of_runs(runs, found, state.config().verdict, style))
-    worst = [(compare.worst_slowdown(one.rows), one) for one in found]
-    too_slow = [sentences.slower(row, one.a, one.b, limit) for row, one in worst if row and limit is not None]
-    return "; ".join(filter(None, too_slow))
+        report.say(report.of_runs(runs, found, rules, style))
+    return "" if limit is None else gates.failure_of_runs(found, rules, limit)
 
 
 def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compared]]:

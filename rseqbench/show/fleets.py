@@ -177,9 +177,9 @@ def _pairwise(found: Machines) -> Iterable[str]:
 
 
 def _exchanged(a: Header, b: Header) -> Iterable[str]:
-    if not between.same_machine(a, b):
-        old, new = (str(one.machines[0].facts.get("cpu", "not known")) for one in (a, b))
-        yield f"Another CPU, {new} in place of {old}: what differs may be the machine's."
+    cpus = between.other_cpu(a.machines[0], b.machines[0])
+    if cpus:
+        yield f"Another CPU, {cpus[1]} in place of {cpus[0]}: what differs may be the machine's."
 
 
 def _nowhere(found: Machines) -> Iterable[str]:

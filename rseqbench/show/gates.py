@@ -1,16 +1,44 @@
-"""Pure: why `compare FLEET [FLEET] --fail-above` fails, in a line; empty where it does not."""
+"""Pure: why `compare --fail-above` fails, in a line; empty where it does not."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from rseqbench import compare, gate
+from rseqbench.compare import Comparison
+from rseqbench.config import VerdictRules
 from rseqbench.gate import Unseen
 from rseqbench.machines import Machines
 from rseqbench.show import sentences, words
 from rseqbench.show.several import named
+from rseqbench.show.tables import Compared
 
 TOO_FEW = "could not have seen any slowdown: too few rounds"
+
+
+def failure_of_runs(found: Sequence[Compared], rules: VerdictRules, limit: float) -> str:
+    """Return what is slower than `limit` percent allow in each further run, or that nothing can be said of it."""
+    return words.line("; ".join(filter(None, (_of_run(one, rules, limit) for one in found))))
+
+
+def _of_run(found: Compared, rules: VerdictRules, limit: float) -> str:
+    able = gate.able({found.b: found.rows}, rules)
+    if not able:
+        return f"nothing was compared: {found.b} and {found.a} have no value in common that can be"
+    if not able[found.b]:
+        return f"{found.b} against {found.a} {TOO_FEW}"
+    worst, perhaps = gate.worst_slowdown(found.rows), gate.worst_perhaps(found.rows)
+    slower = sentences.slower(worst, found.a, found.b, limit) if worst else ""
+    return slower or (_perhaps(perhaps, found.a, found.b, limit) if perhaps else "")
+
+
+def _perhaps(row: Comparison, a: str, b: str, limit: float) -> str:
+    """Return the line that says by how much a row may be slower, as the clock moved; empty within the limit."""
+    if row.perhaps <= 1 + limit / 100:
+        return ""
+    case = words.with_threads(row.benchmark, row.threads)
+    what = f"{case} may be {words.percent(row.perhaps)} slower in {b} than in {a}, more than {limit:g}%"
+    return f"{what}: {row.reason}; measure both again"
 
 
 def failure(found: Machines, limit: float) -> str:
@@ -32,9 +60,12 @@ def _of_one(found: Machines, limit: float) -> str:
 
 
 def _of_two(found: Machines, limit: float) -> str:
-    worst, (a, b) = gate.worst_row(found), found.labels
+    (a, b), worst, perhaps = found.labels, gate.worst_row(found), gate.worst_perhaps_row(found)
     said = sentences.slower(worst[1], a, b, limit) if worst else ""
-    return f"{worst[0]}: {said}" if worst and said else ""
+    if worst and said:
+        return f"{worst[0]}: {said}"
+    said = _perhaps(perhaps[1], a, b, limit) if perhaps else ""
+    return f"{perhaps[0]}: {said}" if perhaps and said else ""
 
 
 def _unseen(found: Machines, lacking: Unseen) -> Iterable[str]:

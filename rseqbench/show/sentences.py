@@ -164,9 +164,9 @@ def spoken(printed: Printed) -> str:
 
 
 def slower(row: Comparison, a: str, b: str, limit: float) -> str:
-    """Return the line that says by how much `row` is slower in `b`, or takes more instructions.
+    """Return the line that says by how much `row`, which is surely slower in `b`, is so, or takes more instructions.
 
-    It is empty where that is at most `limit` percent.
+    It is empty where that is at most `limit` percent: the value is, and its interval may reach beyond.
     """
     ratio = row.ratio
     if ratio is None or ratio.value <= 1 + limit / 100:

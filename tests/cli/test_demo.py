@@ -59,7 +59,7 @@ def test_its_values_are_the_recorded_ones_and_are_marked_wherever_they_stand(rep
     assert "this run" not in out.replace("not selected in this run", "").replace("in \nthis run", "")
     assert "REPLAYED" in out
     assert "Note: REPLAY: " in out
-    assert "counter: rseq is 34.98 (34.96 to 34.99) times faster than getcpu+atomic; the patch said 7.7" in out
+    assert "counter: rseq is 34.98 (34.95 to 35.00) times faster than getcpu+atomic; the patch said 7.7" in out
 
 
 def test_the_recorded_run_is_one_and_names_no_place():

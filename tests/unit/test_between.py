@@ -237,6 +237,31 @@ def test_another_cpu_or_kind_of_time_says_nothing_of_config_rseq(tmp_path):
         assert verdict.reason.endswith(words)
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "told"),
+    [
+        ({"cpu": "AMD EPYC"}, {"cpu": "AMD EPYC"}, None),
+        ({"cpu": "AMD EPYC"}, {"cpu": "AMD EPYC", "cpu_model": "family 25"}, None),
+        ({"cpu": "AMD EPYC", "cpu_model": "family 25"}, {"cpu": "AMD EPYC", "cpu_model": "family 25"}, None),
+        (
+            {"cpu": "AMD EPYC", "cpu_model": "family 25"},
+            {"cpu": "AMD EPYC", "cpu_model": "family 26"},
+            ("AMD EPYC (family 25)", "AMD EPYC (family 26)"),
+        ),
+        ({"cpu": "AMD EPYC", "cpu_model": "family 25"}, {"cpu": "Xeon"}, ("AMD EPYC", "Xeon")),
+        ({"cpu": "AMD EPYC"}, {}, ("AMD EPYC", "not known")),
+    ],
+)
+def test_machines_are_the_same_by_the_name_and_the_model_of_their_cpu(tmp_path, a, b, told):
+    machines = [Machine("x86_64", "native", "hardware", facts) for facts in (a, b)]
+    assert between.other_cpu(*machines) == told
+    assert between.other_cpu(*machines[::-1]) == (told[::-1] if told else None)
+    header = run(tmp_path, "any", [1.0]).header
+    headers = [dataclasses.replace(header, machines=(machine,)) for machine in machines]
+    assert between.same_machine(*headers) == (told is None)
+    assert not between.same_machine(headers[0], dataclasses.replace(headers[1], machines=(machines[1],) * 2))
+
+
 def test_hackbench_with_other_arguments_is_another_program(tmp_path):
     n = run(tmp_path, "n", spread(41.37), rseq="n")
     y = run(tmp_path, "y", spread(0.4046), loops=1000)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rseqbench import compare, results
+from rseqbench import compare, gate, results
 from rseqbench.claims import Pair
 from rseqbench.model import BASELINE, Skip
 from rseqbench.paths import builtin_results
@@ -218,27 +218,103 @@ def test_equal_runs_of_many_benchmarks_raise_no_alarm():
 # ---- the machine's clock ----
 
 
-def clocked(factor, of_rseq, spread=0.005, **options):
-    a = run("a", {BASELINE: rounds(0.3, spread, seed=1), RSEQ: rounds(5, spread, seed=2)})
-    b = run("b", {BASELINE: rounds(0.3 * factor, spread, seed=3), RSEQ: rounds(5 * of_rseq, spread, seed=4)})
+def clocked(factor, of_rseq, spread=0.005, n=12, **options):
+    a = run("a", {BASELINE: rounds(0.3, spread, n, seed=1), RSEQ: rounds(5, spread, n, seed=2)})
+    b = run("b", {BASELINE: rounds(0.3 * factor, spread, n, seed=3), RSEQ: rounds(5 * of_rseq, spread, n, seed=4)})
     return compared(a, b, **options)[RSEQ]
 
 
 def test_a_difference_that_the_empty_loop_shares_is_the_clock_on_the_same_machine():
-    row = clocked(1.1, 1.1, same_machine=True)
+    row = clocked(1.1, 1.1, spread=0.001, same_machine=True)
     assert row.word == compare.UNRESOLVED
-    assert row.reason.startswith("the machine's clock: the empty loop itself is 1.1")
-    assert clocked(1.1, 1.1, same_machine=False).word == compare.SLOWER
+    assert row.reason == "the clock moved: the empty loop is 1.100x; as measured slower, relative to it equal"
+    assert row.ratio.value == pytest.approx(1.1, rel=0.001)
+    elsewhere = clocked(1.1, 1.1, same_machine=False)
+    assert (elsewhere.word, elsewhere.reason, elsewhere.relative) == (compare.SLOWER, "", None)
 
 
 def test_a_difference_beyond_that_of_the_empty_loop_is_the_benchmark_s():
-    assert clocked(1.1, 1.5, same_machine=True).word == compare.SLOWER
+    row = clocked(1.1, 1.5, spread=0.001, same_machine=True)
+    assert (row.word, row.reason) == (
+        compare.SLOWER,
+        "the clock moved: the empty loop is 1.100x; relative to it slower too",
+    )
+    assert row.relative.ratio.value == pytest.approx(1.5 / 1.1, rel=0.001)
     assert clocked(1.0, 1.1, same_machine=True).word == compare.SLOWER
     assert clocked(1.1, 0.8, same_machine=True).word == compare.FASTER
 
 
+@pytest.mark.parametrize(
+    ("loop", "cycles", "measured", "relative"),
+    [
+        (0.97, 1.015, compare.FASTER, compare.SLOWER),
+        (0.97, 1.03, compare.EQUAL, compare.SLOWER),
+        (1.03, 1 / 1.015, compare.SLOWER, compare.FASTER),
+        (1.03, 1 / 1.03, compare.EQUAL, compare.FASTER),
+        (0.97, 1.0, compare.FASTER, compare.EQUAL),
+    ],
+)
+def test_nothing_is_said_where_what_was_measured_and_what_it_is_relative_to_the_loop_disagree(
+    loop, cycles, measured, relative
+):
+    """What takes `cycles` times the cycles, by a clock that makes the empty loop take `loop` times as long."""
+    row = clocked(loop, loop * cycles, spread=0.001, n=22, same_machine=True)
+    assert (row.word, row.relative.words) == (compare.UNRESOLVED, (measured, relative))
+    assert row.reason.startswith(f"the clock moved: the empty loop is {loop:.3f}x; as measured {measured}, relative to")
+    assert row.ratio.value == pytest.approx(loop * cycles, rel=0.001)
+    assert row.relative.ratio.value == pytest.approx(cycles, rel=0.001)
+    assert row.relative.ratio.low < cycles < row.relative.ratio.high
+
+
+def test_equal_is_said_only_if_it_is_so_relative_to_the_loop_too():
+    row = clocked(1.006, 1.003, spread=0.0005, same_machine=True)
+    assert row.word == compare.EQUAL
+    assert row.reason.endswith("of 1; the clock moved: the empty loop is 1.006x; relative to it equal too")
+    assert clocked(1.02, 1.0, spread=0.0005, same_machine=True).word == compare.UNRESOLVED
+
+
+def test_the_loop_s_own_noise_is_in_what_is_relative_to_it():
+    a = run("a", {BASELINE: rounds(0.3, 0.02, n=22, seed=1), RSEQ: rounds(5, 0.0005, n=22, seed=2)})
+    b = run("b", {BASELINE: rounds(0.3 * 1.05, 0.02, n=22, seed=3), RSEQ: rounds(5 * 1.06, 0.0005, n=22, seed=4)})
+    row = compared(a, b, same_machine=True)[RSEQ]
+    assert (row.word, row.relative.words) == (compare.UNRESOLVED, (compare.SLOWER, compare.UNRESOLVED))
+    assert row.relative.ratio.high / row.relative.ratio.low > 1.01
+    assert row.ratio.high / row.ratio.low < 1.001
+
+
+def test_the_loop_itself_and_what_shares_no_round_with_it_have_nothing_to_be_relative_to():
+    a = run("a", {BASELINE: [*rounds(0.3), *[None] * 12], RSEQ: [*[None] * 12, *rounds(5)], LSL: rounds(9)})
+    b = run("b", {BASELINE: [*rounds(0.33), *[None] * 12], RSEQ: [*[None] * 12, *rounds(7)], LSL: rounds(12)})
+    rows = compared(a, b, same_machine=True)
+    assert {name: (row.word, row.reason) for name, row in rows.items()} == {
+        BASELINE: (compare.UNRESOLVED, "the clock moved: the empty loop is 1.100x; this is the loop"),
+        RSEQ: (compare.UNRESOLVED, "the clock moved: the empty loop is 1.100x; no round has both"),
+        LSL: (compare.SLOWER, "the clock moved: the empty loop is 1.100x; relative to it slower too"),
+    }
+    assert {name: row.perhaps for name, row in rows.items()} == {
+        BASELINE: 0,
+        RSEQ: pytest.approx(7 / 5, rel=0.01),
+        LSL: pytest.approx(12 / 9, rel=0.01),
+    }
+
+
+def test_among_many_rows_a_difference_relative_to_the_loop_must_be_surer_too():
+    others = {f"counter/{i}": rounds(1 + i, 0.001, n=6, seed=i) for i in range(29)}
+
+    def both(factor, of_rseq, many):
+        a = {BASELINE: rounds(0.3, 0.001, n=6, seed=1), RSEQ: rounds(5, 0.001, n=6, seed=2)}
+        b = {BASELINE: rounds(0.3 * factor, 0.001, n=6, seed=3), RSEQ: rounds(5 * of_rseq, 0.001, n=6, seed=4)}
+        return compared(run("a", a | many), run("b", b | many), same_machine=True)[RSEQ]
+
+    alone, among = both(1.1, 1.5, {}), both(1.1, 1.5, others)
+    assert alone.word == compare.SLOWER
+    assert alone.relative.p == pytest.approx(2 / 924)
+    assert among.relative.words[1] == compare.UNRESOLVED
+    assert among.relative.p == pytest.approx(30 * 2 / 924)
+
+
 def test_what_is_left_of_a_difference_beyond_the_clock_s_must_clear_the_floor_too():
-    assert clocked(1.1, 1.1 * 1.003, spread=0.0001, same_machine=True).reason.startswith("the machine's clock")
+    assert clocked(1.1, 1.1 * 1.003, spread=0.0001, same_machine=True).word == compare.UNRESOLVED
     assert clocked(1.1, 1.1 * 1.007, spread=0.0001, same_machine=True).word == compare.SLOWER
 
 
@@ -268,14 +344,30 @@ def test_speedups_stand_beside_each_other():
 # ---- for CI ----
 
 
+@pytest.mark.parametrize(
+    ("loop", "measured", "perhaps"),
+    [
+        (1.0, 1.5, 0),  # the clock did not move
+        (0.97, 1.0, 1 / 0.97),  # slower by the loop alone
+        (1.03, 1.03, 1.03),  # slower by what was measured alone
+        (0.9, 1.1, 1.1 / 0.9),  # slower by both
+        (1.03, 1.0, 0),  # faster by one
+    ],
+)
+def test_what_may_be_slower_is_so_by_one_of_its_readings(loop, measured, perhaps):
+    row = clocked(loop, measured, spread=0.001, same_machine=True)
+    assert row.perhaps == pytest.approx(perhaps, rel=0.001)
+    assert gate.worst_perhaps([row]) == (row if perhaps else None)
+
+
 def test_the_worst_slowdown_is_the_largest_that_is_sure():
     a = run("a", {RSEQ: rounds(1, seed=1), LSL: rounds(13, seed=2), ATOMIC: rounds(15, n=2, seed=3)})
     b = run("b", {RSEQ: rounds(1.5, seed=4), LSL: rounds(14.3, seed=5), ATOMIC: rounds(150, n=2, seed=6)})
     rows = compare.compare(frame(a, b), "a", "b", RULES)
-    assert compare.worst_slowdown(rows).benchmark == RSEQ
+    assert gate.worst_slowdown(rows).benchmark == RSEQ
 
 
 def test_nothing_slower_is_no_slowdown():
     rows = compare.compare(frame(run("a", {RSEQ: rounds(2)}), run("b", {RSEQ: rounds(1)})), "a", "b", RULES)
-    assert compare.worst_slowdown(rows) is None
-    assert compare.worst_slowdown([]) is None
+    assert gate.worst_slowdown(rows) is None
+    assert gate.worst_slowdown([]) is None

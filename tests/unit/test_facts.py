@@ -13,7 +13,10 @@ from rseqbench.model import EMULATING
 XEON = """\
 processor\t: 0
 vendor_id\t: GenuineIntel
+cpu family\t: 6
+model\t\t: 63
 model name\t: Intel(R) Xeon(R) CPU E5-2630 v3 @ 2.40GHz
+stepping\t: 2
 flags\t\t: fpu tsc rdtscp {flags}
 bugs\t\t: spectre_v1
 
@@ -35,7 +38,9 @@ processor\t: 0
 Features\t: fp asimd atomics
 CPU implementer\t: 0x41
 CPU architecture: 8
+CPU variant\t: 0x3
 CPU part\t: 0xd0c
+CPU revision\t: 1
 """
 CPUS = "sys/devices/system/cpu"
 CLOCKS = "sys/devices/system/clocksource/clocksource0"
@@ -75,6 +80,7 @@ def test_whole_x86_machine(tree):
     own = {name: found.pop(name) for name in ("libc", "page_size", "python", "pyperf")}
     assert found == {
         "cpu": "Intel(R) Xeon(R) CPU E5-2630 v3 @ 2.40GHz",
+        "cpu_model": "family 6, model 63, stepping 2",
         "cpus": 16,
         "linux": "6.1.0-13-amd64",
         "config_rseq": "y",
@@ -111,6 +117,20 @@ def test_arm_board_is_named_by_its_device_tree(tree):
 )
 def test_arm_without_device_tree(tree, cpuinfo, name):
     assert facts.cpu(tree({"proc/cpuinfo": cpuinfo})) == name
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "model"),
+    [
+        (XEON, "family 6, model 63, stepping 2"),
+        (NEOVERSE, "implementer 0x41, part 0xd0c, variant 0x3, revision 1"),
+        ("cpu family\t: 25\nmodel name\t: AMD EPYC\n", "family 25"),
+        (CUBIETRUCK, None),
+        ("", None),
+    ],
+)
+def test_the_model_of_a_cpu_is_told_in_its_maker_s_numbers(tree, cpuinfo, model):
+    assert facts.cpu_model(tree({"proc/cpuinfo": cpuinfo})) == model
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "armv7l", "aarch64", "riscv64"])

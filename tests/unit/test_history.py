@@ -77,13 +77,14 @@ def test_a_step_that_the_empty_loop_shares_is_the_clock_s(header):
 
     early = replace(header, created="2018-01-01")
     before = replace(both(0.3, 1.0), header=early)
-    shared, own = both(0.36, 1.2), both(0.36, 1.5)
+    shared, own, turned = both(0.36, 1.2), both(0.36, 1.5), both(0.36, 1.1)
 
     def of(found):
         return {one.key[1]: len(one.steps) for one in history.history([before, found], RULES).series}
 
     assert of(shared) == {"cpu_id/baseline": 1, "counter/rseq": 0}
     assert of(own) == {"cpu_id/baseline": 1, "counter/rseq": 1}
+    assert of(turned) == {"cpu_id/baseline": 1, "counter/rseq": 0}, "more in time, and less relative to the loop"
     elsewhere = replace(shared.header.machines[0], facts={**FACTS, "cpu": "another"})
     assert of(replace(shared, header=replace(shared.header, machines=(elsewhere,))))["counter/rseq"] == 1
 

@@ -286,17 +286,23 @@ def test_a_run_that_measured_nothing_is_no_success(tmp_path):
 
 
 def test_what_limits_two_runs_limits_two_fleets(tmp_path):
-    """One boot each is said of the places that booted, and another CPU of the one that was exchanged."""
+    """One boot each is said of the places that booted, and another CPU of those that were exchanged."""
     own = {"booted": machine(0, rounds=6), "changed": machine(1, rounds=6), "same": machine(0, rounds=6, seed=3)}
+    own["model"] = machine(0, rounds=6, seed=4)
+    own["model"] = replace(own["model"], facts={**own["model"].facts, "cpu_model": "family 25, model 1"})
     fleet(tmp_path, "a", own)
     later = {
         "booted": {**own["booted"].facts, "linux": "6.12.1"},
         "changed": {**own["changed"].facts, "cpu": "Imagined Ryzen"},
-        "same": own["same"].facts,
+        "same": {**own["same"].facts, "cpu_model": "family 25, model 1"},
+        "model": {**own["model"].facts, "cpu_model": "family 25, model 17"},
     }
     results = fleet(tmp_path, "b", {name: replace(one, facts=later[name]) for name, one in own.items()})
     limits = fleets.limits(machines.two(results, "a", "b", RULES))
     boots = "One boot each: no interval here covers what differs from boot to boot; run --boots 10 measures that."
     cpu = "Another CPU, Imagined Ryzen in place of Imagined Opteron, 16 cores: what differs may be the machine's."
+    name = own["model"].facts["cpu"]
+    model = f"Another CPU, {name} (family 25, model 17) in place of {name} (family 25, model 1): what differs may be"
     assert f"booted: {boots}" in limits and f"changed: {cpu}" in limits
+    assert f"model: {model} the machine's." in limits
     assert not any("boot" in text or "Another" in text for text in fleets.limits(machines.one(results, "b", RULES)))

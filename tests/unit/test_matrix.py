@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from rseqbench import compare, gate, matrix, stats
 from rseqbench.cells import Cell, What, quotient
 from rseqbench.claims import Pair
 from rseqbench.config import load
-from rseqbench.model import Estimate
+from rseqbench.model import BASELINE, Estimate
 from tests.frames import frame, run
 
 RULES = load().verdict
@@ -44,6 +45,30 @@ def test_the_word_in_a_cell_is_about_the_fast_way(ratio, word):
     found = cell(ratio, spread=0.002)
     assert found.word == word
     assert found.ratio.low <= ratio <= found.ratio.high or found.ratio.value == pytest.approx(ratio, rel=0.01)
+
+
+@pytest.mark.parametrize(("unit", "spread"), [("ns", 0.01), ("instructions", 0.0)])
+@pytest.mark.parametrize(("nothing", "has_interval"), [(0, True), (3, True), (6, None)])
+def test_rounds_that_leave_nothing_without_the_loop_are_held_against_others_too(unit, spread, nothing, has_interval):
+    """Of 22, five may be infinite; of counts, which have their range, none."""
+
+    def net(ratio, seed, bad):
+        slow = [5 + 10 * ratio * x for x in noise(seed, 22, spread)]
+        fast = [5.0] * bad + [5 + 10 * x for x in noise(seed + 1000, 22 - bad, spread)]
+        table = frame(run("a", {PAIR.slow: slow, PAIR.fast: fast, BASELINE: [5.0] * 22}, unit=unit))
+        return quotient(table, "a", replace(PAIR, net=True), RULES)
+
+    few, whole = net(2.0, 1, nothing), net(4.0, 2, 0)
+    if has_interval is None:
+        assert few is None
+        return
+    assert few.value == pytest.approx(2.0, rel=0.02)
+    assert few.ratio.has_interval == (has_interval and (unit == "ns" or not nothing))
+    found = column([few, whole]).apart
+    assert all(end is None or 0 < end < math.inf for end in (found.ratio.value, found.ratio.low, found.ratio.high))
+    if unit != "ns":
+        assert found.differs == few.ratio.has_interval
+    assert (found.lowest, found.highest) == ("0", "1")
 
 
 def test_too_few_rounds_decide_nothing():

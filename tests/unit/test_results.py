@@ -382,6 +382,17 @@ def test_another_machine_is_told_from_the_one_a_run_was_begun_on(name):
     assert resume.changed_since(begun, dataclasses.replace(begun, facts={**begun.facts, "load_1min": 9.0})) == ""
 
 
+def test_another_model_of_the_same_name_is_told_where_the_run_knows_its_own():
+    begun = header().machines[0]
+    one, other = (
+        dataclasses.replace(begun, facts={**begun.facts, "cpu_model": f"family 25, model {number}"})
+        for number in (1, 17)
+    )
+    assert resume.changed_since(one, other) == "cpu_model was 'family 25, model 1' and is 'family 25, model 17'"
+    assert resume.changed_since(one, begun).startswith("cpu_model was ")
+    assert resume.changed_since(begun, other) == "", "begun by an older rseqbench"
+
+
 # ---- damage ----
 
 

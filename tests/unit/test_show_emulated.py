@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from rseqbench import compare
+from rseqbench import compare, gate
 from rseqbench.config import load
 from rseqbench.model import USER_ONLY, VerdictWord
 from rseqbench.results import PATCH, Store
@@ -269,7 +269,7 @@ def test_counts_that_do_not_repeat_differ_only_where_there_are_enough(tmp_path, 
 
 def test_a_limit_on_slowdowns_is_one_on_instructions(tmp_path):
     found = pair(tmp_path, A32, dataclasses.replace(A32, label="b32", costs={**COSTS, "counter/rseq": 12}))
-    worst = compare.worst_slowdown(found.rows)
+    worst = gate.worst_slowdown(found.rows)
     assert sentences.slower(worst, "a32", "b32", 5) == (
         "counter/rseq takes 9.1% more instructions in b32 than in a32, more than 5%"
     )

@@ -10,6 +10,7 @@ from rseqbench.model import Case, Check, Estimate, Skip
 from rseqbench.results import PATCH, Store
 from rseqbench.show import tables
 from rseqbench.show.contents import contents
+from rseqbench.show.grids import comparison as of_comparison
 from rseqbench.show.grids import run as of_run
 from tests.simulated import COSTS, FACTS, SKIPS, Simulation, shown, store
 
@@ -162,6 +163,21 @@ def test_what_neither_run_measured_is_named(tmp_path):
     runs = [store(results, Simulation(label=label, rounds=2)) for label in "ab"]
     found = tables.compared(*runs, RULES)
     assert [(label, skip.benchmark) for label, skip in found.skips] == [("a", "cpu_id/mm_cid"), ("b", "cpu_id/mm_cid")]
+
+
+def test_what_neither_run_measured_for_the_same_reason_is_told_once(tmp_path):
+    results, same = Store(tmp_path), Skip("cpu_id/mm_cid", 1, "Linux < 6.3")
+    own = {"a": [same, Skip("cpu_id/none", 1, "one")], "b": [same, Skip("cpu_id/none", 1, "another")]}
+    own["b"].append(Skip("cpu_id/mm_cid", 2, "Linux < 6.3"))
+    runs = [store(results, Simulation(label=label, rounds=2, skips=skips)) for label, skips in own.items()]
+    grid = of_comparison.comparison(tables.compared(*runs, RULES))[-1]
+    assert grid.caption == "Measured in neither run"
+    assert [tuple(map(str, row)) for row in grid.rows] == [
+        ("cpu_id/mm_cid", "a, b: Linux < 6.3"),
+        ("cpu_id/none", "a: one"),
+        ("cpu_id/none", "b: another"),
+        ("cpu_id/mm_cid (2 threads)", "b: Linux < 6.3"),
+    ]
 
 
 def test_more_threads_are_another_row(tmp_path):

@@ -319,6 +319,29 @@ def test_a_ratio_between_runs_scales_and_turns_around(over, under, scale):
         assert (turned.inverse().low, turned.inverse().high) == pytest.approx((one.low, one.high))
 
 
+INF, NAN = math.inf, math.nan
+
+
+def test_infinite_and_unknown_rounds_have_their_place_between_runs():
+    """Infinite is as any number above all others, and 0 as any below; of what is not known, nothing is claimed."""
+    under, over = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5], [1.6 + at / 10 for at in range(9)]
+    for end, far in ((INF, 1e9), (0.0, 1e-9)):
+        (got, p), (expected, q) = (stats.independent_ratio([*over, last], under, 0.95) for last in (end, far))
+        assert (got.low, got.high, got.value, p) == pytest.approx((expected.low, expected.high, expected.value, q))
+    assert got.has_interval
+    unknown, r = stats.independent_ratio([*over, NAN], under, 0.95)
+    assert r > stats.independent_ratio([*over, INF], under)[1]
+    assert unknown.low < stats.independent_ratio([*over, INF], under, 0.95)[0].low
+    assert stats.independent_ratio([INF] * 6, [INF] * 6)[1] == 1.0
+
+
+def test_no_interval_between_runs_ends_nowhere():
+    """Of 36 quotients 12 are infinite, and the 6th greatest with them."""
+    ratio, _ = stats.independent_ratio([2.0, 2.1, 2.2, 2.3, INF, INF], [1.0, 1.1, 1.2, 1.3, 1.4, 1.5])
+    assert (ratio.low, ratio.high, ratio.coverage) == (None, None, 0)
+    assert math.isfinite(ratio.value)
+
+
 # ---- many comparisons at once ----
 
 

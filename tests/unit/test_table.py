@@ -158,6 +158,83 @@ def test_a_net_speedup_subtracts_the_baseline_of_the_same_round():
     assert ratio.n == 2
 
 
+@pytest.mark.parametrize("resolutions", [(0.01, 0.03, 0.02), (0.03, 0.01, 0.02)])
+def test_the_clock_may_err_to_opposite_sides_in_the_two(resolutions):
+    """A value of `unsure` shares of a chunk; without the loop, it is more of what is left, and so is the loop's own."""
+    found = frame(run("mine", {LSL: [10.0] * 12, RSEQ: [1.0] * 12, BASELINE: [0.5] * 12}))
+    for name, share in zip((LSL, RSEQ, BASELINE), resolutions, strict=True):
+        found.loc[found["benchmark"] == name, "resolution"] = share
+    slow, fast, loop = resolutions
+    gross = table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95)
+    assert (gross.value, gross.high) == pytest.approx((10, 10 * (1 + slow + fast)))
+    net = table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95, net=True)
+    unsure = slow * 10 / 9.5 + fast * 1 / 0.5 + loop * 0.5 * (1 / 0.5 - 1 / 9.5)
+    assert (net.value, net.low, net.high) == pytest.approx((19, 19 / (1 + unsure), 19 * (1 + unsure)))
+
+
+# A round of two that leaves something of both without the loop, of the slow one only, of the fast one only, of neither.
+LOOP, OF_LSL, NOTHING = 8.4, 16.7, 8.4
+BOTH, SLOW, FAST, NEITHER = (OF_LSL, 10.0), (OF_LSL, NOTHING), (NOTHING, 10.0), (NOTHING, NOTHING)
+
+
+def netted(*pairs):
+    """Return the quotient of LSL and RSEQ without the loop, of rounds that were these."""
+    slow, fast = (list(values) for values in zip(*pairs, strict=True))
+    return table.speedup(
+        frame(run("mine", {LSL: slow, RSEQ: fast, BASELINE: [LOOP] * len(pairs)})),
+        "mine",
+        key(LSL),
+        key(RSEQ),
+        0.95,
+        net=True,
+    )
+
+
+def differing(number):
+    """Return rounds whose quotients are 2, 3, 4 and so on."""
+    return [(LOOP + (at + 2), LOOP + 1.0) for at in range(number)]
+
+
+def test_one_bad_round_of_many_does_not_void_a_net_speedup():
+    ratio = netted(*[(16.7, 10.0)] * 21, (8.4, 8.4))
+    value = (16.7 - 8.4) / (10.0 - 8.4)
+    assert (ratio.value, ratio.low, ratio.high, ratio.n) == (*(pytest.approx(value),) * 3, 22)
+
+
+@pytest.mark.parametrize(
+    ("bad", "low", "high"),
+    [
+        ([], 4, 11),  # of 12, from the third to the tenth: 2 .. 13
+        ([SLOW] * 2, 4, 11),  # the greatest two, whatever they are
+        ([FAST] * 2, 2, 9),  # the least two
+        ([SLOW, FAST], 3, 10),
+        ([NEITHER] * 2, 2, 11),  # the least two for one end, the greatest two for the other
+        ([SLOW, NEITHER], 3, 11),
+    ],
+)
+def test_a_round_of_which_nothing_is_left_keeps_its_place_in_the_order(bad, low, high):
+    """The third to the tenth of twelve cover 96.1%; those that are there have the quotients 2, 3, 4 and so on."""
+    ratio = netted(*differing(12 - len(bad)), *bad)
+    assert (ratio.low, ratio.high) == pytest.approx((low, high))
+    assert (ratio.n, ratio.coverage) == (12, pytest.approx(1 - 2 * 79 / 4096))
+    assert ratio.low < ratio.value < ratio.high
+
+
+@pytest.mark.parametrize("bad", [[SLOW] * 3, [FAST] * 3, [NEITHER] * 3, [SLOW, SLOW, NEITHER]])
+def test_an_interval_that_would_reach_to_nothing_or_without_end_is_none(bad):
+    ratio = netted(*differing(12 - len(bad)), *bad)
+    assert (ratio.low, ratio.high, ratio.n, ratio.coverage) == (None, None, 12, 0)
+    assert 2 <= ratio.value <= 13
+
+
+@pytest.mark.parametrize("bad", [SLOW, FAST, NEITHER])
+def test_there_is_no_speedup_where_more_than_a_quarter_of_the_rounds_have_no_quotient(bad):
+    assert netted(*differing(9), *[bad] * 3) is not None
+    assert netted(*differing(8), *[bad] * 4) is None
+    assert netted(*differing(17), *[bad] * 5).has_interval
+    assert netted(*differing(16), *[bad] * 6) is None
+
+
 @pytest.mark.parametrize("rseq", [[0.5, 1.0], [0.5, 0.9], [0.4, 2.0]])
 def test_a_net_speedup_with_nothing_left_to_divide_by_is_none(rseq):
     found = frame(run("mine", {LSL: [10.0, 20.0], RSEQ: rseq, BASELINE: [0.5, 1.0]}))

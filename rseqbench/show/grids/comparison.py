@@ -8,7 +8,7 @@ from itertools import groupby
 from rseqbench import compare
 from rseqbench.allocators import GROUP, OPERATION
 from rseqbench.claims import Pair
-from rseqbench.model import Estimate
+from rseqbench.model import Estimate, Skip
 from rseqbench.show import words
 from rseqbench.show.grids import Cell, Grid, Marks, Reason, make, time
 from rseqbench.show.tables import Compared
@@ -22,9 +22,16 @@ def comparison(found: Compared) -> list[Grid]:
     """
     grids = [_comparison(found, arch, rows) for arch, rows in _by_machine(found)]
     if found.skips:
-        rows = [(skip.benchmark, Reason(f"{label}: {skip.reason}")) for label, skip in found.skips]
-        grids.append(make("Measured in neither run", ("benchmark", "why"), "--", rows))
+        grids.append(make("Measured in neither run", ("benchmark", "why"), "--", absent(found.skips)))
     return grids
+
+
+def absent(skips: Iterable[tuple[str, Skip]]) -> list[tuple[Cell, ...]]:
+    """Return a row for what runs could not measure and why, one for those of them that have the same reason."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for label, skip in skips:
+        labels.setdefault((words.with_threads(skip.benchmark, skip.threads), skip.reason), []).append(label)
+    return [(case, Reason(f"{', '.join(dict.fromkeys(who))}: {why}")) for (case, why), who in labels.items()]
 
 
 def narrow(found: Compared) -> list[Grid]:

@@ -17,6 +17,7 @@ from rseqbench.table import WITHOUT_LOOP
 NET = "net of the loop"  # the heading of what the empty loop is subtracted from
 _FACTS = {
     "cpu": "CPU",
+    "cpu_model": "CPU, its model in numbers",
     "machine": "machine",
     "cpus": "CPUs online",
     "linux": "Linux",

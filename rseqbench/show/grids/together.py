@@ -9,7 +9,7 @@ from itertools import groupby
 from rseqbench import compare
 from rseqbench.compare import Comparison
 from rseqbench.show import message, words
-from rseqbench.show.grids import Cell, Grid, Reason, comparison, make, time
+from rseqbench.show.grids import Cell, Grid, comparison, make, time
 from rseqbench.show.grids import linux as of_linux
 from rseqbench.show.tables import Compared
 from rseqbench.show.words import Printed
@@ -95,16 +95,8 @@ def _line(rows: Sequence[Comparison]) -> tuple[Cell, ...]:
 def _nowhere(found: Sequence[Compared]) -> list[Grid]:
     """Return what none of the runs could measure, and why."""
     measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
-    labels: dict[tuple[str, int, str], list[str]] = {}
-    for one in found:
-        for label, skip in one.skips:
-            if (skip.benchmark, skip.threads) not in measured:
-                labels.setdefault((skip.benchmark, skip.threads, skip.reason), []).append(label)
-    rows = [
-        (words.with_threads(name, threads), Reason(f"{', '.join(dict.fromkeys(who))}: {reason}"))
-        for (name, threads, reason), who in labels.items()
-    ]
-    return [make(NOWHERE, ("benchmark", "why"), "--", rows)]
+    skips = [skip for one in found for skip in one.skips if (skip[1].benchmark, skip[1].threads) not in measured]
+    return [make(NOWHERE, ("benchmark", "why"), "--", comparison.absent(skips))]
 
 
 def parted(found: Sequence[Compared]) -> tuple[list[Compared], Grid]:
