@@ -148,7 +148,7 @@ static const char *prove(unsigned int method, int (*get_cpu)(void))
 	       .unavailable = no_provider, .setup = lttng_setup, .run = run_##symbol, .verify = verify_##symbol)
 
 #ifdef ARCH_HAS_LSL
-LTTNG(lsl, 1u, "an event, the CPU number read by LSL: what the patch compared with", IS_THREADED, cpu_lsl);
+LTTNG(lsl, 1u, "an event, the CPU number read by LSL: the message's \"getcpu\"", IS_THREADED, cpu_lsl);
 #else
 KERNEL_ABSENT(lsl, "lttng/lsl", "an event, the CPU number read by LSL", "x86-64 only", .flags = IS_LIBRARY);
 #endif
