@@ -94,6 +94,7 @@ class VerdictRules:
     same_within: float = field(metadata=_limits(0, 1))
     equal_band: float = field(metadata=_limits(0, 1))
     floor: float = field(metadata=_limits(0, 1))
+    mode: float = field(metadata=_limits(0, 1))
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,8 @@ class Check:
 
     `disturbances` counts the migrations forced and the signals sent meanwhile. `exercised` is False where something
     that had to happen did not: no abort was ever taken, or there was only one CPU to move between. `trivial`: there is
-    no result that could be wrong, as in an empty loop.
+    no result that could be wrong, as in an empty loop. `short`: its operations were done before as many disturbances
+    had come as were asked for.
     """
 
     benchmark: str
@@ -105,6 +106,7 @@ class Check:
     exercised: bool
     message: str = ""
     trivial: bool = False
+    short: bool = False
 
     @property
     def verdict(self) -> str:
@@ -113,7 +115,9 @@ class Check:
             return "FAILED"
         if self.trivial:
             return "trivial"
-        return "exact" if self.exercised else "exact, not exercised"
+        if not self.exercised:
+            return "exact, not exercised"
+        return "exact, short" if self.short else "exact"
 
 
 @dataclass(frozen=True)

@@ -56,8 +56,9 @@ struct kernel {
 	static const struct kernel *const registered_##symbol                                                          \
 		__attribute__((section("kernels"), used)) = &kernel_##symbol
 
-/* A method that this architecture does not have: listed with its reason. */
-#define KERNEL_ABSENT(symbol, name_, doc_, why) KERNEL(symbol, .name = name_, .doc = doc_, .absent = why)
+/* A method that this architecture does not have: listed with its reason. Of a library, it says .flags = IS_LIBRARY. */
+#define KERNEL_ABSENT(symbol, name_, doc_, why, ...)                                                                   \
+	KERNEL(symbol, .name = name_, .doc = doc_, .absent = why, __VA_ARGS__)
 
 /* The two loops of a kernel from one always-inlined loop_symbol(self, loops, stress). */
 #define KERNEL_LOOPS(symbol)                                                                                           \

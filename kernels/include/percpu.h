@@ -21,7 +21,7 @@ static __always_inline unsigned long percpu_getcpu(void)
 	return cpu;
 }
 
-/* What the patch compared rseq with: inlined LSL on x86-64, the C library's getcpu elsewhere. */
+/* The message's "getcpu", as we read it (docs/method.md): inlined LSL on x86-64, the C library's getcpu elsewhere. */
 #ifdef ARCH_HAS_LSL
 #define GETCPU_2018_DOC "inline LSL"
 static __always_inline unsigned long percpu_getcpu_2018(void)

@@ -149,14 +149,15 @@ static const char *prove(unsigned int method, int (*get_cpu)(void))
 	       .unavailable = no_provider, .setup = lttng_setup, .run = run_##symbol, .verify = verify_##symbol)
 
 #ifdef ARCH_HAS_LSL
-LTTNG(lsl, 1u, "an event, the CPU number read by LSL: what the patch compared with", IS_THREADED, cpu_lsl);
+LTTNG(lsl, 1u, "an event, the CPU number read by LSL: the message's \"getcpu\"", IS_THREADED, cpu_lsl);
 #else
-KERNEL_ABSENT(lsl, "lttng/lsl", "an event, the CPU number read by LSL", "x86-64 only");
+KERNEL_ABSENT(lsl, "lttng/lsl", "an event, the CPU number read by LSL", "x86-64 only", .flags = IS_LIBRARY);
 #endif
 #ifdef ARCH_HAS_VDSO_GETCPU
 LTTNG(vdso, 2u, "an event, the CPU number read by the vDSO's getcpu", IS_THREADED, cpu_vdso);
 #else
-KERNEL_ABSENT(vdso, "lttng/vdso", "an event, the CPU number read by the vDSO's getcpu", NO_VDSO_GETCPU);
+KERNEL_ABSENT(vdso, "lttng/vdso", "an event, the CPU number read by the vDSO's getcpu", NO_VDSO_GETCPU,
+	      .flags = IS_LIBRARY);
 #endif
 LTTNG(syscall, 3u, "an event, the CPU number read by the getcpu system call", IS_THREADED, cpu_syscall);
 LTTNG(rseq, 4u, "an event, the CPU number read from rseq cpu_id", NEEDS_RSEQ | IS_THREADED, cpu_rseq);

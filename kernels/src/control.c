@@ -75,17 +75,25 @@ static void stress_placed(struct thread *self, unsigned long loops)
 	KERNEL_ABSENT(placed_##offset, "control/placed_" #offset, "the per-CPU increment at another place",            \
 		      "compiled by clang, which aligns every loop alike")
 #else
-/* Not aligned by the compiler, but pushed `offset` bytes into a cache line by no-ops that run once. */
+/*
+ * Not aligned by the compiler, but pushed `offset` bytes into a cache line by no-ops that run once. All that the loop
+ * needs is in registers before them, so that its first instruction is the next.
+ */
 #define PLACED(offset)                                                                                                 \
 	static __attribute__((noinline, aligned(64), optimize("align-loops=1"))) void run_placed_##offset(             \
 		struct thread *self, unsigned long loops)                                                              \
 	{                                                                                                              \
 		struct rseq_area *area = self->area;                                                                   \
+		unsigned long *aborts = &self->aborts;                                                                 \
 		char *base = slots;                                                                                    \
                                                                                                                        \
-		__asm__ volatile(".balign 64\n\t.rept " #offset " / " ARCH_NOP_BYTES "\n\tnop\n\t.endr");              \
-		for (; loops; loops--)                                                                                 \
-			plain_add(area, &self->aborts, base, SLOT_SHIFT, 0, 1);                                        \
+		if (!loops)                                                                                            \
+			return;                                                                                        \
+		__asm__ volatile(".balign 64\n\t.rept " #offset " / " ARCH_NOP_BYTES "\n\tnop\n\t.endr"                \
+				 : "+r"(area), "+r"(aborts), "+r"(base), "+r"(loops));                                 \
+		do                                                                                                     \
+			plain_add(area, aborts, base, SLOT_SHIFT, 0, 1);                                               \
+		while (--loops);                                                                                       \
 	}                                                                                                              \
 	KERNEL(placed_##offset, .name = "control/placed_" #offset,                                                     \
 	       .doc = "the per-CPU increment, pushed " #offset " bytes into a cache line",                             \

@@ -69,7 +69,7 @@ static const char *counter_verify(uint64_t operations)
 #define ADD_RELAXED(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
 
 COUNTER_ATOMIC(getcpu_atomic, "getcpu_atomic",
-	       GETCPU_2018_DOC " plus a relaxed atomic add: what the patch compared with", 0, ADD_RELAXED,
+	       GETCPU_2018_DOC " plus a relaxed atomic add: the message's \"getcpu+atomic\"", 0, ADD_RELAXED,
 	       percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU

@@ -193,7 +193,7 @@ static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned l
 	}                                                                                                              \
 	RCU(symbol, doc_, flags_)
 
-RCU_ATOMIC(getcpu_atomic, GETCPU_2018_DOC " and a relaxed atomic add, twice: what the patch compared with", 0,
+RCU_ATOMIC(getcpu_atomic, GETCPU_2018_DOC " and a relaxed atomic add, twice: the message's \"getcpu+atomic\"", 0,
 	   percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU

@@ -93,6 +93,13 @@ def group(ctx: click.Context, config_file: Path | None) -> None:
     ctx.obj = State(config_file)
 
 
+def _one_line(error: click.ClickException) -> str:
+    """Return what click found wrong as our own errors say it, in one line: what was wrong; what to do."""
+    what = " ".join(error.format_message().split()).removesuffix(".").replace(". (Did you", " (did you")
+    context = getattr(error, "ctx", None)  # none of an option whose value is missing
+    return f"{what[:1].lower()}{what[1:]}; {context.command_path if context else 'rseqbench'} --help says what there is"
+
+
 def main() -> None:
     """Run the command line: 0 on success, 1 for a failed run, 2 for misuse, 130 after Ctrl-C; never a traceback."""
     if os.environ.get(COMPLETE, "").endswith("_complete"):
@@ -106,8 +113,11 @@ def main() -> None:
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()  # the help
+        code = error.exit_code
     except click.ClickException as error:
-        error.show()
+        click.echo(f"rseqbench: {_one_line(error)}", err=True)
         code = error.exit_code
     except RseqbenchError as error:
         click.echo(f"rseqbench: {error}", err=True)

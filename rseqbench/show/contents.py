@@ -11,7 +11,7 @@ from rseqbench.allocators import Served
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
-from rseqbench.show import booted, emulated, limits, sentences, shipped, tables, words
+from rseqbench.show import booted, emulated, limits, modes, sentences, shipped, tables, words
 from rseqbench.show.shipped import Beside
 from rseqbench.show.tables import Measured, PatchTable, Quotient
 
@@ -70,7 +70,12 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         judged=judged,
         quotients=tables.quotients(run, units, rules.confidence),
         summary=sentences.measured_where(run.header, sum(one.row is not None for one in measured)),
-        limits=(*_false_alarms(run, units, rules), *_limits(run, frame, rules), *_placement(run, units)),
+        limits=(
+            *_false_alarms(run, units, rules),
+            *_limits(run, frame, rules),
+            *filter(None, [modes.sentence(frame, rules)]),
+            *_placement(run, units),
+        ),
         sentences=sentences.verdicts(judged, run.header.machines),
         headline=sentences.headline(judged, run.header.machines),
         shipped=shipped.beside(run, units, measured, rules.confidence),

@@ -22,14 +22,22 @@ def measured_where(header: Header, benchmarks: int) -> str:
         return words.line(f"{benchmarks} values as the patch message printed them, of {where}.")
     rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
     rounds += f" over {plan.boots} boots" if plan.boots > 1 else ""
-    cpus = f", on CPU {' and '.join(map(str, plan.cpus))}" if plan.cpus else ""
-    how = f"{rounds} each by engine {plan.engine}{cpus}"
+    how = f"{rounds} each by engine {plan.engine}{_pinned(plan)}"
     mark = "REPLAY of a recorded run, nothing was measured on this machine: " if replayed(header) else ""
     if not benchmarks:
         return words.line(f"{mark}Nothing was measured on {where}{why_nothing(plan)}.")
     return words.line(
         f"{mark}{benchmarks} benchmarks on {where}; {how}; finished {moment(header.finished) or 'at an unknown time'}."
     )
+
+
+def _pinned(plan: Plan) -> str:
+    """Return on which CPUs a plan's loops run: the first alone where a loop is of one thread."""
+    if len(plan.cpus) < 2:
+        return f", on CPU {plan.cpus[0]}" if plan.cpus else ""
+    several = any(case.threads > 1 for case in plan.cases)
+    rest = f", several on CPUs {', '.join(map(str, plan.cpus))}" if several else ""
+    return f", single threads on CPU {plan.cpus[0]}{rest}"
 
 
 def moment(stamp: str) -> str:

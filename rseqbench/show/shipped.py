@@ -36,8 +36,8 @@ class Beside:
     notes: tuple[str, ...]
 
 
-# slow, fast, and of what their difference is the price. The patch compared with LSL on x86-64, and elsewhere with the
-# C library's getcpu (kernels/include/percpu.h); of lttng/lsl and lttng/syscall, what it compared with there is shown.
+# slow, fast, and of what their difference is the price. The message's getcpu, as we read it, is LSL on x86-64, and
+# elsewhere the C library's (kernels/include/percpu.h): of lttng/lsl and lttng/syscall, that one is shown.
 _GETCPU_2018 = {"x86_64": "an LSL"}
 _PRICES: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "lttng": (

@@ -233,7 +233,7 @@ def test_a_renamed_run_has_its_name_everywhere_and_its_values_still(folder):
         ("late", "patch-2018", "there is a run 'patch-2018' already"),
         ("late", "../x", "bad label"),
         ("late", "", "bad label"),
-        ("late", "-x", "No such option"),
+        ("late", "-x", "no such option"),
         ("half", "x", "run 'half' is unfinished"),
         ("damaged", "x", "run 'damaged' cannot be read"),
         ("patch-2018", "x", "is the patch's own table"),

@@ -9,7 +9,7 @@ from rseqbench import arches, build
 from rseqbench.errors import BuildError
 from tests.kernels.objects import Library
 
-IS_SEQUENCE = 0x10  # of kernels/include/kernel.h
+IS_SEQUENCE, IS_LIBRARY = 0x10, 0x800  # of kernels/include/kernel.h
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Dialect:
     calls: str
     atomics: str
     branches: str  # conditional ones
+    loads: str
 
 
 _ARM = Dialect(
@@ -29,6 +30,7 @@ _ARM = Dialect(
     calls=r"(bl|blx|blr)\b",
     atomics=r"(ldrex|strex|ldxr|ldaxr|stxr|stlxr|cas|ldadd|swp|bl \w+ <__aarch64_)",  # or libgcc's, which choose
     branches=r"(b\.?(eq|ne|cs|cc|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|any|none)|cbn?z|tbn?z)\b",
+    loads=r"ldr\b",
 )
 DIALECTS = {
     "x86_64": Dialect(
@@ -37,6 +39,7 @@ DIALECTS = {
         calls=r"(call|syscall)\b",
         atomics=r"(lock|xchg)\b",
         branches=r"j(?!mp)",
+        loads=r"mov [^,%]*\(.*\),%",
     ),
     "arm32": _ARM,
     "arm64": _ARM,
@@ -100,6 +103,14 @@ def test_a_kernel_that_runs_sequences_says_so(library):
     for kernel in library.kernels():
         inside = kernel.run and any(kernel.run <= start < library.function_at(kernel.run) for start in starts)
         assert bool(kernel.flags & IS_SEQUENCE) == bool(inside), kernel.name
+
+
+def test_all_of_a_group_are_of_a_library_or_none(arch):
+    """What an architecture lacks too: a group that has to be named does not come along by what is absent of it."""
+    kernels = compiled(arch).kernels()
+    groups = {kernel.name.partition("/")[0] for kernel in kernels if kernel.flags & IS_LIBRARY}
+    assert groups == {"lttng", "urcu"}
+    assert [one.name for one in kernels if one.name.partition("/")[0] in groups and not one.flags & IS_LIBRARY] == []
 
 
 def test_text_needs_no_relocation(library):
@@ -172,6 +183,15 @@ def test_the_runner_times_the_instructions_that_python_times(arch):
     for name in ("run_plain", "run_rseq", "run_rseq_cmp", "run_rseq_atomic"):
         loops = [[one.mnemonic for one in made.loop("counter.c", name)] for made in (shared, static)]
         assert loops[0] == loops[1], name
+
+
+def test_the_empty_loop_is_the_loop_that_is_around_a_load(library, dialect):
+    """Or what is given net of it is off: a compiler may copy a block as short as that."""
+    empty, around = (library.loop("cpu_id.c", name) for name in ("run_baseline", "run_rseq"))
+    loads = matching(dialect.loads, around)
+    assert loads
+    assert [one.mnemonic for one in empty] == [one.mnemonic for one in around if one not in loads]
+    assert matching(dialect.branches, empty) == [empty[-1]]
 
 
 def test_reading_the_cpu_number_inside_saves_instructions(library):

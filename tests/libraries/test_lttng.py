@@ -44,7 +44,7 @@ def test_every_event_of_a_check_is_recorded_or_discarded(here, method):
     if found.unavailable:
         pytest.skip(found.unavailable)
     check = checked(here, found.name, disturbances=20)
-    assert check.verdict == "exact", check.message
+    assert check.passed and check.exercised, check.message
     assert check.threads > 2 or method == "constant"
 
 
@@ -163,7 +163,7 @@ def test_a_check_that_goes_wrong_leaves_nothing_to_the_next(tmp_path, monkeypatc
         sessions = target._libraries._open["lttng"]._sessions()
     assert not first.passed
     assert words in first.message
-    assert second.verdict == "exact", second.message
+    assert second.passed and second.exercised, second.message
     assert sessions == {"rseqbench": True}
 
 

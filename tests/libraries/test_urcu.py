@@ -33,7 +33,7 @@ def present(target, name):
 def test_a_flavour_is_exact_while_words_are_freed(here, name):
     present(here, name)
     check = checked(here, f"urcu/{name}")
-    assert check.verdict == "exact", check.message
+    assert check.passed and check.exercised, check.message
     assert check.threads > 2
     assert check.disturbances >= 50
 

@@ -36,6 +36,31 @@ def test_what_is_concluded_from_the_answers(benchmark, answers, cpus, verdict, m
     assert check.threads == 8
 
 
+def test_a_check_that_ends_before_its_disturbances_says_so():
+    few, enough = {**EXACT, "disturbances": 4}, {**EXACT, "disturbances": 100}
+    said = "its operations were done after 4 of the 100 disturbances asked for"
+    for answers, verdict, message in (
+        ([few, enough], "exact, short", said),
+        ([enough, few], "exact, short", said),
+        ([enough, enough], "exact", ""),
+    ):
+        check = concluded(SHARED, 8, 2, answers, 100)
+        assert (check.verdict, check.message, check.exercised) == (verdict, message, True)
+
+
+def test_what_is_unproved_or_needs_no_disturbance_is_not_called_short():
+    few = {**EXACT, "disturbances": 4}
+    assert concluded(SEQUENCE, 8, 2, [{**few, "aborts": 0}], 100).verdict == "exact, not exercised"
+    assert concluded(SHARED, 8, 2, [WRONG], 100).verdict == "FAILED"
+    assert concluded(Benchmark("cpu_id/x", "doc"), 1, 2, [few], 100).verdict == "exact"
+
+
+def test_a_check_holds_what_came_against_what_was_asked_for():
+    asked = defaults().check.disturbances
+    assert checked(SHARED, defaults().check, 2, lambda _: {**EXACT, "disturbances": asked - 1}).short
+    assert not checked(SHARED, defaults().check, 2, lambda _: {**EXACT, "disturbances": asked}).short
+
+
 def test_a_shared_benchmark_is_checked_as_it_is_timed_and_with_its_sequences_held_open():
     asked = []
     checked(SHARED, defaults().check, 2, lambda request: asked.append(request) or EXACT)

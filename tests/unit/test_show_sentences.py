@@ -7,7 +7,7 @@ import pytest
 
 from rseqbench.compare import Comparison
 from rseqbench.config import load
-from rseqbench.model import Estimate, Skip
+from rseqbench.model import Case, Estimate, Skip
 from rseqbench.show import limits, sentences
 from tests.simulated import COSTS, FACTS, Simulation, shown
 
@@ -31,6 +31,18 @@ def test_the_summary_says_what_was_measured_where(laptop):
         "finished 2024-05-17 12:11 UTC.",
     ):
         assert part in laptop.summary
+
+
+def test_the_summary_says_where_single_threads_ran_and_where_several(laptop):
+    def said(*cpus, threads=1):
+        cases = (Case("counter/rseq", 1), Case("counter/rseq", threads))
+        plan = dataclasses.replace(laptop.run.header.plan, cpus=cpus, cases=cases)
+        return sentences.measured_where(dataclasses.replace(laptop.run.header, plan=plan), 1)
+
+    assert "by engine pyperf; " in said()
+    assert "by engine pyperf, on CPU 1; " in said(1)
+    assert "by engine pyperf, single threads on CPU 1; " in said(1, 0)
+    assert "by engine pyperf, single threads on CPU 1, several on CPUs 1, 0; " in said(1, 0, threads=2)
 
 
 def test_a_sentence_can_be_repeated(laptop):

@@ -79,8 +79,8 @@ def test_a_failed_check_is_the_reason_for_a_missing_value(laptop):
 
 
 def test_the_check_of_a_benchmark_is_its_worst_but_one_exercised_is_enough(laptop):
-    def check(passed, exercised):
-        return Check("counter/rseq", passed, 8, 1000, 0, 0, exercised)
+    def check(passed, exercised, short=False):
+        return Check("counter/rseq", passed, 8, 1000, 0, 0, exercised, short=short)
 
     def word(*checks):
         found = tables.measured(changed(laptop.run, checks=checks), laptop.frame, 0.95)
@@ -90,6 +90,8 @@ def test_the_check_of_a_benchmark_is_its_worst_but_one_exercised_is_enough(lapto
     assert word(check(True, False)) == "exact, not exercised"
     assert word(check(True, False), check(True, True)) == "exact"
     assert word(check(True, True), check(False, True)) == "FAILED"
+    assert word(check(True, True, short=True), check(True, False)) == "exact, short"
+    assert word(check(True, True, short=True), check(True, True)) == "exact"
 
 
 def test_the_patch_s_pairs_are_as_printed_with_the_run_beside_them(laptop):

@@ -25,7 +25,19 @@ COLUMNS = (  # of a run's CSV, whatever that run has
     *("stated", "formula", "formula_value", "formula_low", "formula_high", "formula_agrees"),
     *("measured", "measured_low", "measured_high", "today", "today_low", "today_high", "measured_unit", "verdict"),
     *("alone", "alone_low", "alone_high", "beside", "beside_low", "beside_high", "why"),
-    *("passed", "disturbances", "exercised", "message", "trivial", "name", "round", "value", "values", "loops"),
+    *(
+        "passed",
+        "disturbances",
+        "exercised",
+        "message",
+        "trivial",
+        "short",
+        "name",
+        "round",
+        "value",
+        "values",
+        "loops",
+    ),
     *libraries.COLUMNS,
 )
 _ROUND = ("arch", "benchmark", "threads", "unit", "round", "value", "values", "loops", "aborts")
