@@ -114,8 +114,8 @@ class Lab:
         self._exporters[name].send_signal(signal.SIGSTOP)
 
     def asked(self, place):
-        """Whether the coordinator was asked to acquire or release a place since it began."""
-        return f'placename: "{place}"' in self._said("coordinator")
+        """Return how often the coordinator was asked to acquire or release a place since it began."""
+        return self._said("coordinator").count(f'placename: "{place}"')
 
     def client(self, *arguments, user=None, code=0):
         """Run labgrid-client, as another user if one is named, and return what it printed."""

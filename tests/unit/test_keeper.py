@@ -275,9 +275,10 @@ def test_what_could_not_be_released_is_when_the_coordinator_is_back(lab, desk):
 
 def test_a_coordinator_that_is_lost_while_it_acquires_leaves_a_doubt_that_is_said(lab, desk):
     lab.freeze("p0")  # it is asked first, and waited for
+    before = lab.asked("p0")
     with ThreadPoolExecutor(1) as threads:
         acquiring = threads.submit(contextlib.ExitStack().enter_context, desk.hold("p0", None))
-        assert eventually(lambda: lab.asked("p0"))
+        assert eventually(lambda: lab.asked("p0") > before)
         lab.kill()
         try:
             with pytest.raises(Refusal, match="while place p0 was acquired, which may be held now") as refused:

@@ -136,6 +136,8 @@ class Coordinator:
             if task is not None and task.cancelling():
                 raise
             raise Lost(self.address) from error  # its session was dropped
+        except grpc.aio.UsageError as error:  # it was before the call had begun
+            raise Lost(self.address) from error
         await self._caught_up(patience_s)
         return answer
 
