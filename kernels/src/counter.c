@@ -73,7 +73,7 @@ COUNTER_ATOMIC(getcpu_atomic, "getcpu_atomic",
 	       percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-COUNTER_ATOMIC(vdso_atomic, "vdso_atomic", "vDSO getcpu plus a relaxed atomic add: what people use today", 0,
+COUNTER_ATOMIC(vdso_atomic, "vdso_atomic", "vDSO getcpu plus a relaxed atomic add: what one writes without rseq", 0,
 	       ADD_RELAXED, percpu_getcpu());
 #else
 KERNEL_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus a relaxed atomic add", NO_VDSO_GETCPU);
