@@ -15,10 +15,10 @@ from common import Clock
 
 from rseqbench import arches, config, engines, paths, stats, table, targets
 from rseqbench import plan as planning
-from rseqbench.claims import Pair
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Estimate, GatedRound, Plan, Slot
 from rseqbench.rounds import MOST_VOID
+from rseqbench.stated import Pair
 from rseqbench.targets import Target
 
 

@@ -23,8 +23,8 @@ from measuring import ratio, session, take
 
 from rseqbench import arches, build, paths, recipes
 from rseqbench.arches import Arch
-from rseqbench.claims import Pair
 from rseqbench.model import Case
+from rseqbench.stated import Pair
 
 PEERS = Path(__file__).parent / "peers"
 _COMMAND_MS = 100  # hyperfine times whole commands: long beside the millisecond that a process takes to start

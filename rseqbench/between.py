@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from rseqbench import claims, compare, stats, table, verdicts
-from rseqbench.claims import Claim
+from rseqbench import compare, stated, stats, table, verdicts
 from rseqbench.config import VerdictRules
 from rseqbench.linux import kconfig, sizes
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Estimate, Fact, Machine, Verdict, VerdictWord
 from rseqbench.results import Header, Run
+from rseqbench.stated import Claim
 from rseqbench.table import Key, Row
 
 HACKBENCH = "hackbench/processes"
@@ -114,7 +114,7 @@ def judge(n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> list[Said
     machines = n.header.machines[0], y.header.machines[0]
     if (rseq_of(n), rseq_of(y)) != ("n", "y") or machines[0].arch != machines[1].arch:
         return []
-    return [_judge(claim, n, y, frame, rules) for claim in claims.written() if "two runs" in claim.needs]
+    return [_judge(claim, n, y, frame, rules) for claim in stated.written() if "two runs" in claim.needs]
 
 
 def _judge(claim: Claim, n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> Said:
@@ -169,7 +169,7 @@ def _faster(claim: Claim, n: Row, y: Row, command: str, frame: pd.DataFrame, rul
         return _fewer(claim, n, y, command, rules)
     values = [table.series(frame, row.label, row.key).to_list() for row in (n, y)]
     ratio, _ = stats.independent_ratio(values[0], values[1], rules.confidence)
-    own = claims.hackbench()
+    own = stated.hackbench()
     verdict = verdicts.gain(own.low, own.high, ratio, rules, "where the deviations that the message prints end")
     if command != _OWN_COMMAND:
         reason = f"{verdict.word} by {command}, and the message ran {_OWN_COMMAND}"

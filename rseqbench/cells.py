@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from rseqbench import compare, stats, table
-from rseqbench.claims import Pair
 from rseqbench.config import VerdictRules
 from rseqbench.model import CONTROLS, Estimate
+from rseqbench.stated import Pair
 from rseqbench.stats import Floats
 from rseqbench.table import Key
 

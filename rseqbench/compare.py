@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from rseqbench import stats, table
-from rseqbench.claims import Pair
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, Estimate, Skip
+from rseqbench.stated import Pair
 from rseqbench.table import Key, Row
 
 FASTER = "faster"

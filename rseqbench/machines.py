@@ -9,9 +9,9 @@ from functools import partial
 
 import pandas as pd
 
-from rseqbench import between, claims, compare, matrix, spread, table
+from rseqbench import between, claims, compare, matrix, spread, stated, table
 from rseqbench.cells import EMULATED_TIME, Cell, What, quotient
-from rseqbench.claims import Judged, Pair
+from rseqbench.claims import Judged
 from rseqbench.compare import Comparison
 from rseqbench.config import VerdictRules
 from rseqbench.errors import ResultsError
@@ -20,6 +20,7 @@ from rseqbench.fleet.index import Fleet, Member
 from rseqbench.matrix import Matrix
 from rseqbench.model import BASELINE, Machine
 from rseqbench.results import PATCH, Header, Store
+from rseqbench.stated import Pair
 
 _NO_TIME = "by a clock that qemu emulates, which tells no time"
 
@@ -60,7 +61,7 @@ class Machines:
 
 
 def one(store: Store, label: str, rules: VerdictRules) -> Machines:
-    """Return a fleet alone: every pair of claims.pairs on every machine. Raises ResultsError without such a fleet."""
+    """Return a fleet alone: every pair of stated.pairs on every machine. Raises ResultsError without such a fleet."""
     fleet = index.read(store.root, label)
     asked = _Asked(store, fleet, tuple(_pairs(store, fleet)), table.build([store.load(PATCH)]), rules)
     answers = spread.each(partial(_inside, asked), fleet.members)
@@ -126,7 +127,7 @@ def _pairs(store: Store, fleet: Fleet) -> list[What]:
     for member in fleet.members:
         with contextlib.suppress(ResultsError):  # it will be told as the reason why the member has no cells
             arches.append(store.header(member.label)[1].machines[0].arch)
-    pairs = claims.pairs(list(dict.fromkeys(arches)))
+    pairs = stated.pairs(list(dict.fromkeys(arches)))
     return list(dict.fromkeys(What(pair.slow, pair.fast, pair.net, why=pair.why) for pair in pairs))
 
 
@@ -135,7 +136,7 @@ def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: Ve
     arch = header.machines[0].arch
     skips = {skip.benchmark: skip.reason for skip in header.plan.skips}
     measured, unit = set(frame["benchmark"]), table.unit(frame, header.label, arch)
-    found, netted = {}, {(pair.slow, pair.fast) for pair in claims.pairs([arch]) if pair.net}
+    found, netted = {}, {(pair.slow, pair.fast) for pair in stated.pairs([arch]) if pair.net}
     for what in pairs:
         if what.net and (what.slow, what.fast) not in netted:  # where nothing is left without the loop, it is noise
             found[what] = Cell(unit, None, compare.MISSING, f"net of the empty loop it is not claimed of {arch}")

@@ -19,7 +19,8 @@ from rseqbench.results import PATCH, Run
 from rseqbench.show import baseline, emulated, limits, sentences, words
 from rseqbench.show.contents import Contents
 from rseqbench.show.grids import Grid, run
-from rseqbench.show.tables import REPLAYED, Compared, PatchTable
+from rseqbench.show.patch_tables import REPLAYED, PatchTable
+from rseqbench.show.tables import Compared
 
 _CLAUSE = re.compile(r"[:;] |, so ")  # where a limit has said what it is, and goes on to what follows from it
 _RELEASE = re.compile(r"\d+(\.\d+)*")

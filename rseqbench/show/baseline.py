@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rseqbench.model import BASELINE
 from rseqbench.show import words
-from rseqbench.show.tables import PatchTable
+from rseqbench.show.patch_tables import PatchTable
 from rseqbench.table import Row
 
 

@@ -11,9 +11,10 @@ from rseqbench.allocators import Served
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.results import Run
-from rseqbench.show import booted, emulated, limits, modes, sentences, shipped, tables, words
+from rseqbench.show import booted, emulated, limits, modes, patch_tables, sentences, shipped, tables, words
+from rseqbench.show.patch_tables import PatchTable
 from rseqbench.show.shipped import Beside
-from rseqbench.show.tables import Measured, PatchTable, Quotient
+from rseqbench.show.tables import Measured, Quotient
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         patch=patch_frame,
         rules=rules,
         measured=measured,
-        patch_tables=tables.patch_tables(run, units, measured, patch, patch_frame, rules.confidence),
+        patch_tables=patch_tables.tables(run, units, measured, patch, patch_frame, rules.confidence),
         judged=judged,
         quotients=tables.quotients(run, units, rules.confidence),
         summary=sentences.measured_where(run.header, sum(one.row is not None for one in measured)),

@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from rseqbench import between, claims, compare, gate
+from rseqbench import between, compare, gate, stated
 from rseqbench.cells import EMULATED_TIME, Cell, What, timed
 from rseqbench.machines import Machines
 from rseqbench.matrix import Column, Matrix
@@ -63,7 +63,7 @@ def _sees_nothing(found: Machines, matrices: Sequence[Matrix]) -> bool:
 
 
 def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
-    claimed = [(claim.slow, claim.fast) for claim in claims.written()]
+    claimed = [(claim.slow, claim.fast) for claim in stated.written()]
     one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
     fast, slow = (words.method(x) for x in (column.what.fast, column.what.slow))
     group, lowest, highest = column.what.slow.partition("/")[0], *column.extremes

@@ -18,7 +18,8 @@ from rseqbench.show.grids import allocators as of_allocators
 from rseqbench.show.grids import claims as of_claims
 from rseqbench.show.grids import machines as of_machines
 from rseqbench.show.grids import run as of_run
-from rseqbench.show.tables import Compared, PatchTable, Quotient
+from rseqbench.show.patch_tables import PatchTable
+from rseqbench.show.tables import Compared, Quotient
 from rseqbench.show.words import Printed
 
 _ARITHMETIC = "The message's own arithmetic"  # as the grid calls it

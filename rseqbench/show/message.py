@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from rseqbench.claims import Claim
+from rseqbench.stated import Claim
 
 
 @dataclass(frozen=True)

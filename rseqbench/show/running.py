@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyperf
 
-from rseqbench import claims, table, verdicts
+from rseqbench import stated, table, verdicts
 from rseqbench.config import VerdictRules
 from rseqbench.model import Verdict
 from rseqbench.plan import ALONG
@@ -39,7 +39,7 @@ class Running:
 
     def _claim(self, frame: pd.DataFrame) -> str:
         machine, label = self._header.machines[0], self._header.label
-        for claim in claims.written():
+        for claim in stated.written():
             if claim.kind != "speedup" or claim.arch != machine.arch:
                 continue
             ratio = table.speedup(frame, label, *claim.pair, self._rules.confidence, claim.net)

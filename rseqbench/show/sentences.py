@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from rseqbench.claims import Claim, Judged
+from rseqbench.claims import Judged
 from rseqbench.compare import MORE, Comparison
 from rseqbench.model import REPLAY, Estimate, Fact, Machine, Plan, VerdictWord
 from rseqbench.results import Header
 from rseqbench.show import words
 from rseqbench.show.words import Printed
+from rseqbench.stated import Claim
 
 
 def measured_where(header: Header, benchmarks: int) -> str:

@@ -1,29 +1,28 @@
 """Pure: the contents of every table as typed rows, so that the formats can differ in looks only.
 
-A run's values, the message's own tables with the run beside them, the verdicts on its claims, and two runs compared.
+A run's values and quotients, the verdicts on its claims, and two runs compared; the message's own tables are in
+patch_tables.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pandas as pd
 
-from rseqbench import between, claims, compare, table
+from rseqbench import between, claims, compare, stated, table
 from rseqbench.between import Said
-from rseqbench.claims import Judged, Pair
+from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.linux import kconfig
 from rseqbench.linux.sizes import Sizes
-from rseqbench.model import REPLAY, Check, Estimate, Machine, Skip
+from rseqbench.model import Check, Estimate, Skip
 from rseqbench.results import Header, Run
 from rseqbench.show import booted, message, sentences
-from rseqbench.show.message import Section
-from rseqbench.suites.libraries import LIBRARIES
+from rseqbench.stated import Pair
 from rseqbench.table import Key, Row
 
-REPLAYED = "REPLAYED run"  # in place of "this run"
 NO_CHECK = "no check"  # of a benchmark that shares no state, or where the run was told not to check
 
 
@@ -49,46 +48,6 @@ class Measured:
     def method(self) -> str:
         """The way it is done."""
         return self.benchmark.partition("/")[2]
-
-
-@dataclass(frozen=True)
-class PairLine:
-    """One line of a table with two columns and a speed-up: a machine of the message, or the run's.
-
-    `stated` is the speed-up that the message prints, `speedup` the one that was measured.
-    """
-
-    who: str
-    slow: str
-    fast: str
-    values: tuple[Row | None, Row | None]
-    stated: float | None
-    speedup: Estimate | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class ListLine:
-    """One line of a list of times: the message's words, its value on each of its machines, and the run's."""
-
-    benchmark: str
-    words: str
-    printed: tuple[Row | None, ...]
-    measured: tuple[Measured | None, ...]
-
-
-@dataclass(frozen=True)
-class PatchTable:
-    """A table of the message with the run beside it; it has either `pairs` or `lines`.
-
-    `printed_on` and `measured_on` name the machines of the two tuples in each ListLine.
-    """
-
-    section: Section
-    pairs: tuple[PairLine, ...]
-    lines: tuple[ListLine, ...]
-    printed_on: tuple[Machine, ...]
-    measured_on: tuple[Machine, ...]
 
 
 @dataclass(frozen=True)
@@ -128,7 +87,7 @@ class Quotient:
 def quotients(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Quotient, ...]:
     """Return every quotient worth showing that `run` has the values for."""
     found = []
-    for pair in claims.pairs([machine.arch for machine in run.header.machines]):
+    for pair in stated.pairs([machine.arch for machine in run.header.machines]):
         keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
         alone = table.speedup(frame, run.label, *keys, confidence, pair.net)
         if alone is not None:
@@ -191,88 +150,6 @@ def judged(run: Run, frame: pd.DataFrame, patch: pd.DataFrame, rules: VerdictRul
     return tuple(own[place] for own, place in zip(zip(*each, strict=True), places, strict=True))
 
 
-def patch_tables(
-    run: Run, frame: pd.DataFrame, found: Sequence[Measured], patch: Run, patch_frame: pd.DataFrame, confidence: float
-) -> tuple[PatchTable, ...]:
-    """Return the message's tables with `run` beside them; the patch's own run is shown without anything beside it."""
-    rows = {row.key: row for row in table.summarise(patch_frame, confidence)}
-    printed_on = patch.header.machines
-    measured_on = () if run.label == patch.label else run.header.machines
-
-    def quotient(slow: Key, fast: Key) -> Estimate | None:
-        return table.speedup(frame, run.label, slow, fast, confidence)
-
-    shown = []
-    for section in message.SECTIONS:
-        if section.lines:
-            names = section.lines.items()
-            lines = tuple(_list_line(name, words, rows, printed_on, found, measured_on) for name, words in names)
-            shown.append(PatchTable(section, (), lines, printed_on, measured_on))
-        elif (printed_on[0].arch, message.pair(section)[0], 1) in rows:
-            printed = [_printed_pair(section, machine, rows) for machine in printed_on]
-            beside = [
-                line
-                for machine in measured_on
-                for line in _measured_pairs(section, machine, found, quotient, several=len(measured_on) > 1)
-            ]
-            shown.append(PatchTable(section, (*printed, *beside), (), printed_on, measured_on))
-    return tuple(shown)
-
-
-def _printed_pair(section: Section, machine: Machine, rows: Mapping[Key, Row]) -> PairLine:
-    slow, fast = message.pair(section)
-    stated = [c.stated for c in claims.written() if (c.slow, c.fast, c.arch) == (slow, fast, machine.arch)]
-    values = rows.get((machine.arch, slow, 1)), rows.get((machine.arch, fast, 1))
-    return PairLine(f"patch, {machine.arch}", slow, fast, values, stated[0] if stated else None, None, "")
-
-
-def _measured_pairs(
-    section: Section,
-    machine: Machine,
-    found: Sequence[Measured],
-    quotient: Callable[[Key, Key], Estimate | None],
-    several: bool,
-) -> Iterable[PairLine]:
-    """Yield the run's line for the pair as claimed, and one for the pair that a user would compare today."""
-    by_name = {m.benchmark: m for m in found if m.arch == machine.arch and m.threads == 1}
-    claimed = message.pair(section)
-    todays = [c.today for c in claims.written() if (c.slow, c.fast) == claimed and c.arch == machine.arch and c.today]
-    who = REPLAYED if machine.target == REPLAY else "this run"
-    who = f"{who}, {machine.arch}" if several else who
-    libraries = {pair: f"{who}, {title}" for pair, title in _in_libraries(claimed, machine.arch) if pair[0] in by_name}
-    for slow, fast in dict.fromkeys([claimed, *todays, *libraries]):
-        both = by_name.get(slow), by_name.get(fast)
-        values = both[0].row if both[0] else None, both[1].row if both[1] else None
-        lacking = [(name, one) for name, one in zip((slow, fast), both, strict=True) if one is None or one.row is None]
-        why = "; ".join(f"{name}: {one.reason if one else 'not selected in this run'}" for name, one in lacking)
-        speedup = quotient((machine.arch, slow, 1), (machine.arch, fast, 1))
-        yield PairLine(libraries.get((slow, fast), who), slow, fast, values, None, speedup, why)
-
-
-def _in_libraries(claimed: tuple[str, str], arch: str) -> Iterable[tuple[tuple[str, str], str]]:
-    """Yield the pairs that measure the same in the shipped library, each with the library's name."""
-    for claim in claims.written():
-        if (claim.slow, claim.fast) == claimed and claim.arch == arch and claim.library:
-            shipped = claim.in_library
-            title = LIBRARIES[shipped.slow.partition("/")[0]].title
-            yield (shipped.slow, shipped.fast), title
-            if shipped.today:
-                yield shipped.today, title
-
-
-def _list_line(
-    name: str,
-    words: str,
-    rows: Mapping[Key, Row],
-    printed_on: Sequence[Machine],
-    found: Sequence[Measured],
-    measured_on: Sequence[Machine],
-) -> ListLine:
-    mine = {(m.arch, m.benchmark, m.threads): m for m in found}
-    printed = tuple(rows.get((machine.arch, name, 1)) for machine in printed_on)
-    return ListLine(name, words, printed, tuple(mine.get((machine.arch, name, 1)) for machine in measured_on))
-
-
 def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     """Compare run `b` with run `a`: every benchmark that either of them measured or skipped."""
     frame = table.units(table.build([a, b]))
@@ -281,7 +158,7 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     same, unlike = between.same_machine(*headers), between.unlike(*headers)
     rows = compare.compare(frame, a.label, b.label, rules, skips, same, unlike)
     arches = list(dict.fromkeys(machine.arch for run in (a, b) for machine in run.header.machines))
-    quotients = compare.speedups(frame, a.label, b.label, claims.pairs(arches), rules.confidence)
+    quotients = compare.speedups(frame, a.label, b.label, stated.pairs(arches), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}
     neither = [(label, skip) for label, skip in skips if (skip.benchmark, skip.threads) not in there]
 

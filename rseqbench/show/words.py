@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, replace
 
 from rseqbench import compare
-from rseqbench.claims import Claim, Pair
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.show import foreign
+from rseqbench.stated import Claim, Pair
 from rseqbench.stats import SAME_COUNT
 
 line, is_control = foreign.line, foreign.is_control

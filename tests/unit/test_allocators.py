@@ -7,7 +7,7 @@ import pyperf
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from rseqbench import allocators, claims, compare, config, paths, table
+from rseqbench import allocators, compare, config, paths, stated, table
 from rseqbench.claims import Judged
 from rseqbench.engines.allocators import summarised
 from rseqbench.errors import ResultsError
@@ -121,7 +121,7 @@ def test_a_loss_is_a_negative_gain_and_its_interval_stays_in_order():
 
 
 def judged(claim_id):
-    claim = next(claim for claim in claims.written() if claim.id == claim_id)
+    claim = next(claim for claim in stated.written() if claim.id == claim_id)
     return Judged(claim, None, None, None, Verdict(VerdictWord.NOT_MEASURED, "needs it"))
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pyperf
 import pytest
 
-from rseqbench import between, claims, compare, stats, table
+from rseqbench import between, compare, stated, stats, table
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Machine, Plan, Registration, Skip, VerdictWord
 from rseqbench.results import Header, Run
@@ -60,7 +60,7 @@ def spread(middle, count=10, width=0.004):
 
 
 def test_the_patch_s_own_two_rows_are_checked_by_their_deviations():
-    own = claims.arithmetic(next(c for c in claims.written() if c.id == "hackbench-faster"), None)
+    own = stated.arithmetic(next(c for c in stated.written() if c.id == "hackbench-faster"), None)
     assert own.value == pytest.approx(41.37 / 40.46)
     # Welch by hand: relative standard errors 0.00275 and 0.00258, 17.9 degrees of freedom, t = 2.10
     assert (own.low, own.high) == pytest.approx((1.0144, 1.0306), abs=2e-4)
@@ -137,7 +137,7 @@ def test_sizes_are_judged_by_symbol_and_named_by_size_too(tmp_path):
     ],
 )
 def test_the_rules_for_a_size(tmp_path, grown, word):
-    claim = next(c for c in claims.written() if c.id == "size-text")
+    claim = next(c for c in stated.written() if c.id == "size-text")
     machine = Machine("x86_64", "runner", "hardware")
     assert between.size_verdict(claim, grown, 0, machine, RULES).word == word
 

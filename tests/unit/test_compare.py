@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rseqbench import compare, gate, results
-from rseqbench.claims import Pair
 from rseqbench.model import BASELINE, Skip
 from rseqbench.paths import builtin_results
 from rseqbench.results import PATCH
+from rseqbench.stated import Pair
 from rseqbench.table import build
 from tests.frames import frame, run
 from tests.machines import defaults

@@ -9,9 +9,9 @@ import pytest
 
 from rseqbench import compare, gate, matrix, stats
 from rseqbench.cells import Cell, What, quotient
-from rseqbench.claims import Pair
 from rseqbench.config import load
 from rseqbench.model import BASELINE, Estimate
+from rseqbench.stated import Pair
 from tests.frames import frame, run
 
 RULES = load().verdict

@@ -107,7 +107,7 @@ for path in (paths.kernels(), paths.default_config(), paths.builtin_results()):
     assert path.exists() and str(path).startswith(sys.argv[1]), path
 assert config.load().run.target == "auto"
 assert results.Store(__import__("pathlib").Path("results")).labels() == [results.PATCH]
-assert claims.written()
+assert stated.written()
 """
     env = {**os.environ, "PYTHONPATH": str(installed)}
     subprocess.run([sys.executable, "-c", code, str(installed)], cwd=tmp_path, env=env, check=True)

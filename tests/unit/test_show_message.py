@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import claims, table
+from rseqbench import stated, table
 from rseqbench.results import PATCH, Store
 from rseqbench.show import message
 
@@ -26,7 +26,7 @@ def test_sections_are_in_the_order_of_the_message():
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("claim", claims.written(), ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", stated.written(), ids=lambda claim: claim.id)
 def test_a_claim_stands_in_the_section_that_is_named(claim):
     place = TEXT.index(claim.text)
     before = [section for section in message.SECTIONS if TEXT.index(section.title) < place]
@@ -34,7 +34,7 @@ def test_a_claim_stands_in_the_section_that_is_named(claim):
 
 
 def test_every_time_has_a_section(patch):
-    for claim in claims.all_claims(patch):
+    for claim in stated.all_claims(patch):
         assert message.section_of(claim).title
 
 

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 
-from rseqbench.claims import Pair
 from rseqbench.config import load
 from rseqbench.model import Case, Check, Estimate, Skip
 from rseqbench.results import PATCH, Store
@@ -12,6 +11,7 @@ from rseqbench.show import tables
 from rseqbench.show.contents import contents
 from rseqbench.show.grids import comparison as of_comparison
 from rseqbench.show.grids import run as of_run
+from rseqbench.stated import Pair
 from tests.simulated import COSTS, FACTS, SKIPS, Simulation, shown, store
 
 RULES = load().verdict

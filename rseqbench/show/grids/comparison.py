@@ -7,12 +7,12 @@ from itertools import groupby
 
 from rseqbench import compare
 from rseqbench.allocators import GROUP, OPERATION
-from rseqbench.claims import Pair
 from rseqbench.model import Estimate, Skip
 from rseqbench.show import words
 from rseqbench.show.grids import Cell, Grid, Marks, Reason, make, time
 from rseqbench.show.tables import Compared
 from rseqbench.show.words import Printed
+from rseqbench.stated import Pair
 
 
 def comparison(found: Compared) -> list[Grid]:

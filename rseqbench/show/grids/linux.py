@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rseqbench.between import Said
-from rseqbench.claims import Claim
 from rseqbench.linux import sizes as sizing
 from rseqbench.linux.kbuild import BuiltLinux
 from rseqbench.linux.kconfig import RSEQ
@@ -15,6 +14,7 @@ from rseqbench.model import VerdictWord
 from rseqbench.show import words
 from rseqbench.show.grids import Column, Grid, Marks, make
 from rseqbench.show.tables import Compared
+from rseqbench.stated import Claim
 
 MOST_SYMBOLS = 10
 MOST_OPTIONS = 20  # as many as anybody reads; Linuxes with bases of their own differ in thousands

@@ -10,7 +10,8 @@ from rseqbench.allocators import GROUP, OPERATION
 from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Estimate, Machine
 from rseqbench.show import message, words
 from rseqbench.show.grids import Cell, Grid, Reason, make, time
-from rseqbench.show.tables import REPLAYED, Measured, PairLine, PatchTable, Quotient
+from rseqbench.show.patch_tables import REPLAYED, PairLine, PatchTable
+from rseqbench.show.tables import Measured, Quotient
 from rseqbench.show.words import Printed
 from rseqbench.table import WITHOUT_LOOP
 
