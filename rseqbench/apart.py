@@ -106,7 +106,9 @@ def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> Ap
         ratio = replace(ratio, low=top[0] / bottom[1] / unsure, high=top[1] / bottom[0] * unsure)
     found = Apart(lowest, highest, ratio, None, False, "", sides=(low.word, high.word) == (compare.MORE, compare.FEWER))
     if not stats.beyond_floor(ratio, rules.floor):
-        return replace(found, reason="the ranges do not lie apart")
+        return replace(
+            found, reason="the ranges do not lie apart" if ratio.low else "no range: a quotient is 0 or infinite"
+        )
     repeat = all(end[1] / end[0] <= 1 + one.unsure for end, one in ((bottom, low), (top, high)))
     chance = min(1.0, chances * stats.apart_by_chance(len(low.each), len(high.each)))
     if not repeat and chance > 1 - rules.confidence:

@@ -92,10 +92,8 @@ def _judge_one(
         slow, fast = ((claim.arch, benchmark, 1) for benchmark in claim.today)
         today = table.speedup(frame, label, slow, fast, rules.confidence, claim.net)
     if ratio is None:
-        verdict = Verdict(
-            VerdictWord.UNRESOLVED,
-            "in more than a quarter of the rounds not both exceed the empty loop, so nothing to divide",
-        )
+        word = VerdictWord.NOT_COMPARABLE if machine.timing == "emulated" else VerdictWord.UNRESOLVED
+        verdict = Verdict(word, "too few rounds in which there is anything to divide")
     else:
         verdict = _ratio_verdict(claim, ratio, today, machine, rules)
     verdict = dataclasses.replace(verdict, reason=_joined(verdict.reason, lacking))

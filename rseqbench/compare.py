@@ -1,4 +1,4 @@
-"""Pure: two runs' tables in, one comparison a benchmark out, and the speed-ups inside each run beside each other."""
+"""Pure: two runs' tables in, one comparison a benchmark out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pandas as pd
 from rseqbench import stats, table
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, Estimate, Skip
-from rseqbench.stated import Pair
 from rseqbench.table import Key, Row
 
 FASTER = "faster"
@@ -23,6 +22,7 @@ FEWER = "fewer instructions"
 MORE = "more instructions"
 DIFFERENT = (FASTER, SLOWER, FEWER, MORE)
 NOTHING = "Nothing to compare: no run has a value."
+NO_TIME = "by a clock that qemu emulates, which tells no time"
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,6 @@ class Comparison:
         )
 
 
-@dataclass(frozen=True)
-class Speedup:
-    """The quotient of a pair inside each of two runs; None where a run lacks one of the pair.
-
-    `units` are those of the values behind the two: a quotient of instructions is none of times.
-    """
-
-    pair: Pair
-    a: Estimate | None
-    b: Estimate | None
-    units: tuple[str, str]
-
-
 def compare(
     frame: pd.DataFrame,
     a: str,
@@ -89,12 +76,14 @@ def compare(
     skips: Sequence[tuple[str, Skip]] = (),
     same_machine: bool = False,
     unlike: Mapping[str, str] | None = None,
+    emulates: bool = False,
 ) -> list[Comparison]:
     """Compare run `b` with run `a`: one row for every benchmark that either of them measured.
 
-    It is unjudged(), judged on its own.
+    It is unjudged(), judged on its own; timeless() where qemu `emulates` the clock of one.
     """
-    return judged([(unjudged(frame, a, b, rules, skips, unlike), same_machine)], rules)[0]
+    rows = unjudged(frame, a, b, rules, skips, unlike)
+    return judged([(timeless(rows) if emulates else rows, same_machine)], rules)[0]
 
 
 def unjudged(
@@ -122,6 +111,13 @@ def unjudged(
     ]
     moved = _moved(found, rules)
     return [replace(row, relative=_relative(frame, row, rules)) if row.arch in moved else row for row in found]
+
+
+def timeless(found: Sequence[Comparison]) -> list[Comparison]:
+    """Return the rows of a machine whose clock tells no time: none of them is tested, or says anything."""
+    return [
+        replace(row, p=None, relative=None, word=NOT_COMPARABLE, reason=NO_TIME) if row.ratio else row for row in found
+    ]
 
 
 def judged(found: Sequence[tuple[Sequence[Comparison], bool]], rules: VerdictRules) -> list[list[Comparison]]:
@@ -239,7 +235,7 @@ def _judge(row: Comparison, rules: VerdictRules, moved: Estimate | None) -> Comp
     word, reason = _word(row.ratio, row.p, rules)
     if moved is None:
         return replace(row, word=word, reason=reason)
-    clock = f"the clock moved: the empty loop is {moved.value:.3f}x"
+    clock = f"the empty loop is {moved.value:.3f}x (another clock, or another loop)"
     if row.benchmark == BASELINE:
         return replace(row, word=UNRESOLVED, reason=f"{clock}; this is the loop")
     own = row.relative
@@ -282,15 +278,3 @@ def within(ratio: Estimate, band: float) -> bool:
 
 def _excludes_one(ratio: Estimate) -> bool:
     return ratio.low is not None and ratio.high is not None and (ratio.low > 1 or ratio.high < 1)
-
-
-def speedups(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[Pair], confidence: float) -> list[Speedup]:
-    """Return the quotient of each pair inside each run, where at least one run has it."""
-    found = []
-    for pair in pairs:
-        keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
-        both = [table.speedup(frame, label, *keys, confidence, pair.net) for label in (a, b)]
-        if any(estimate is not None for estimate in both):
-            units = table.unit(frame, a, pair.arch), table.unit(frame, b, pair.arch)
-            found.append(Speedup(pair, both[0], both[1], units))
-    return found

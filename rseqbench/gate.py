@@ -3,10 +3,11 @@
 The limit is held against the value of what is surely slower: "more than 5% slower, and surely slower", not "surely more
 than 5%", for which the whole interval would have to lie above. Where the clock moved, it is the value as measured.
 
-Surely is meant of everything that is judged at once. Of runs and of two fleets compare.judged() sees to that; of one
-fleet, the interval of each cell covers as much more often as there are cells (Bonferroni). Whatever cannot be judged is
-no success: runs or machines without a value, or with too few rounds for any slowdown, however large, a machine without
-a run, and a benchmark that is slower by one of its two readings only where the machine's clock moved.
+Surely is meant of everything that is judged at once. Of two runs and of two fleets compare.judged() sees to that, each
+further run by itself; of one fleet, the interval of each cell covers as much more often as there are cells
+(Bonferroni). Whatever cannot be judged is no success: runs or machines without a value, or with too few rounds for any
+slowdown, however large, a machine without a run, and where the machine's clock moved, a benchmark that is so much
+slower by one of its two readings.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _able_of_one(found: Machines) -> dict[str, bool]:
     level = _level(cells, found.rules)
     able: dict[str, bool] = {}
     for _, machine, cell in cells:
-        enough = not cell.is_timed or stats.sign_rank(len(cell.each), level) is not None
+        enough = not cell.is_timed or cell.at(level).has_interval
         able[machine] = able.get(machine, False) or enough
     return able
 
@@ -119,7 +120,7 @@ def worst_slowdown(rows: Sequence[Comparison]) -> Comparison | None:
 
 
 def worst_perhaps(rows: Sequence[Comparison]) -> Comparison | None:
-    """Return the row in which b may be slower by most, as the clock moved and one of its two readings says so."""
+    """Return the row in which b may be slower by most, as the clock moved and one of its two readings says so much."""
     return max((row for row in rows if row.perhaps), key=lambda row: row.perhaps, default=None)
 
 

@@ -22,8 +22,6 @@ from rseqbench.model import BASELINE, Machine
 from rseqbench.results import PATCH, Header, Store
 from rseqbench.stated import Pair
 
-_NO_TIME = "by a clock that qemu emulates, which tells no time"
-
 
 @dataclass(frozen=True)
 class Place:
@@ -149,7 +147,7 @@ def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: Ve
 def _set_apart(cells: Mapping[What, Cell]) -> dict[What, Cell]:
     """Return the cells of an emulated machine, whose times are never beside those of another, and decide nothing."""
     return {
-        what: replace(cell, unit=EMULATED_TIME, word=compare.NOT_COMPARABLE, reason=_NO_TIME)
+        what: replace(cell, unit=EMULATED_TIME, word=compare.NOT_COMPARABLE, reason=compare.NO_TIME)
         if cell.ratio
         else replace(cell, unit=EMULATED_TIME)
         for what, cell in cells.items()
@@ -163,7 +161,7 @@ def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str)
         unit,
         None,
         compare.MISSING,
-        "; ".join(lacking) or "without the loop nothing is left to divide in more than a quarter of the rounds",
+        "; ".join(lacking) or "too few rounds in which there is anything to divide",
     )
 
 
@@ -208,9 +206,7 @@ def _side_by_side(
     labels = [header.label for header in headers]
     rows = compare.unjudged(frame, labels[0], labels[1], rules, skips, between.unlike(*headers))
     if _emulates(place):
-        rows = [
-            replace(row, p=None, word=compare.NOT_COMPARABLE, reason=_NO_TIME) if row.ratio else row for row in rows
-        ]
+        rows = compare.timeless(rows)
     return place, rows, between.same_machine(*headers)
 
 

@@ -143,8 +143,8 @@ def independent_ratio(
     The Hodges-Lehmann shift of the logarithms with the exact Mann-Whitney interval (Hollander, Wolfe and Chicken,
     Nonparametric Statistical Methods, section 4.3); p is the two-sided exact Mann-Whitney probability of equality.
 
-    Of values that are 0, infinite or NaN (a quarter of a side at most), a pair that leaves open which one is greater
-    counts as equal.
+    Of values that are 0, infinite or NaN (a quarter of a side at most), a pair may leave open which one is greater:
+    such a shift counts as the lowest at the lower end, the highest at the upper, equal for p, and not for the estimate.
     """
     over, under = _log(top), _log(bottom)
     n, m = len(over), len(under)
@@ -152,16 +152,17 @@ def independent_ratio(
         raise ValueError("no rounds, so no ratio")
     with np.errstate(invalid="ignore"):
         apart = (over[:, None] - under[None, :]).ravel()
-    shifts = np.sort(np.where(np.isnan(apart), 0.0, apart))
-    shift = float(np.median(shifts))
+    lowest, highest = ordered(apart, -np.inf)
+    known = apart[~np.isnan(apart)]
+    shift = float(np.median(known)) if len(known) else 0.0
     tail = _rank_sum_tail(n, m)
-    below = float(np.sum(shifts < 0) + 0.5 * np.sum(shifts == 0))
+    below = float(np.sum(apart < 0) + 0.5 * np.sum((apart == 0) | np.isnan(apart)))
     p = min(1.0, 2 * float(tail[math.floor(min(below, n * m - below))]))
     half = (1 - confidence) / 2
     k = int(np.searchsorted(tail, half, side="right"))  # the number of u with P(U <= u) <= half
     if k == 0:
         return _exp(Estimate(shift, None, None, min(n, m), 0.0)), p
-    low, high = float(shifts[k - 1]), float(shifts[n * m - k])
+    low, high = float(lowest[k - 1]), float(highest[n * m - k])
     if not math.isfinite(low) or not math.isfinite(high):
         return _exp(Estimate(shift, None, None, min(n, m), 0.0)), p
     return _exp(Estimate(shift, low, high, min(n, m), 1 - 2 * float(tail[k - 1]))), p

@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import groups, linuxes
@@ -25,6 +26,10 @@ _FOREIGN = (
     "RSEQBENCH_SSH",
     "TTY_COMPATIBLE",
 )
+
+# A busy machine is no failure of what is tested.
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -76,7 +76,7 @@ class Desk:
         self._lock = threading.Lock()
         self._writing = threading.Lock()  # not the same: the reader must go on while the keeper does not read
         self._waiting: dict[int, Future[Any]] = {}
-        self._holding: set[str] = set()  # until the keeper has said that it is released
+        self._holding: set[tuple[str, str]] = set()  # by their keys, until the keeper has said that it is released
         self._number = 0
         self._ended = False
         self.coordinator = coordinator
@@ -121,7 +121,7 @@ class Desk:
         key = secrets.token_hex(8)  # so that nobody releases what another hold() of this process has
         try:
             held = Held(self, _place(self.ask("acquire", place=place, key=key, wait_s=wait_s)))
-            self._holding.add(place)
+            self._holding.add((place, key))
             yield held
         except BaseException:
             with contextlib.suppress(TargetError):  # what went wrong before is what is to be told
@@ -161,8 +161,8 @@ class Desk:
         return answer
 
     def _release(self, place: str, key: str) -> None:
-        self.ask("release", place=place, key=key)
-        self._holding.discard(place)
+        if self.ask("release", place=place, key=key):
+            self._holding.discard((place, key))
 
     def _read(self) -> None:
         """Hand out the answers until the keeper ends."""
@@ -190,7 +190,7 @@ class Desk:
             self._reader.join()
             assert self._process.stdout is not None
             self._process.stdout.close()
-        for name in () if done else sorted(self._holding):
+        for name, _ in () if done else sorted(self._holding):
             free = shlex.join(by_hand.client(self.coordinator, name, ("release",)))
             what = f"place {name} may still be held: the process that held it was killed, or hangs; to free it"
             print(f"rseqbench: {what}: {free}", file=sys.stderr)

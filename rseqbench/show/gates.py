@@ -33,11 +33,12 @@ def _of_run(found: Compared, rules: VerdictRules, limit: float) -> str:
 
 
 def _perhaps(row: Comparison, a: str, b: str, limit: float) -> str:
-    """Return the line that says by how much a row may be slower, as the clock moved; empty within the limit."""
+    """Return the line that says how much slower a row is by the worse of its two readings; empty within the limit."""
     if row.perhaps <= 1 + limit / 100:
         return ""
     case = words.with_threads(row.benchmark, row.threads)
-    what = f"{case} may be {words.percent(row.perhaps)} slower in {b} than in {a}, more than {limit:g}%"
+    is_ = "is, by one reading," if row.word == compare.SLOWER else "may be"
+    what = f"{case} {is_} {words.percent(row.perhaps)} slower in {b} than in {a}, more than {limit:g}%"
     return f"{what}: {row.reason}; measure both again"
 
 

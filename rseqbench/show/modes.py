@@ -68,7 +68,7 @@ def sentence(frame: pd.DataFrame, rules: VerdictRules) -> str:
     *others, last = said
     told = f"{', '.join(others)}, and {last}" if others else last
     return (
-        f"{told}: a state that a process is in from start to end, at any load. "
+        f"{told}: apart from all others, as of a process that keeps another state from start to end. "
         "The median does not move with it, and an interval has it only where it is frequent."
     )
 

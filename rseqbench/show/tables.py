@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from rseqbench import between, claims, compare, stated, table
+from rseqbench import between, claims, compare, speedups, stated, table
 from rseqbench.between import Said
 from rseqbench.claims import Judged
 from rseqbench.config import VerdictRules
@@ -20,6 +20,7 @@ from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Check, Estimate, Skip
 from rseqbench.results import Header, Run
 from rseqbench.show import booted, message, sentences
+from rseqbench.speedups import Speedup
 from rseqbench.stated import Pair
 from rseqbench.table import Key, Row
 
@@ -63,7 +64,7 @@ class Compared:
     b: str
     rows: tuple[compare.Comparison, ...]
     skips: tuple[tuple[str, Skip], ...]
-    speedups: tuple[compare.Speedup, ...]
+    speedups: tuple[Speedup, ...]
     said: tuple[Said, ...] = ()
     sizes: tuple[Sizes, Sizes] | None = None
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -131,7 +132,7 @@ def _reasons(header: Header, rows: Mapping[Key, Row]) -> dict[Key, str]:
 
 
 def _checks(checks: Iterable[Check]) -> dict[str, str]:
-    """Return one word a benchmark: its worst check's, except that one exercised check is enough."""
+    """Return one word a benchmark: its worst check's, but that one is enough that was exercised, or long enough."""
     by_name: dict[str, list[Check]] = {}
     for check in checks:
         by_name.setdefault(check.benchmark, []).append(check)
@@ -156,9 +157,10 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     skips = [(run.label, skip) for run in (a, b) for skip in run.header.plan.skips]
     headers = a.header, b.header
     same, unlike = between.same_machine(*headers), between.unlike(*headers)
-    rows = compare.compare(frame, a.label, b.label, rules, skips, same, unlike)
+    emulates = any(machine.emulates for header in headers for machine in header.machines)
+    rows = compare.compare(frame, a.label, b.label, rules, skips, same, unlike, emulates)
     arches = list(dict.fromkeys(machine.arch for run in (a, b) for machine in run.header.machines))
-    quotients = compare.speedups(frame, a.label, b.label, stated.pairs(arches), rules.confidence)
+    quotients = speedups.of_both(frame, a.label, b.label, stated.pairs(arches), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}
     neither = [(label, skip) for label, skip in skips if (skip.benchmark, skip.threads) not in there]
 

@@ -169,7 +169,7 @@ def _unbroken(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> tuple
 
 
 def _in_pieces(name: str, width: int) -> str:
-    """Return a name in lines of such a width, ended behind a word, or behind the / or _ of a benchmark's name."""
+    """Return a name in lines of such a width, ended behind a word, or behind the / of a benchmark's name."""
     lines = [""]
     for piece in _PIECE.findall(name):
         if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:

@@ -116,6 +116,14 @@ def test_a_keeper_that_was_killed_is_said_with_what_frees_the_place(lab, capfd):
     freed_by(lab, line)
 
 
+def test_a_keeper_that_was_killed_is_said_of_a_place_that_was_asked_for_twice(lab, capfd):
+    with pytest.raises(TargetError, match="is gone"), Desk(lab.address, "") as desk, desk.hold("p0", None):
+        with pytest.raises(Refusal, match="held by this very process"), desk.hold("p0", None):
+            pass
+        kill(keeper_of(lab))
+    freed_by(lab, capfd.readouterr().err.strip())
+
+
 def test_a_keeper_that_was_killed_before_an_interrupt_is_said_all_the_same(lab, capfd):
     with pytest.raises(KeyboardInterrupt), Desk(lab.address, "") as desk, desk.hold("p0", None):
         kill(keeper_of(lab))
@@ -265,6 +273,9 @@ def test_who_queues_for_a_place_that_is_deleted_is_told(lab, desk):
 def test_what_could_not_be_released_is_when_the_coordinator_is_back(lab, desk):
     with desk.hold("p0", None):
         lab.coordinator.send_signal(signal.SIGSTOP)
+    with pytest.raises(Refusal, match="place p0 is still to be released"), desk.hold("p0", None):
+        pass
+    assert [place for place, _ in desk._holding] == ["p0"]
     lab.coordinator.send_signal(signal.SIGCONT)
     try:
         assert eventually(lambda: not lab.holder("p0"))

@@ -135,7 +135,7 @@ def test_what_cannot_name_a_run_is_refused_by_everything_that_takes_a_label(stor
 
 
 @given(st.text(max_size=120))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_no_label_leads_out_of_the_results_folder(tmp_path, label):
     try:
         results.check_label(label)
@@ -506,7 +506,7 @@ def test_a_suite_of_somebody_else_s_pyperf_is_one_line(store):
 
 
 @given(st.data())
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_a_header_in_which_anything_is_anything_else_is_a_header_or_one_line(tmp_path, data):
     raw = json.loads(header().to_json())
     place = raw

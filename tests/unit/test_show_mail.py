@@ -228,7 +228,7 @@ def grids(draw):
     return make(draw(TEXT), draw(st.tuples(*[TEXT] * columns)), kinds, [*rows, *ending], [draw(TEXT)])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(grids())
 def test_no_table_is_wider_than_a_mail(grid):
     text = plain.document(plain.table(grid))
@@ -236,7 +236,7 @@ def test_no_table_is_wider_than_a_mail(grid):
     assert all(len(line) <= 76 for line in text.splitlines())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(grids())
 def test_no_word_of_a_table_is_lost(grid):
     seen = re.sub(r"\s", "", plain.document(plain.table(grid)))
@@ -247,7 +247,7 @@ def test_no_word_of_a_table_is_lost(grid):
                 assert len(word) > 15 or word in seen
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=90), min_size=1))
 def test_a_shell_reads_a_folded_command_as_it_was(words):
     expected = [" ".join(word.split()) for word in words]

@@ -26,7 +26,7 @@ def test_two_modes_are_told_with_share_and_factor():
     slow = gated({"counter/getcpu_atomic": [18.95] * 19 + [30.04] * 3})
     assert modes.modes(slow, RULES) == [modes.Mode("counter/getcpu_atomic", 1, 3, 22, pytest.approx(1.585, abs=2e-3))]
     assert modes.sentence(slow, RULES).startswith(
-        "3 of 22 rounds of counter/getcpu_atomic took 1.59 times its median: a state that a process is in"
+        "3 of 22 rounds of counter/getcpu_atomic took 1.59 times its median: apart from all others, as of"
     )
 
 

@@ -2,10 +2,11 @@
 
 import itertools
 import math
+import statistics
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rseqbench import stats
@@ -304,7 +305,6 @@ def test_a_coarse_clock_raises_no_false_alarms_either():
 
 
 @given(st.lists(positive, min_size=1, max_size=12), st.lists(positive, min_size=1, max_size=12), positive)
-@settings(deadline=None)
 def test_a_ratio_between_runs_scales_and_turns_around(over, under, scale):
     one, p = stats.independent_ratio(over, under)
     other, _ = stats.independent_ratio([value * scale for value in over], under)
@@ -333,6 +333,18 @@ def test_infinite_and_unknown_rounds_have_their_place_between_runs():
     assert r > stats.independent_ratio([*over, INF], under)[1]
     assert unknown.low < stats.independent_ratio([*over, INF], under, 0.95)[0].low
     assert stats.independent_ratio([INF] * 6, [INF] * 6)[1] == 1.0
+
+
+def test_what_is_not_known_widens_both_ends_and_moves_no_estimate():
+    """Two sides with one infinite value each: of their quotient nothing is known, of the other 99 all."""
+    over, under = [2.0 + at / 10 for at in range(9)], [1.0 + at / 100 for at in range(9)]
+    ratio, p = stats.independent_ratio([*over, INF], [*under, INF])
+    known = sorted([top / bottom for top in over for bottom in under] + [INF] * 9 + [0.0] * 9)
+    k = 24  # of 10 and 10: P(U <= 23) is 0.0216, P(U <= 24) 0.0262 (Hollander, Wolfe and Chicken, table A.6)
+    assert ratio.value == pytest.approx(statistics.median(known))
+    assert ratio.low == pytest.approx(sorted([0.0, *known])[k - 1])
+    assert ratio.high == pytest.approx(sorted([*known, INF])[100 - k])
+    assert 0 < p < 1
 
 
 def test_no_interval_between_runs_ends_nowhere():

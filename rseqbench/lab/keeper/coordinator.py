@@ -188,6 +188,7 @@ class Coordinator:
 
 
 async def _dropped(session: _Session) -> None:
-    with contextlib.suppress(grpc.RpcError, AssertionError, AttributeError):
+    with contextlib.suppress(Exception):  # whatever it was that ended it
         await session.stop()
-    await session.close()
+    with contextlib.suppress(Exception):
+        await session.close()

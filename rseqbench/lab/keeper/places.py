@@ -56,7 +56,7 @@ class Places:
         self._coordinator, self._boards = coordinator, boards
         self._held: dict[str, _Holding] = {}
         self._closed = False
-        self._aside: set[asyncio.Task[None]] = set()
+        self._aside: set[asyncio.Task[object]] = set()
         coordinator.changed = self._changed
         coordinator.resumed = self._resumed
 
@@ -71,6 +71,8 @@ class Places:
         """
         if self._closed:
             raise Refused(f"place {place} is not wanted any more")
+        if place in self._held and self._held[place].unwanted.is_set():
+            raise Refused(f"place {place} is still to be released", "is its coordinator there?")
         if place in self._held:
             raise Refused(f"place {place} is held by this very process", "name each place once")
         if place not in self._coordinator.places:
@@ -102,11 +104,13 @@ class Places:
             self._check(holding)
             return found
 
-    async def release(self, place: str, key: str) -> None:
-        """Disconnect from a place and release it, if it is ours; whatever is under way there is given up."""
+    async def release(self, place: str, key: str) -> bool:
+        """Disconnect from a place and release it, if it is ours; whatever is under way there is given up.
+
+        Return False when it could not be released yet.
+        """
         holding = self._held.get(place)
-        if holding is not None and holding.key == key:
-            await self._end(holding, _SOON_S)
+        return holding is None or holding.key != key or await self._end(holding, _SOON_S)
 
     async def close(self) -> list[str]:
         """Release everything, begin nothing more, and return the places that could not be released."""
@@ -129,13 +133,15 @@ class Places:
         if holding.unwanted.is_set():
             raise Refused(f"place {holding.name} is not wanted any more")
 
-    async def _end(self, holding: _Holding, patience_s: float) -> None:
+    async def _end(self, holding: _Holding, patience_s: float) -> bool:
+        """Have done with a place; return False when it could not be released."""
         holding.give_up()
         async with holding.busy:
             await self._disconnect(holding)
             if holding.ours and not await self._released(holding, patience_s):
-                return
+                return False
         self._forget(holding)
+        return True
 
     def _forget(self, holding: _Holding) -> None:
         """Forget a place, unless it is somebody else's by now."""
@@ -207,7 +213,7 @@ class Places:
             holding.board.give_up()
         self._do_aside(self._cut(holding))
 
-    def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
+    def _do_aside(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)

@@ -11,6 +11,7 @@ from rseqbench.results import Run
 from rseqbench.show import words
 from rseqbench.show.data.written import Record, estimate, facts, texts, to_csv, to_json
 from rseqbench.show.tables import Compared
+from rseqbench.speedups import Speedup
 
 _MORE = ("name", "claim", "stated", "stated_unit", "measured", "a_text", "b_text", "label", "text")
 
@@ -59,7 +60,7 @@ def speedups(found: Compared) -> list[Record]:
     return [{**_empty(found), "kind": "speedup", **_speedup(one)} for one in found.speedups]
 
 
-def _speedup(one: compare.Speedup) -> Record:
+def _speedup(one: Speedup) -> Record:
     pair = {"arch": one.pair.arch, "slow": one.pair.slow, "fast": one.pair.fast}
     units = {f"{side}_unit": words.quotient_of(unit) for side, unit in zip("ab", one.units, strict=True)}
     return {**pair, **units, **estimate("a_value", one.a), **estimate("b_value", one.b)}
