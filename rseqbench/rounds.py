@@ -130,7 +130,7 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
                 return
             _begin_boot(target, unfinished, boot)
         begin = time.monotonic()
-        target.new_round()
+        _new_round(target, unfinished, failures)
         suite: list[pyperf.Benchmark] = []
         order = planning.order(plan, number, cases)
         yield RoundBegun(number, plan.rounds, engine.steps(order))
@@ -152,6 +152,17 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
         if number != missing[-1]:
             time.sleep(max(0.0, begin + engine.pause_s() - time.monotonic()))
     _note_failures(unfinished, cases, failures)
+
+
+def _new_round(target: Target, unfinished: Unfinished, failures: Failures) -> None:
+    """Begin a round. A target that is gone then took part of the round before with it, which is to be measured anew."""
+    try:
+        target.new_round()
+    except TargetError:
+        last = max((number for found in failures.values() for number in found), default=None)
+        if last is not None and last == max(unfinished.rounds(), default=None):
+            unfinished.drop([last])
+        raise
 
 
 def _missing(unfinished: Unfinished) -> list[int]:

@@ -268,7 +268,7 @@ def test_bad_input_is_one_line_and_exit_code_2(call, folder, arguments, words):
 def test_misuse_is_exit_code_2(call, arguments):
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
-    assert "Error" in err
+    assert err.startswith("rseqbench: ") and err.count("\n") == 1
 
 
 def test_claims_alone_are_the_message_and_its_arithmetic(call):

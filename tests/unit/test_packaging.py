@@ -101,7 +101,7 @@ def test_the_source_archive_builds_the_same_wheel(sdist, wheel, tmp_path):
 def test_the_installed_wheel_finds_its_own_files(installed, tmp_path):
     code = """
 import sys, rseqbench
-from rseqbench import claims, config, paths, results
+from rseqbench import config, paths, results, stated
 assert rseqbench.__file__.startswith(sys.argv[1]), rseqbench.__file__
 for path in (paths.kernels(), paths.default_config(), paths.builtin_results()):
     assert path.exists() and str(path).startswith(sys.argv[1]), path

@@ -253,6 +253,32 @@ def test_a_round_in_which_everything_fails_is_lost_and_the_run_goes_on(tmp_path)
     assert values(unfinished) == dict.fromkeys(NAMES, ROUNDS - 1)
 
 
+class Lost(Imagined):
+    """A target that is gone from the round on in which its measuring failed."""
+
+    def new_round(self):
+        super().new_round()
+        if self.rounds == 4:
+            raise TargetError("the board is gone")
+
+
+def test_a_round_in_the_middle_of_which_the_target_was_lost_is_measured_anew(tmp_path):
+    unfinished = begun(tmp_path)
+    with pytest.raises(TargetError, match="the board is gone"):
+        run(Lost(fails_in(RSEQ, {2})), unfinished)
+    assert unfinished.rounds() == [0, 1]
+    run(Imagined(), unfinished)
+    assert values(unfinished) == dict.fromkeys(NAMES, ROUNDS)
+    assert unfinished.header.notes == ()
+
+
+def test_a_target_that_is_lost_between_rounds_takes_none_with_it(tmp_path):
+    unfinished = begun(tmp_path)
+    with pytest.raises(TargetError, match="the board is gone"):
+        run(Lost(fails_in(RSEQ, {1})), unfinished)
+    assert unfinished.rounds() == [0, 1, 2]
+
+
 def test_a_run_in_which_nothing_can_be_measured_is_an_error_with_the_reason(tmp_path):
     unfinished = begun(tmp_path)
     with pytest.raises(TargetError, match="nothing could be measured: no such CPU"):
