@@ -120,7 +120,8 @@ class Store:
 
     def labels(self) -> list[str]:
         """Return the labels of all finished runs, built-in ones included, sorted; other folders are none."""
-        return sorted({run.name for root in (self.root, paths.builtin_results()) for run in self._finished(root)})
+        built_in = [run for run in self._finished(paths.builtin_results()) if run.name == PATCH]  # a checkout has more
+        return sorted({run.name for run in (*self._finished(self.root), *built_in)})
 
     def taken(self) -> set[str]:
         """Return all labels that a new run cannot have without force: of runs, finished or not, and of fleets."""
@@ -214,7 +215,7 @@ class Store:
         return [one for one in found if is_label(one.name) and (one / "run.json").is_file()]
 
     def _find(self, label: str) -> Path | None:
-        folders = (root / label for root in (self.root, paths.builtin_results()))
+        folders = [root / label for root in (self.root, *([paths.builtin_results()] if label == PATCH else []))]
         return next((folder for folder in folders if folder.is_dir() and not label.startswith(".")), None)
 
 

@@ -18,6 +18,7 @@ from rseqbench import __version__, disk, results, resume, shelf, table
 from rseqbench.errors import ResultsError
 from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
+from rseqbench.paths import builtin_results
 from rseqbench.results import PATCH, Header, Store
 from tests.commands import tree
 
@@ -207,6 +208,17 @@ def test_pyperf_itself_reads_our_file(store):
 
 
 # ---- which runs are there ----
+
+
+def test_of_a_checkout_s_own_runs_only_the_patch_s_is_built_in(tmp_path, monkeypatch):
+    checkout = tmp_path / "checkout"
+    shutil.copytree(builtin_results() / PATCH, checkout / PATCH)
+    shutil.copytree(builtin_results() / PATCH, checkout / "quick")
+    monkeypatch.setattr("rseqbench.paths.builtin_results", lambda: checkout)
+    elsewhere = Store(tmp_path / "elsewhere")
+    assert elsewhere.labels() == [PATCH]
+    assert elsewhere.exists(PATCH) and not elsewhere.exists("quick")
+    assert Store(checkout).labels() == [PATCH, "quick"]
 
 
 def test_runs_are_listed_with_the_built_in_ones(store):
