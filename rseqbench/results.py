@@ -111,6 +111,11 @@ class Run:
         return self.header.label
 
 
+def built_in() -> Path:
+    """Return the folder of the run that comes with rseqbench. In a checkout, a user's own may lie beside it."""
+    return paths.builtin_results() / PATCH
+
+
 class Store:
     """The results folder, with the built-in runs behind it."""
 
@@ -120,8 +125,7 @@ class Store:
 
     def labels(self) -> list[str]:
         """Return the labels of all finished runs, built-in ones included, sorted; other folders are none."""
-        built_in = [run for run in self._finished(paths.builtin_results()) if run.name == PATCH]  # a checkout has more
-        return sorted({run.name for run in (*self._finished(self.root), *built_in)})
+        return sorted({*(run.name for run in self._finished()), built_in().name})
 
     def taken(self) -> set[str]:
         """Return all labels that a new run cannot have without force: of runs, finished or not, and of fleets."""
@@ -150,7 +154,7 @@ class Store:
                 raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
             error = unknown("run", label, self.labels(), f"in {self.root}")
             raise ResultsError(error.message, error.hint)
-        if (folder / "fleet.json").is_file() and not (folder / "run.json").is_file():
+        if (folder / FLEET).is_file() and not (folder / "run.json").is_file():
             raise ResultsError(f"{label!r} is a fleet, not a run", f"rseqbench compare {label}")
         header = Header.from_json(_read(folder / "run.json"), folder / "run.json")
         return folder, dataclasses.replace(header, label=label)
@@ -161,7 +165,7 @@ class Store:
         Raises ResultsError when there is none that can.
         """
         headers, unreadable = [], []
-        for folder in self._finished(self.root):
+        for folder in self._finished():
             try:
                 headers.append(self.header(folder.name)[1])
             except ResultsError as error:
@@ -208,14 +212,13 @@ class Store:
             raise ResultsError(f"no unfinished run {label!r} to resume: it {why}")
         return Unfinished(self.root, folder, Header.from_json(_read(folder / "run.json"), folder / "run.json"))
 
-    @staticmethod
-    def _finished(root: Path) -> list[Path]:
-        """Return the folders of finished runs below `root`; what has another name than a label, nothing can load."""
-        found = root.iterdir() if root.is_dir() else ()
+    def _finished(self) -> list[Path]:
+        """Return the folders of our finished runs; what has another name than a label, nothing can load."""
+        found = self.root.iterdir() if self.root.is_dir() else ()
         return [one for one in found if is_label(one.name) and (one / "run.json").is_file()]
 
     def _find(self, label: str) -> Path | None:
-        folders = [root / label for root in (self.root, *([paths.builtin_results()] if label == PATCH else []))]
+        folders = [self.root / label, *([built_in()] if label == PATCH else [])]
         return next((folder for folder in folders if folder.is_dir() and not label.startswith(".")), None)
 
 

@@ -16,7 +16,7 @@ from rseqbench.config import unknown
 from rseqbench.errors import ResultsError
 from rseqbench.fleet import index
 from rseqbench.labels import check_label, is_label
-from rseqbench.results import PATCH, UNFINISHED, Header, Store
+from rseqbench.results import PATCH, UNFINISHED, Header, Store, built_in
 
 _ASIDE = ".removed-"  # a folder on its way out: what is half removed is no run any more
 _STAGED = ".renamed-"  # a copy on its way in
@@ -51,10 +51,8 @@ def entries(store: Store) -> list[Entry]:
     """Return every run in the results folder, finished or not, and the built-in ones, the newest last."""
     found = [_entry(folder) for folder in _folders(store.root)]
     there = {entry.label for entry in found if entry.finished}
-    built_in = [_entry(folder) for folder in _folders(paths.builtin_results()) if folder.name == PATCH]
-    return sorted(
-        [*found, *(entry for entry in built_in if entry.label not in there)], key=lambda one: (one.when, one.label)
-    )
+    patch = _entry(built_in())
+    return sorted([*found, *([] if patch.label in there else [patch])], key=lambda one: (one.when, one.label))
 
 
 def _folders(root: Path) -> Iterator[Path]:
