@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from rseqbench import __version__, facts
+from rseqbench import __version__
 from rseqbench.errors import RseqbenchError
+from rseqbench.host import facts
 
 ROOT = Path(__file__).resolve().parents[1]
 

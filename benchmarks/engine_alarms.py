@@ -29,8 +29,8 @@ import common
 from common import Clock, number
 from measuring import Rounds, session, take
 
-from rseqbench import stats
-from rseqbench.engines.gated import SPREAD_S
+from rseqbench.analysis import stats
+from rseqbench.measure.engines.gated import SPREAD_S
 
 SAME = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))
 SLOWED = (("slowed/multiply_101", "slowed/multiply_100"), ("slowed/atomic_101", "slowed/atomic_100"))

@@ -17,15 +17,16 @@ import common
 from common import Clock, number
 from measuring import Rounds, Session, session, take
 
-from rseqbench import arches, build, stats
-from rseqbench.targets.workers import Worker, environment
+from rseqbench.analysis import stats
+from rseqbench.build import architectures, products
+from rseqbench.targets.native.worker_process import Worker, environment
 
 TARGET_INSIDE, TARGET_START_MS = 90.0, 30.0
 
 
 def starts(of: Session, count: int) -> list[float]:
     """Return how many milliseconds a round's process took from its start to its hello, `count` times."""
-    module = build.extension(arches.named(of.arch)).path
+    module = products.extension(architectures.named(of.arch)).path
     registration = str(of.target.registration())
     found = []
     for _ in range(count):

@@ -16,9 +16,9 @@ import common
 from common import Clock, LoadError, deviation, half_width, number
 from measuring import Rounds, Session, ratio, session, take
 
-from rseqbench import stated
+from rseqbench.analysis import patch_claims
+from rseqbench.analysis.patch_claims import Pair
 from rseqbench.model import BASELINE, Estimate
-from rseqbench.stated import Pair
 
 EXTRA = (  # beside stated.pairs(): a system call over user space, and the increment over its limit
     ("cpu_id/getcpu_syscall", "cpu_id/rseq", "a system call over one load"),
@@ -55,7 +55,7 @@ def is_syscall(name: str) -> bool:
 def pairs(arch: str, names: Sequence[str], every: bool) -> list[Pair]:
     """Return the ratios to look at among benchmarks of these names; with `every`, all others over the empty loop."""
     extra = [Pair(arch, slow, fast, False, why) for slow, fast, why in EXTRA]
-    found = {(p.slow, p.fast): p for p in [*stated.pairs([arch]), *extra] if p.slow in names and p.fast in names}
+    found = {(p.slow, p.fast): p for p in [*patch_claims.pairs([arch]), *extra] if p.slow in names and p.fast in names}
     if every:
         shown = {pair.slow for pair in found.values()}
         rest = [name for name in names if name not in shown and name != BASELINE]

@@ -25,9 +25,10 @@ import common
 import tool_speed
 from common import number
 
-from rseqbench import config, disk, paths
-from rseqbench.fleet import index
-from rseqbench.fleet.index import Fleet, Member
+from rseqbench import config, paths
+from rseqbench.store import fleets
+from rseqbench.store.fleets import Fleet, Member
+from rseqbench.support import atomic_io
 
 TARGET_S = 5.0
 LABEL = "fleet"
@@ -88,15 +89,15 @@ def store(results: Path, source: str, machines: int) -> float:
     run = json.loads((results / source / "run.json").read_text(encoding="utf-8"))
     failed = {machines + at: why for at, why in _FAILED.items()}
     members = []
-    for at, (place, label) in enumerate(index.labels([f"board-{at:02}" for at in range(machines)], LABEL).items()):
+    for at, (place, label) in enumerate(fleets.labels([f"board-{at:02}" for at in range(machines)], LABEL).items()):
         members.append(Member(place, label, failed.get(at, "")))
         if at not in failed:
             (results / label).mkdir()
-            disk.write(results / label / "pyperf.json", json.dumps(machine(suite, at), indent=None))
-            disk.write(results / label / "run.json", json.dumps(header(run, at, label)))
+            atomic_io.write(results / label / "pyperf.json", json.dumps(machine(suite, at), indent=None))
+            atomic_io.write(results / label / "run.json", json.dumps(header(run, at, label)))
     settings = config.load(paths.default_config())
     command = f"rseqbench fleet run --label {LABEL}"
-    index.save(
+    fleets.save(
         results, Fleet(LABEL, _CREATED, command, settings.run, settings.presets["default"], _SEED, tuple(members))
     )
     return (results / source / "pyperf.json").stat().st_size / 2**20

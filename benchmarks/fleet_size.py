@@ -25,17 +25,20 @@ from types import SimpleNamespace
 
 import common
 
-from rseqbench import config, engines, paths, rounds, table
+from rseqbench import config, paths
+from rseqbench.analysis import dataset
 from rseqbench.errors import TargetError
-from rseqbench.fleet import index, members
-from rseqbench.fleet.index import Fleet, Member
-from rseqbench.fleet.members import Stored, Told, Work
-from rseqbench.fleet.scheduler import Ended
-from rseqbench.lab import desk
-from rseqbench.lab.desk import Desk
-from rseqbench.results import Run, Store
-from rseqbench.show import data
-from rseqbench.targets.replay import Replay, Replayed, header
+from rseqbench.measure import engines, rounds
+from rseqbench.measure.fleet import members
+from rseqbench.measure.fleet.members import Stored, Told, Work
+from rseqbench.measure.fleet.scheduler import Ended
+from rseqbench.measure.replay import Replay, Replayed, header
+from rseqbench.report import data
+from rseqbench.store import fleets
+from rseqbench.store.fleets import Fleet, Member
+from rseqbench.store.runs import Run, Store
+from rseqbench.targets.labgrid import client
+from rseqbench.targets.labgrid.client import Desk
 
 _SAMPLED_S = 0.5
 _CHECKS = 0.3  # of a run's time are its checks, about as in a quick run
@@ -169,7 +172,7 @@ def _keeper() -> int:
 def fleet_of(places: Sequence[str]) -> Fleet:
     """Return a fleet of these places; nothing of its plan matters to a replay."""
     settings = config.load(paths.default_config())
-    named = index.labels(places, "sim")
+    named = fleets.labels(places, "sim")
     own = tuple(Member(*one) for one in named.items())
     options = members.shared(settings.run)
     return Fleet(
@@ -195,20 +198,20 @@ def one_fleet(options: SimpleNamespace, at_once: int) -> list[tuple[str, str]]:
         folder = Path(name)
         (folder / "lab").mkdir()
         store, fleet = Store(folder / "results"), fleet_of(places)
-        with coordinator(folder / "lab", places) as (address, pid), desk.shared(address, "") as lab:
+        with coordinator(folder / "lab", places) as (address, pid), client.shared(address, "") as lab:
             keeper = _keeper()
             processes = {"rseqbench": os.getpid(), "its keeper": keeper, "the coordinator": pid}
             before = {who: _cpu_s(process) for who, process in processes.items()}
             with sampled(peaks, processes, int(address.rpartition(":")[2])):
                 work = replaying(fleet, lab, store, options.run_s, failing)
                 first, failed = passed(fleet, store, work, at_once, lab.cut)
-                kept = index.read(store.root, fleet.label)
+                kept = fleets.read(store.root, fleet.label)
                 work = replaying(fleet, lab, store, options.run_s, frozenset())
                 second, left = passed(kept, store, work, at_once, lab.cut)
             spent = {who: _cpu_s(process) - before[who] for who, process in processes.items()}
         began = time.monotonic()
-        found = [index.run_of(store, kept, member) for member in kept.members]
-        loaded = sum(not table.read(*one).empty for one in found if not isinstance(one, str))
+        found = [fleets.run_of(store, kept, member) for member in kept.members]
+        loaded = sum(not dataset.read(*one).empty for one in found if not isinstance(one, str))
         load_s = time.monotonic() - began
         size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file())
     rounds_of = -(-len(places) // at_once)

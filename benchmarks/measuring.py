@@ -13,12 +13,15 @@ from typing import Any
 import pandas as pd
 from common import Clock
 
-from rseqbench import arches, config, engines, paths, stats, table, targets
-from rseqbench import plan as planning
+from rseqbench import config, paths, targets
+from rseqbench.analysis import dataset, stats
+from rseqbench.analysis.patch_claims import Pair
+from rseqbench.build import architectures
 from rseqbench.errors import TargetError
+from rseqbench.measure import engines
+from rseqbench.measure import plan as planning
+from rseqbench.measure.rounds import MOST_VOID
 from rseqbench.model import Case, Estimate, GatedRound, Plan, Slot
-from rseqbench.rounds import MOST_VOID
-from rseqbench.stated import Pair
 from rseqbench.targets import Target
 
 
@@ -62,7 +65,7 @@ class Session:
 
 @dataclass
 class Rounds:
-    """What a series of rounds gave: `rows` are the columns of rseqbench.table, as far as ratios need them."""
+    """What a series of rounds gave: `rows` are columns of rseqbench.analysis.dataset, as far as ratios need them."""
 
     wanted: int
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -95,7 +98,7 @@ def session(benchmarks: Sequence[str] = ("all",), engine: str = "gated", preset:
     """Compile for this machine and enter its native target, as `rseqbench run` does."""
     settings = config.load(paths.default_config())
     options = settings.options(None, {"engine": engine, "preset": preset, "benchmarks": list(benchmarks)})
-    with targets.create(arches.named(options.arch), options) as target:
+    with targets.create(architectures.named(options.arch), options) as target:
         plan = planning.make(
             target.benchmarks(), options, settings.presets[preset], target.registration(), target.cpus(), seed=1
         )
@@ -167,4 +170,4 @@ def ratio(of: Session, rounds: Rounds, pair: Pair) -> Estimate | None:
     frame = pd.DataFrame.from_records(rounds.rows)
     label = str(frame["label"].iloc[0])
     one, other = ((of.arch, name, 1) for name in (pair.slow, pair.fast))
-    return table.speedup(frame, label, one, other, of.rules.confidence, pair.net)
+    return dataset.speedup(frame, label, one, other, of.rules.confidence, pair.net)

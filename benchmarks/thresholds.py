@@ -14,9 +14,12 @@ from functools import partial
 
 import common
 
-from rseqbench import arches, config, plan, stats, targets
+from rseqbench import config, targets
+from rseqbench.analysis import stats
+from rseqbench.build import architectures
 from rseqbench.config import Preset
-from rseqbench.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, gate
+from rseqbench.measure import plan
+from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, gate
 from rseqbench.model import Case, Chunk, Plan, Slot
 
 KERNELS = (
@@ -56,7 +59,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
     options = config.load().options(None, {"benchmarks": [*KERNELS, *MODAL]})
-    with targets.create(arches.host(), options) as target:
+    with targets.create(architectures.host(), options) as target:
         preset = Preset(rounds=rounds, values=1, value_ms=1.0)
         made = plan.make(target.benchmarks(), options, preset, target.registration(), target.cpus(), 1)
         for line in common.environment():

@@ -27,7 +27,7 @@ from typing import Any
 import common
 from common import number
 
-from rseqbench import arches
+from rseqbench.build import architectures
 
 TARGET_HELP, TARGET_COMPARE_S, TARGET_QUICK_S = 1.5, 2.0, 30.0
 ROUNDS = 60  # of a full run, what --rigorous takes
@@ -85,7 +85,7 @@ def side_by_side(
 
 def counting_compiler(folder: Path) -> tuple[Path, Path]:
     """Write a compiler that counts into `folder`; return it, and the file that has a line for each compilation."""
-    arch = arches.host()
+    arch = architectures.host()
     real = next((path for path in map(shutil.which, arch.compilers) if path), None)
     if real is None:
         raise SpeedError(f"no compiler (apt-get install {arch.package})")

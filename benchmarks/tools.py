@@ -21,10 +21,11 @@ import pyperf
 from common import Clock
 from measuring import ratio, session, take
 
-from rseqbench import arches, build, paths, recipes
-from rseqbench.arches import Arch
+from rseqbench import paths
+from rseqbench.analysis.patch_claims import Pair
+from rseqbench.build import architectures, cache, products
+from rseqbench.build.architectures import Arch
 from rseqbench.model import Case
-from rseqbench.stated import Pair
 
 PEERS = Path(__file__).parent / "peers"
 _COMMAND_MS = 100  # hyperfine times whole commands: long beside the millisecond that a process takes to start
@@ -138,12 +139,12 @@ def compile_peer(arch: Arch, source: str, target: Path, libraries: Sequence[str]
     compiler = next((path for path in (shutil.which(name) for name in names if name) if path), None)
     if cc is None or compiler is None:
         raise ToolError(f"no compiler for {source}")
-    library = build.library(arch).path
+    library = products.library(arch).path
     root = paths.kernels()
     includes = [f"-I{folder}" for folder in (PEERS, root / "include", root / "core", arch.folder)]
     shim = target.with_suffix(".shim.o")
     clock = Clock(120)
-    _run([cc, *recipes.CFLAGS, *arch.cflags, *includes, "-c", "-o", str(shim), str(PEERS / "shim.c")], clock, "shim.c")
+    _run([cc, *cache.CFLAGS, *arch.cflags, *includes, "-c", "-o", str(shim), str(PEERS / "shim.c")], clock, "shim.c")
     inputs = [str(PEERS / source), str(shim), str(library), *libraries]
     _run([compiler, "-O2", "-pthread", *includes, "-o", str(target), *inputs], clock, source)
 
@@ -154,7 +155,7 @@ def google(job: Job, clock: Clock, interleaved: bool = False) -> dict[tuple[str,
         raise ToolError("not installed (apt-get install libbenchmark-dev g++)")
     with _folder() as folder:
         program, out = folder / "google", folder / "google.json"
-        compile_peer(arches.host(), "google.cpp", program, ["-lbenchmark"])
+        compile_peer(architectures.host(), "google.cpp", program, ["-lbenchmark"])
         command = [str(program), *job.kernels, f"--benchmark_repetitions={3 if job.quick else 10}"]
         command += [f"--benchmark_out={out}", "--benchmark_out_format=json"]
         command += ["--benchmark_enable_random_interleaving=true"] if interleaved else []
@@ -181,7 +182,7 @@ def hyperfine(job: Job, clock: Clock) -> dict[tuple[str, str], Ratio]:
         raise ToolError("not installed (apt-get install hyperfine)")
     with _folder() as folder:
         program, out = folder / "command", folder / "hyperfine.json"
-        compile_peer(arches.host(), "command.c", program)
+        compile_peer(architectures.host(), "command.c", program)
         with session(job.kernels) as of:
             loops = {name: of.target.calibrate(Case(name), of.plan, _CHUNK_NS) for name in job.kernels}
         times = (10 if job.quick else _COMMAND_MS) * 1_000_000 // _CHUNK_NS
@@ -201,7 +202,7 @@ def pyperf_command(job: Job, clock: Clock) -> dict[tuple[str, str], Ratio]:
     """Measure by a script as pyperf's manual shows one, with all of pyperf's defaults."""
     with _folder() as folder:
         out = folder / "pyperf.json"
-        module = build.extension(arches.host()).path
+        module = products.extension(architectures.host()).path
         command = [sys.executable, str(PEERS / "runner.py"), "--module", str(module), "--quiet", "-o", str(out)]
         command += ["--kernels", ",".join(job.kernels)]
         command += ["-p", "2", "-n", "2", "-w", "1", "--min-time", "0.01"] if job.quick else []

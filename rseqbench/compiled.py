@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rseqbench import paths, recipes
+from rseqbench import paths
+from rseqbench.build import cache
 
 
 def groups() -> list[str]:
@@ -17,7 +18,7 @@ def names() -> list[str]:
 
     A name is a string of its own among those of the program: group/method, and the end of the string.
     """
-    files = [file for kind in (f"{recipes.MODULE}.*", "runner") for file in paths.cache().glob(f"*/{kind}")]
+    files = [file for kind in (f"{cache.MODULE}.*", "runner") for file in paths.cache().glob(f"*/{kind}")]
     if not files:
         return []
     newest = max(files, key=lambda file: file.stat().st_mtime)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rseqbench.model import Machine
-from rseqbench.results import Header
+from rseqbench.store.runs import Header
 
 # What must not change between the rounds of one run.
 SAME = (

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rseqbench import table
+from rseqbench.analysis import dataset
+from rseqbench.analysis.dataset import Key
+from rseqbench.analysis.patch_claims import Pair
 from rseqbench.model import Estimate
-from rseqbench.stated import Pair
-from rseqbench.table import Key
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ def of_both(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[Pair], confiden
     found = []
     for pair in pairs:
         keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
-        both = [table.speedup(frame, label, *keys, confidence, pair.net) for label in (a, b)]
+        both = [dataset.speedup(frame, label, *keys, confidence, pair.net) for label in (a, b)]
         if any(estimate is not None for estimate in both):
-            units = table.unit(frame, a, pair.arch), table.unit(frame, b, pair.arch)
+            units = dataset.unit(frame, a, pair.arch), dataset.unit(frame, b, pair.arch)
             found.append(Speedup(pair, both[0], both[1], units))
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rseqbench.errors import ResultsError, damage
-from rseqbench.kinds import fits
+from rseqbench.support.serialization import fits
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, linux, paths
-from rseqbench.linux import initramfs
-from rseqbench.linux.apt import Apt
-from rseqbench.targets.guest import Guest
+from rseqbench import paths
+from rseqbench.build import architectures, linux
+from rseqbench.build.linux import initramfs
+from rseqbench.build.linux.apt import Apt
+from rseqbench.targets.qemu.virtual_machine import Guest
 from tests.guests import static
 from tests.sshd import free_port, keygen
 
@@ -64,7 +65,7 @@ class Board(Guest):
 
     def __init__(self, folder):
         """Fetch what is not in the cache, and write init and keys into `folder`."""
-        arch = arches.named("arm32")
+        arch = architectures.named("arm32")
         modules = (*arch.qemu.modules, "virtio_net")
         self.port = free_port()
         self.destination = f"root@127.0.0.1:{self.port}"

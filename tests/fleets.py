@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from rseqbench.config import load
-from rseqbench.fleet import index
-from rseqbench.fleet.index import Fleet, Member
-from rseqbench.results import Store
+from rseqbench.store import fleets
+from rseqbench.store.fleets import Fleet, Member
+from rseqbench.store.runs import Store
 from tests.simulated import COSTS, FACTS, Simulation, store
 
 CPUS = (
@@ -50,7 +50,7 @@ def fleet(root, label, machines):
         if not isinstance(what, str):
             store(results, replace(what, label=name, plan_seed=_SEED))
     command = f"rseqbench fleet run --label {label}"
-    index.save(
+    fleets.save(
         root,
         Fleet(label, "2024-05-17T12:00:00+00:00", command, config.run, config.presets["quick"], _SEED, tuple(members)),
     )

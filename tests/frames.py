@@ -1,10 +1,10 @@
-"""Tidy tables with known numbers, as rseqbench/table.py builds them of stored runs."""
+"""Tidy tables with known numbers, as rseqbench/analysis/dataset.py builds them of stored runs."""
 
 import math
 
 import pandas as pd
 
-from rseqbench.table import COLUMNS
+from rseqbench.analysis.dataset import COLUMNS
 
 
 def frame(*runs):

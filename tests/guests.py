@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches
+from rseqbench.build import architectures
 
 ECHO_INIT = Path(__file__).parent / "data" / "echo_init.c"
 
 
 def compiler(name):
     """Return the first compiler of an architecture, or skip the test."""
-    arch = arches.named(name)
+    arch = architectures.named(name)
     found = next(filter(None, map(shutil.which, arch.compilers)), None)
     if found is None:
         pytest.skip(f"no compiler for {name}: apt-get install {arch.package}")

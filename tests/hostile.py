@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from rseqbench.analysis import summary
 from rseqbench.config import load
-from rseqbench.results import PATCH, Store
-from rseqbench.show import tables
-from rseqbench.show.contents import contents
+from rseqbench.report.run_view import contents
+from rseqbench.store.runs import PATCH, Store
 from tests.simulated import COSTS, SKIPS, Simulation, Skip, store
 
 FEW = {name: COSTS[name] for name in ("cpu_id/baseline", "cpu_id/gs", "cpu_id/rseq", "counter/plain", "counter/rseq")}
@@ -58,7 +58,7 @@ def shown(folder, text):
 def compared(folder, text):
     """Return that run and another one, compared with it."""
     runs = [run(folder, text), store(Store(folder), Simulation(label="other", costs=FEW, rounds=2))]
-    return runs, [tables.compared(*runs, load().verdict)]
+    return runs, [summary.compared(*runs, load().verdict)]
 
 
 def sound(text):

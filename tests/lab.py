@@ -182,7 +182,7 @@ class Lab:
 
 def keepers(mark):
     """Return the ids of the keeper processes that carry `mark` in their environment."""
-    return [p for p in processes_with(mark) if b"rseqbench.lab.keeper" in _command(p)]
+    return [p for p in processes_with(mark) if b"rseqbench.targets.labgrid.daemon" in _command(p)]
 
 
 def _command(process):

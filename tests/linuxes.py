@@ -2,8 +2,8 @@
 
 import pytest
 
-from rseqbench import arches
-from rseqbench.linux import kbuild, make
+from rseqbench.build import architectures
+from rseqbench.build.linux import build, make
 from tests.machines import defaults
 
 LIMIT_S = 1500  # minutes on two cores, charged to whichever test comes first
@@ -15,11 +15,11 @@ def built_linuxes(own_environment):
 
     Whoever asks for it is slow, and has the time that it takes.
     """
-    arch = arches.named("x86_64")
+    arch = architectures.named("x86_64")
     lacking = make.missing(arch.linux)
     if lacking:
         pytest.skip(f"Linux cannot be built here: apt-get install {' '.join(lacking.values())}")
-    return {rseq: kbuild.build(arch, defaults().linux, rseq, lambda done, of: None) for rseq in ("n", "y")}
+    return {rseq: build.build(arch, defaults().linux, rseq, lambda done, of: None) for rseq in ("n", "y")}
 
 
 def mark(items):

@@ -5,13 +5,17 @@ import platform
 
 import pytest
 
-from rseqbench import abi, arches, config, paths
-from rseqbench.targets.native import Native
+from rseqbench import config, paths
+from rseqbench.build import architectures
+from rseqbench.host import rseq_support
+from rseqbench.targets.native.target import Native
 
 x86_only = pytest.mark.skipif(platform.machine() not in ("x86_64", "amd64"), reason="code for x86-64")
 two_cpus = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs to move between")
-some_rseq = pytest.mark.skipif(bool(abi.rseq_error()), reason="this Linux refuses the rseq system call")
-libc_rseq = pytest.mark.skipif(abi.libc_rseq_size() is None, reason="this C library knows no rseq (glibc < 2.35)")
+some_rseq = pytest.mark.skipif(bool(rseq_support.rseq_error()), reason="this Linux refuses the rseq system call")
+libc_rseq = pytest.mark.skipif(
+    rseq_support.libc_rseq_size() is None, reason="this C library knows no rseq (glibc < 2.35)"
+)
 
 
 def defaults():
@@ -21,4 +25,4 @@ def defaults():
 
 def native(**options):
     """Return the target `native` with these options of [run], not yet entered."""
-    return Native(arches.host(), defaults().options(None, options))
+    return Native(architectures.host(), defaults().options(None, options))

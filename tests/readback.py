@@ -13,8 +13,8 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from rseqbench.model import VerdictWord
-from rseqbench.show import terminal
-from rseqbench.show.words import SIGNS as signs
+from rseqbench.report.formatting import SIGNS as signs
+from rseqbench.report.text import terminal
 
 NUMBER = r"-?[\d,]*\.?\d+(?:e[+-]?\d+)?"
 INTERVAL = re.compile(rf"({NUMBER})(x?(?: s)?)(?: [a-z]+(?:/op)?)*(?:\s*\(({NUMBER}) \.\. ({NUMBER})\))?")

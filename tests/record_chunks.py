@@ -19,10 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rseqbench import arches, config, paths, stats
-from rseqbench.engines import gated
+from rseqbench import config, paths
+from rseqbench.analysis import stats
+from rseqbench.build import architectures
+from rseqbench.measure.engines import gated
 from rseqbench.model import Case, Plan
-from rseqbench.targets.native import Native
+from rseqbench.targets.native.target import Native
 
 KERNELS = (
     "control/atomic_a",
@@ -72,7 +74,7 @@ def loaded(command):
 def record(rounds):
     """Return the answers to the rounds of a run of all kernels."""
     options = config.load(paths.default_config()).options(None, {"engine": "gated"})
-    with Native(arches.host(), options) as native:
+    with Native(architectures.host(), options) as native:
         target, engine = Recorder(native), gated.Gated()
         cases = [Case(name, 1, native.registration()) for name in KERNELS]
         plan = Plan(tuple(cases), (), rounds, 1, 1.0, 1, "gated", "default", native.cpus())

@@ -7,8 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from rseqbench.targets.lines import Lines
-from rseqbench.targets.runner import Session
+from rseqbench.targets.runner.line_channel import Lines
+from rseqbench.targets.runner.local import Session
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from rseqbench import paths
 from rseqbench.config import CheckOptions
-from rseqbench.suites.libraries import LIBRARIES
+from rseqbench.workloads.library import LIBRARIES
 
 HARDNESS = CheckOptions(threads_per_cpu=4, disturbances=50, operations=20_000_000, timeout_s=60.0)
 

@@ -11,9 +11,9 @@ import pyperf
 
 from rseqbench.config import load
 from rseqbench.model import Case, Check, Fact, Machine, Plan, Registration, Skip, Timing
-from rseqbench.results import PATCH, Header, Run, Store
-from rseqbench.show.contents import Contents, contents
-from rseqbench.show.data import table_csv
+from rseqbench.report.data import table_csv
+from rseqbench.report.run_view import Contents, contents
+from rseqbench.store.runs import PATCH, Header, Run, Store
 
 # ns/op with the loop, of every benchmark on an imagined x86-64 machine.
 COSTS: Mapping[str, float] = {

@@ -11,7 +11,7 @@ from itertools import chain
 
 import numpy as np
 
-from rseqbench.engines.gated import LIMIT_MS, SLOWEST_PROBE, SPREAD_S, WANTED_CHUNKS
+from rseqbench.measure.engines.gated import LIMIT_MS, SLOWEST_PROBE, SPREAD_S, WANTED_CHUNKS
 from rseqbench.model import Chunk
 
 # In microseconds, but for the probe.

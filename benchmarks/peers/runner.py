@@ -7,7 +7,7 @@ from typing import Any
 
 import pyperf
 
-from rseqbench.worker import Kernels
+from rseqbench.targets.native.worker import Kernels
 
 
 def _hand_on(command: list[str], options: Any) -> None:
@@ -18,7 +18,9 @@ def _hand_on(command: list[str], options: Any) -> None:
 def main() -> None:
     """Time every kernel."""
     runner = pyperf.Runner(add_cmdline_args=_hand_on)
-    runner.argparser.add_argument("--module", required=True, help="the compiled kernels, as rseqbench.build makes them")
+    runner.argparser.add_argument(
+        "--module", required=True, help="the compiled kernels, as rseqbench.build.products makes them"
+    )
     runner.argparser.add_argument("--kernels", required=True, help="group/method, by commas")
     options = runner.parse_args()
     kernels = Kernels(Path(options.module), "auto")

@@ -18,7 +18,7 @@ from rseqbench.errors import RseqbenchError
 
 if TYPE_CHECKING:
     from rseqbench.config import Config
-    from rseqbench.results import Store
+    from rseqbench.store.runs import Store
 
 COMPLETE = "_RSEQBENCH_COMPLETE"  # set by a shell that wants words to complete, to what it asks for
 INTERRUPTED = 130  # the exit code after Ctrl-C, as a shell has it
@@ -55,7 +55,7 @@ class State:
 
     def store(self) -> Store:
         """Open the results folder that the configuration names."""
-        from rseqbench.results import Store
+        from rseqbench.store.runs import Store
 
         return Store(Path(self.config().paths.results))
 

@@ -21,17 +21,19 @@ def command(ctx: click.Context, /, disturbances: int | None, **given: Any) -> No
     """
     import dataclasses
 
-    from rseqbench import arches, plan, rounds, targets
+    from rseqbench import targets
+    from rseqbench.build import architectures
     from rseqbench.cli import State
+    from rseqbench.measure import plan, rounds
     from rseqbench.model import ALL
-    from rseqbench.show import terminal
-    from rseqbench.show.grids import run as grids
+    from rseqbench.report.tables import run as grids
+    from rseqbench.report.text import terminal
 
     config = (ctx.find_object(State) or State(None)).config()
     asked = what.given(given) or [ALL]
     options = config.options(None, {**place.given(given), "benchmarks": asked})
     hardness = dataclasses.replace(config.check, **({"disturbances": disturbances} if disturbances else {}))
-    with targets.create(arches.named(options.arch), options) as entered:
+    with targets.create(architectures.named(options.arch), options) as entered:
         chosen = plan.select(entered.benchmarks(), asked)
         checks = [event.check for event in rounds.check(entered, chosen, hardness)]
     terminal.table(grids.checks(checks, chosen), terminal.console())

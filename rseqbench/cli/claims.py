@@ -9,7 +9,7 @@ import click
 from rseqbench.cli import State, complete
 
 if TYPE_CHECKING:
-    from rseqbench.show.contents import Contents
+    from rseqbench.report.run_view import Contents
 
 
 @click.command("claims")
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, label: str | None, style: str) -> None:
     """Print each number of the patch message with the arithmetic on it; with LABEL, what that run says of each."""
-    from rseqbench.results import PATCH
-    from rseqbench.show import contents
+    from rseqbench.report import run_view
+    from rseqbench.store.runs import PATCH
 
     state = ctx.find_object(State) or State(None)
     store = state.store()
     run = store.load(PATCH if label is None else label)
-    _show(contents.contents(run, store.load(PATCH), state.config().verdict), style, verdicts=label is not None)
+    _show(run_view.contents(run, store.load(PATCH), state.config().verdict), style, verdicts=label is not None)
 
 
 def _show(shown: Contents, style: str, verdicts: bool) -> None:
-    from rseqbench.show import data, markdown, terminal
-    from rseqbench.show.grids import claims
+    from rseqbench.report import data
+    from rseqbench.report.tables import claims
+    from rseqbench.report.text import markdown, terminal
 
     grids = claims.of_run(shown.judged, shown.run.label) if verdicts else claims.claims(shown.judged)
     records = data.verdicts(shown.judged) if verdicts else data.claims(shown.judged)

@@ -10,9 +10,9 @@ import click
 from rseqbench.cli import State, complete
 
 if TYPE_CHECKING:
-    from rseqbench.machines import Machines
-    from rseqbench.results import Run
-    from rseqbench.show.tables import Compared
+    from rseqbench.analysis.fleet.compare import Machines
+    from rseqbench.analysis.summary import Compared
+    from rseqbench.store.runs import Run
 
 
 @click.command("compare")
@@ -57,7 +57,8 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
 def _fleets(found: Machines, style: str, limit: float | None) -> str:
     """Print fleets; return the line that says what is slower than the limit, or could not be judged; else nothing."""
     from rseqbench.cli import report
-    from rseqbench.show import gates, terminal
+    from rseqbench.report.text import terminal
+    from rseqbench.show import gates
 
     if style == "table":
         terminal.machines(found, terminal.console())
@@ -69,7 +70,8 @@ def _fleets(found: Machines, style: str, limit: float | None) -> str:
 def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) -> str:
     """Print runs against the first of them; return the same."""
     from rseqbench.cli import report
-    from rseqbench.show import gates, terminal
+    from rseqbench.report.text import terminal
+    from rseqbench.show import gates
 
     (runs, found), rules = compared(state, labels), state.config().verdict
     if style == "table":
@@ -84,8 +86,8 @@ def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compa
 
     Raises UsageError for fewer than two, or one that is there twice.
     """
+    from rseqbench.analysis import summary
     from rseqbench.errors import UsageError
-    from rseqbench.show import tables
 
     twice = [label for number, label in enumerate(labels) if label in labels[:number]]
     if twice or len(labels) < 2:
@@ -93,4 +95,4 @@ def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compa
         raise UsageError(said, "give the labels of two runs, or more")
     store, rules = state.store(), state.config().verdict
     runs = [store.load(label) for label in labels]
-    return runs, [tables.compared(runs[0], other, rules) for other in runs[1:]]
+    return runs, [summary.compared(runs[0], other, rules) for other in runs[1:]]

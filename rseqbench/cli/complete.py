@@ -37,15 +37,15 @@ def _config(ctx: click.Context) -> Config:
 
 
 def _benchmarks(ctx: click.Context) -> list[str]:
-    from rseqbench import compiled, suites
+    from rseqbench import compiled, workloads
 
-    return ["all", *compiled.groups(), *compiled.names(), *suites.PROGRAMS]
+    return ["all", *compiled.groups(), *compiled.names(), *workloads.PROGRAMS]
 
 
 def _labels(ctx: click.Context) -> list[str]:
     from pathlib import Path
 
-    from rseqbench.results import Store
+    from rseqbench.store.runs import Store
 
     return Store(Path(_config(ctx).paths.results)).labels()
 
@@ -53,15 +53,15 @@ def _labels(ctx: click.Context) -> list[str]:
 def _labels_and_fleets(ctx: click.Context) -> list[str]:
     from pathlib import Path
 
-    from rseqbench.fleet import index
+    from rseqbench.store import fleets
 
-    return [*_labels(ctx), *index.known(Path(_config(ctx).paths.results))]
+    return [*_labels(ctx), *fleets.known(Path(_config(ctx).paths.results))]
 
 
 def _unfinished(ctx: click.Context) -> list[str]:
     from pathlib import Path
 
-    from rseqbench.results import UNFINISHED
+    from rseqbench.store.runs import UNFINISHED
 
     found = Path(_config(ctx).paths.results).glob(f"{UNFINISHED}*")
     return sorted(folder.name.removeprefix(UNFINISHED) for folder in found)
@@ -74,13 +74,13 @@ def _targets(ctx: click.Context) -> list[str]:
 
 
 def _arches(ctx: click.Context) -> list[str]:
-    from rseqbench import arches
+    from rseqbench.build import architectures
 
-    return [arches.HOST, *arches.known()]
+    return [architectures.HOST, *architectures.known()]
 
 
 def _engines(ctx: click.Context) -> list[str]:
-    from rseqbench import engines
+    from rseqbench.measure import engines
 
     return [*engines.ENGINES, "auto", "both"]
 
@@ -92,7 +92,7 @@ def _booted(ctx: click.Context) -> Iterable[str]:
 
 
 def _suites(ctx: click.Context) -> Iterable[str]:
-    from rseqbench.suites.libraries import SUITES
+    from rseqbench.workloads.library import SUITES
 
     return SUITES
 

@@ -11,7 +11,7 @@ from rseqbench.cli import State
 
 if TYPE_CHECKING:
     from rseqbench.config import Config
-    from rseqbench.results import Run
+    from rseqbench.store.runs import Run
 
 
 @click.command("demo")
@@ -32,8 +32,9 @@ def command(ctx: click.Context, output: str | None) -> None:
     from rseqbench import paths
     from rseqbench.cli.report import write
     from rseqbench.cli.show import printed
-    from rseqbench.results import PATCH, Store
-    from rseqbench.show import contents, html
+    from rseqbench.report import run_view
+    from rseqbench.report.html import run as html
+    from rseqbench.store.runs import PATCH, Store
 
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
@@ -42,7 +43,7 @@ def command(ctx: click.Context, output: str | None) -> None:
         run = _replayed(recorded, config, Path(scratch))
         if output != "-":
             printed(run, store, config)
-        page = html.page(contents.contents(run, store.load(PATCH), config.verdict))
+        page = html.page(run_view.contents(run, store.load(PATCH), config.verdict))
     path = write(page, output, "demo", config)
     click.echo("a replay: nothing was measured here" + (f"; its page is {path}" if path else ""), err=True)
 
@@ -51,12 +52,13 @@ def _replayed(recorded: Run, config: Config, scratch: Path) -> Run:
     """Go through the rounds of a recorded run once more, by way of a folder that is gone afterwards."""
     import dataclasses
 
-    from rseqbench import engines, rounds
+    from rseqbench.measure import engines, rounds
+    from rseqbench.measure.replay import Replay, Replayed, header
     from rseqbench.model import REPLAY
-    from rseqbench.results import Store
-    from rseqbench.show import data, progress
-    from rseqbench.show.running import Running
-    from rseqbench.targets.replay import Replay, Replayed, header
+    from rseqbench.report import data
+    from rseqbench.report.progress import run as progress
+    from rseqbench.report.progress.estimate import Running
+    from rseqbench.store.runs import Store
 
     unfinished = Store(scratch).begin(header(recorded), force=False)
     engine = Replayed(engines.create(recorded.header.plan.engine))

@@ -47,7 +47,8 @@ def _examine(host: Host, style: str) -> int:
     from dataclasses import asdict
 
     from rseqbench import doctor
-    from rseqbench.show import findings, screen
+    from rseqbench.report.tables import doctor as findings
+    from rseqbench.show import screen
 
     found = doctor.examine(host)
     pyperf = doctor.pyperf_system()
@@ -90,10 +91,10 @@ def _fix(host: Host, yes: bool) -> int:
 
 def _tune(host: Host, yes: bool) -> int:
     """Ask for each step, write down what is, and take the steps."""
-    from rseqbench import tuning
     from rseqbench.doctor.finding import ourselves
     from rseqbench.errors import UsageError
-    from rseqbench.tuning import record
+    from rseqbench.host import tuning
+    from rseqbench.host.tuning import record
 
     tuning.ensure_root(os.geteuid(), ourselves("doctor --tune"))
     tuning.ensure_untuned(host.root)
@@ -126,8 +127,8 @@ def _tune(host: Host, yes: bool) -> int:
 
 def _restore(host: Host, yes: bool) -> int:
     """Put back what was written down."""
-    from rseqbench import tuning
     from rseqbench.doctor.finding import ourselves
+    from rseqbench.host import tuning
 
     if tuning.pending(host.root) is None:
         click.echo("nothing to restore: no --tune is on record here")

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, complete, how, place, what
+from rseqbench.cli import INTERRUPTED, State, complete, place, what
+from rseqbench.cli import options as how
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rseqbench.config import Config, RunOptions
-    from rseqbench.fleet.index import Fleet
-    from rseqbench.lab.desk import Desk, Place
-    from rseqbench.results import Store
+    from rseqbench.store.fleets import Fleet
+    from rseqbench.store.runs import Store
+    from rseqbench.targets.labgrid.client import Desk, Place
 
 
 @click.group("fleet")
@@ -48,15 +49,17 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     """
     import dataclasses
 
-    from rseqbench.fleet import files, index, members
-    from rseqbench.lab import desk
-    from rseqbench.show import progress
+    from rseqbench.fleet import files
+    from rseqbench.measure.fleet import members
+    from rseqbench.report.progress import run as progress
+    from rseqbench.store import fleets
+    from rseqbench.targets.labgrid import client
 
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
     at_once = given.pop("at_once")
     chosen = place.given(given)
-    begun = index.read(store.root, _alone(chosen)) if "resume" in chosen else None
+    begun = fleets.read(store.root, _alone(chosen)) if "resume" in chosen else None
     if begun and "wait" in chosen:
         begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
     asked = what.given(chosen)
@@ -64,7 +67,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     options = members.shared(how.run_options(config, chosen)) if begun is None else begun.options
     files.make_room(at_once)
     with progress.busy("asking the coordinator"):
-        lab = ctx.with_resource(desk.shared(options.coordinator, options.environment))
+        lab = ctx.with_resource(client.shared(options.coordinator, options.environment))
         places = lab.places()
     fleet = begun or _fleet(places, options, chosen, config, store)
     if given["dry_run"]:
@@ -92,33 +95,34 @@ def _fleet(places: Sequence[Place], options: RunOptions, chosen: dict[str, Any],
     import secrets
     from datetime import UTC, datetime
 
-    from rseqbench import begin, labels
-    from rseqbench.fleet import choice, index
-    from rseqbench.fleet.index import Fleet, Member
+    from rseqbench.fleet import choice
+    from rseqbench.measure import session
+    from rseqbench.store import fleets, labels
+    from rseqbench.store.fleets import Fleet, Member
 
     names = choice.parse_names(chosen["places"]) if "places" in chosen else []
     tags = choice.parse_tags(chosen["tags"]) if "tags" in chosen else {}
     found = choice.choose(places, names, tags)
     label = chosen.get("label") or labels.fresh("fleet", store.taken())
-    named = index.labels([one.name for one in found], label)
+    named = fleets.labels([one.name for one in found], label)
     fleet = Fleet(
         label=label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=begin.command(),
+        command=session.command(),
         options=options,
         preset=how.preset(options, chosen, config),
         seed=chosen.get("seed", secrets.randbelow(2**32)),
         members=tuple(Member(*one) for one in named.items()),
         force=bool(chosen.get("force")),
     )
-    index.ensure_free(store, fleet)
+    fleets.ensure_free(store, fleet)
     return fleet
 
 
 def _list(fleet: Fleet, places: Sequence[Place], store: Store) -> None:
     """Print which places are meant and not done yet, what of them is known, and the labels of their runs."""
-    from rseqbench.fleet import members
-    from rseqbench.show import terminal
+    from rseqbench.measure.fleet import members
+    from rseqbench.report.text import terminal
     from rseqbench.show.grids import lab
 
     terminal.table(lab.places(fleet.label, members.missing(fleet, store), places), terminal.console())
@@ -129,8 +133,9 @@ def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store
     import contextlib
 
     from rseqbench.errors import RseqbenchError
-    from rseqbench.fleet import members
-    from rseqbench.show import crowd, data
+    from rseqbench.measure.fleet import members
+    from rseqbench.report import data
+    from rseqbench.report.progress import fleet as crowd
 
     todo = members.missing(fleet, store)
     of, confidence = len(fleet.members), config.verdict.confidence
@@ -153,7 +158,7 @@ def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store
 def _show(label: str, state: State) -> None:
     """Print what machines differ by, and write the page about all of them."""
     from rseqbench.cli import matrix, report
-    from rseqbench.show import terminal
+    from rseqbench.report.text import terminal
 
     found = matrix.fleets(state, (label,))
     assert found is not None

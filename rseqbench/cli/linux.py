@@ -21,18 +21,19 @@ def build(ctx: click.Context, configurations: tuple[str, ...], arch: str | None)
 
     What was built is kept, and needs no second build; one that was interrupted is taken up where it was.
     """
-    from rseqbench import arches
+    from rseqbench.build import architectures
+    from rseqbench.build.linux import build as kbuild
     from rseqbench.config import configured_rseq
-    from rseqbench.linux import kbuild
-    from rseqbench.show import progress, terminal
-    from rseqbench.show.grids import linux as grids
+    from rseqbench.report.progress import run
+    from rseqbench.report.tables import kernel_config as grids
+    from rseqbench.report.text import terminal
 
     config = (ctx.find_object(State) or State(None)).config()
     wanted = configured_rseq(config, configurations)
-    chosen = arches.named(arch or config.run.arch)
+    chosen = architectures.named(arch or config.run.arch)
     made = {}
     for rseq in sorted(set(wanted.values())):
-        with progress.building(f"Linux for {chosen.name}, CONFIG_RSEQ={rseq}") as seen:
+        with run.building(f"Linux for {chosen.name}, CONFIG_RSEQ={rseq}") as seen:
             made[rseq] = kbuild.build(chosen, config.linux, rseq, seen)
     out = terminal.console()
     terminal.table(grids.built(wanted, made), out)

@@ -19,18 +19,20 @@ def command(ctx: click.Context, /, style: str, **given: Any) -> None:
     import dataclasses
     import json
 
-    from rseqbench import arches, plan, targets
+    from rseqbench import targets
+    from rseqbench.build import architectures
     from rseqbench.cli import State
+    from rseqbench.measure import plan
     from rseqbench.model import ALL
-    from rseqbench.show import terminal
+    from rseqbench.report.text import terminal
     from rseqbench.show.grids import kernels
-    from rseqbench.suites import libraries
+    from rseqbench.workloads import library
 
     state = ctx.find_object(State) or State(None)
     asked = what.given(given)
-    opened = {"benchmarks": asked or list(libraries.SUITES["all"])}
+    opened = {"benchmarks": asked or list(library.SUITES["all"])}
     options = state.config().options(None, {**place.given(given), **opened})
-    with targets.create(arches.named(options.arch), options) as entered:
+    with targets.create(architectures.named(options.arch), options) as entered:
         everything = entered.benchmarks()
         machine = entered.machine()
     chosen = plan.select(everything, asked or [ALL])  # without whole programs

@@ -12,7 +12,7 @@ import click
 from rseqbench.cli import State
 
 if TYPE_CHECKING:
-    from rseqbench.machines import Machines
+    from rseqbench.analysis.fleet.compare import Machines
 
 _MOST = 2  # fleets
 
@@ -33,9 +33,9 @@ def fleets(state: State, labels: Sequence[str]) -> Machines | None:
     Garbage is collected again when the command ends. Raises UsageError for a mixture, for more than two, and for the
     same one twice.
     """
-    from rseqbench import machines
+    from rseqbench.analysis.fleet import compare
     from rseqbench.errors import UsageError
-    from rseqbench.fleet import index
+    from rseqbench.store import fleets as index
 
     store, rules = state.store(), state.config().verdict
     known = [label for label in labels if index.is_fleet(store.root, label)]
@@ -50,5 +50,5 @@ def fleets(state: State, labels: Sequence[str]) -> Machines | None:
         raise UsageError(f"{len(labels)} fleets", "give one, or two to be held against each other")
     click.get_current_context().with_resource(_unswept())
     if len(labels) == 1:
-        return machines.one(store, labels[0], rules)
-    return machines.two(store, labels[0], labels[1], rules)
+        return compare.one(store, labels[0], rules)
+    return compare.two(store, labels[0], labels[1], rules)

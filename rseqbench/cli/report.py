@@ -12,11 +12,11 @@ import click
 from rseqbench.cli import State, complete
 
 if TYPE_CHECKING:
+    from rseqbench.analysis.fleet.compare import Machines
+    from rseqbench.analysis.summary import Compared
     from rseqbench.config import Config, VerdictRules
-    from rseqbench.machines import Machines
-    from rseqbench.results import Run
-    from rseqbench.show.contents import Contents
-    from rseqbench.show.tables import Compared
+    from rseqbench.report.run_view import Contents
+    from rseqbench.store.runs import Run
 
 FORMATS = ("html", "mail", "markdown", "json", "csv")
 HISTORY = 5  # labels from which on a page is their history without being asked to be: fewer are held against the first
@@ -59,8 +59,8 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
     from rseqbench.cli.compare import compared
     from rseqbench.cli.show import latest
     from rseqbench.errors import UsageError
-    from rseqbench.results import PATCH
-    from rseqbench.show import contents
+    from rseqbench.report import run_view
+    from rseqbench.store.runs import PATCH
 
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
@@ -75,7 +75,7 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
     elif len(labels := labels or (latest(store),)) == 1:
         name, text = (
             _name(labels),
-            of_run(contents.contents(store.load(labels[0]), store.load(PATCH), config.verdict), style),
+            of_run(run_view.contents(store.load(labels[0]), store.load(PATCH), config.verdict), style),
         )
     else:
         name, text = _name(labels), of_runs(*compared(state, labels), config.verdict, style)
@@ -89,13 +89,13 @@ def write(text: str, output: str | None, name: str, config: Config) -> Path | No
 
     Return the file's path. Only the folder of the pages is made where it is not there.
     """
-    from rseqbench import disk
+    from rseqbench.support import atomic_io
 
     if output == "-":
         say(text)
         return None
     path = Path(config.paths.reports) / f"{name}.html" if output is None else Path(output)
-    disk.save(path, text, ours=output is None)
+    atomic_io.save(path, text, ours=output is None)
     return path
 
 
@@ -104,10 +104,10 @@ def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
 
     Raises UsageError for fewer than two, or one given twice.
     """
-    from rseqbench import summary
     from rseqbench.errors import ResultsError, UsageError
-    from rseqbench.results import PATCH
-    from rseqbench.show import history
+    from rseqbench.report.html import history
+    from rseqbench.store import summary_csv
+    from rseqbench.store.runs import PATCH
 
     config, store = state.config(), state.store()
     stored = [label for label in store.labels() if label != PATCH]
@@ -117,7 +117,7 @@ def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
     found, unreadable = [], []
     for label in () if twice or len(labels) == 1 else labels or stored:
         try:
-            found.append(summary.load(store, label, config.verdict.confidence))
+            found.append(summary_csv.load(store, label, config.verdict.confidence))
         except ResultsError as error:
             if labels:
                 raise
@@ -131,12 +131,13 @@ def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
 
 def of_run(shown: Contents, style: str) -> str:
     """Return all that is shown of one run in one of FORMATS."""
-    from rseqbench.show import data, mail, markdown
+    from rseqbench.report import data
+    from rseqbench.report.text import mail, markdown
 
     if style == "html":
-        from rseqbench.show import html
+        from rseqbench.report.html import run
 
-        return html.page(shown)
+        return run.page(shown)
     if style == "json":
         return data.run_json(shown, each_round=True)
     return {"mail": mail.run, "markdown": markdown.run, "csv": data.run_csv}[style](shown)
@@ -144,30 +145,32 @@ def of_run(shown: Contents, style: str) -> str:
 
 def of_runs(runs: list[Run], found: list[Compared], rules: VerdictRules, style: str) -> str:
     """Return all that is shown of the comparisons of further runs with the first one, in one of FORMATS."""
-    from rseqbench.show import around, data, mail, markdown
+    from rseqbench.report import context, data
+    from rseqbench.report.text import mail, markdown
 
     if style == "html":
-        from rseqbench.show import versus
+        from rseqbench.report.html import comparison
 
-        return versus.page(runs, found, rules)
+        return comparison.page(runs, found, rules)
     if style in ("mail", "markdown"):
         return {"mail": mail.runs, "markdown": markdown.runs}[style](runs, found, rules)
-    limits = around.limits_of(runs, found, rules)
+    limits = context.limits_of(runs, found, rules)
     return {"json": data.comparisons_json, "csv": data.comparisons_csv}[style](found, runs, limits)
 
 
 def of_machines(found: Machines, style: str) -> str:
     """Return all that is shown of one fleet, or of two place by place, in one of FORMATS."""
-    from rseqbench.show import data, fleets, mail, markdown
+    from rseqbench.report import data, fleet_prose
+    from rseqbench.report.text import mail, markdown
 
     if style == "html":
-        from rseqbench.show import matrix
+        from rseqbench.report.html import fleet as matrix
 
         return matrix.page(found)
     if style in ("mail", "markdown"):
         return {"mail": mail.machines, "markdown": markdown.machines}[style](found)
     write = data.fleets_json if style == "json" else data.fleets_csv
-    return write(found, fleets.answers(found), fleets.limits(found))
+    return write(found, fleet_prose.answers(found), fleet_prose.limits(found))
 
 
 def say(text: str) -> None:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, complete, how, place, what
+from rseqbench.cli import INTERRUPTED, State, complete, place, what
+from rseqbench.cli import options as how
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, RunOptions
-    from rseqbench.results import Store, Unfinished
+    from rseqbench.store.runs import Store, Unfinished
     from rseqbench.targets import Target
 
 
@@ -46,8 +47,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     import dataclasses
     import secrets
 
-    from rseqbench import arches, begin, configured, engines, targets
-    from rseqbench.show import tables, terminal
+    from rseqbench import targets
+    from rseqbench.analysis import summary
+    from rseqbench.build import architectures
+    from rseqbench.measure import engines, session
+    from rseqbench.report.text import terminal
+    from rseqbench.targets import resolve
 
     state = ctx.find_object(State) or State(None)
     config = state.config()
@@ -63,8 +68,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if given["dry_run"]:
         _rehearse(options, chosen, config, store)
         return
-    arch = arches.named(options.arch)
-    options = configured.placed(arch, options, config.linux)
+    arch = architectures.named(options.arch)
+    options = resolve.placed(arch, options, config.linux)
     each = engines.chosen(options.engine, targets.kind(options.target).emulated)
     label = chosen.get("label")
     for name in () if label is None else _labels(label, each).values():
@@ -76,18 +81,18 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         with _entered(targets.create(arch, own), own.target) as target:
             label = _fresh(target.arch, each, store) if label is None else label
             seed = chosen.get("seed", secrets.randbelow(2**32))
-            asked = begin.Asked(own, preset, seed, _labels(label, each)[engine], given["force"])
-            failed += _measure(target, begin.anew(target, asked, store), config, store)
+            asked = session.Asked(own, preset, seed, _labels(label, each)[engine], given["force"])
+            failed += _measure(target, session.anew(target, asked, store), config, store)
     if len(each) > 1:
         one, other = (store.load(name) for name in _labels(label, each).values())
-        terminal.comparison([tables.compared(one, other, config.verdict)], terminal.console())
+        terminal.comparison([summary.compared(one, other, config.verdict)], terminal.console())
     _end(failed)
 
 
 @contextlib.contextmanager
 def _entered(target: Target, name: str) -> Iterator[Target]:
     """Enter a target, and say on a terminal meanwhile that this goes on: it compiles, connects or boots."""
-    from rseqbench.show import progress
+    from rseqbench.report.progress import run as progress
 
     with contextlib.ExitStack() as stack:
         with progress.busy(f"compiling what is not compiled yet, and entering {name}"):
@@ -97,18 +102,18 @@ def _entered(target: Target, name: str) -> Iterator[Target]:
 
 def _rehearse(options: RunOptions, chosen: dict[str, Any], config: Config, store: Store) -> None:
     """Print what the run would do."""
-    from rseqbench import rehearse
-    from rseqbench.show import terminal
+    from rseqbench.measure import dry_run
+    from rseqbench.report.text import terminal
 
     if "label" in chosen:
         store.ensure_free(chosen["label"], bool(chosen.get("force")))
-    found = rehearse.rehearse(options, how.preset(options, chosen, config), config.linux, chosen.get("seed"))
+    found = dry_run.rehearse(options, how.preset(options, chosen, config), config.linux, chosen.get("seed"))
     terminal.rehearsal(found, terminal.console())
 
 
 def _fresh(arch: str, each: Sequence[str], store: Store) -> str:
     """Return a label that is free for the runs by all of these engines."""
-    from rseqbench import labels
+    from rseqbench.store import labels
 
     taken = store.taken()
     return labels.fresh(arch, taken | {name.removesuffix(f"-{engine}") for name in taken for engine in each})
@@ -121,8 +126,10 @@ def _labels(label: str, each: Sequence[str]) -> dict[str, str]:
 
 def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:
     """Take up an unfinished run on the machine where it was begun."""
-    from rseqbench import arches, begin, resume, targets
+    from rseqbench import resume, targets
+    from rseqbench.build import architectures
     from rseqbench.errors import UsageError
+    from rseqbench.measure import session
 
     wait = chosen.pop("wait", config.run.wait)  # that is about now, not about the run
     if chosen:
@@ -131,8 +138,8 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
     unfinished = store.resume(label)
     begun = unfinished.header.machines[0]
     options = config.options(None, {**resume.resumed_options(unfinished.header), "wait": wait})
-    with _entered(targets.create(arches.named(begun.arch), options), begun.target) as target:
-        begin.again(target, unfinished)
+    with _entered(targets.create(architectures.named(begun.arch), options), begun.target) as target:
+        session.again(target, unfinished)
         _end(_measure(target, unfinished, config, store))
 
 
@@ -152,11 +159,12 @@ def _kept(unfinished: Unfinished) -> str:
 
 def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> list[str]:
     """Go through the rounds, store the run and print it; return a line for each benchmark that failed."""
-    from rseqbench import engines, rounds
     from rseqbench.cli.show import printed
     from rseqbench.errors import TargetError
-    from rseqbench.show import data, progress
-    from rseqbench.show.running import Running
+    from rseqbench.measure import engines, rounds
+    from rseqbench.report import data
+    from rseqbench.report.progress import run as progress
+    from rseqbench.report.progress.estimate import Running
 
     try:
         engine = engines.create(unfinished.header.plan.engine)

@@ -16,12 +16,13 @@ def command(ctx: click.Context, style: str) -> None:
     """List the stored runs, finished or not, the newest last; `rm` and `rename` change them."""
     if ctx.invoked_subcommand is not None:
         return
-    from rseqbench import shelf
-    from rseqbench.show import data, terminal
-    from rseqbench.show.grids import runs as grids
+    from rseqbench.report import data
+    from rseqbench.report.tables import listing as grids
+    from rseqbench.report.text import terminal
+    from rseqbench.store import manage
 
     store = (ctx.find_object(State) or State(None)).store()
-    found = shelf.entries(store)
+    found = manage.entries(store)
     if style == "json":
         click.echo(data.to_json("runs", runs=grids.records(found)), nl=False)
     else:
@@ -35,18 +36,18 @@ def command(ctx: click.Context, style: str) -> None:
 @click.pass_context
 def remove(ctx: click.Context, labels: tuple[str, ...], yes: bool) -> None:
     """Remove the stored runs LABEL, unfinished ones too, for good; of a fleet its list only, not its runs."""
-    from rseqbench import shelf
     from rseqbench.errors import UsageError
+    from rseqbench.store import manage
 
     store = (ctx.find_object(State) or State(None)).store()
-    found = [entry for label in dict.fromkeys(labels) for entry in shelf.of_label(store, label)]
+    found = [entry for label in dict.fromkeys(labels) for entry in manage.of_label(store, label)]
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("there is no terminal to ask on", "give --yes to remove without being asked")
         names = ", ".join(f"{entry.label} ({entry.state}, {entry.when[:16]})" for entry in found)
         click.confirm(f"Remove {names}?", abort=True, err=True)
     for entry in found:
-        shelf.remove(entry)
+        manage.remove(entry)
         stay = f": the list of a fleet, of which {entry.done} runs stay" if entry.places else ""
         click.echo(f"removed {entry.folder}{stay}", err=True)
 
@@ -57,8 +58,8 @@ def remove(ctx: click.Context, labels: tuple[str, ...], yes: bool) -> None:
 @click.pass_context
 def rename(ctx: click.Context, old: str, new: str) -> None:
     """Give the finished run OLD the label NEW."""
-    from rseqbench import shelf
+    from rseqbench.store import manage
 
     store = (ctx.find_object(State) or State(None)).store()
-    shelf.rename(store, old, new)
+    manage.rename(store, old, new)
     click.echo(f"renamed to {store.root / new}", err=True)

@@ -10,7 +10,7 @@ from rseqbench.cli import State, complete
 
 if TYPE_CHECKING:
     from rseqbench.config import Config
-    from rseqbench.results import Run, Store
+    from rseqbench.store.runs import Run, Store
 
 
 @click.command("show")
@@ -33,7 +33,8 @@ def latest(store: Store) -> str:
 
 def printed(run: Run, store: Store, config: Config) -> None:
     """Print a run: what `run` does at its end, and `show` at any time."""
-    from rseqbench.results import PATCH
-    from rseqbench.show import contents, terminal
+    from rseqbench.report import run_view
+    from rseqbench.report.text import terminal
+    from rseqbench.store.runs import PATCH
 
-    terminal.run(contents.contents(run, store.load(PATCH), config.verdict), terminal.console())
+    terminal.run(run_view.contents(run, store.load(PATCH), config.verdict), terminal.console())

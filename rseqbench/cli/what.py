@@ -28,6 +28,6 @@ def options(command: Command) -> Command:
 
 def given(values: dict[str, Any]) -> list[str]:
     """Take both out of the options of a command; return the patterns that they mean together. Raises UsageError."""
-    from rseqbench.suites import libraries
+    from rseqbench.workloads import library
 
-    return libraries.patterns(values.pop("suites", ()), values.pop("benchmarks", ()))
+    return library.patterns(values.pop("suites", ()), values.pop("benchmarks", ()))

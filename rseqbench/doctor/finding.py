@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rseqbench import facts
+from rseqbench.host import facts
 
 Status = Literal["ok", "warn", "bad"]
 

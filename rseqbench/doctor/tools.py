@@ -6,24 +6,24 @@ import os
 import shutil
 from importlib import metadata
 
-from rseqbench import suites
+from rseqbench import workloads
 from rseqbench.doctor.finding import Check, Finding, Host, lacking
 from rseqbench.errors import TargetError
-from rseqbench.suites import libraries
-from rseqbench.targets import vng
+from rseqbench.targets.qemu import virtme_ng
+from rseqbench.workloads import library
 
 
 def programs(host: Host) -> Finding:
     """The whole programs that are measured on this machine; guests have their own."""
-    missing = [one for one in suites.PROGRAMS.values() if not os.access(one.path, os.X_OK)]
+    missing = [one for one in workloads.PROGRAMS.values() if not os.access(one.path, os.X_OK)]
     if missing:
         return lacking("programs", f"no {', '.join(one.path for one in missing)}", "warn", [p.package for p in missing])
-    return Finding("programs", ", ".join(one.path for one in suites.PROGRAMS.values()))
+    return Finding("programs", ", ".join(one.path for one in workloads.PROGRAMS.values()))
 
 
 def shipped(host: Host) -> Finding:
     """The libraries of --suite, with what it takes to compile and to measure what calls them."""
-    lacks = {one.title: one.lacks() for one in libraries.LIBRARIES.values()}
+    lacks = {one.title: one.lacks() for one in library.LIBRARIES.values()}
     if any(lacks.values()):
         said = "; ".join(f"{title} needs {', '.join(packages)}" for title, packages in lacks.items() if packages)
         return lacking("libraries", said, "warn", [package for packages in lacks.values() for package in packages])
@@ -41,7 +41,7 @@ def ssh(host: Host) -> Finding:
 def virtme(host: Host) -> Finding:
     """virtme-ng, which nothing needs but those who ask for it."""
     try:
-        return Finding("virtme-ng", vng.version())
+        return Finding("virtme-ng", virtme_ng.version())
     except TargetError:
         return Finding("virtme-ng", "not here, and needed for --runner vng only")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.patch_tables import PatchTable
 from rseqbench.model import BASELINE
-from rseqbench.show import words
-from rseqbench.show.patch_tables import PatchTable
-from rseqbench.table import Row
+from rseqbench.report import formatting
 
 
 def share(shown: PatchTable) -> str:
@@ -16,7 +16,7 @@ def share(shown: PatchTable) -> str:
     measured = {row.benchmark: row for line in shown.pairs for row in line.values if row and row.timing != "published"}
     if not measured:
         return ""
-    parts = {words.method(name): _percent(row) for name, row in measured.items()}
+    parts = {formatting.method(name): _percent(row) for name, row in measured.items()}
     if not all(parts.values()):
         return f"How much of these is the empty loop is not known: {BASELINE} was not measured."
     listed = ", ".join(f"{name} {part}" for name, part in parts.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rseqbench.model import Machine
-from rseqbench.results import Header
+from rseqbench.store.runs import Header
 
 _GROUP = "linux/"  # of the kernels that are about Linux itself
 _MIGRATES = (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from rseqbench import assembly
-from rseqbench.assembly import Listing
-from rseqbench.show.tables import Measured
+from rseqbench.analysis.summary import Measured
+from rseqbench.build import disassembly
+from rseqbench.build.disassembly import Listing
 
 _MOST = 300_000  # characters on a page
 
@@ -25,9 +25,11 @@ class Timed:
 def timed(folder: Path, found: Iterable[Measured]) -> Timed:
     """Return the code of what was measured, from the run's folder. Raises ResultsError where its file is damaged."""
     wanted = dict.fromkeys(one.benchmark for one in found if one.row)
-    kept = assembly.stored(folder)
+    kept = disassembly.stored(folder)
     if kept is None:
-        return Timed((), f"No {assembly.FILE} is kept with this run: it is older than that, or there was no objdump.")
+        return Timed(
+            (), f"No {disassembly.FILE} is kept with this run: it is older than that, or there was no objdump."
+        )
     by_name = {one.kernel: one for one in kept}
     return limited([by_name[name] for name in wanted if name in by_name], [n for n in wanted if n not in by_name])
 
@@ -38,7 +40,7 @@ def limited(listings: Sequence[Listing], unknown: Sequence[str], most: int = _MO
     fitting = sum(characters <= most for characters in reached)
     left = [one.kernel for one in listings[fitting:]]
     said = [
-        f"Too long for a page, but in {assembly.FILE}: {', '.join(left)}." if left else "",
+        f"Too long for a page, but in {disassembly.FILE}: {', '.join(left)}." if left else "",
         f"No kernel of ours, so no loop of it is known: {', '.join(unknown)}." if unknown else "",
     ]
     return Timed(tuple(listings[:fitting]), " ".join(filter(None, said)))

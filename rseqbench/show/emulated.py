@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from rseqbench.model import USER_ONLY, Check, Machine, Plan
-from rseqbench.results import Header
-from rseqbench.show import words
+from rseqbench.report import formatting
+from rseqbench.store.runs import Header
 
 
 def limits(header: Header, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def limits(header: Header, frame: pd.DataFrame) -> tuple[str, ...]:
 def _machine(machine: Machine, checks: Sequence[Check], plan: Plan) -> Iterable[str]:
     facts = machine.facts
     user = machine.target == USER_ONLY
-    word = words.short("user instructions" if user else "instructions")
+    word = formatting.short("user instructions" if user else "instructions")
     whose = "the program alone; Linux's in a system call are not counted" if user else "the program and of Linux"
     yield f"Emulated by {machine.target}: {word} means instructions per operation, those of {whose}."
     yield (

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rseqbench import compare, gate
-from rseqbench.compare import Comparison
+from rseqbench.analysis import compare, regression_gate
+from rseqbench.analysis.compare import Comparison
+from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.regression_gate import Unseen
+from rseqbench.analysis.summary import Compared
 from rseqbench.config import VerdictRules
-from rseqbench.gate import Unseen
-from rseqbench.machines import Machines
-from rseqbench.show import sentences, words
+from rseqbench.report import formatting, prose
 from rseqbench.show.several import named
-from rseqbench.show.tables import Compared
 
 TOO_FEW = "could not have seen any slowdown: too few rounds"
 
 
 def failure_of_runs(found: Sequence[Compared], rules: VerdictRules, limit: float) -> str:
     """Return what is slower than `limit` percent allow in each further run, or that nothing can be said of it."""
-    return words.line("; ".join(filter(None, (_of_run(one, rules, limit) for one in found))))
+    return formatting.line("; ".join(filter(None, (_of_run(one, rules, limit) for one in found))))
 
 
 def _of_run(found: Compared, rules: VerdictRules, limit: float) -> str:
-    able = gate.able({found.b: found.rows}, rules)
+    able = regression_gate.able({found.b: found.rows}, rules)
     if not able:
         return f"nothing was compared: {found.b} and {found.a} have no value in common that can be"
     if not able[found.b]:
         return f"{found.b} against {found.a} {TOO_FEW}"
-    worst, perhaps = gate.worst_slowdown(found.rows), gate.worst_perhaps(found.rows)
-    slower = sentences.slower(worst, found.a, found.b, limit) if worst else ""
+    worst, perhaps = regression_gate.worst_slowdown(found.rows), regression_gate.worst_perhaps(found.rows)
+    slower = prose.slower(worst, found.a, found.b, limit) if worst else ""
     return slower or (_perhaps(perhaps, found.a, found.b, limit) if perhaps else "")
 
 
@@ -36,20 +36,20 @@ def _perhaps(row: Comparison, a: str, b: str, limit: float) -> str:
     """Return the line that says how much slower a row is by the worse of its two readings; empty within the limit."""
     if row.perhaps <= 1 + limit / 100:
         return ""
-    case = words.with_threads(row.benchmark, row.threads)
+    case = formatting.with_threads(row.benchmark, row.threads)
     is_ = "is, by one reading," if row.word == compare.SLOWER else "may be"
-    what = f"{case} {is_} {words.percent(row.perhaps)} slower in {b} than in {a}, more than {limit:g}%"
+    what = f"{case} {is_} {formatting.percent(row.perhaps)} slower in {b} than in {a}, more than {limit:g}%"
     return f"{what}: {row.reason}; measure both again"
 
 
 def failure(found: Machines, limit: float) -> str:
     """Return what is slower than `limit` percent allow, and where; then which machines nothing can be said of."""
     slower = _of_one(found, limit) if len(found.labels) == 1 else _of_two(found, limit)
-    return words.line("; ".join(filter(None, (slower, *_unseen(found, gate.unseen(found))))))
+    return formatting.line("; ".join(filter(None, (slower, *_unseen(found, regression_gate.unseen(found))))))
 
 
 def _of_one(found: Machines, limit: float) -> str:
-    worst = gate.worst_cell(found.matrices, found.rules)
+    worst = regression_gate.worst_cell(found.matrices, found.rules)
     if worst is None or worst[2].ratio is None:
         return ""
     what, machine, cell = worst
@@ -57,12 +57,12 @@ def _of_one(found: Machines, limit: float) -> str:
     if ratio.value <= 1 + limit / 100:
         return ""
     how = "more instructions than" if cell.word == compare.MORE else "slower than"
-    return f"{machine}: {what.fast} is {words.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"
+    return f"{machine}: {what.fast} is {formatting.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"
 
 
 def _of_two(found: Machines, limit: float) -> str:
-    (a, b), worst, perhaps = found.labels, gate.worst_row(found), gate.worst_perhaps_row(found)
-    said = sentences.slower(worst[1], a, b, limit) if worst else ""
+    (a, b), worst, perhaps = found.labels, regression_gate.worst_row(found), regression_gate.worst_perhaps_row(found)
+    said = prose.slower(worst[1], a, b, limit) if worst else ""
     if worst and said:
         return f"{worst[0]}: {said}"
     said = _perhaps(perhaps[1], a, b, limit) if perhaps else ""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from rseqbench.results import Header
-from rseqbench.show import emulated, limits
+from rseqbench.report import caveats
+from rseqbench.show import emulated
+from rseqbench.store.runs import Header
 
 _NAMED = 3  # runs named of those that something limits
 _NO_COUNTS = pd.DataFrame({"interrupted": [], "values": []})  # what was left out of each stands in its own page
@@ -22,7 +23,7 @@ def limits_of(runs: Sequence[Header], confidence: float, alike: bool = False) ->
     """
     about: dict[str, tuple[str, list[str]]] = {}
     for header in runs:
-        for text in (*emulated.limits(header, _NO_COUNTS), *limits.limits(header, confidence)):
+        for text in (*emulated.limits(header, _NO_COUNTS), *caveats.limits(header, confidence)):
             key = _NUMBER.sub("0", text) if alike else text
             about.setdefault(key, (text, []))[1].append(header.label)
     return [_about(labels, len(runs)) + text for text, labels in about.values()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from rseqbench.show import words
+from rseqbench.report import formatting
 
 # What charts.py draws in, and what it becomes: the page's own colours, with a fallback for an SVG on its own.
 TEXT = "#000001"
@@ -46,9 +46,9 @@ def finish(raw: str, name: str, title: str, description: str) -> str:
     body = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{name}-\1"', body)
     for drawn, shown in _COLOURS.items():
         body = body.replace(drawn, shown)
-    body = _WORDS.sub(lambda text: f">{words.line(text[1])}</text>", body)
+    body = _WORDS.sub(lambda text: f">{formatting.line(text[1])}</text>", body)
     body = _FONT.sub(r"font-size: \1px", body)
-    spoken = {"title": escape(words.line(title)), "desc": escape(words.line(description))}
+    spoken = {"title": escape(formatting.line(title)), "desc": escape(formatting.line(description))}
     alternative = "\n".join(f'<{tag} id="{name}-{tag}">{text}</{tag}>' for tag, text in spoken.items())
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{head[1]}" width="{width:.0f}" role="img" '

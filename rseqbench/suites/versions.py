@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from rseqbench.recipes import Built
+from rseqbench.build.cache import Built
 
 _UNKNOWN = "not known"
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)*\S*")

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from rseqbench import build
-from rseqbench.arches import Arch
+from rseqbench.build import products
+from rseqbench.build.architectures import Arch
+from rseqbench.build.linux import DEBIAN
 from rseqbench.config import CheckOptions, RunOptions, unknown
 from rseqbench.errors import UsageError
-from rseqbench.linux import DEBIAN
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 
 if TYPE_CHECKING:
@@ -98,13 +98,13 @@ class Kind:
 
 
 KINDS = {
-    "native": Kind("native", "Native"),
+    "native": Kind("native.target", "Native"),
     "runner": Kind("local", "Local"),
-    "ssh": Kind("ssh", "Ssh", where=True),
-    "labgrid": Kind("labgrid", "Labgrid", where=True),
-    "qemu-system": Kind("qemu_system", "QemuSystem", emulated=True, boots=True),
-    "qemu-kvm": Kind("qemu_kvm", "QemuKvm", boots=True),
-    "qemu-user": Kind("qemu_user", "QemuUser", emulated=True),
+    "ssh": Kind("ssh.openssh", "Ssh", where=True),
+    "labgrid": Kind("labgrid.target", "Labgrid", where=True),
+    "qemu-system": Kind("qemu.system", "QemuSystem", emulated=True, boots=True),
+    "qemu-kvm": Kind("qemu.kvm", "QemuKvm", boots=True),
+    "qemu-user": Kind("qemu.user", "QemuUser", emulated=True),
 }
 
 
@@ -117,7 +117,7 @@ def runs_here(arch: Arch) -> bool:
     """Whether this machine really runs the code of such an architecture, as seen by running some."""
     if not may_run_here(arch):
         return False
-    command = [str(build.runner(arch).path), "once", "rseqbench/1", "1", "hello"]
+    command = [str(products.runner(arch).path), "once", "rseqbench/1", "1", "hello"]
     with contextlib.suppress(OSError):
         return not subprocess.run(command, capture_output=True, check=False).returncode
     return False

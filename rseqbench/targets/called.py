@@ -5,8 +5,8 @@ from __future__ import annotations
 import abc
 from pathlib import Path
 
-from rseqbench import build
-from rseqbench.arches import Arch
+from rseqbench.build import products
+from rseqbench.build.architectures import Arch
 from rseqbench.model import Call
 
 
@@ -23,5 +23,5 @@ class Called(abc.ABC):
 
     def calls(self) -> list[Call]:
         """Return the compiler's call, and those that start the runner."""
-        compiled = build.runner_call(self._arch)
-        return [compiled, *self._connecting(build.runner_path(self._arch) if compiled.words else Path("RUNNER"))]
+        compiled = products.runner_call(self._arch)
+        return [compiled, *self._connecting(products.runner_path(self._arch) if compiled.words else Path("RUNNER"))]

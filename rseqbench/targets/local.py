@@ -7,12 +7,12 @@ import os
 import subprocess
 from pathlib import Path
 
-from rseqbench import lifetime
 from rseqbench.errors import TargetError
 from rseqbench.model import Call
-from rseqbench.targets.lines import Lines
-from rseqbench.targets.runner import Session
-from rseqbench.targets.served import Served
+from rseqbench.support import process as lifetime
+from rseqbench.targets.runner.line_channel import Lines
+from rseqbench.targets.runner.local import Session
+from rseqbench.targets.runner.target import Served
 
 
 class Local(Served):

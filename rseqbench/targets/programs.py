@@ -6,9 +6,9 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 
-from rseqbench import lifetime
 from rseqbench.errors import TargetError
 from rseqbench.model import Ran
+from rseqbench.support import process as lifetime
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> Ran:

@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 from playwright.sync_api import sync_playwright
 
-from rseqbench import disk
 from rseqbench.config import load
 from rseqbench.model import Skip
-from rseqbench.results import PATCH, Store
-from rseqbench.show import html
-from rseqbench.show.contents import contents
+from rseqbench.report.html import run as html
+from rseqbench.report.run_view import contents
+from rseqbench.store.runs import PATCH, Store
+from rseqbench.support import atomic_io
 from tests.browser.opened import WIDE, Opened, launch
 from tests.simulated import COSTS, FACTS, Simulation, shown, store
 
@@ -71,7 +71,7 @@ def pages(tmp_path_factory):
             else:
                 what = shown(place, SIMULATED[kind])
             made[kind] = place / "page.html"
-            disk.save(made[kind], html.page(what))
+            atomic_io.save(made[kind], html.page(what))
         return made[kind]
 
     return page

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from rseqbench import disk, machines
+from rseqbench.analysis.fleet import compare
 from rseqbench.config import load
-from rseqbench.show import matrix
+from rseqbench.report.html import fleet as matrix
+from rseqbench.support import atomic_io
 from tests.browser.opened import PAPER, WIDE, Opened
 from tests.fleets import costs, emulated, fleet, machine, many, three
 
@@ -27,11 +28,11 @@ def pages(tmp_path_factory):
     fleet(root, "fifty", few)
     fleet(root, "dozen", {f"m{at}": machine(at, costs=costs(cpu_id__sched_getcpu_norseq=1 + at)) for at in range(12)})
     results = fleet(root, "after", {**three(), "opteron": replace(machine(1, seed=60), costs=hurt)})
-    found = {kind: machines.one(results, kind, rules) for kind in ("three", "fifty", "dozen")}
+    found = {kind: compare.one(results, kind, rules) for kind in ("three", "fifty", "dozen")}
     made = {}
-    for kind, one in {**found, "against": machines.two(results, "three", "after", rules)}.items():
+    for kind, one in {**found, "against": compare.two(results, "three", "after", rules)}.items():
         made[kind] = root / f"{kind}.html"
-        disk.save(made[kind], matrix.page(one))
+        atomic_io.save(made[kind], matrix.page(one))
     return made
 
 

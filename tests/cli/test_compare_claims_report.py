@@ -14,7 +14,7 @@ import pytest
 
 from rseqbench.cli import group, report
 from rseqbench.model import Skip
-from rseqbench.results import Store
+from rseqbench.store.runs import Store
 from tests.commands import in_process
 from tests.simulated import COSTS, Simulation, store
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from rseqbench import paths
-from rseqbench.results import Store
+from rseqbench.store.runs import Store
 from tests.commands import processes_with, rseqbench, tree
 from tests.runs import MARK
 from tests.terminals import COLOUR, frames, in_a_terminal, screen
@@ -165,5 +165,5 @@ def test_nonsense_is_refused_in_a_line(tmp_path, arguments):
 def test_it_loads_no_compiler_of_python(tmp_path):
     words = (sys.executable, "-X", "importtime", "-m", "rseqbench")
     done = rseqbench("demo", cwd=tmp_path, program=words)
-    assert "rseqbench.targets.replay" in done.stderr
+    assert "rseqbench.measure.replay" in done.stderr
     assert "| cffi" not in done.stderr

@@ -10,14 +10,14 @@ import sys
 
 import pytest
 
-from rseqbench import arches
-from rseqbench.linux.image import emulated
+from rseqbench.build import architectures
+from rseqbench.build.linux.image import emulated
 from rseqbench.model import Call
 from rseqbench.show.grids import rehearsal
 from tests.commands import rseqbench, tree
 from tests.machines import some_rseq
 
-HOST, ARM = arches.host(), arches.named("arm32")
+HOST, ARM = architectures.host(), architectures.named("arm32")
 NOT_ASKED_FOR = ("apt-get", "apt", "dpkg-deb", "vng", "scp", "make", "objdump", "perf")
 RANDOM = re.compile(r"/(rseqbench-ssh-|tmp)[A-Za-z0-9_]{8}(?=/|$)")
 DESCRIPTOR = re.compile(r"(?<=/dev/fd/)\d+|(?<=fd=)\d+")

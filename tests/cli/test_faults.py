@@ -8,15 +8,15 @@ import sys
 
 import pytest
 
-from rseqbench import arches, build
-from rseqbench.recipes import Built
-from rseqbench.targets import guests
+from rseqbench.build import architectures, products
+from rseqbench.build.cache import Built
+from rseqbench.targets.qemu import target as guests
 from tests.commands import ROOT, in_process, processes_with, rseqbench, temporary, tree
 from tests.guests import static
 from tests.sshd import eventually, free_port
 
 MARK = "RSEQBENCH_TEST_FAULTS"
-HOST = arches.host().name
+HOST = architectures.host().name
 OTHER = next(name for name in ("arm32", "x86_64") if name != HOST)
 SHORT = ("--quick", "--engine", "pyperf", "--rounds", "6", "--values", "1")
 
@@ -64,7 +64,7 @@ def only(tmp_path, monkeypatch):
 
 def image(folder, name):
     """Write what is recognised as the Linux of an architecture, and boots nowhere."""
-    qemu = arches.named(name).qemu
+    qemu = architectures.named(name).qemu
     made = folder / f"linux-{name}"
     made.write_bytes(bytes(qemu.magic_at) + bytes.fromhex(qemu.magic) + bytes(100_000))
     return str(made)
@@ -75,14 +75,14 @@ def image(folder, name):
 
 def test_no_cross_compiler(failed, only):
     only("gcc")
-    words = f"rseqbench: no C compiler for {OTHER}; apt-get install {arches.named(OTHER).package}"
+    words = f"rseqbench: no C compiler for {OTHER}; apt-get install {architectures.named(OTHER).package}"
     assert failed("run", "--arch", OTHER, code=2) == words
     assert failed("check", "--arch", OTHER, "--target", "qemu-user", code=2) == words
 
 
 @pytest.mark.parametrize("target", ["qemu-system", "qemu-user"])
 def test_no_qemu(failed, only, tmp_path, target):
-    arch = arches.named("arm32")
+    arch = architectures.named("arm32")
     only(next(name for name in arch.compilers if shutil.which(name)), "gcc")
     linux = ("--linux", image(tmp_path, "arm32")) if target == "qemu-system" else ()
     program, package = {
@@ -178,7 +178,7 @@ def guest_of(monkeypatch, tmp_path, text, **options):
     source = tmp_path / "init.c"
     source.write_text(text)
     program = static("arm64", source, tmp_path)
-    monkeypatch.setattr(build, "runner", lambda arch: Built(program, "", "", ""))
+    monkeypatch.setattr(products, "runner", lambda arch: Built(program, "", "", ""))
     monkeypatch.setattr(guests, "Guest", functools.partial(guests.Guest, **options))
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from rseqbench.fleet.members import INTERRUPTED
+from rseqbench.measure.fleet.members import INTERRUPTED
 from rseqbench.model import EMULATING
 from tests.commands import PROGRAM, processes_with, rseqbench
 from tests.lab import Lab, keepers

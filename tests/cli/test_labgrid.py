@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches
-from rseqbench.results import Store
+from rseqbench.build import architectures
+from rseqbench.store.runs import Store
 from tests.commands import rseqbench
 from tests.lab import Lab, keepers
 from tests.runs import MARK, Started, header_of, unfinished_rounds
@@ -107,7 +107,7 @@ def test_a_run_says_where_it_was_and_leaves_the_place_free(lab, tmp_path, monkey
     assert done.returncode == 0, done.stderr
     (label,) = (path.name for path in (tmp_path / "results").iterdir())
     (machine,) = header_of(tmp_path, label)["machines"]
-    assert label.startswith(f"{arches.host().name}-")
+    assert label.startswith(f"{architectures.host().name}-")
     assert machine["target"] == "labgrid:pc1"
     assert machine["timing"] in ("hardware", "virtual")
     facts = {"place": "pc1", "place_tags": "arch=x86_64, board=pc1", "coordinator": lab.address}
@@ -382,7 +382,7 @@ def test_misuse_is_one_line(lab, tmp_path):
 
 def test_another_architecture_is_refused(lab, tmp_path):
     line = refused("list", "--arch", "arm32", "--target", "labgrid:pc1", cwd=tmp_path)
-    assert line == f"labgrid:pc1 is {os.uname().machine}, not arm32; --arch {arches.host().name}"
+    assert line == f"labgrid:pc1 is {os.uname().machine}, not arm32; --arch {architectures.host().name}"
 
 
 @pytest.mark.parametrize("error", ["ImportError", "RuntimeError"])  # gRPC's, where its parts are of other versions

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rseqbench import arches
+from rseqbench.build import architectures
 from tests.board import there
 from tests.commands import rseqbench
 from tests.lab import Lab, keepers
@@ -41,7 +41,7 @@ def lab(board, tmp_path_factory):
 
 
 def test_one_command_measures_both_as_what_they_are(lab, board, tmp_path):
-    for place, arch in (("arm", "arm32"), ("pc", arches.host().name)):
+    for place, arch in (("arm", "arm32"), ("pc", architectures.host().name)):
         done = rseqbench(*SHORT, "--rounds", "2", "--target", f"labgrid:{place}", cwd=tmp_path, timeout=500)
         assert done.returncode == 0, done.stdout + done.stderr
         (label,) = (path.name for path in (tmp_path / "results").iterdir() if path.name.startswith(f"{arch}-"))

@@ -11,7 +11,7 @@ import pytest
 
 from rseqbench.errors import ResultsError
 from rseqbench.paths import builtin_results
-from rseqbench.results import Store
+from rseqbench.store.runs import Store
 from tests.commands import in_process, rseqbench, tree
 
 FOREIGN = "arm32" if platform.machine() in ("x86_64", "amd64") else "x86_64"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench.results import Store
+from rseqbench.store.runs import Store
 from tests.commands import PROGRAM, processes_with, rseqbench, tree
 from tests.machines import some_rseq
 from tests.runs import MARK, Started, header_of, rows_of, unfinished_rounds

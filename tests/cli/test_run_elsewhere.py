@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches
-from rseqbench.results import Store
+from rseqbench.build import architectures
+from rseqbench.store.runs import Store
 from tests.commands import processes_with, rseqbench, temporary
 from tests.machines import some_rseq
 from tests.runs import Started, header_of, rows_of, unfinished_rounds
@@ -224,7 +224,7 @@ def test_over_ssh_time_is_real_and_so_are_the_verdicts(sshd, tmp_path):
     assert header["machines"][0]["timing"] in ("hardware", "virtual")
     rows = {row["benchmark"]: row for row in rows_of(tmp_path)}
     assert {rows[name]["unit"] for name in ("counter/rseq", "counter/plain")} == {"ns/op"}
-    mine = claims_of(tmp_path, arches.host().name)
+    mine = claims_of(tmp_path, architectures.host().name)
     if "counter-x86_64" in mine:
         assert mine["counter-x86_64"][0] not in ("not comparable", "not measured")
 

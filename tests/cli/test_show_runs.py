@@ -6,9 +6,10 @@ import shutil
 
 import pytest
 
-from rseqbench import disk, shelf
 from rseqbench.errors import ResultsError
-from rseqbench.results import Store
+from rseqbench.store import manage
+from rseqbench.store.runs import Store
+from rseqbench.support import atomic_io
 from tests.commands import rseqbench, tree
 from tests.simulated import Simulation, store
 from tests.terminals import in_a_terminal, screen
@@ -253,9 +254,9 @@ def test_a_full_disk_leaves_the_old_run(folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     before = tree(folder)
-    monkeypatch.setattr(disk, "write", full)
+    monkeypatch.setattr(atomic_io, "write", full)
     with pytest.raises(ResultsError, match="No space left"):
-        shelf.rename(Store(folder / "results"), "late", "x")
+        manage.rename(Store(folder / "results"), "late", "x")
     assert tree(folder) == before
 
 

@@ -5,13 +5,14 @@ import re
 
 import pytest
 
-from rseqbench import arches, config, paths
-from rseqbench.linux import choice, kbuild, kvm
+from rseqbench import config, paths
+from rseqbench.build import architectures
+from rseqbench.build.linux import build, kvm, select
 from rseqbench.model import Registration
-from rseqbench.show import words
-from rseqbench.suites import HACKBENCH
+from rseqbench.report import formatting
 from rseqbench.targets import create
-from rseqbench.targets.guest import Guest
+from rseqbench.targets.qemu.virtual_machine import Guest
+from rseqbench.workloads import HACKBENCH
 from tests.commands import rseqbench
 from tests.machines import x86_only
 
@@ -134,7 +135,7 @@ def test_several_are_held_against_the_first(runs):
     found = rows(runs, "n", "y", "registered")["comparisons"]
     assert [(one["a"], one["b"]) for one in found] == [("n", "y"), ("n", "registered")]
     done = rseqbench("compare", "n", "y", "registered", cwd=runs)
-    notes = ("[", "Note", *words.SIGNS.values())  # which a terminal wraps
+    notes = ("[", "Note", *formatting.SIGNS.values())  # which a terminal wraps
     assert all(len(line) <= 100 for line in done.stdout.splitlines() if not line.startswith(notes))
     assert re.search(r"^linux/pipe_one_cpu +[\d,]+ +\+\d.*\) +\S +\+\d.*\) +\S$", done.stdout, re.MULTILINE)
     assert "How far counts of the same lie apart" in done.stdout
@@ -175,8 +176,8 @@ def test_the_full_length_is_refused_where_linux_asks_for_no_more(built, folder):
 
 def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
     options = config.load(paths.default_config())
-    arch = arches.named(ARCH)
-    image = kbuild.built(arch, options.linux, "y")
+    arch = architectures.named(ARCH)
+    image = build.built(arch, options.linux, "y")
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: "")
     monkeypatch.setattr(Guest, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
     given = {"target": "qemu-kvm", "linux": str(image.folder), "benchmarks": ["hackbench"]}
@@ -191,6 +192,6 @@ def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
 
 
 def test_a_linux_for_another_architecture_is_refused(built):
-    folder = kbuild.built(arches.named(ARCH), config.load(paths.default_config()).linux, "y").folder
+    folder = build.built(architectures.named(ARCH), config.load(paths.default_config()).linux, "y").folder
     with pytest.raises(Exception, match="is a Linux for x86_64, not for arm32"):
-        choice.chosen(arches.named("arm32"), str(folder))
+        select.chosen(architectures.named("arm32"), str(folder))

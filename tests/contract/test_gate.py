@@ -14,12 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, build, paths, rounds, table
-from rseqbench.engines import gated
+from rseqbench import paths
+from rseqbench.analysis import dataset
+from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
+from rseqbench.measure import rounds
+from rseqbench.measure.engines import gated
 from rseqbench.model import Case, Check, Plan, Slot
-from rseqbench.results import Header, Store
-from rseqbench.targets import native as native_module
+from rseqbench.store.runs import Header, Store
+from rseqbench.targets.native import target as native_module
 from tests.machines import defaults, native, some_rseq, two_cpus
 
 WANTED = 12
@@ -166,7 +169,7 @@ def test_a_kernel_number_that_is_not_there_is_an_error():
         "seed=1, capacity=1))"
     )
     for number in (10_000, 2**32 - 1):
-        command = [sys.executable, "-c", words, str(build.extension(arches.host()).path), str(number)]
+        command = [sys.executable, "-c", words, str(products.extension(architectures.host()).path), str(number)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 1
         assert done.stderr.endswith("RuntimeError: no such kernel\n")
@@ -468,7 +471,7 @@ def test_what_happens_to_a_round_makes_it_void_and_the_run_goes_on(target, tmp_p
     assert all(failure.startswith(gated.CONTENDED) for number, _, failure in failures if number)
 
     run = loaded(unfinished, tmp_path)
-    frame = table.build([run])
+    frame = dataset.build([run])
     assert 0 not in set(frame["round"])
     skipped = {skip.benchmark for skip in run.header.plan.skips}
     for case in set(CASES) - skipped:

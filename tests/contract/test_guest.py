@@ -1,4 +1,4 @@
-"""rseqbench/targets/guest.py: Debian's own Linux under the real qemu-system, when all is well and when it is not."""
+"""targets/qemu/virtual_machine.py: Debian's own Linux under the real qemu-system, when all is well and when not."""
 
 import os
 import signal
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, linux
+from rseqbench.build import architectures, linux
+from rseqbench.build.linux import LinuxImage
 from rseqbench.errors import TargetError
-from rseqbench.linux import LinuxImage
-from rseqbench.targets.guest import Guest
+from rseqbench.targets.qemu.virtual_machine import Guest
 from tests.commands import processes_with
 from tests.guests import ECHO_INIT, static
 
@@ -45,7 +45,7 @@ def guest(inits, monkeypatch, tmp_path):
     files = len(os.listdir("/proc/self/fd"))
 
     def make(name=FASTEST, **options):
-        arch = arches.named(name)
+        arch = architectures.named(name)
         given = {"image": linux.debian(arch), "init": inits(name), **options}
         return Guest(arch, given.pop("image"), given.pop("init"), **given)
 
@@ -88,7 +88,7 @@ def test_a_guest_boots_and_answers(guest, name):
         talk = Talk(running)
         assert talk.ask("hello") == "hello"
         assert talk.ask("cpus") == "2"
-        assert talk.ask("release") == linux.debian(arches.named(name)).release
+        assert talk.ask("release") == linux.debian(architectures.named(name)).release
         assert talk.ask("env ECHO_INIT") == "talk"
         talk.close()
 
@@ -191,7 +191,7 @@ arch = arches.named({FASTEST!r})
 with Guest(arch, linux.debian(arch), Path({str(inits(FASTEST))!r}), parameters=["ECHO_INIT=hang"]):
     pass
 """
-    linux.debian(arches.named(FASTEST))
+    linux.debian(architectures.named(FASTEST))
 
     def qemu_runs():
         names = [Path(f"/proc/{process}/comm").read_text() for process in processes_with(str(tmp_path))]

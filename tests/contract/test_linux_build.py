@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from rseqbench import arches, configured
-from rseqbench.linux import kbuild, kconfig, sizes, source
-from rseqbench.targets import create
+from rseqbench.build import architectures
+from rseqbench.build.linux import build, kconfig, sizes, source
+from rseqbench.targets import create, resolve
 from tests.commands import rseqbench
 from tests.machines import defaults
 
@@ -18,7 +18,7 @@ LINUX = defaults().linux
 
 
 def test_they_differ_in_rseq_and_what_comes_from_it(built_linuxes):
-    found = kbuild.difference(built_linuxes["n"], built_linuxes["y"], LINUX)
+    found = build.difference(built_linuxes["n"], built_linuxes["y"], LINUX)
     assert found["CONFIG_RSEQ"] == ("n", "y")
     assert set(found) <= {"CONFIG_RSEQ", "CONFIG_SCHED_MM_CID"}
     for one in built_linuxes.values():
@@ -73,7 +73,7 @@ def test_all_that_was_used_is_told(built_linuxes):
 
 @pytest.mark.parametrize("rseq", ["n", "y"])
 def test_the_runner_boots_in_it_and_finds_rseq_or_does_not(built_linuxes, rseq):
-    arch, one = arches.named("x86_64"), built_linuxes[rseq]
+    arch, one = architectures.named("x86_64"), built_linuxes[rseq]
     options = dataclasses.replace(defaults().run, target="qemu-system", linux=str(one.folder), rseq=rseq)
     with create(arch, options) as target:
         facts = target.machine().facts
@@ -82,8 +82,8 @@ def test_the_runner_boots_in_it_and_finds_rseq_or_does_not(built_linuxes, rseq):
     assert one.release in facts["linux"]
     assert ("ENOSYS" in str(facts.get("rseq_reason", ""))) == (rseq == "n")
     assert facts["config_rseq"] == rseq
-    assert configured.refused(options, facts) == ""
-    assert f"CONFIG_RSEQ={rseq}" in configured.refused(
+    assert resolve.refused(options, facts) == ""
+    assert f"CONFIG_RSEQ={rseq}" in resolve.refused(
         dataclasses.replace(options, rseq="y" if rseq == "n" else "n"), facts
     )
     assert {name for name, why in skipped.items() if why} == {"linux/pipe_two_cpus"}, skipped

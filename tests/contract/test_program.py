@@ -11,12 +11,14 @@ import time
 
 import pytest
 
-from rseqbench import arches, build, suites, wire
-from rseqbench.engines import whole
+from rseqbench import workloads
+from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
+from rseqbench.measure.engines import composite
 from rseqbench.model import Case, Plan, Ran, Registration
-from rseqbench.suites import HACKBENCH
-from rseqbench.targets import answers, create
+from rseqbench.targets import create
+from rseqbench.targets.runner import messages, protocol
+from rseqbench.workloads import HACKBENCH
 from tests.commands import processes_with
 from tests.machines import defaults, libc_rseq
 from tests.runners import child, serving, session
@@ -30,7 +32,7 @@ RSEQ_SIZE = (
 @pytest.fixture(params=["native", "runner"])
 def target(request):
     """Return each target of this machine that runs programs."""
-    with create(arches.host(), dataclasses.replace(defaults().run, target=request.param)) as entered:
+    with create(architectures.host(), dataclasses.replace(defaults().run, target=request.param)) as entered:
         yield entered
 
 
@@ -127,9 +129,9 @@ def test_one_that_leaves_somebody_behind_takes_them_along(target, marked):
 @contextlib.contextmanager
 def running_a_program(marked):
     """Yield a runner that runs a program, when that has started all that it starts."""
-    with serving(build.runner(arches.host()).path) as process:
+    with serving(products.runner(architectures.host()).path) as process:
         arguments = {"path": "/bin/sh", "arguments": ["-c", marked + SLEEPERS], "limit_ms": 100_000}
-        process.stdin.write(wire.encode(1, "program", **arguments, registration="none") + b"\n")
+        process.stdin.write(protocol.encode(1, "program", **arguments, registration="none") + b"\n")
         process.stdin.flush()
         sleeping(marked)
         yield process
@@ -169,20 +171,20 @@ def test_one_that_is_run_by_a_process_that_is_killed_is_ended_with_all_it_starte
 
 def test_of_more_output_than_is_kept_the_beginning_is_kept_and_the_rest_counted():
     command = "head -c 65000 /dev/zero; sleep 0.1; yes b | head -c 6000; sleep 0.1; echo c; yes d | head -c 70000 >&2"
-    with serving(build.runner(arches.host()).path) as process:
+    with serving(products.runner(architectures.host()).path) as process:
         request = {"path": "/bin/sh", "arguments": ["-c", command], "limit_ms": 10_000, "registration": "none"}
         answer = session(process).ask("program", 20, **request)
-    assert wire.content(answer["stdout"]) == b"\0" * 65000 + (b"b\n" * 500)[:536]
-    assert wire.content(answer["stderr"]) == b"d\n" * 32768
+    assert protocol.content(answer["stdout"]) == b"\0" * 65000 + (b"b\n" * 500)[:536]
+    assert protocol.content(answer["stderr"]) == b"d\n" * 32768
     assert answer["lost"] == [6000 + 2 - 536, 70000 - 65536]
-    ran = answers.ran(answer)
+    ran = messages.ran(answer)
     assert ran.output.endswith("b\n\n(5466 bytes more were not kept)\n")
     assert ran.errors.endswith("d\n\n(4464 bytes more were not kept)\n")
 
 
 @pytest.mark.parametrize("path", ["bin/true", "", "true"])
 def test_a_path_begins_at_the_root(path):
-    with serving(build.runner(arches.host()).path) as process, pytest.raises(TargetError, match="path"):
+    with serving(products.runner(architectures.host()).path) as process, pytest.raises(TargetError, match="path"):
         session(process).ask("program", 20, path=path, limit_ms=1000, registration="none")
 
 
@@ -193,9 +195,9 @@ CASE = Case(HACKBENCH.benchmark, 1, Registration.NONE)
 PLAN = Plan((CASE,), (), 1, 1, 1.0, 1, "gated", "boot", (0,), 1, "-l 10 -g 1")
 
 
-@pytest.mark.skipif(not os.access(HACKBENCH.path, os.X_OK), reason=suites.missing(HACKBENCH))
+@pytest.mark.skipif(not os.access(HACKBENCH.path, os.X_OK), reason=workloads.missing(HACKBENCH))
 def test_hackbench_itself_is_run_with_the_plan_s_arguments(target):
-    (taken,) = whole.run(target, PLAN, 0, [CASE])
+    (taken,) = composite.run(target, PLAN, 0, [CASE])
     (run_,) = taken.bench.get_runs()
     metadata = run_.get_metadata()
     assert run_.values == (metadata["own_seconds"],)
@@ -231,4 +233,4 @@ def test_its_own_figure_is_found():
     ],
 )
 def test_it_is_run_as_the_patch_ran_it_where_time_is_real_and_smaller_elsewhere(wanted, timing, found):
-    assert suites.arguments(HACKBENCH, wanted, timing) == found
+    assert workloads.arguments(HACKBENCH, wanted, timing) == found

@@ -9,21 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import abi, arches, build
+from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
+from rseqbench.host import rseq_support
 from rseqbench.model import Case, Plan, Registration
-from rseqbench.targets.native import Worker
+from rseqbench.targets.native.target import Worker
 from tests import guests, seccomp
 from tests.commands import PROGRAM, rseqbench
 from tests.machines import libc_rseq, native, some_rseq
 
-FEATURE_SIZE = abi.auxiliary(abi.AT_RSEQ_FEATURE_SIZE) or 0
+FEATURE_SIZE = rseq_support.auxiliary(rseq_support.AT_RSEQ_FEATURE_SIZE) or 0
 OFF = "glibc.pthread.rseq=0"
 
 
 def start(registration, tunables=""):
     """Start a worker that is asked for a registration under these GLIBC_TUNABLES; return its hello."""
-    module = build.extension(arches.host()).path
+    module = products.extension(architectures.host()).path
     worker = Worker(module, registration, {**os.environ, "GLIBC_TUNABLES": tunables})
     worker.stop()
     return worker.hello
@@ -70,7 +71,7 @@ def test_glibc_registers_by_default():
         facts = target.machine().facts
         assert facts["registration"] == target.registration() == "glibc"
         assert facts["glibc_registers"] is True
-        assert facts["rseq_size"] == abi.libc_rseq_size()
+        assert facts["rseq_size"] == rseq_support.libc_rseq_size()
         assert facts["rseq_registered"] >= 32
         assert not unavailable(target, "cpu_id/sched_getcpu")
         assert measured_by(target, "cpu_id/rseq", Registration.GLIBC) == "glibc"
@@ -145,7 +146,7 @@ def auxiliary(tmp_path_factory):
         source, library = folder / "say.c", folder / f"say-{size}-{align}.so"
         source.write_text(AUXILIARY)
         values = (f"-DSIZE={size}", f"-DALIGN={align}")
-        compiler = guests.compiler(arches.host().name)
+        compiler = guests.compiler(architectures.host().name)
         subprocess.run([compiler, "-shared", "-fPIC", *values, "-o", str(library), str(source)], check=True)
         return {**os.environ, "GLIBC_TUNABLES": OFF, "LD_PRELOAD": str(library)}
 
@@ -180,7 +181,7 @@ def told_by_linux(pid):
     [("full", 33, 64, 64), ("full", 40, 32, 64), ("full", 65, 64, 128), ("self", 33, 64, 64), ("self", 28, 32, 32)],
 )
 def test_the_length_that_linux_asks_for_is_registered_in_whole_alignments(auxiliary, registration, size, align, length):
-    worker = Worker(build.extension(arches.host()).path, registration, auxiliary(size, align))
+    worker = Worker(products.extension(architectures.host()).path, registration, auxiliary(size, align))
     try:
         assert (worker.hello["registration"], worker.hello["registered"]) == ("self", length)
         assert told_by_linux(worker._process.pid) == length
@@ -194,7 +195,7 @@ def test_the_length_that_linux_asks_for_is_registered_in_whole_alignments(auxili
 @some_rseq
 @pytest.mark.parametrize(("size", "align"), [(28, 32), (32, 32), (0, 0)])
 def test_the_full_length_is_refused_where_it_is_the_original(auxiliary, size, align):
-    module = build.extension(arches.host()).path
+    module = products.extension(architectures.host()).path
     with pytest.raises(
         TargetError, match=f"asks for {size} bytes, so the original 32 are the full length: needs Linux"
     ):

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, build, paths, wire
+from rseqbench import paths
+from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
-from rseqbench.targets import workers
-from rseqbench.targets.lines import Lines
-from rseqbench.targets.runner import Session
+from rseqbench.targets.native import worker_process
+from rseqbench.targets.runner import protocol
+from rseqbench.targets.runner.line_channel import Lines
+from rseqbench.targets.runner.local import Session
 from tests.machines import libc_rseq, some_rseq, two_cpus
 from tests.runners import child, gone, serving, session
 
@@ -54,7 +56,7 @@ KERNEL(garble, .name = "faults/garble", .doc = "", .run = run_garble);
 
 @pytest.fixture(scope="module")
 def runner():
-    return build.runner(arches.host()).path
+    return products.runner(architectures.host()).path
 
 
 @pytest.fixture
@@ -78,21 +80,23 @@ def time_request(**changes):
 
 @pytest.mark.parametrize("registration", ["auto", "none", pytest.param("self", marks=some_rseq)])
 def test_it_says_the_same_of_itself_as_a_worker(ask, registration):
-    worker = workers.Worker(build.extension(arches.host()).path, registration, workers.environment(registration))
+    worker = worker_process.Worker(
+        products.extension(architectures.host()).path, registration, worker_process.environment(registration)
+    )
     worker.stop()
     hello = ask("hello", registration=registration)
     for key in ("registration", "reason", "libc_size", "registered", "feature_size", "no_counters"):
         assert hello[key] == worker.hello[key], key
     ours, theirs = (
         [kernel for kernel in kernels if kernel["name"] != "linux/fork_exec_exit"]  # only the runner can execute itself
-        for kernels in (wire.kernels(ask("list", registration=registration)), worker.hello["kernels"])
+        for kernels in (protocol.kernels(ask("list", registration=registration)), worker.hello["kernels"])
     )
     assert ours == theirs
 
 
 def test_it_says_where_it_runs(ask, running):
     hello = ask("hello")
-    assert hello["protocol"] == wire.VERSION
+    assert hello["protocol"] == protocol.VERSION
     assert hello["parent"] == running.pid != hello["pid"]
     assert (hello["machine"], hello["linux"]) == (os.uname().machine, os.uname().release)
     assert hello["cpus"] == sorted(os.sched_getaffinity(0))
@@ -121,7 +125,7 @@ def test_the_other_tunables_are_kept(runner):
         asked = session(process)
         assert asked.ask("hello", 30.0)["registration"] == "self"
         assert asked.ask("hello", 30.0, registration="glibc")["registration"] == "glibc"
-        asked._lines.send(wire.encode(3, "check", **ENDLESS, registration="none"))
+        asked._lines.send(protocol.encode(3, "check", **ENDLESS, registration="none"))
         # glibc cuts the string at its colons when it reads it
         found = Path(f"/proc/{child(process)}/environ").read_bytes().replace(b"\0", b":")
         assert b":GLIBC_TUNABLES=glibc.malloc.check=0:glibc.malloc.perturb=1:glibc.pthread.rseq=0:" in found
@@ -176,8 +180,8 @@ def test_a_gated_round_has_its_chunks_in_the_order_of_the_struct(ask):
 def test_files_are_read_as_they_are(ask, tmp_path):
     for name, data in {"a": b"", "b b=%,": os.urandom(1000), "c": bytes(range(256)), "d": b"x" * (1 << 20)}.items():
         (tmp_path / name).write_bytes(data)
-        assert wire.content(ask("read", path=str(tmp_path / name))) == data
-    assert wire.content(ask("read", path="/proc/sys/kernel/osrelease")) == f"{os.uname().release}\n".encode()
+        assert protocol.content(ask("read", path=str(tmp_path / name))) == data
+    assert protocol.content(ask("read", path="/proc/sys/kernel/osrelease")) == f"{os.uname().release}\n".encode()
 
 
 def test_a_file_that_cannot_be_read_says_why(ask, tmp_path):
@@ -243,7 +247,7 @@ def test_names_are_found_by_pattern(ask, tmp_path):
 def test_what_cannot_be_done_is_an_error_and_the_next_request_works(ask, verb, arguments, message):
     with pytest.raises(TargetError, match=message) as caught:
         ask(verb, **arguments)
-    assert not isinstance(caught.value, wire.WireError)
+    assert not isinstance(caught.value, protocol.WireError)
     assert ask("hello")["protocol"] == 1
 
 
@@ -269,10 +273,10 @@ def test_a_malformed_line_is_an_error_and_the_next_request_works(running, line, 
     lines = Lines(running.stdout.fileno(), running.stdin.fileno(), "the runner")
     lines.send(line)
     with pytest.raises(TargetError, match=message):
-        wire.decode(lines.read_line(30.0), number)
+        protocol.decode(lines.read_line(30.0), number)
     lines.send(b"")
     lines.send(b"rseqbench/1 10 hello\r")
-    assert wire.decode(lines.read_line(30.0), 10)["protocol"] == 1
+    assert protocol.decode(lines.read_line(30.0), 10)["protocol"] == 1
 
 
 # ---- when something breaks ----
@@ -285,7 +289,7 @@ def faulty(tmp_path_factory):
     (copy / "src" / "faults.c").write_text(FAULTS)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RSEQBENCH_KERNELS", str(copy))
-        return build.runner(arches.host()).path
+        return products.runner(architectures.host()).path
 
 
 @pytest.mark.parametrize(
@@ -349,7 +353,7 @@ def test_a_child_dies_with_the_runner(running):
 
 
 def test_when_nobody_listens_any_more_the_child_goes_and_the_runner_too(running):
-    session(running)._lines.send(wire.encode(1, "check", **ENDLESS))
+    session(running)._lines.send(protocol.encode(1, "check", **ENDLESS))
     pid = child(running)
     running.stdin.close()
     running.stdout.close()
@@ -358,14 +362,14 @@ def test_when_nobody_listens_any_more_the_child_goes_and_the_runner_too(running)
 
 
 def test_the_end_of_the_requests_is_the_end_after_the_last_answer(runner):
-    requests = b"".join(wire.encode(number, "hello") + b"\n" for number in (1, 2))
+    requests = b"".join(protocol.encode(number, "hello") + b"\n" for number in (1, 2))
     done = subprocess.run([runner, "serve"], input=requests, capture_output=True, timeout=30, check=True)
-    assert [wire.decode(line, i)["protocol"] for i, line in enumerate(done.stdout.splitlines(), 1)] == [1, 1]
+    assert [protocol.decode(line, i)["protocol"] for i, line in enumerate(done.stdout.splitlines(), 1)] == [1, 1]
     assert done.stderr == b""
 
 
 def test_a_request_that_is_cut_by_the_end_is_not_done(runner):
-    request = wire.encode(1, "hello") + b"\n" + wire.encode(2, "hello")
+    request = protocol.encode(1, "hello") + b"\n" + protocol.encode(2, "hello")
     done = subprocess.run([runner, "serve"], input=request, capture_output=True, timeout=30, check=True)
     assert len(done.stdout.splitlines()) == 1
 

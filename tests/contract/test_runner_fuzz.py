@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rseqbench import arches, paths, recipes, wire
+from rseqbench import paths
+from rseqbench.build import architectures, cache
 from rseqbench.errors import TargetError
-from rseqbench.targets.lines import Lines
+from rseqbench.targets.runner import protocol
+from rseqbench.targets.runner.line_channel import Lines
 from tests.runners import serving
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")  # not to be had in a static program
@@ -59,12 +61,12 @@ REQUESTS = st.builds(lambda begin, rest: (begin + rest).encode(), BEGINS, ASKED 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    arch, root = arches.host(), paths.kernels()
+    arch, root = architectures.host(), paths.kernels()
     path = tmp_path_factory.mktemp("sanitized") / "runner"
     compiler = next(filter(None, map(shutil.which, arch.compilers)))
     includes = [f"-I{folder}" for folder in (root / "include", root / "core", arch.folder)]
     sources = [source for folder in ("core", "src", "runner") for source in sorted((root / folder).glob("*.c"))]
-    command = [compiler, *recipes.CFLAGS, *arch.cflags, *SANITIZERS, *includes, "-o", path, *sources]
+    command = [compiler, *cache.CFLAGS, *arch.cflags, *SANITIZERS, *includes, "-o", path, *sources]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "cannot find" in done.stderr:
         pytest.skip("this compiler comes without the libraries of its sanitizers")
@@ -96,9 +98,9 @@ def test_whatever_is_asked_it_answers_and_lives(sanitized, request_line):
     for line in replies(sanitized, request_line):
         number = int(line.split(b" ")[1])
         try:
-            wire.decode(line, number)
+            protocol.decode(line, number)
         except TargetError as error:
-            assert not isinstance(error, wire.WireError), line
+            assert not isinstance(error, protocol.WireError), line
             assert not BROKEN.search(error.message), error.message
 
 
@@ -113,4 +115,4 @@ def test_a_line_of_any_length_is_one_request(sanitized, length):
     (reply,) = replies(sanitized, b"rseqbench/1 7 read path=/".ljust(length, b"x"))
     message = "File name too long" if length < 65536 else "a request of more than 65535 bytes"
     with pytest.raises(TargetError, match=message):
-        wire.decode(reply, 7)
+        protocol.decode(reply, 7)

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, build
-from rseqbench.engines import allocators as engine
+from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
+from rseqbench.measure.engines import allocator_server as engine
 from rseqbench.model import Case, Plan, Registration
-from rseqbench.suites import jemalloc
 from rseqbench.targets import programs
-from rseqbench.targets.workers import environment
+from rseqbench.targets.native.worker_process import environment
+from rseqbench.workloads import jemalloc
 
 CPUS = tuple(sorted(os.sched_getaffinity(0)))
 SMALL = ("--cpus", ",".join(map(str, CPUS)), "--threads", "5,1", "--work", "0,100", "--ms", "3", "--warm-ms", "1")
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(find_library("jemalloc") is None, reason="no lib
 class Here:
     """As much of a target as the engine wants: this machine."""
 
-    arch = arches.host().name
+    arch = architectures.host().name
 
     def run(self, path, arguments, registration, limit_s):
         return programs.run([path, *arguments], environment(registration.value), limit_s)
@@ -47,7 +47,7 @@ def serve(method, *arguments):
 @pytest.fixture(params=jemalloc.METHODS, ids=lambda method: method.name)
 def method(request):
     made = request.param
-    if made.pools == "lsl_lock" and arches.host().name != "x86_64":
+    if made.pools == "lsl_lock" and architectures.host().name != "x86_64":
         pytest.skip("lsl: x86 only")
     return made
 
@@ -207,4 +207,4 @@ def test_the_version_is_the_library_s_own():
 
 
 def test_it_is_compiled_once():
-    assert build.server() == build.server()
+    assert products.server() == products.server()

@@ -16,9 +16,10 @@ from pathlib import Path
 import pyperf
 import pytest
 
-from rseqbench import arches, targets
-from rseqbench.engines.counted import slope
+from rseqbench import targets
+from rseqbench.build import architectures
 from rseqbench.errors import TargetError
+from rseqbench.measure.engines.instructions import slope
 from rseqbench.model import Case, Counts, Plan, Registration, Slot
 from tests.commands import processes_with
 from tests.lab import Lab, keepers
@@ -97,7 +98,7 @@ class Place:
     def new(self):
         lab = {} if self.lab is None else {"coordinator": self.lab.address, "environment": str(self.lab.environment)}
         options = defaults().options(None, {"target": next(self._where), "arch": self.kind.arch, **lab})
-        return targets.create(arches.named(options.arch), options)
+        return targets.create(architectures.named(options.arch), options)
 
     def stop(self):
         if self.lab is not None:
@@ -199,7 +200,7 @@ class TestTarget:
     def test_says_what_it_is(self, place, target):
         machine = target.machine()
         assert machine.arch == target.arch
-        assert machine.arch == arches.named(place.kind.arch).name
+        assert machine.arch == architectures.named(place.kind.arch).name
         assert machine.timing in (("emulated",) if place.kind.emulated else ("hardware", "virtual"))
         assert machine.target.partition(":")[0] == place.kind.target
         known = {"compiler", "cflags", "kernels", "registration", "rseq_feature_size", "libc", "linux", "python"}

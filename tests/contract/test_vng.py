@@ -1,4 +1,4 @@
-"""rseqbench/targets/vng.py with the real virtme-ng: what it is asked for, a Linux that it can boot, and others."""
+"""targets/qemu/virtme_ng.py with the real virtme-ng: what it is asked for, a Linux that it can boot, and others."""
 
 import csv
 import dataclasses
@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches
+from rseqbench.build import architectures
+from rseqbench.build.linux import LinuxImage, build
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.linux import LinuxImage, kbuild
-from rseqbench.targets import create, vng
+from rseqbench.targets import create
+from rseqbench.targets.qemu import virtme_ng
 from tests.commands import processes_with, rseqbench
 from tests.linuxes import LIMIT_S
 from tests.machines import defaults, x86_only
@@ -32,7 +33,7 @@ def guest(folder, name="x86_64", config="", **options):
     image.write_bytes(b"")
     known.write_text(config)
     found = LinuxImage(name, image, config=known if config else None)
-    return vng.Vng(arches.named(name), found, Path("/opt/the runner"), **options)
+    return virtme_ng.Vng(architectures.named(name), found, Path("/opt/the runner"), **options)
 
 
 class TestWhatItAsksFor:
@@ -80,12 +81,12 @@ class TestRefused:
 
     def test_a_target_that_boots_nothing(self):
         with pytest.raises(UsageError, match="target native boots no Linux, so there is nothing for --runner vng"):
-            create(arches.host(), defaults().options(None, {"target": "native", "runner": "vng"}))
+            create(architectures.host(), defaults().options(None, {"target": "native", "runner": "vng"}))
 
     def test_no_virtme_ng(self, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(TargetError, match="no vng here to start the guest with; pip install virtme-ng"):
-            vng.version()
+            virtme_ng.version()
 
     def test_virtme_ng_that_fails(self, tmp_path):
         made = guest(tmp_path)
@@ -139,7 +140,7 @@ class TestBooted:
         assert set(processes_with(str(folder))) <= {os.getpid()}
 
     def test_it_is_cached_apart_from_the_small_one(self, folder):
-        arch, options = arches.named("x86_64"), defaults().linux
-        built = kbuild.built(arch, dataclasses.replace(options, config="vng"), "y")
+        arch, options = architectures.named("x86_64"), defaults().linux
+        built = build.built(arch, dataclasses.replace(options, config="vng"), "y")
         assert built.base == "vng"
-        assert kbuild.built(arch, options, "y") != built
+        assert build.built(arch, options, "y") != built

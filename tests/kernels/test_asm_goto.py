@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from rseqbench import arches, paths
+from rseqbench import paths
+from rseqbench.build import architectures
 
 SOURCE = """
 #include "sequences.h"
@@ -25,7 +26,7 @@ COMPILERS = {"x86_64": "gcc", "arm32": "arm-linux-gnueabihf-gcc", "arm64": "aarc
 
 @pytest.mark.parametrize("name", COMPILERS)
 def test_the_failure_path_of_a_sequence_is_compiled(tmp_path, name):
-    arch = arches.known()[name]
+    arch = architectures.known()[name]
     if name == "x86_64" and not arch.is_host:
         pytest.skip("gcc is this machine's own compiler")
     (tmp_path / "probe.c").write_text(SOURCE)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from rseqbench import arches, assembly, build, elf
+from rseqbench.build import architectures, disassembly, elf, products
 from rseqbench.errors import BuildError
 from rseqbench.model import Machine
 from tests.kernels.test_codegen import compiled
@@ -14,22 +14,22 @@ ARCHES = ["arm32", "arm64", "x86_64"]
 
 @pytest.fixture(scope="module", params=ARCHES)
 def arch(request):
-    return arches.named(request.param)
+    return architectures.named(request.param)
 
 
-@pytest.fixture(scope="module", params=[build.library, build.runner], ids=["shared", "static"])
+@pytest.fixture(scope="module", params=[products.library, products.runner], ids=["shared", "static"])
 def library(arch, request):
     return compiled(arch.name, request.param)
 
 
 @pytest.fixture(scope="module")
 def text(arch, library):
-    return assembly.listed(arch, library.path)
+    return disassembly.listed(arch, library.path)
 
 
 @pytest.fixture(scope="module")
 def listings(text):
-    return {one.kernel: one for one in assembly.parsed(text)}
+    return {one.kernel: one for one in disassembly.parsed(text)}
 
 
 def test_every_kernel_that_is_there_has_its_loop(library, listings):
@@ -76,28 +76,28 @@ def test_no_path_and_no_address_is_in_it(text, library):
 
 def test_all_of_it_fits_a_page(text, listings):
     assert 10_000 < len(text) < 100_000
-    assert all(len(one.lines) < assembly.MOST_LINES for one in listings.values())
+    assert all(len(one.lines) < disassembly.MOST_LINES for one in listings.values())
 
 
 def test_a_run_of_a_build_gets_the_file_that_was_made_once_for_it(arch, monkeypatch):
     try:
-        built = build.runner(arch)
+        built = products.runner(arch)
     except BuildError as error:
         pytest.skip(str(error))
     machine = Machine(arch.name, "runner", "hardware", {"kernels": built.digest})
-    (path,) = assembly.attachments(machine)
-    assert path.name == assembly.FILE
+    (path,) = disassembly.attachments(machine)
+    assert path.name == disassembly.FILE
     monkeypatch.setenv("PATH", "")  # no objdump is asked again
-    assert assembly.attachments(machine) == [path]
+    assert disassembly.attachments(machine) == [path]
 
 
 def test_without_objdump_a_run_has_no_assembly(arch, monkeypatch):
     try:
-        built = build.runner(arch)
+        built = products.runner(arch)
     except BuildError as error:
         pytest.skip(str(error))
-    built.path.with_name(assembly.FILE).unlink(missing_ok=True)
+    built.path.with_name(disassembly.FILE).unlink(missing_ok=True)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BuildError, match="no objdump"):
-        assembly.listed(arch, built.path)
-    assert assembly.attachments(Machine(arch.name, "runner", "hardware", {"kernels": built.digest})) == []
+        disassembly.listed(arch, built.path)
+    assert disassembly.attachments(Machine(arch.name, "runner", "hardware", {"kernels": built.digest})) == []

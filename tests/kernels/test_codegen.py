@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from rseqbench import arches, build
+from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError
 from tests.kernels.objects import Library
 
@@ -46,10 +46,10 @@ DIALECTS = {
 }
 
 
-def compiled(name, make=build.library):
+def compiled(name, make=products.library):
     """Return the kernels of an architecture, or skip the test where its compiler is not installed."""
     try:
-        return Library(make(arches.named(name), extra=["-Werror"]).path)
+        return Library(make(architectures.named(name), extra=["-Werror"]).path)
     except BuildError as error:
         if "no C compiler" not in error.message:
             raise
@@ -61,7 +61,7 @@ def arch(request):
     return request.param
 
 
-@pytest.fixture(scope="module", params=[build.library, build.runner], ids=["shared", "static"])
+@pytest.fixture(scope="module", params=[products.library, products.runner], ids=["shared", "static"])
 def library(arch, request):
     """Return the kernels as they are linked for Python, and as they are linked into the runner."""
     return compiled(arch, request.param)
@@ -118,7 +118,7 @@ def test_text_needs_no_relocation(library):
 
 
 def test_every_abort_handler_is_behind_the_signature(library, arch):
-    header = (arches.named(arch).folder / "rseq_arch.h").read_text()
+    header = (architectures.named(arch).folder / "rseq_arch.h").read_text()
     signature = int(re.search(r"#define RSEQ_SIG (0x\w+)", header)[1], 16)
     handlers = library.section("__rseq_abort")
     descriptors = library.descriptors()
@@ -179,7 +179,7 @@ def test_the_timed_increment_is_one_announcement_and_straight_code(library, code
 
 def test_the_runner_times_the_instructions_that_python_times(arch):
     """But for the addresses in them, which the linker knows earlier in a program that is not moved."""
-    shared, static = (compiled(arch, make) for make in (build.library, build.runner))
+    shared, static = (compiled(arch, make) for make in (products.library, products.runner))
     for name in ("run_plain", "run_rseq", "run_rseq_cmp", "run_rseq_atomic"):
         loops = [[one.mnemonic for one in made.loop("counter.c", name)] for made in (shared, static)]
         assert loops[0] == loops[1], name

@@ -4,17 +4,19 @@ import re
 
 import pytest
 
-from rseqbench import arches, build, control, model
+from rseqbench import model
+from rseqbench.analysis import controls
+from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError
 from tests.kernels.objects import Library
 
 LINE = 64  # bytes of a cache line
 
 
-@pytest.fixture(scope="module", params=sorted(arches.known()))
+@pytest.fixture(scope="module", params=sorted(architectures.known()))
 def library(request):
     try:
-        return Library(build.library(arches.named(request.param)).path)
+        return Library(products.library(architectures.named(request.param)).path)
     except BuildError as error:
         if "no C compiler" not in error.message:
             raise
@@ -27,7 +29,7 @@ def kernels(library):
 
 
 def test_every_control_benchmark_has_its_part(kernels):
-    assert set(kernels) == {*control.PLACED, *(name for pair in model.CONTROLS for name in pair)}
+    assert set(kernels) == {*controls.PLACED, *(name for pair in model.CONTROLS for name in pair)}
 
 
 @pytest.mark.parametrize("pair", model.CONTROLS, ids="/".join)
@@ -54,25 +56,27 @@ def pushed(name):
 
 
 def test_the_placed_copies_begin_where_they_say(library):
-    begins = {name: loop(library, name)[0].address % LINE for name in control.PLACED}
-    assert begins == {name: pushed(name) for name in control.PLACED}
+    begins = {name: loop(library, name)[0].address % LINE for name in controls.PLACED}
+    assert begins == {name: pushed(name) for name in controls.PLACED}
 
 
 def test_one_of_the_placed_copies_begins_where_the_increment_of_the_counter_does(library):
-    assert library.loop("counter.c", "run_rseq")[0].address % LINE == loop(library, control.PLACED[0])[0].address % LINE
+    assert (
+        library.loop("counter.c", "run_rseq")[0].address % LINE == loop(library, controls.PLACED[0])[0].address % LINE
+    )
 
 
 def test_the_placed_copies_are_the_same_instructions(library):
     codes = [
         [re.sub(r"0x[0-9a-f]+|\b[0-9a-f]{3,}\b|#.*|@.*|<.*", "", one.text) for one in loop(library, name)]
-        for name in control.PLACED
+        for name in controls.PLACED
     ]
     assert all(code == codes[0] for code in codes)
 
 
 def test_the_placed_copies_are_the_increment_of_the_counter(library):
     counter = library.loop("counter.c", "run_rseq")
-    assert [one.mnemonic for one in loop(library, control.PLACED[0])] == [one.mnemonic for one in counter]
+    assert [one.mnemonic for one in loop(library, controls.PLACED[0])] == [one.mnemonic for one in counter]
 
 
 def test_a_function_lies_at_a_place_of_its_own_in_memory_wherever_the_library_is_loaded(library):

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from rseqbench import arches, build, paths
+from rseqbench import paths
+from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
-from rseqbench.targets.native import Worker
+from rseqbench.targets.native.target import Worker
 from tests.machines import defaults, libc_rseq, native, some_rseq, two_cpus, x86_only
 
 SEQUENCES = ("counter/rseq", "counter/rseq_cmp", "rcu/rseq", "freelist/rseq", "ring_buffer/rseq")
@@ -120,7 +121,7 @@ def test_the_ways_to_read_the_cpu_number_were_all_checked(checked):
 @pytest.fixture(scope="module", params=[1, 2, 3], ids=["commit_not_last", "abort_behind_commit", "cpu_read_before"])
 def broken(request):
     """Return the extension with all sequences broken in one way; see kernels/include/sequences.h."""
-    return build.extension(arches.host(), extra=[f"-DRSEQ_BREAK={request.param}"]).path
+    return products.extension(architectures.host(), extra=[f"-DRSEQ_BREAK={request.param}"]).path
 
 
 @some_rseq
@@ -134,7 +135,7 @@ def test_a_broken_sequence_is_caught(broken, kernel):
 @some_rseq
 @pytest.mark.parametrize("kernel", SEQUENCES)
 def test_the_same_check_passes_what_is_not_broken(kernel):
-    with worker(build.extension(arches.host()).path) as started:
+    with worker(products.extension(architectures.host()).path) as started:
         answer = ask(started, kernel, 300)
     assert answer["passed"], answer
     assert answer["aborts"] >= 1
@@ -142,7 +143,7 @@ def test_the_same_check_passes_what_is_not_broken(kernel):
 
 @two_cpus
 def test_a_plain_increment_by_many_threads_is_caught():
-    with worker(build.extension(arches.host()).path) as started:
+    with worker(products.extension(architectures.host()).path) as started:
         answer = ask(started, "counter/plain", 300, stress=False)
     assert not answer["passed"]
     assert "the sum is" in answer["message"]
@@ -215,14 +216,14 @@ WRONG_LINES = {
 @pytest.mark.parametrize("mistake", WRONG_LINES)
 def test_a_wrong_line_is_caught(tmp_path, monkeypatch, mistake):
     file, right, wrong, kernel, complaint = WRONG_LINES[mistake]
-    if file.startswith("arch/") and not arches.known()[file.split("/")[1]].is_host:
+    if file.startswith("arch/") and not architectures.known()[file.split("/")[1]].is_host:
         pytest.skip("code for another architecture")
     kernels = shutil.copytree(paths.kernels(), tmp_path / "kernels")
     source = (kernels / file).read_text()
     assert right in source
     (kernels / file).write_text(source.replace(right, wrong))
     monkeypatch.setenv("RSEQBENCH_KERNELS", str(kernels))
-    with worker(build.extension(arches.host()).path) as started:
+    with worker(products.extension(architectures.host()).path) as started:
         message = caught(started, kernel, threads=1 if kernel.startswith("cpu_id/") else 8)
     assert message is not None
     assert complaint in message

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, build, paths
+from rseqbench import paths
+from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from tests.machines import two_cpus
 from tests.runners import child, gone, serving, session
@@ -21,7 +22,7 @@ ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs the right to real-tim
 
 @pytest.fixture(scope="module")
 def runner():
-    return build.runner(arches.host()).path
+    return products.runner(architectures.host()).path
 
 
 def time(process, kernel, loops=24):
@@ -57,7 +58,10 @@ def test_what_does_not_happen_is_no_number(tmp_path, monkeypatch, file, right, w
     assert right in text
     (copy / file).write_text(text.replace(right, wrong))
     monkeypatch.setenv("RSEQBENCH_KERNELS", str(copy))
-    with serving(build.runner(arches.host()).path) as process, pytest.raises(TargetError, match=r"\d+ operations went"):
+    with (
+        serving(products.runner(architectures.host()).path) as process,
+        pytest.raises(TargetError, match=r"\d+ operations went"),
+    ):
         time(process, kernel)
 
 

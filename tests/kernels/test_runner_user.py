@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
-from rseqbench import arches, build, wire
+from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
-from rseqbench.targets import workers
+from rseqbench.targets.native import worker_process
+from rseqbench.targets.runner import protocol
 
 VARIANTS = {
     "arm32": ("arm32", (), "qemu-arm", "arm"),
@@ -20,9 +21,9 @@ VARIANTS = {
 def variant(request):
     """Return the command that does one request, and what the program should say of its instructions."""
     name, extra, emulator, isa = VARIANTS[request.param]
-    arch = arches.named(name)
+    arch = architectures.named(name)
     try:
-        path = build.runner(arch, extra).path
+        path = products.runner(arch, extra).path
     except BuildError as error:
         if "no C compiler" not in error.message:
             raise
@@ -35,10 +36,10 @@ def variant(request):
 
 
 def ask(variant, verb, **arguments):
-    command = [*variant[0], *wire.encode(1, verb, **arguments).decode().split(" ")]
+    command = [*variant[0], *protocol.encode(1, verb, **arguments).decode().split(" ")]
     done = subprocess.run(command, capture_output=True, timeout=120, check=True)
     assert done.stderr == b""
-    return wire.decode(done.stdout.removesuffix(b"\n"), 1)
+    return protocol.decode(done.stdout.removesuffix(b"\n"), 1)
 
 
 def test_it_says_which_instructions_it_is_made_of(variant):
@@ -48,13 +49,15 @@ def test_it_says_which_instructions_it_is_made_of(variant):
 
 
 def test_it_lists_the_same_kernels_as_this_machine_s(variant):
-    worker = workers.Worker(build.extension(arches.host()).path, "auto", workers.environment("auto"))
+    worker = worker_process.Worker(
+        products.extension(architectures.host()).path, "auto", worker_process.environment("auto")
+    )
     worker.stop()
     assert [kernel["name"] for kernel in listed(variant)] == [kernel["name"] for kernel in worker.hello["kernels"]]
 
 
 def listed(variant):
-    return wire.kernels(ask(variant, "list"))
+    return protocol.kernels(ask(variant, "list"))
 
 
 def test_what_cannot_run_says_why(variant):

@@ -8,7 +8,7 @@ import pytest
 
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, Plan
-from rseqbench.suites.libraries import Stage
+from rseqbench.workloads.library import Stage
 from tests.commands import rseqbench
 from tests.machines import native, some_rseq, two_cpus
 from tests.shipped import HARDNESS, broken, checked, needs

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench.engines.divided import Divided
+from rseqbench.measure.engines.divided import Divided
 from rseqbench.model import Case, Plan
 from tests.machines import native, two_cpus
 from tests.shipped import broken, checked, needs

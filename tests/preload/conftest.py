@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, build, paths
+from rseqbench import paths
+from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError
 
 METHODS = ("rseq", "lsl_lock", "vdso_lock")
@@ -50,9 +51,9 @@ def need(program, package):
 def compiled(extra=()):
     """Compile the pools for this machine; skip the test where there is no jemalloc."""
     try:
-        return Pools(build.pools(arches.host(), extra).path)
+        return Pools(products.pools(architectures.host(), extra).path)
     except BuildError as error:
-        if build.JEMALLOC in error.message:
+        if products.JEMALLOC in error.message:
             pytest.skip(str(error))
         raise
 
@@ -72,7 +73,7 @@ def slow_pools(own_environment):
 @pytest.fixture(params=METHODS)
 def method(request):
     """Return each method that this machine has."""
-    if request.param == "lsl_lock" and arches.host().name != "x86_64":
+    if request.param == "lsl_lock" and architectures.host().name != "x86_64":
         pytest.skip("lsl: x86 only")
     return request.param
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from rseqbench import arches, build, paths
+from rseqbench import paths
+from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError
 from tests import seccomp
 from tests.preload.conftest import counts, need
@@ -175,22 +176,22 @@ def test_it_falls_back_only_where_told_to_and_says_so(pools, without_rseq, tmp_p
 # ---- for other machines ----
 
 
-@pytest.mark.parametrize("name", sorted(set(arches.known()) - {arches.host().name}))
+@pytest.mark.parametrize("name", sorted(set(architectures.known()) - {architectures.host().name}))
 def test_they_compile_without_a_warning_for(name, tmp_path):
-    arch = arches.named(name)
+    arch = architectures.named(name)
     compiler = need(arch.compilers[0], arch.package)
-    jemalloc = tmp_path / build.JEMALLOC  # there is none for it here, and only its name matters
-    command = [compiler, "-shared", "-nostdlib", f"-Wl,-soname,{build.JEMALLOC}", "-xc", "/dev/null", "-o", jemalloc]
+    jemalloc = tmp_path / products.JEMALLOC  # there is none for it here, and only its name matters
+    command = [compiler, "-shared", "-nostdlib", f"-Wl,-soname,{products.JEMALLOC}", "-xc", "/dev/null", "-o", jemalloc]
     subprocess.run(command, check=True)
-    built = build.pools(arch, ["-Werror"], jemalloc)
-    assert build.JEMALLOC.encode() in built.path.read_bytes()
+    built = products.pools(arch, ["-Werror"], jemalloc)
+    assert products.JEMALLOC.encode() in built.path.read_bytes()
 
 
 def test_no_jemalloc_names_the_package():
-    name = next(name for name in arches.known() if name != arches.host().name)
-    need(arches.named(name).compilers[0], arches.named(name).package)
-    with pytest.raises(BuildError, match=f"no {build.JEMALLOC} for {name}; apt-get install libjemalloc2"):
-        build.pools(arches.named(name))
+    name = next(name for name in architectures.known() if name != architectures.host().name)
+    need(architectures.named(name).compilers[0], architectures.named(name).package)
+    with pytest.raises(BuildError, match=f"no {products.JEMALLOC} for {name}; apt-get install libjemalloc2"):
+        products.pools(architectures.named(name))
 
 
 def test_jemalloc_s_constants_are_those_of_its_header(pools, tmp_path):

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from rseqbench import arches
+from rseqbench.build import architectures
+from rseqbench.build.linux import image, initramfs, kvm
 from rseqbench.errors import TargetError
-from rseqbench.linux import image, initramfs, kvm
 from tests.preload.conftest import need
 
 pytestmark = pytest.mark.slow
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def linux():
     """Return Debian's Linux for this machine."""
-    if arches.host().name != "x86_64":
+    if architectures.host().name != "x86_64":
         pytest.skip("the guest's CPUs are x86")
     try:
-        return image.debian(arches.host())
+        return image.debian(architectures.host())
     except TargetError as error:
         pytest.skip(f"no Linux to boot: {error}")
 
@@ -35,8 +35,8 @@ def guest(linux, init, files):
     archive = init.parent / "initramfs"
     content = {name.lstrip("/"): path.read_bytes() for name, path in files.items()}
     archive.write_bytes(initramfs.build(init.read_bytes(), {}, content))
-    qemu = arches.host().qemu
-    accelerated = not kvm.unusable(arches.host(), linux.path)
+    qemu = architectures.host().qemu
+    accelerated = not kvm.unusable(architectures.host(), linux.path)
     processor = ["-accel", "kvm", "-cpu", "host"] if accelerated else ["-accel", "tcg,thread=multi", "-cpu", qemu.cpu]
     command = [need(qemu.system, qemu.system_package), "-M", qemu.machine, "-m", "512", "-smp", "2", *processor]
     command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]

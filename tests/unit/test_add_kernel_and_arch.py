@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from rseqbench import arches, paths
+from rseqbench import paths
+from rseqbench.build import architectures
 from tests.commands import rseqbench, tree
 from tests.machines import x86_only
 
@@ -136,7 +137,7 @@ def test_a_new_kernel_that_does_not_compile_is_one_line(command, kernels):
 
 @x86_only
 def test_an_architecture_is_one_new_folder(command, kernels):
-    host = arches.host()
+    host = architectures.host()
     folder = kernels / "arch" / "toy"
     folder.mkdir()
     header = (host.folder / "rseq_arch.h").read_text()
@@ -161,7 +162,7 @@ def test_an_architecture_is_one_new_folder(command, kernels):
 
 
 def test_every_architecture_s_toml_says_what_the_copy_of_it_needs():
-    for arch in arches.known().values():
+    for arch in architectures.known().values():
         assert arch.machines
         assert arch.triplets
         assert arch.compilers

@@ -1,4 +1,4 @@
-"""rseqbench/allocators.py and the engine's summaries: known answers."""
+"""rseqbench/analysis/allocators.py and the engine's summaries: known answers."""
 
 import json
 
@@ -7,18 +7,19 @@ import pyperf
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from rseqbench import allocators, compare, config, paths, stated, table
-from rseqbench.claims import Judged
-from rseqbench.engines.allocators import summarised
+from rseqbench import config, paths
+from rseqbench.analysis import allocators, compare, dataset, patch_claims
+from rseqbench.analysis.summary import Compared, Measured
+from rseqbench.analysis.verdicts import Judged
 from rseqbench.errors import ResultsError
+from rseqbench.measure.engines.allocator_server import summarised
 from rseqbench.model import BASELINE, Case, Machine, Plan, Registration, Skip, Verdict, VerdictWord
-from rseqbench.results import Header, Run
-from rseqbench.show.charts import shares
-from rseqbench.show.grids import allocators as grids
-from rseqbench.show.grids import comparison
-from rseqbench.show.grids import run as of_run
-from rseqbench.show.tables import Compared, Measured
-from rseqbench.suites import jemalloc
+from rseqbench.report.charts import shares
+from rseqbench.report.tables import allocators as grids
+from rseqbench.report.tables import comparison
+from rseqbench.report.tables import run as of_run
+from rseqbench.store.runs import Header, Run
+from rseqbench.workloads import jemalloc
 from tests.frames import frame, run
 
 PHASE = {"threads": 8, "work": 0, "requests": 10, "seconds": 0.5, "rate": 22.0, "inside": 0.75, "all": 12,
@@ -121,7 +122,7 @@ def test_a_loss_is_a_negative_gain_and_its_interval_stays_in_order():
 
 
 def judged(claim_id):
-    claim = next(claim for claim in stated.written() if claim.id == claim_id)
+    claim = next(claim for claim in patch_claims.written() if claim.id == claim_id)
     return Judged(claim, None, None, None, Verdict(VerdictWord.NOT_MEASURED, "needs it"))
 
 
@@ -201,7 +202,7 @@ def test_what_an_operation_is_is_said_in_the_run_s_table_and_beside_another_run(
         return run(label, {BASELINE: [1.0] * 8, "jemalloc/shipped": [value] * 8}, engine="server")
 
     both = frame(rows("a", 2000.0), rows("b", 4000.0))
-    found = {row.benchmark: row for row in table.summarise(both[both["label"] == "a"], 0.95)}
+    found = {row.benchmark: row for row in dataset.summarise(both[both["label"] == "a"], 0.95)}
     assert found["jemalloc/shipped"].net is None
     measured = Measured("x86_64", "jemalloc/shipped", 1, "", "no check", found["jemalloc/shipped"], "")
     (grid,) = of_run.measured([measured])

@@ -1,4 +1,4 @@
-"""rseqbench/targets/answers.py: what is asked of a process that holds the kernels, and what its answers mean."""
+"""targets/runner/messages.py: what is asked of a process that holds the kernels, and what its answers mean."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import pytest
 
 from rseqbench.errors import TargetError
 from rseqbench.model import Benchmark, Case, Registration, Slot
-from rseqbench.targets.answers import MOST_OPERATIONS, checked, concluded, gated_round
+from rseqbench.targets.runner.messages import MOST_OPERATIONS, checked, concluded, gated_round
 from tests.machines import defaults
 
 SHARED = Benchmark("counter/x", "doc", shared=True)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from rseqbench import assembly, elf
-from rseqbench.assembly import Listing
+from rseqbench.build import disassembly, elf
+from rseqbench.build.disassembly import Listing
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.model import Machine
-from rseqbench.show import code, html
+from rseqbench.report.html import run as html
+from rseqbench.show import code
 from rseqbench.show.code import limited
 from tests.simulated import Simulation, shown
 
@@ -26,7 +27,9 @@ COSTS = {"cpu_id/baseline": 0.3, "counter/rseq": 0.6, "hackbench/processes": 1e9
 
 
 def simulation(text=TEXT, **more):
-    return Simulation(costs=COSTS, rounds=6, skips=(), attached={} if text is None else {assembly.FILE: text}, **more)
+    return Simulation(
+        costs=COSTS, rounds=6, skips=(), attached={} if text is None else {disassembly.FILE: text}, **more
+    )
 
 
 def section(text):
@@ -34,25 +37,25 @@ def section(text):
 
 
 def test_the_file_is_read_as_it_was_written():
-    assert assembly.parsed(TEXT) == [RSEQ, BASELINE]
+    assert disassembly.parsed(TEXT) == [RSEQ, BASELINE]
 
 
 @pytest.mark.parametrize("text", ["# x\n\nno name here\n   0: ret\n", "# x\n\n   0: ret\n"])
 def test_a_damaged_file_is_named(tmp_path, text):
-    (tmp_path / assembly.FILE).write_text(text)
+    (tmp_path / disassembly.FILE).write_text(text)
     with pytest.raises(ResultsError, match=r"assembly\.txt: no name of a kernel"):
-        assembly.stored(tmp_path)
+        disassembly.stored(tmp_path)
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):
-    (tmp_path / assembly.FILE).write_bytes(b"\xff\xfe\x00")
+    (tmp_path / disassembly.FILE).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ResultsError, match=r"assembly\.txt"):
-        assembly.stored(tmp_path)
+        disassembly.stored(tmp_path)
 
 
 def test_a_run_keeps_it_and_its_page_shows_what_was_timed(tmp_path):
     found = shown(tmp_path, simulation())
-    assert (found.run.folder / assembly.FILE).read_text() == TEXT
+    assert (found.run.folder / disassembly.FILE).read_text() == TEXT
     assert code.timed(found.run.folder, found.measured).listings == (RSEQ, BASELINE)
     text = section(html.page(found))
     assert "counter/rseq: run_rseq, 3 lines" in text
@@ -91,7 +94,7 @@ def test_hostile_code_is_text(tmp_path):
 def test_a_build_that_is_not_in_the_cache_has_none(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for facts in ({}, {"kernels": "0123456789abcdef"}, {"kernels": "../../etc"}):
-        assert assembly.attachments(Machine("x86_64", "native", "hardware", facts)) == []
+        assert disassembly.attachments(Machine("x86_64", "native", "hardware", facts)) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"\x7fELF\x02\x01" + b"\0" * 100, b"#!/bin/sh\n"])

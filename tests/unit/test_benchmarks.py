@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import facts
+from rseqbench.host import facts
 from rseqbench.model import Estimate
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"

@@ -1,20 +1,18 @@
-"""rseqbench/between.py: what two runs say of the claims about Linux without and with CONFIG_RSEQ."""
+"""rseqbench/analysis/kernel_config.py: what two runs say of the claims about Linux without and with CONFIG_RSEQ."""
 
 import dataclasses
 
 import pyperf
 import pytest
 
-from rseqbench import between, compare, stated, stats, table
-from rseqbench.linux.sizes import Sizes
+from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, stats, summary
+from rseqbench.build.linux.sizes import Sizes
 from rseqbench.model import Case, Machine, Plan, Registration, Skip, VerdictWord
-from rseqbench.results import Header, Run
-from rseqbench.show import tables
-from rseqbench.show.grids import linux
+from rseqbench.store.runs import Header, Run
 from tests.machines import defaults
 
 RULES = defaults().verdict
-CASE = Case(between.HACKBENCH, 1, Registration.NONE)
+CASE = Case(kernel_config.HACKBENCH, 1, Registration.NONE)
 # As `size` has Linux 6.12 in one small configuration, and by symbol.
 N_SIZES = Sizes(6595469, 2025968, 0, {}, {"t __schedule": 1367, "d init_task": 6464})
 Y_SIZES = Sizes(6595689, 2026032, 0, {}, {"t __schedule": 1367, "t rseq": 1800, "d init_task": 6528, "r words": 4000})
@@ -48,8 +46,8 @@ def with_facts(run, **facts):
 
 
 def judged(n, y):
-    frame = table.units(table.build([n, y]))
-    return {one.claim.id: one for one in between.judge(n, y, frame, RULES)}
+    frame = dataset.units(dataset.build([n, y]))
+    return {one.claim.id: one for one in kernel_config.judge(n, y, frame, RULES)}
 
 
 def spread(middle, count=10, width=0.004):
@@ -60,7 +58,7 @@ def spread(middle, count=10, width=0.004):
 
 
 def test_the_patch_s_own_two_rows_are_checked_by_their_deviations():
-    own = stated.arithmetic(next(c for c in stated.written() if c.id == "hackbench-faster"), None)
+    own = patch_claims.arithmetic(next(c for c in patch_claims.written() if c.id == "hackbench-faster"), None)
     assert own.value == pytest.approx(41.37 / 40.46)
     # Welch by hand: relative standard errors 0.00275 and 0.00258, 17.9 degrees of freedom, t = 2.10
     assert (own.low, own.high) == pytest.approx((1.0144, 1.0306), abs=2e-4)
@@ -107,7 +105,7 @@ def test_instructions_are_no_time(tmp_path):
 
 
 def test_what_was_not_measured_says_why(tmp_path):
-    n = run(tmp_path, "n", [], rseq="n", skips=(Skip(between.HACKBENCH, 1, "no /usr/bin/hackbench"),))
+    n = run(tmp_path, "n", [], rseq="n", skips=(Skip(kernel_config.HACKBENCH, 1, "no /usr/bin/hackbench"),))
     y = run(tmp_path, "y", spread(40.46))
     verdict = judged(n, y)["hackbench-n"].verdict
     assert (verdict.word, verdict.reason) == (VerdictWord.NOT_MEASURED, "n: no /usr/bin/hackbench")
@@ -137,9 +135,9 @@ def test_sizes_are_judged_by_symbol_and_named_by_size_too(tmp_path):
     ],
 )
 def test_the_rules_for_a_size(tmp_path, grown, word):
-    claim = next(c for c in stated.written() if c.id == "size-text")
+    claim = next(c for c in patch_claims.written() if c.id == "size-text")
     machine = Machine("x86_64", "runner", "hardware")
-    assert between.size_verdict(claim, grown, 0, machine, RULES).word == word
+    assert kernel_config.size_verdict(claim, grown, 0, machine, RULES).word == word
 
 
 def test_a_run_that_booted_no_linux_of_ours_has_no_size(tmp_path):
@@ -165,17 +163,17 @@ def test_only_without_against_with_is_such_a_pair(tmp_path, pair):
 def test_boots_take_the_place_of_rounds_where_there_are_several(tmp_path):
     values = [10.0, 11.0, 12.0, 20.0, 22.0, 21.0]
     several, single = run(tmp_path, "a", values, boots=2), run(tmp_path, "b", values)
-    frame = table.units(table.build([several, single]))
-    assert table.series(frame, "a", ("x86_64", CASE.benchmark, 1)).to_dict() == {0: 11e9, 1: 21e9}
-    assert len(table.series(frame, "b", ("x86_64", CASE.benchmark, 1))) == 6
-    row = next(row for row in table.summarise(frame, 0.95) if row.label == "a")
+    frame = dataset.units(dataset.build([several, single]))
+    assert dataset.series(frame, "a", ("x86_64", CASE.benchmark, 1)).to_dict() == {0: 11e9, 1: 21e9}
+    assert len(dataset.series(frame, "b", ("x86_64", CASE.benchmark, 1))) == 6
+    row = next(row for row in dataset.summarise(frame, 0.95) if row.label == "a")
     assert (row.gross.value, row.gross.n, row.operations) == (16e9, 2, 6)
     assert frame["interrupted"].isna().all()
 
 
 def test_a_table_without_boots_stays_as_it_is(tmp_path):
-    frame = table.build([run(tmp_path, "a", spread(40.0))])
-    assert table.units(frame) is frame
+    frame = dataset.build([run(tmp_path, "a", spread(40.0))])
+    assert dataset.units(frame) is frame
 
 
 def test_a_plan_spreads_its_rounds_evenly():
@@ -254,19 +252,19 @@ def test_another_cpu_or_kind_of_time_says_nothing_of_config_rseq(tmp_path):
 )
 def test_machines_are_the_same_by_the_name_and_the_model_of_their_cpu(tmp_path, a, b, told):
     machines = [Machine("x86_64", "native", "hardware", facts) for facts in (a, b)]
-    assert between.other_cpu(*machines) == told
-    assert between.other_cpu(*machines[::-1]) == (told[::-1] if told else None)
+    assert kernel_config.other_cpu(*machines) == told
+    assert kernel_config.other_cpu(*machines[::-1]) == (told[::-1] if told else None)
     header = run(tmp_path, "any", [1.0]).header
     headers = [dataclasses.replace(header, machines=(machine,)) for machine in machines]
-    assert between.same_machine(*headers) == (told is None)
-    assert not between.same_machine(headers[0], dataclasses.replace(headers[1], machines=(machines[1],) * 2))
+    assert kernel_config.same_machine(*headers) == (told is None)
+    assert not kernel_config.same_machine(headers[0], dataclasses.replace(headers[1], machines=(machines[1],) * 2))
 
 
 def test_hackbench_with_other_arguments_is_another_program(tmp_path):
     n = run(tmp_path, "n", spread(41.37), rseq="n")
     y = run(tmp_path, "y", spread(0.4046), loops=1000)
     assert judged(n, y)["hackbench-faster"].verdict.reason.endswith("hackbench -l 100000 against hackbench -l 1000")
-    row = next(row for row in tables.compared(n, y, RULES).rows if row.benchmark == between.HACKBENCH)
+    row = next(row for row in summary.compared(n, y, RULES).rows if row.benchmark == kernel_config.HACKBENCH)
     assert (row.word, row.reason, row.ratio) == (compare.NOT_COMPARABLE, "-l 100000 against -l 1000", None)
 
 
@@ -274,7 +272,7 @@ def test_two_architectures_are_no_such_pair(tmp_path):
     n = run(tmp_path, "n", spread(41.0), rseq="n", sizes=N_SIZES)
     y = run(tmp_path, "y", spread(40.0), arch="arm32", sizes=Y_SIZES)
     assert judged(n, y) == {}
-    found = tables.compared(n, y, RULES)
+    found = summary.compared(n, y, RULES)
     assert (found.sizes, found.options) == (None, {})
 
 
@@ -288,13 +286,13 @@ def test_the_options_that_differ_beside_rseq_stand_with_a_size(tmp_path):
 def test_a_linux_whose_options_nobody_knows_differs_in_none(tmp_path):
     n, y = run(tmp_path, "n", spread(41.0), rseq="n"), run(tmp_path, "y", spread(40.0))
     (y.folder / "linux.config").write_text("CONFIG_RSEQ=y\nCONFIG_64BIT=y\n")
-    assert tables.compared(n, y, RULES).options == {}
+    assert summary.compared(n, y, RULES).options == {}
 
 
 def test_only_a_proved_difference_is_said_to_come_from_rseq():
     options = {f"CONFIG_A{number:02}": ("n", "y") for number in range(30)} | {"CONFIG_RSEQ": ("n", "y")}
-    grid = linux.difference(options, "a", "b", "the source of Linux: 6.12 against 6.19")
+    grid = kernel_config_tables.difference(options, "a", "b", "the source of Linux: 6.12 against 6.19")
     assert grid.notes == ("these differ in more than CONFIG_RSEQ: the source of Linux: 6.12 against 6.19",)
     assert grid.caption.endswith("the first 20 of 31 options")
     assert [row[0] for row in grid.rows[:2]] == ["CONFIG_RSEQ", "CONFIG_A00"]
-    assert "all come from CONFIG_RSEQ" in linux.difference({"CONFIG_RSEQ": ("n", "y")}).notes[0]
+    assert "all come from CONFIG_RSEQ" in kernel_config_tables.difference({"CONFIG_RSEQ": ("n", "y")}).notes[0]

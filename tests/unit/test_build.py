@@ -1,4 +1,4 @@
-"""rseqbench/build.py: what is compiled, when nothing is, and what is said when it cannot be."""
+"""rseqbench/build/products.py: what is compiled, when nothing is, and what is said when it cannot be."""
 
 import os
 import shutil
@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, build, paths, recipes
+from rseqbench import paths
+from rseqbench.build import architectures, products
+from rseqbench.build import cache as recipes
 from rseqbench.errors import BuildError
 from tests.kernels.objects import Library
 
@@ -40,13 +42,13 @@ def little(kernels, cache):
 
 
 def library():
-    return build.library(arches.host())
+    return products.library(architectures.host())
 
 
 @pytest.fixture
 def compiler(tmp_path, monkeypatch):
     """Make the compiler one that notes what it is asked; return a function that says how often it compiled."""
-    real = next(filter(None, map(shutil.which, arches.host().compilers)))
+    real = next(filter(None, map(shutil.which, architectures.host().compilers)))
     log, script = tmp_path / "calls", tmp_path / "logging-cc"
     log.touch()
     script.write_text(f'#!/bin/sh\necho "$*" >> {log}\nexec {real} "$@"\n')
@@ -66,7 +68,7 @@ def refused(call, *arguments):
 
 
 def test_the_extension_is_compiled_into_the_cache(cache, capfd):
-    built = build.extension(arches.host())
+    built = products.extension(architectures.host())
     assert built.path == cache / built.digest / "_rseqbench_kernels.abi3.so"
     assert built.path.read_bytes()[:4] == b"\x7fELF"
     assert [path.name for path in built.path.parent.iterdir()] == [built.path.name]
@@ -76,12 +78,14 @@ def test_the_extension_is_compiled_into_the_cache(cache, capfd):
 
 
 def test_extension_and_library_hold_the_same_kernels():
-    extension, library = (Library(make(arches.host()).path).kernels() for make in (build.extension, build.library))
+    extension, library = (
+        Library(make(architectures.host()).path).kernels() for make in (products.extension, products.library)
+    )
     assert [kernel.name for kernel in extension] == [kernel.name for kernel in library]
 
 
 def test_the_flags_that_are_recorded_name_no_folder_of_this_machine():
-    built = build.extension(arches.host())
+    built = products.extension(architectures.host())
     assert "/" not in built.cflags
 
 
@@ -96,9 +100,9 @@ def test_cffi_gets_plain_c():
 
 
 def test_a_second_extension_compiles_nothing(cache, compiler):
-    first = build.extension(arches.host())
+    first = products.extension(architectures.host())
     assert compiler() == 1
-    assert build.extension(arches.host()) == first
+    assert products.extension(architectures.host()) == first
     assert compiler() == 1
 
 
@@ -118,7 +122,7 @@ def test_one_changed_byte_compiles_again(little, compiler, file):
 
 def test_a_changed_architecture_compiles_again(little, compiler):
     first = library()
-    header = arches.host().folder / "rseq_arch.h"
+    header = architectures.host().folder / "rseq_arch.h"
     header.write_text(header.read_text() + "\n")
     assert library().digest != first.digest
     assert compiler() == 2
@@ -126,7 +130,7 @@ def test_a_changed_architecture_compiles_again(little, compiler):
 
 def test_another_architecture_s_change_does_not(little, compiler):
     first = library()
-    other = next(arch for arch in arches.known().values() if not arch.is_host)
+    other = next(arch for arch in architectures.known().values() if not arch.is_host)
     (other.folder / "rseq_arch.h").write_text("changed")
     assert library() == first
     assert compiler() == 1
@@ -141,7 +145,7 @@ def test_a_new_file_compiles_again(little, compiler):
 
 def test_other_flags_or_another_compiler_compile_again(little, compiler, monkeypatch):
     first = library()
-    assert build.library(arches.host(), extra=["-DNOTHING"]).digest != first.digest
+    assert products.library(architectures.host(), extra=["-DNOTHING"]).digest != first.digest
     assert compiler() == 2
     monkeypatch.delenv("CC")
     assert library().digest != first.digest
@@ -164,8 +168,8 @@ def test_a_build_that_fails_leaves_nothing_to_be_taken_for_one(little, cache):
 
 def test_no_compiler_names_the_package(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    for arch in arches.known().values():
-        error = refused(build.library, arch)
+    for arch in architectures.known().values():
+        error = refused(products.library, arch)
         assert str(error) == f"no C compiler for {arch.name}; apt-get install {arch.package}"
 
 
@@ -176,7 +180,7 @@ def test_a_compiler_for_another_machine_is_no_compiler(tmp_path, monkeypatch):
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(fake.parent))
     monkeypatch.setenv("CC", str(fake))
-    assert "no C compiler for" in str(refused(build.extension, arches.host()))
+    assert "no C compiler for" in str(refused(products.extension, architectures.host()))
 
 
 @pytest.mark.parametrize("content", ["#!/bin/sh\nexit 1\n", "not a program", "#!/nowhere/interpreter\n"])
@@ -186,7 +190,7 @@ def test_a_compiler_that_does_not_run_is_no_compiler(tmp_path, monkeypatch, cont
     fake.write_text(content)
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(fake.parent))
-    assert "no C compiler for" in str(refused(build.library, arches.host()))
+    assert "no C compiler for" in str(refused(products.library, architectures.host()))
 
 
 def test_a_cc_that_cannot_compile_for_it_is_passed_over(little, monkeypatch):
@@ -197,8 +201,8 @@ def test_a_cc_that_cannot_compile_for_it_is_passed_over(little, monkeypatch):
 def test_an_error_is_told_in_the_compiler_s_own_words(kernels):
     source = kernels / "src" / "counter.c"
     source.write_text(source.read_text() + "\nint nonsense(void) { return undeclared_thing; }\n")
-    error = refused(build.extension, arches.host())
-    assert error.message.startswith(f"{arches.host().name}: ")
+    error = refused(products.extension, architectures.host())
+    assert error.message.startswith(f"{architectures.host().name}: ")
     assert f"{source}:" in error.message
     assert "error: " in error.message
     assert "undeclared_thing" in error.message
@@ -217,7 +221,7 @@ def test_an_error_of_the_linker_is_told_too(little):
 def test_no_python_headers_name_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / "nowhere"))
     assert (
-        str(refused(build.extension, arches.host()))
+        str(refused(products.extension, architectures.host()))
         == f"no Python.h in {tmp_path / 'nowhere'}; apt-get install python3-dev"
     )
 
@@ -225,7 +229,7 @@ def test_no_python_headers_name_the_package(tmp_path, monkeypatch):
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    error = refused(build.extension, arches.host())
+    error = refused(products.extension, architectures.host())
     assert error.message.startswith(f"cannot write {tmp_path / 'file'}")
     assert error.hint == "set XDG_CACHE_HOME"
 
@@ -235,26 +239,26 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
 
 def test_every_folder_is_an_architecture():
     folders = {path.parent for path in paths.kernels().glob("arch/*/rseq_arch.h")}
-    assert {arch.folder for arch in arches.known().values()} == folders
-    assert set(arches.known()) >= {"x86_64", "arm32", "arm64"}
-    assert sum(arch.is_host for arch in arches.known().values()) == 1
-    assert arches.named("host") == arches.host()
+    assert {arch.folder for arch in architectures.known().values()} == folders
+    assert set(architectures.known()) >= {"x86_64", "arm32", "arm64"}
+    assert sum(arch.is_host for arch in architectures.known().values()) == 1
+    assert architectures.named("host") == architectures.host()
 
 
 @pytest.mark.parametrize("name", ["arm32", "arm64"])
 def test_a_foreign_architecture_is_compiled_by_its_own_compiler(little, name):
-    arch = arches.named(name)
+    arch = architectures.named(name)
     if arch.is_host or not shutil.which(arch.compilers[0]):
         pytest.skip(f"no {arch.compilers[0]}: apt-get install {arch.package}")
-    built = build.library(arch)
+    built = products.library(arch)
     header = subprocess.run(["readelf", "-h", str(built.path)], capture_output=True, text=True, check=True).stdout
     assert {"arm32": "ARM", "arm64": "AArch64"}[name] in header
 
 
 def test_ops_refuse_a_compiler_of_another_architecture(little):
     """The wrong folder must not compile by chance."""
-    host = arches.host()
-    for arch in arches.known().values():
+    host = architectures.host()
+    for arch in architectures.known().values():
         if arch.folder == host.folder:
             continue
         (arch.folder / "rseq_arch.h").rename(host.folder / "rseq_arch.h")
@@ -264,21 +268,21 @@ def test_ops_refuse_a_compiler_of_another_architecture(little):
 
 @pytest.mark.parametrize("text", ["name = 3", "nonsense", "", 'name = "x"\ncolour = "green"\n', "\0"])
 def test_a_malformed_arch_toml_is_one_line(kernels, text):
-    (arches.host().folder / "arch.toml").write_text(text)
-    error = refused(arches.known)
+    (architectures.host().folder / "arch.toml").write_text(text)
+    error = refused(architectures.known)
     assert "arch.toml: malformed" in error.message
 
 
 def test_without_sources_there_is_a_line_too(tmp_path, monkeypatch):
     monkeypatch.setenv("RSEQBENCH_KERNELS", str(tmp_path / "nowhere"))
     with pytest.raises(Exception, match="unknown arch") as caught:
-        arches.named("x86_64")
+        architectures.named("x86_64")
     assert "\n" not in str(caught.value)
 
 
 def test_the_kernels_of_this_checkout_are_compiled_unless_told_otherwise(monkeypatch):
     monkeypatch.setenv("RSEQBENCH_KERNELS", "")
-    assert paths.kernels() == Path(build.__file__).resolve().parents[1] / "kernels"
+    assert paths.kernels() == Path(products.__file__).resolve().parents[1] / "kernels"
     assert os.environ["RSEQBENCH_KERNELS"] == ""
 
 
@@ -292,6 +296,6 @@ def test_what_calls_a_library_is_compiled_anew_for_other_headers(tmp_path, monke
     made = []
     for version in ("1", "2", "1"):
         (tmp_path / "shipped_x.h").write_text(f"#define SHIPPED_X {version}\n")
-        made.append(build.provider("x", ()).path)
+        made.append(products.provider("x", ()).path)
     assert made[0] == made[2] != made[1]
     assert made[0].is_file()

@@ -5,9 +5,11 @@ import platform
 
 import pytest
 
-from rseqbench import arches, engines, targets
+from rseqbench import targets
+from rseqbench.build import architectures
+from rseqbench.build.cache import Built
 from rseqbench.errors import UsageError
-from rseqbench.recipes import Built
+from rseqbench.measure import engines
 from tests.guests import static
 from tests.machines import defaults
 
@@ -48,7 +50,7 @@ def test_engines_that_cannot(name, emulated, words):
 
 @pytest.mark.parametrize("target", ["native", "ssh:pi@board", "qemu-user", "runner"])
 def test_a_target_that_is_named_is_taken(target):
-    for arch in arches.known().values():
+    for arch in architectures.known().values():
         assert targets.resolved(arch, target) == target
 
 
@@ -58,7 +60,7 @@ def test_auto_is_this_machine_where_it_runs_the_code(monkeypatch):
         ("armv7l", {"x86_64": "qemu-system", "arm32": "native", "arm64": "qemu-system"}),
     ):
         monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
-        assert {name: targets.resolved(arch, "auto") for name, arch in arches.known().items()} == names
+        assert {name: targets.resolved(arch, "auto") for name, arch in architectures.known().items()} == names
 
 
 def on_aarch64(monkeypatch, answer, tmp_path):
@@ -66,9 +68,9 @@ def on_aarch64(monkeypatch, answer, tmp_path):
     source = tmp_path / "answer.c"
     source.write_text(f"int main(void) {{ {answer} }}\n")
     program = static("host", source, tmp_path)
-    arm32 = arches.named("arm32")
+    arm32 = architectures.named("arm32")
     assert arm32.compat == ("aarch64",)
-    monkeypatch.setattr(targets.build, "runner", lambda arch: Built(program, "", "", ""))
+    monkeypatch.setattr(targets.products, "runner", lambda arch: Built(program, "", "", ""))
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     return targets.resolved(arm32, "auto")
 
@@ -86,9 +88,9 @@ def test_auto_on_a_64_bit_arm_that_cannot_execute_it_at_all_is_emulation(monkeyp
     junk = tmp_path / "junk"
     junk.write_bytes(b"\x7fELF and nothing more")
     junk.chmod(0o700)
-    monkeypatch.setattr(targets.build, "runner", lambda arch: Built(junk, "", "", ""))
+    monkeypatch.setattr(targets.products, "runner", lambda arch: Built(junk, "", "", ""))
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    assert targets.resolved(arches.named("arm32"), "auto") == "qemu-system"
+    assert targets.resolved(architectures.named("arm32"), "auto") == "qemu-system"
 
 
 @pytest.mark.parametrize(
@@ -116,9 +118,9 @@ def test_a_linux_to_boot_is_refused_where_nothing_boots_it(kind):
     target = "ssh:board" if kind == "ssh" else kind
     options = dataclasses.replace(defaults().run, target=target, linux="zImage")
     with pytest.raises(UsageError, match=rf"^target {target} boots no Linux, and zImage was given to boot; --linux"):
-        targets.create(arches.host(), options)
+        targets.create(architectures.host(), options)
 
 
 def test_a_linux_to_boot_is_taken_where_it_is_booted():
     options = dataclasses.replace(defaults().run, target="qemu-system", linux="zImage")
-    assert targets.create(arches.named("arm32"), options).arch == "arm32"
+    assert targets.create(architectures.named("arm32"), options).arch == "arm32"

@@ -1,21 +1,23 @@
-"""rseqbench/stated.py and claims.py: what the message says, its arithmetic, and every verdict with its edges."""
+"""analysis/patch_claims.py and claims.py: what the message says, its arithmetic, and every verdict with its edges."""
 
 import dataclasses
 from pathlib import Path
 
 import pytest
 
-from rseqbench import claims, stated, verdicts
+from rseqbench import verdicts
+from rseqbench.analysis import patch_claims
+from rseqbench.analysis import verdicts as claims
+from rseqbench.analysis.dataset import build
 from rseqbench.model import BASELINE, EMULATING, Estimate, Machine, Skip, VerdictWord
 from rseqbench.paths import builtin_results
-from rseqbench.results import PATCH, Store
-from rseqbench.table import build
+from rseqbench.store.runs import PATCH, Store
 from tests.frames import frame, run
 from tests.machines import defaults
 
 MESSAGE = " ".join((Path(__file__).parents[1] / "data" / "patch-message.txt").read_text(encoding="utf-8").split())
 RULES = dataclasses.replace(defaults().verdict, reach=0.9, equal_band=0.1, floor=0.005)
-WRITTEN = {claim.id: claim for claim in stated.written()}
+WRITTEN = {claim.id: claim for claim in patch_claims.written()}
 MACHINE = Machine("x86_64", "native", "hardware", {"vdso_getcpu": "lsl"})
 
 
@@ -33,9 +35,9 @@ def test_every_claim_stands_in_the_message_in_these_words(claim):
 
 
 def test_claims_stand_in_the_order_of_the_text_and_have_names_of_their_own():
-    assert len(WRITTEN) == len(stated.written())
-    places = [MESSAGE.index(" ".join(claim.text.split())) for claim in stated.written()]
-    claimed = [claim.id for claim in stated.written()]
+    assert len(WRITTEN) == len(patch_claims.written())
+    places = [MESSAGE.index(" ".join(claim.text.split())) for claim in patch_claims.written()]
+    claimed = [claim.id for claim in patch_claims.written()]
     assert [claimed[i] for i in sorted(range(len(places)), key=lambda i: places[i])] == claimed
 
 
@@ -87,8 +89,8 @@ def test_every_number_of_the_tables_is_stored_under_its_own_name(patch, claim):
 
 
 def test_all_claims_are_the_written_ones_and_every_printed_time(patch):
-    found = stated.all_claims(patch)
-    assert found[: len(WRITTEN)] == list(stated.written())
+    found = patch_claims.all_claims(patch)
+    assert found[: len(WRITTEN)] == list(patch_claims.written())
     times = found[len(WRITTEN) :]
     assert len(times) == len(patch)
     assert {one.kind for one in times} == {"time"}
@@ -100,7 +102,7 @@ def test_all_claims_are_the_written_ones_and_every_printed_time(patch):
 
 
 def test_exactly_one_number_does_not_follow_from_the_message_s_own_table(patch):
-    computed = {name: stated.arithmetic(claim, patch) for name, claim in WRITTEN.items()}
+    computed = {name: patch_claims.arithmetic(claim, patch) for name, claim in WRITTEN.items()}
     assert [name for name, one in computed.items() if one and not one.agrees] == ["lsl-x86_64"]
     assert {WRITTEN[name].kind for name, one in computed.items() if one is None} == {"percent", "time", "size"}
 
@@ -117,22 +119,22 @@ def test_exactly_one_number_does_not_follow_from_the_message_s_own_table(patch):
     ],
 )
 def test_the_arithmetic_is_shown(patch, claim, formula, value):
-    found = stated.arithmetic(WRITTEN[claim], patch)
+    found = patch_claims.arithmetic(WRITTEN[claim], patch)
     assert found.formula == formula
     assert found.value == pytest.approx(value, rel=1e-3)
 
 
 def test_printed_digits_allow_an_interval(patch):
     """13.0 stands for 12.95 .. 13.05 and 0.8 for 0.75 .. 0.85, so their quotient for 15.2 .. 17.4: not 14."""
-    found = stated.arithmetic(WRITTEN["lsl-x86_64"], patch)
+    found = patch_claims.arithmetic(WRITTEN["lsl-x86_64"], patch)
     assert (found.low, found.high) == pytest.approx((12.95 / 0.85, 13.05 / 0.75))
-    net = stated.arithmetic(WRITTEN["getcpu-arm32"], patch)
+    net = patch_claims.arithmetic(WRITTEN["getcpu-arm32"], patch)
     assert (net.low, net.high) == pytest.approx((293.4 / 8.4, 293.4 / 8.2))  # the baseline's digit is one, in both
 
 
 def test_the_35_needs_the_baseline_subtracted_and_the_20_does_not(patch):
     assert WRITTEN["getcpu-arm32"].net
-    assert not stated.arithmetic(dataclasses.replace(WRITTEN["getcpu-arm32"], net=False), patch).agrees
+    assert not patch_claims.arithmetic(dataclasses.replace(WRITTEN["getcpu-arm32"], net=False), patch).agrees
     assert not WRITTEN["getcpu-x86_64"].net
 
 
@@ -142,7 +144,7 @@ def test_the_35_needs_the_baseline_subtracted_and_the_20_does_not(patch):
 )
 def test_a_stated_number_agrees_as_far_as_its_own_digits_go(patch, number, agrees):
     claim = dataclasses.replace(WRITTEN["lsl-x86_64"], stated=number)
-    assert stated.arithmetic(claim, patch).agrees is agrees
+    assert patch_claims.arithmetic(claim, patch).agrees is agrees
 
 
 # ---- the verdict on a speed-up: a claim of 10, so 9 .. 11.1 is what reaches it ----
@@ -257,7 +259,7 @@ def test_the_patch_s_own_numbers_reproduce_its_claims(patch):
     assert {name for name, word in words.items() if word == VerdictWord.REPRODUCED} == speedups
     assert words["lsl-x86_64"] == VerdictWord.STRONGER  # 16, where the text says 14
     assert words["lttng-x86_64"] == VerdictWord.NOT_COMPARABLE
-    assert set(found) == {claim.id for claim in stated.all_claims(patch)}
+    assert set(found) == {claim.id for claim in patch_claims.all_claims(patch)}
 
 
 def test_every_verdict_word_can_be_reached(patch):
@@ -404,8 +406,8 @@ def test_a_pair_that_the_patch_timed_with_more_around_it_says_so(patch):
 
 @pytest.mark.parametrize("arch", ["x86_64", "arm32"])
 def test_what_the_patch_s_pair_took_is_that_of_its_own_tables(patch, arch):
-    taken = {row.slow: row.stated for row in stated.all_claims(patch) if row.kind == "time" and row.arch == arch}
-    claim = next(one for one in stated.written() if one.id == f"liburcu-{arch}")
+    taken = {row.slow: row.stated for row in patch_claims.all_claims(patch) if row.kind == "time" and row.arch == arch}
+    claim = next(one for one in patch_claims.written() if one.id == f"liburcu-{arch}")
     assert (
         claim.timed == f"a pair as long as {taken['rcu/rseq'] / taken['counter/rseq']:.0f} of its counter's increments"
     )
@@ -428,11 +430,13 @@ def test_other_thread_counts_are_not_the_message_s(patch):
 
 
 def test_quotients_are_named_once_and_can_be_measured(patch):
-    found = stated.pairs(["x86_64", "arm32"])
+    found = patch_claims.pairs(["x86_64", "arm32"])
     keys = [(pair.arch, pair.slow, pair.fast) for pair in found]
     assert len(set(keys)) == len(keys)
-    claimed = {(claim.arch, claim.slow, claim.fast) for claim in stated.written() if claim.kind in ("speedup", "equal")}
+    claimed = {
+        (claim.arch, claim.slow, claim.fast) for claim in patch_claims.written() if claim.kind in ("speedup", "equal")
+    }
     assert claimed <= set(keys)
     assert all(pair.why for pair in found)
-    assert {pair.arch for pair in stated.pairs(["arm32"])} == {"arm32"}
-    assert stated.pairs([]) == []
+    assert {pair.arch for pair in patch_claims.pairs(["arm32"])} == {"arm32"}
+    assert patch_claims.pairs([]) == []

@@ -1,16 +1,18 @@
-"""rseqbench/compare.py: two runs whose difference is known, and what is said of it."""
+"""rseqbench/analysis/compare.py: two runs whose difference is known, and what is said of it."""
 
 import dataclasses
 
 import numpy as np
 import pytest
 
-from rseqbench import compare, gate, results, speedups
+from rseqbench import speedups
+from rseqbench.analysis import compare, regression_gate
+from rseqbench.analysis.dataset import build
+from rseqbench.analysis.patch_claims import Pair
 from rseqbench.model import BASELINE, Skip
 from rseqbench.paths import builtin_results
-from rseqbench.results import PATCH
-from rseqbench.stated import Pair
-from rseqbench.table import build
+from rseqbench.store import runs
+from rseqbench.store.runs import PATCH
 from tests.frames import frame, run
 from tests.machines import defaults
 
@@ -139,7 +141,7 @@ def test_machines_and_thread_counts_are_not_mixed():
 
 @pytest.fixture(scope="module")
 def patch():
-    return build([results.Store(builtin_results()).load(PATCH)])
+    return build([runs.Store(builtin_results()).load(PATCH)])
 
 
 def test_a_printed_value_gives_a_ratio_and_no_verdict(patch):
@@ -396,17 +398,17 @@ def test_speedups_stand_beside_each_other():
 def test_what_may_be_slower_is_so_by_one_of_its_readings(loop, measured, perhaps):
     row = clocked(loop, measured, spread=0.001, same_machine=True)
     assert row.perhaps == pytest.approx(perhaps, rel=0.001)
-    assert gate.worst_perhaps([row]) == (row if perhaps else None)
+    assert regression_gate.worst_perhaps([row]) == (row if perhaps else None)
 
 
 def test_the_worst_slowdown_is_the_largest_that_is_sure():
     a = run("a", {RSEQ: rounds(1, seed=1), LSL: rounds(13, seed=2), ATOMIC: rounds(15, n=2, seed=3)})
     b = run("b", {RSEQ: rounds(1.5, seed=4), LSL: rounds(14.3, seed=5), ATOMIC: rounds(150, n=2, seed=6)})
     rows = compare.compare(frame(a, b), "a", "b", RULES)
-    assert gate.worst_slowdown(rows).benchmark == RSEQ
+    assert regression_gate.worst_slowdown(rows).benchmark == RSEQ
 
 
 def test_nothing_slower_is_no_slowdown():
     rows = compare.compare(frame(run("a", {RSEQ: rounds(2)}), run("b", {RSEQ: rounds(1)})), "a", "b", RULES)
-    assert gate.worst_slowdown(rows) is None
-    assert gate.worst_slowdown([]) is None
+    assert regression_gate.worst_slowdown(rows) is None
+    assert regression_gate.worst_slowdown([]) is None

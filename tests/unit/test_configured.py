@@ -1,14 +1,15 @@
-"""rseqbench/configured.py: which Linux a configuration is measured on, and what is refused."""
+"""rseqbench/targets/resolve.py: which Linux a configuration is measured on, and what is refused."""
 
 import dataclasses
 
 import pytest
 
-from rseqbench import arches, configured
+from rseqbench.build import architectures
+from rseqbench.build.linux import build, kvm
+from rseqbench.build.linux.build import BuiltLinux
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import UsageError
-from rseqbench.linux import kbuild, kvm
-from rseqbench.linux.kbuild import BuiltLinux
+from rseqbench.targets import resolve
 from tests.machines import defaults
 
 LINUX = LinuxOptions("debian", "small")
@@ -27,37 +28,37 @@ def built(tmp_path, monkeypatch):
         asked.append((arch.name, linux, rseq))
         return BuiltLinux(tmp_path / rseq, arch.name, rseq, "Linux 6.12", "small", "gcc 12", "6.12.1", 0.0)
 
-    monkeypatch.setattr(kbuild, "built", built)
+    monkeypatch.setattr(build, "built", built)
     return asked
 
 
 @pytest.mark.parametrize(("why", "target"), [("qemu ended with SIGABRT", "qemu-system"), ("", "qemu-kvm")])
 def test_a_guest_boots_what_was_built_under_kvm_where_that_works(built, tmp_path, monkeypatch, why, target):
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: why)
-    found = configured.placed(arches.host(), options(rseq="n", boot="guest"), LINUX)
+    found = resolve.placed(architectures.host(), options(rseq="n", boot="guest"), LINUX)
     assert (found.target, found.linux) == (target, str(tmp_path / "n"))
-    assert built == [(arches.host().name, LINUX, "n")]
+    assert built == [(architectures.host().name, LINUX, "n")]
 
 
 def test_a_target_that_is_named_is_taken(built, monkeypatch):
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: pytest.fail("nobody asked"))
-    assert configured.placed(arches.host(), options(rseq="y", target="qemu-system"), LINUX).target == "qemu-system"
+    assert resolve.placed(architectures.host(), options(rseq="y", target="qemu-system"), LINUX).target == "qemu-system"
 
 
 def test_what_is_not_built_yet_is_refused_with_the_command_that_builds_it(monkeypatch):
-    monkeypatch.setattr(kbuild, "built", lambda arch, linux, rseq: None)
+    monkeypatch.setattr(build, "built", lambda arch, linux, rseq: None)
     with pytest.raises(UsageError, match=r"CONFIG_RSEQ=n is not built yet; rseqbench linux build --arch arm32"):
-        configured.placed(arches.named("arm32"), options(rseq="n"), LINUX)
+        resolve.placed(architectures.named("arm32"), options(rseq="n"), LINUX)
 
 
 @pytest.mark.parametrize(("target", "wanted"), [("auto", "runner"), ("native", "native"), ("ssh:pi", "ssh:pi")])
 def test_the_running_linux_is_measured_by_the_runner_unless_told_otherwise(target, wanted):
-    found = configured.placed(arches.host(), options(rseq="n", boot="host", target=target), LINUX)
+    found = resolve.placed(architectures.host(), options(rseq="n", boot="host", target=target), LINUX)
     assert (found.target, found.linux) == (wanted, "debian")
 
 
 def test_who_asks_for_nothing_gets_what_he_always_got():
-    assert configured.placed(arches.host(), options(), LINUX) == options(target="native")
+    assert resolve.placed(architectures.host(), options(), LINUX) == options(target="native")
 
 
 REAL = {"config_rseq": "y", "rseq_reason": "rseq: not registered in this process, as asked"}
@@ -79,5 +80,5 @@ NONE = {"config_rseq": "n", "rseq_reason": "rseq: ENOSYS: Linux without CONFIG_R
     ],
 )
 def test_a_machine_that_is_another_one_is_refused(rseq, facts, why):
-    found = configured.refused(options(rseq=rseq), facts)
+    found = resolve.refused(options(rseq=rseq), facts)
     assert found.startswith(why) if why else found == ""

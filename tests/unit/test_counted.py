@@ -1,4 +1,4 @@
-"""rseqbench/targets/counted.py: foreign programs under the real qemu-user, counted by the real plugin."""
+"""targets/qemu/instruction_count.py: foreign programs under the real qemu-user, counted by the real plugin."""
 
 import os
 import shutil
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches
+from rseqbench.build import architectures
 from rseqbench.errors import TargetError
-from rseqbench.targets import counted
+from rseqbench.targets.qemu import instruction_count
 from tests import commands
 from tests.guests import static
 
@@ -21,13 +21,13 @@ A_LOOP = {"arm32": 4, "arm64": 4}  # two times nothing, a decrement, a branch
 @pytest.fixture(scope="module", params=A_LOOP)
 def run(request, tmp_path_factory):
     """Return a function that runs the looping program of an architecture."""
-    arch = arches.named(request.param)
+    arch = architectures.named(request.param)
     if shutil.which(arch.qemu.user) is None:
         pytest.skip(f"no {arch.qemu.user}: apt-get install {arch.qemu.user_package}")
     program = static(arch.name, LOOP, tmp_path_factory.mktemp("loop"))
 
     def call(*arguments, timeout_s=60, **options):
-        return counted.run(arch, program, list(map(str, arguments)), timeout_s=timeout_s, **options)
+        return instruction_count.run(arch, program, list(map(str, arguments)), timeout_s=timeout_s, **options)
 
     call.arch = arch
     return call
@@ -75,7 +75,7 @@ def test_a_program_that_hangs_is_ended(run, monkeypatch, tmp_path):
 def test_without_qemu_its_package_is_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(TargetError, match=r"^no qemu-arm to run arm32 with; apt-get install qemu-user$"):
-        counted.qemu_with_plugins(arches.named("arm32"))
+        instruction_count.qemu_with_plugins(architectures.named("arm32"))
 
 
 def test_a_qemu_without_plugins_is_recognised(monkeypatch, tmp_path):
@@ -84,4 +84,4 @@ def test_a_qemu_without_plugins_is_recognised(monkeypatch, tmp_path):
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(TargetError, match=r"^this qemu-arm was built without plugins"):
-        counted.qemu_with_plugins(arches.named("arm32"))
+        instruction_count.qemu_with_plugins(architectures.named("arm32"))

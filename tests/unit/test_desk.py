@@ -1,4 +1,4 @@
-"""rseqbench/lab: one keeper for all who hold places, however many at once, with a real coordinator and sshd."""
+"""targets/labgrid: one keeper for all who hold places, however many at once, with a real coordinator and sshd."""
 
 import contextlib
 import subprocess
@@ -8,7 +8,7 @@ from threading import Barrier
 import pytest
 
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.lab.desk import FOREVER, Desk, Refusal, shared
+from rseqbench.targets.labgrid.client import FOREVER, Desk, Refusal, shared
 from tests.lab import MARK, Lab, keepers
 from tests.sshd import Sshd, eventually
 

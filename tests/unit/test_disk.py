@@ -1,16 +1,16 @@
-"""rseqbench/disk.py: what a user asked for is written whole or not at all."""
+"""rseqbench/support/atomic_io.py: what a user asked for is written whole or not at all."""
 
 import threading
 
 import pytest
 
-from rseqbench import disk
 from rseqbench.errors import ResultsError
+from rseqbench.support import atomic_io
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "reports" / "x.html"
-    disk.save(path, "one", ours=True)
+    atomic_io.save(path, "one", ours=True)
     assert path.read_text(encoding="utf-8") == "one"
 
     def full(*_):
@@ -18,7 +18,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.replace", full)
     with pytest.raises(ResultsError, match=r"cannot write .*No space left on device"):
-        disk.save(path, "two")
+        atomic_io.save(path, "two")
     assert path.read_text(encoding="utf-8") == "one"
     assert list(path.parent.iterdir()) == [path]
 
@@ -26,12 +26,12 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ResultsError, match="cannot write"):
-        disk.save(tmp_path / "file" / "x.html", "x")
+        atomic_io.save(tmp_path / "file" / "x.html", "x")
 
 
 def test_only_a_folder_of_ours_is_made(tmp_path):
     with pytest.raises(ResultsError, match=r"cannot write .*new/x.html: there is no folder .*new; make it first"):
-        disk.save(tmp_path / "new" / "x.html", "x")
+        atomic_io.save(tmp_path / "new" / "x.html", "x")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -41,7 +41,7 @@ def test_many_threads_may_write_the_same_file(tmp_path):
     def write(text):
         try:
             for _ in range(200):
-                disk.write(path, text)
+                atomic_io.write(path, text)
         except OSError as error:
             wrong.append(error)
 

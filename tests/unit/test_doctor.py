@@ -11,11 +11,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from rseqbench import abi, doctor, facts, paths
+from rseqbench import doctor, paths
 from rseqbench.cli.doctor import command
-from rseqbench.doctor import building, emulated, finding, noise, offered, tools
+from rseqbench.doctor import emulation, finding, noise, rseq, toolchain, tools
 from rseqbench.doctor.finding import Finding, Host
-from rseqbench.suites.libraries import Library
+from rseqbench.host import facts, rseq_support
+from rseqbench.workloads.library import Library
 
 CPUS = "sys/devices/system/cpu"
 
@@ -190,7 +191,7 @@ CLANG = {"name": "clang version"}
 )
 def test_compiler(host, programs, user, scripts, status, value):
     programs(**scripts)
-    found = building.compiler(host())
+    found = toolchain.compiler(host())
     assert (found.status, found.value) == (status, value)
     assert found.command == ("sudo apt-get install -y gcc libc6-dev" if status == "bad" else "")
     assert found.packages == (("gcc", "libc6-dev") if status == "bad" else ())
@@ -199,11 +200,11 @@ def test_compiler(host, programs, user, scripts, status, value):
 def test_cc_goes_first(host, programs, monkeypatch):
     programs(gcc=compiler_script("12.2.0"), mine=compiler_script("13.1.0"))
     monkeypatch.setenv("CC", "mine")
-    assert building.compiler(host()).value == "mine 13.1.0"
+    assert toolchain.compiler(host()).value == "mine 13.1.0"
 
 
 def test_a_machine_without_kernels_cannot_run_them(host):
-    found = building.compiler(host(machine="riscv64"))
+    found = toolchain.compiler(host(machine="riscv64"))
     assert (found.status, found.value) == ("bad", "no kernels for riscv64")
 
 
@@ -211,16 +212,16 @@ def test_damaged_kernels_are_one_finding(host, monkeypatch, tmp_path):
     (tmp_path / "arch/mine").mkdir(parents=True)
     (tmp_path / "arch/mine/arch.toml").write_text("name = ")
     monkeypatch.setenv("RSEQBENCH_KERNELS", str(tmp_path))
-    found = building.compiler(host())
+    found = toolchain.compiler(host())
     assert found.status == "bad"
     assert "arch.toml: malformed" in found.value
-    assert building.cross_compilers(host()) is None
-    assert [check(host()) for check in emulated.CHECKS] == [None] * len(emulated.CHECKS)
+    assert toolchain.cross_compilers(host()) is None
+    assert [check(host()) for check in emulation.CHECKS] == [None] * len(emulation.CHECKS)
 
 
 def test_cross_compilers_are_only_missed(host, programs, user):
     programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", headers=False, machine="arm-linux-gnueabihf"))
-    found = building.cross_compilers(host())
+    found = toolchain.cross_compilers(host())
     assert found.status == "warn"
     assert "arm32: arm-linux-gnueabihf-gcc 12.2.0, without the C library's headers" in found.value
     assert "arm64: none" in found.value
@@ -230,7 +231,7 @@ def test_cross_compilers_are_only_missed(host, programs, user):
 
 def test_a_board_needs_no_compiler_for_itself_or_for_x86(host, programs):
     programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", machine="arm-linux-gnueabihf"))
-    found = building.cross_compilers(host(machine="aarch64"))
+    found = toolchain.cross_compilers(host(machine="aarch64"))
     assert found == Finding("cross compilers", "arm32: arm-linux-gnueabihf-gcc 12.2.0")
 
 
@@ -252,7 +253,7 @@ def qemus(programs, tmp_path):
 
 def test_qemu_is_there(host, qemus):
     qemus("qemu-system-arm", "qemu-system-aarch64", "qemu-system-x86_64", "qemu-arm", "qemu-aarch64")
-    system, user = emulated.system(host()), emulated.user(host())
+    system, user = emulation.system(host()), emulation.user(host())
     assert (system.status, user.status) == ("ok", "ok")
     assert {"arm32: 7.2.22", "arm64: 7.2.22", "x86_64: 7.2.22"} == set(system.value.split(", "))
     assert {"arm32: 7.2.22", "arm64: 7.2.22"} == set(user.value.split(", "))
@@ -260,16 +261,16 @@ def test_qemu_is_there(host, qemus):
 
 def test_missing_qemus_are_only_missed(host, qemus, user):
     qemus("qemu-system-arm")
-    found = emulated.system(host())
+    found = emulation.system(host())
     assert found.status == "warn"
     assert {"arm32: 7.2.22", "arm64: none", "x86_64: none"} == set(found.value.split(", "))
     assert found.command == "sudo apt-get install -y qemu-system-arm qemu-system-x86"
-    assert emulated.user(host()).command == "sudo apt-get install -y qemu-user"
+    assert emulation.user(host()).command == "sudo apt-get install -y qemu-user"
 
 
 def test_a_qemu_that_cannot_count_is_told(host, qemus):
     qemus("qemu-arm", "qemu-aarch64", body='test "$1" = -h || echo "qemu-arm version 10.0.2"')
-    found = emulated.user(host())
+    found = emulation.user(host())
     assert found.status == "warn"
     assert "arm32: 10.0.2, without plugins" in found.value
     assert "cannot count instructions" in found.advice
@@ -278,9 +279,9 @@ def test_a_qemu_that_cannot_count_is_told(host, qemus):
 def test_nobody_emulates_x86_on_a_board(host, qemus):
     qemus("qemu-system-arm", "qemu-system-aarch64", "qemu-arm")
     board = host(machine="aarch64")
-    assert emulated.system(board).status == "ok"
-    assert emulated.user(board) == Finding("qemu-user", "arm32: 7.2.22")
-    assert "x86_64" not in emulated.images(board).value
+    assert emulation.system(board).status == "ok"
+    assert emulation.user(board) == Finding("qemu-user", "arm32: 7.2.22")
+    assert "x86_64" not in emulation.images(board).value
 
 
 def test_what_linux_guests_have(host, tmp_path, programs):
@@ -289,24 +290,24 @@ def test_what_linux_guests_have(host, tmp_path, programs):
     facts_of = {"package": "linux-image-6.1.0-9-toy 6.1.9-1", "release": "6.1.0-9-toy", "modules": []}
     (folder / "facts.json").write_text(json.dumps(facts_of))
     programs(apt_get="", apt_cache="", dpkg_deb="")
-    found = emulated.images(host())
+    found = emulation.images(host())
     assert found.status == "ok"
     assert {"arm32: 6.1.0-9-toy 6.1.9-1", "arm64: not fetched yet"} <= set(found.value.split(", "))
     (tmp_path / "bin" / "dpkg-deb").unlink()
-    assert emulated.images(host()).advice == "no dpkg-deb to fetch it with: give --linux PATH"
+    assert emulation.images(host()).advice == "no dpkg-deb to fetch it with: give --linux PATH"
 
 
 def test_what_building_linux_needs_is_named_once_for_all_architectures(host, programs, user):
     there = {name: "" for name in ("make", "bison", "bc", "perl", "arm_linux_gnueabihf_gcc")}
     programs(**there, gcc=compiler_script("12.2.0", headers=False), x86_64_linux_gnu_gcc=compiler_script("12.2.0"))
-    found = emulated.building(host())
+    found = emulation.building(host())
     assert found.status == "warn"
     assert "arm32: without flex, " in found.value
     assert "x86_64: without flex, gelf.h" in found.value
     assert "arm64: without flex, aarch64-linux-gnu-gcc" in found.value
     assert found.command == "sudo apt-get install -y flex gcc-aarch64-linux-gnu libelf-dev"
     programs(flex="", gcc=compiler_script("12.2.0"), aarch64_linux_gnu_gcc="")
-    found = emulated.building(host())
+    found = emulation.building(host())
     assert found.status == "ok"
     assert {"arm32: all tools are there", "arm64: all tools are there", "x86_64: all tools are there"} == set(
         found.value.split(", ")
@@ -324,16 +325,16 @@ def test_what_building_linux_needs_is_named_once_for_all_architectures(host, pro
     ],
 )
 def test_kvm_is_tried(host, user, monkeypatch, tmp_path, device, ours, image, why, status, words):
-    this = next(arch for arch in emulated.arches.known().values() if arch.is_host)
+    this = next(arch for arch in emulation.architectures.known().values() if arch.is_host)
     machine = host({"boot/vmlinuz-6.1": "", "proc/sys/kernel/osrelease": "6.1"} if image else {}, this.machines[0])
     path = tmp_path / "kvm"
     if device:
         path.write_text("")
     access = os.access
-    monkeypatch.setattr(emulated.kvm, "DEVICE", str(path))
-    monkeypatch.setattr(emulated.os, "access", lambda name, mode: access(name, mode) and (ours or name != str(path)))
-    monkeypatch.setattr(emulated.kvm, "unusable", lambda arch, booted: why)
-    found = emulated.acceleration(machine)
+    monkeypatch.setattr(emulation.kvm, "DEVICE", str(path))
+    monkeypatch.setattr(emulation.os, "access", lambda name, mode: access(name, mode) and (ours or name != str(path)))
+    monkeypatch.setattr(emulation.kvm, "unusable", lambda arch, booted: why)
+    found = emulation.acceleration(machine)
     assert found.status == status
     assert words in found.value
     assert bool(found.command) == (not ours)
@@ -341,12 +342,12 @@ def test_kvm_is_tried(host, user, monkeypatch, tmp_path, device, ours, image, wh
 
 def test_kvm_that_boots_nothing_is_found_out(host, qemus, monkeypatch, tmp_path):
     """By the real thing: a qemu that ends as one that cannot boot does."""
-    this = next(arch for arch in emulated.arches.known().values() if arch.is_host)
+    this = next(arch for arch in emulation.architectures.known().values() if arch.is_host)
     (tmp_path / "kvm").write_text("")
-    monkeypatch.setattr(emulated.kvm, "DEVICE", str(tmp_path / "kvm"))
+    monkeypatch.setattr(emulation.kvm, "DEVICE", str(tmp_path / "kvm"))
     qemus(this.qemu.system, body="echo no such accelerator >&2; exit 1")
     files = {"boot/vmlinuz-6.1": "", "proc/sys/kernel/osrelease": "6.1"}
-    found = emulated.acceleration(host(files, this.machines[0]))
+    found = emulation.acceleration(host(files, this.machines[0]))
     assert found.status == "warn"
     assert "exit code 1: no such accelerator" in found.value
 
@@ -356,8 +357,8 @@ def test_programs_that_commands_start(host, programs, user, monkeypatch):
     assert tools.ssh(host()).packages == ("openssh-client",)
     assert tools.virtme(host()).status == "ok"
     assert "--runner vng only" in tools.virtme(host()).value
-    hackbench = next(iter(tools.suites.PROGRAMS.values()))
-    monkeypatch.setattr(tools.suites, "PROGRAMS", {"x": dataclasses.replace(hackbench, path="/nowhere/hackbench")})
+    hackbench = next(iter(tools.workloads.PROGRAMS.values()))
+    monkeypatch.setattr(tools.workloads, "PROGRAMS", {"x": dataclasses.replace(hackbench, path="/nowhere/hackbench")})
     found = tools.programs(host())
     assert (found.status, found.value, found.packages) == ("warn", "no /nowhere/hackbench", ("rt-tests",))
     programs(ssh="", vng="echo virtme-ng 1.99")
@@ -369,24 +370,24 @@ def test_a_user_without_a_home_is_told_once(host, monkeypatch):
     def no_home():
         raise RuntimeError("no home")
 
-    monkeypatch.setattr(emulated.linux.image.paths, "cache", no_home)
-    assert emulated.images(host()) is None
+    monkeypatch.setattr(emulation.linux.image.paths, "cache", no_home)
+    assert emulation.images(host()) is None
 
 
 def test_missing_python_headers_keep_a_run_from_working(host, monkeypatch, tmp_path):
-    monkeypatch.setattr(building.sysconfig, "get_path", lambda name: str(tmp_path))
-    monkeypatch.setattr(building.sys, "base_prefix", "/usr")
-    found = building.python_headers(host())
+    monkeypatch.setattr(toolchain.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(toolchain.sys, "base_prefix", "/usr")
+    found = toolchain.python_headers(host())
     assert found.status == "bad"
     assert found.packages == (f"python3.{sys.version_info.minor}-dev",)
-    monkeypatch.setattr(building.sys, "base_prefix", "/opt/python")
-    found = building.python_headers(host())
+    monkeypatch.setattr(toolchain.sys, "base_prefix", "/opt/python")
+    found = toolchain.python_headers(host())
     assert (found.status, found.packages) == ("bad", ()), "no package completes a Python that is not Debian's"
 
 
 def test_missing_python_packages_are_named(host, monkeypatch):
-    monkeypatch.setattr(building.facts, "package", lambda name: None if name == "cffi" else "1")
-    found = building.python_packages(host())
+    monkeypatch.setattr(toolchain.facts, "package", lambda name: None if name == "cffi" else "1")
+    found = toolchain.python_packages(host())
     assert (found.status, found.command) == ("bad", f"{sys.executable} -m pip install cffi")
 
 
@@ -394,25 +395,25 @@ def test_folders_that_are_not_there_yet_are_judged_by_where_they_would_be(tmp_pa
     there = tmp_path / "file"
     there.write_text("")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
-    assert building.results_folder(Host(results=tmp_path / "a/b/c")).status == "ok"
+    assert toolchain.results_folder(Host(results=tmp_path / "a/b/c")).status == "ok"
     for taken in (there, there / "results", tmp_path / "dangling"):
-        found = building.results_folder(Host(results=taken))
+        found = toolchain.results_folder(Host(results=taken))
         assert found.status == "bad"
         assert "is not a folder" in found.value
     assert not (tmp_path / "a").exists()
 
 
 def test_a_read_only_folder_keeps_a_run_from_working(tmp_path, monkeypatch):
-    monkeypatch.setattr(building.os, "access", lambda path, mode: False)
-    assert "cannot be written" in building.results_folder(Host(results=tmp_path)).value
+    monkeypatch.setattr(toolchain.os, "access", lambda path, mode: False)
+    assert "cannot be written" in toolchain.results_folder(Host(results=tmp_path)).value
 
 
 def test_a_user_without_a_home_is_told_of_the_cache(monkeypatch):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(building.paths, "cache", homeless)
-    found = building.cache_folder(Host())
+    monkeypatch.setattr(toolchain.paths, "cache", homeless)
+    found = toolchain.cache_folder(Host())
     assert found.status == "bad"
     assert "XDG_CACHE_HOME" in found.command
 
@@ -422,8 +423,8 @@ def test_a_user_without_a_home_is_told_of_the_cache(monkeypatch):
     [("", "ok", ""), ("ENOSYS", "warn", "CONFIG_RSEQ=y"), ("EPERM", "warn", "seccomp"), (None, "warn", "x86-64")],
 )
 def test_rseq(host, monkeypatch, error, status, advice):
-    monkeypatch.setattr(abi, "rseq_error", lambda: error)
-    found = offered.rseq(host())
+    monkeypatch.setattr(rseq_support, "rseq_error", lambda: error)
+    found = rseq.rseq(host())
     assert found.status == status
     assert advice in found.advice
 
@@ -439,35 +440,39 @@ def test_rseq(host, monkeypatch, error, status, advice):
 )
 def test_registration(host, monkeypatch, size, error, words):
     monkeypatch.setattr(facts, "libc", lambda: "glibc 2.36")
-    monkeypatch.setattr(abi, "libc_rseq_size", lambda: size)
-    monkeypatch.setattr(abi, "rseq_error", lambda: error)
-    assert offered.registration(host()) == Finding("registration", words)
+    monkeypatch.setattr(rseq_support, "libc_rseq_size", lambda: size)
+    monkeypatch.setattr(rseq_support, "rseq_error", lambda: error)
+    assert rseq.registration(host()) == Finding("registration", words)
 
 
 @pytest.mark.parametrize("value", [0, None])
 def test_without_feature_size_the_newer_fields_are_missed(host, monkeypatch, value):
-    monkeypatch.setattr(abi, "auxiliary", lambda entry: value)
-    assert "mm_cid" in offered.features(host()).advice
+    monkeypatch.setattr(rseq_support, "auxiliary", lambda entry: value)
+    assert "mm_cid" in rseq.features(host()).advice
 
 
 @pytest.mark.parametrize(
     ("commands", "status", "value"),
     [
-        (abi.PRIVATE_EXPEDITED | abi.PRIVATE_EXPEDITED_RSEQ, "ok", "private expedited, private expedited rseq"),
-        (abi.PRIVATE_EXPEDITED, "ok", "private expedited"),
+        (
+            rseq_support.PRIVATE_EXPEDITED | rseq_support.PRIVATE_EXPEDITED_RSEQ,
+            "ok",
+            "private expedited, private expedited rseq",
+        ),
+        (rseq_support.PRIVATE_EXPEDITED, "ok", "private expedited"),
         (0, "warn", "none"),
         (None, "ok", "not known for x86_64"),
     ],
 )
 def test_membarrier(host, monkeypatch, commands, status, value):
-    monkeypatch.setattr(abi, "membarrier_commands", lambda: commands)
-    found = offered.membarrier(host())
+    monkeypatch.setattr(rseq_support, "membarrier_commands", lambda: commands)
+    found = rseq.membarrier(host())
     assert (found.status, found.value) == (status, value)
 
 
 def test_linux_without_rseq_is_said(host):
     files = {"proc/sys/kernel/osrelease": "6.1.0", "boot/config-6.1.0": "CONFIG_MMU=y\n"}
-    found = offered.linux(host(files))
+    found = rseq.linux(host(files))
     assert (found.status, found.value) == ("warn", "6.1.0, CONFIG_RSEQ=n")
 
 
@@ -478,14 +483,14 @@ def test_root_needs_no_sudo(monkeypatch):
 
 
 def test_probing_leaves_the_registration_as_it_was():
-    before = abi.libc_rseq_size()
-    first = abi.rseq_error()
-    assert abi.rseq_error() == first
-    assert abi.libc_rseq_size() == before
+    before = rseq_support.libc_rseq_size()
+    first = rseq_support.rseq_error()
+    assert rseq_support.rseq_error() == first
+    assert rseq_support.libc_rseq_size() == before
 
 
 def test_a_tunable_takes_the_registration_away():
-    if not abi.libc_rseq_size():
+    if not rseq_support.libc_rseq_size():
         pytest.skip("the C library registers no rseq here")
     code = "from rseqbench import abi; print(abi.libc_rseq_size(), repr(abi.rseq_error()))"
     env = {**os.environ, "GLIBC_TUNABLES": "glibc.pthread.rseq=0"}
@@ -494,9 +499,9 @@ def test_a_tunable_takes_the_registration_away():
 
 
 def test_an_unknown_architecture_is_not_asked(monkeypatch):
-    monkeypatch.setattr(abi.platform, "machine", lambda: "riscv64")
-    assert abi.rseq_error() is None
-    assert abi.membarrier_commands() is None
+    monkeypatch.setattr(rseq_support.platform, "machine", lambda: "riscv64")
+    assert rseq_support.rseq_error() is None
+    assert rseq_support.membarrier_commands() is None
 
 
 @pytest.mark.parametrize(
@@ -511,9 +516,9 @@ def test_an_unknown_architecture_is_not_asked(monkeypatch):
     ],
 )
 def test_system_call_numbers_follow_the_process(monkeypatch, machine, maxsize, numbers):
-    monkeypatch.setattr(abi.platform, "machine", lambda: machine)
-    monkeypatch.setattr(abi.sys, "maxsize", maxsize)
-    assert abi._numbers() == numbers
+    monkeypatch.setattr(rseq_support.platform, "machine", lambda: machine)
+    monkeypatch.setattr(rseq_support.sys, "maxsize", maxsize)
+    assert rseq_support._numbers() == numbers
 
 
 def test_pyperf_is_asked_and_its_exit_code_ignored():

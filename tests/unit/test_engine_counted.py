@@ -1,8 +1,9 @@
-"""rseqbench/engines/counted.py: instructions per operation, from an imagined machine whose costs are known."""
+"""measure/engines/instructions.py: instructions per operation, from an imagined machine whose costs are known."""
 
 import pytest
 
-from rseqbench.engines.counted import (
+from rseqbench.errors import TargetError
+from rseqbench.measure.engines.instructions import (
     BUDGET,
     FEWEST,
     LONG_BUDGET,
@@ -14,7 +15,6 @@ from rseqbench.engines.counted import (
     slopes,
     undisturbed,
 )
-from rseqbench.errors import TargetError
 from rseqbench.model import Case, Counts, Plan, Registration
 
 PAIR = (1000, 3000)

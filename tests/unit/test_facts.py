@@ -1,4 +1,4 @@
-"""rseqbench/facts.py on laid-out /proc and /sys trees: whole machines, missing files, garbage."""
+"""rseqbench/host/facts.py on laid-out /proc and /sys trees: whole machines, missing files, garbage."""
 
 import contextlib
 import gzip
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import facts
+from rseqbench.host import facts
 from rseqbench.model import EMULATING
 
 XEON = """\

@@ -8,12 +8,12 @@ import re
 
 import pytest
 
+from rseqbench.analysis import summary
 from rseqbench.cli import report
 from rseqbench.config import load
 from rseqbench.model import Skip
-from rseqbench.results import PATCH, Store
-from rseqbench.show import tables
-from rseqbench.show.contents import contents
+from rseqbench.report.run_view import contents
+from rseqbench.store.runs import PATCH, Store
 from tests import readback
 from tests.simulated import COSTS, SKIPS, Simulation, shown, store
 from tests.unit.test_show_emulated import A32
@@ -122,7 +122,7 @@ def pair(request, tmp_path_factory):
     if request.param not in PAIRS:
         runs[0] = store_.load(PATCH)
     rules = load().verdict
-    found = [tables.compared(runs[0], runs[1], rules)]
+    found = [summary.compared(runs[0], runs[1], rules)]
     return found, {style: report.of_runs(runs, found, rules, style) for style in report.FORMATS}
 
 
@@ -148,7 +148,7 @@ def test_every_difference_is_the_same_in_all_formats(pair):
 def test_sizes_are_the_same_in_all_formats(tmp_path):
     store_, rules = Store(tmp_path), load().verdict
     runs = [store(store_, one) for one in (N, Y)]
-    found = [tables.compared(*runs, rules)]
+    found = [summary.compared(*runs, rules)]
     documents = {style: report.of_runs(runs, found, rules, style) for style in report.FORMATS}
     true = json.loads(documents["json"])["sizes"]
     rows = list(csv.DictReader(io.StringIO(documents["csv"])))

@@ -1,4 +1,4 @@
-"""rseqbench/engines/gated.py: which chunks count, what a round's value is, and which rounds are void."""
+"""rseqbench/measure/engines/gated.py: which chunks count, what a round's value is, and which rounds are void."""
 
 import math
 from dataclasses import replace
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rseqbench.engines import gated
+from rseqbench.analysis.stats import FEWEST_CHUNKS, quantile, round_value
 from rseqbench.errors import TargetError
+from rseqbench.measure.engines import gated
 from rseqbench.model import Case, Chunk, GatedRound, Plan, Registration
-from rseqbench.stats import FEWEST_CHUNKS, quantile, round_value
 
 N = gated.WANTED_CHUNKS
 FAST = 1000  # the fastest probe, in ticks

@@ -9,10 +9,10 @@ import math
 import numpy as np
 import pytest
 
-from rseqbench import stats
-from rseqbench.engines import gated
+from rseqbench.analysis import stats
+from rseqbench.measure.engines import gated
+from rseqbench.measure.rounds import MOST_VOID
 from rseqbench.model import Estimate
-from rseqbench.rounds import MOST_VOID
 from tests.streams import Kernel, Machine, Stream
 
 KERNELS = {

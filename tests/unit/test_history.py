@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from rseqbench import history, summary, table
+from rseqbench.analysis import dataset, history
+from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.history import Change
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
-from rseqbench.history import Change
 from rseqbench.model import Estimate
-from rseqbench.results import PATCH, Store
-from rseqbench.summary import Summary
-from rseqbench.table import Row
+from rseqbench.store import summary_csv
+from rseqbench.store.runs import PATCH, Store
+from rseqbench.store.summary_csv import Summary
 from tests.simulated import FACTS, Simulation, store
 
 RULES = load().verdict
@@ -141,8 +142,8 @@ def test_the_summary_of_a_run_says_what_its_values_say(tmp_path):
     results = Store(tmp_path)
     threads = {"counter/rseq": (1, 2)}
     run = store(results, replace(SMALL, threads=threads))
-    exact = table.summarise(table.build([run]), RULES.confidence)
-    read = summary.load(results, run.label, RULES.confidence)
+    exact = dataset.summarise(dataset.build([run]), RULES.confidence)
+    read = summary_csv.load(results, run.label, RULES.confidence)
     assert read.header == run.header
     by_key = {one.key: one for one in read.rows}
     assert list(sorted(by_key)) == sorted(one.key for one in exact)
@@ -162,7 +163,7 @@ def test_the_summary_of_a_run_says_what_its_values_say(tmp_path):
 def test_counts_come_back_as_counts(tmp_path):
     results = Store(tmp_path)
     store(results, replace(SMALL, timing="emulated", costs={"counter/rseq": 100.0}, spread=0.0, facts={}))
-    (read,) = summary.load(results, SMALL.label, RULES.confidence).rows
+    (read,) = summary_csv.load(results, SMALL.label, RULES.confidence).rows
     assert read.unit == "instructions"
     assert read.gross.is_range
 
@@ -172,11 +173,11 @@ def test_no_raw_value_is_read_for_a_history(tmp_path):
     results = Store(tmp_path)
     run = store(results, SMALL)
     (run.folder / "pyperf.json").unlink()
-    assert len(summary.load(results, run.label, RULES.confidence).rows) == 2
+    assert len(summary_csv.load(results, run.label, RULES.confidence).rows) == 2
 
 
 def test_a_run_without_its_table_is_estimated_anew(tmp_path):
-    read = summary.load(Store(tmp_path), PATCH, RULES.confidence)
+    read = summary_csv.load(Store(tmp_path), PATCH, RULES.confidence)
     assert {row.timing for row in read.rows} == {"published"}
     assert {row.arch for row in read.rows} == {"arm32", "x86_64"}
 
@@ -192,7 +193,7 @@ def test_a_damaged_table_is_one_line(tmp_path, old, new):
     assert old in text
     path.write_text(text.replace(old, new))
     with pytest.raises(ResultsError, match=r"table\.csv"):
-        summary.load(results, SMALL.label, RULES.confidence)
+        summary_csv.load(results, SMALL.label, RULES.confidence)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf"])
@@ -203,7 +204,7 @@ def test_a_value_that_no_operation_can_take_is_damage(tmp_path, value):
     cells[header.split(",").index("gross")] = value
     path.write_text(f"{header}\n{','.join(cells)}\n")
     with pytest.raises(ResultsError, match="damaged"):
-        summary.parsed(path, "x", 0.95)
+        summary_csv.parsed(path, "x", 0.95)
 
 
 def test_a_run_of_a_newer_schema_is_refused(tmp_path):
@@ -211,4 +212,4 @@ def test_a_run_of_a_newer_schema_is_refused(tmp_path):
     path = store(results, SMALL).folder / "run.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 99}))
     with pytest.raises(ResultsError, match="schema 99"):
-        summary.load(results, SMALL.label, RULES.confidence)
+        summary_csv.load(results, SMALL.label, RULES.confidence)

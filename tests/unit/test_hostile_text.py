@@ -9,7 +9,8 @@ import pytest
 
 from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.show import terminal, words
+from rseqbench.report import formatting
+from rseqbench.report.text import terminal
 from tests import hostile, readback
 
 TEXT = [style for style in report.FORMATS if style != "html"]  # a page has tests of its own
@@ -61,7 +62,7 @@ def test_markdown_shows_text_and_nothing_else(made):
 
 
 def test_markdown_holds_every_word_of_it(made):
-    expected = words.line(made[0])
+    expected = formatting.line(made[0])
     tables = readback.markdown_tables(of(made, "markdown")[0])
     cells = [cell for table in tables for row in table.rows for cell in row]
     if expected:

@@ -1,4 +1,4 @@
-"""rseqbench/lab/keeper: what it holds is released whatever happens to it, its board, the lab, and who started it."""
+"""targets/labgrid/daemon: what it holds is released whatever happens to it, its board, the lab, and who started it."""
 
 import asyncio
 import contextlib
@@ -18,12 +18,12 @@ import pytest
 from labgrid.remote.common import Place
 
 from rseqbench.errors import TargetError
-from rseqbench.lab import desk as desks
-from rseqbench.lab.desk import FOREVER, Desk, Refusal
-from rseqbench.lab.keeper.boards import Board
-from rseqbench.lab.keeper.environment import Settings
-from rseqbench.lab.keeper.places import Places
-from rseqbench.lab.keeper.refused import Refused
+from rseqbench.targets.labgrid import client as desks
+from rseqbench.targets.labgrid.client import FOREVER, Desk, Refusal
+from rseqbench.targets.labgrid.daemon.connections import Board
+from rseqbench.targets.labgrid.daemon.environment import Settings
+from rseqbench.targets.labgrid.daemon.errors import Refused
+from rseqbench.targets.labgrid.daemon.reservations import Places
 from tests.lab import MARK, Lab, keepers
 from tests.sshd import Sshd, eventually
 
@@ -73,7 +73,7 @@ def desk(lab):
 @pytest.fixture
 def raw(lab):
     """Yield a keeper without a desk, which has said that it is ready."""
-    command = [sys.executable, "-m", "rseqbench.lab.keeper", lab.address, str(lab.environment)]
+    command = [sys.executable, "-m", "rseqbench.targets.labgrid.daemon", lab.address, str(lab.environment)]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen(command, start_new_session=True, **pipes)
     try:

@@ -1,4 +1,4 @@
-"""rseqbench/targets/lines.py: whole lines; peers that are gone, late, silent, endless or cut; pipe and socket."""
+"""targets/runner/line_channel.py: whole lines; peers that are gone, late, silent, endless or cut; pipe and socket."""
 
 import contextlib
 import os
@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.targets.lines import Lines
+from rseqbench.targets.runner.line_channel import Lines
 
 
 class Pair:

@@ -1,4 +1,4 @@
-"""rseqbench/linux/image.py: Debian's Linux through the real apt, from a repository made here; a user's own image."""
+"""build/linux/image.py: Debian's Linux through the real apt, from a repository made here; a user's own image."""
 
 import dataclasses
 import gzip
@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from rseqbench import arches, linux, paths
+from rseqbench import paths
+from rseqbench.build import architectures, linux
+from rseqbench.build.linux import image
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.linux import image
 from tests.guests import module
 from tests.repositories import package, serve
 
@@ -50,7 +51,7 @@ def left():
 
 @needs_apt
 def test_debians_linux_is_fetched_and_unpacked_once(repository, tmp_path, monkeypatch):
-    arch = arches.named("arm32")
+    arch = architectures.named("arm32")
     assert linux.fetched(arch) is None
     found = linux.debian(arch)
     assert (found.arch, found.release) == ("arm32", RELEASE)
@@ -68,7 +69,7 @@ def test_debians_linux_is_fetched_and_unpacked_once(repository, tmp_path, monkey
 def test_apt_keeps_its_state_to_itself(repository):
     before = {path: path.stat().st_mtime_ns for path in map(Path, ("/var/lib/apt/lists", "/var/cache/apt"))}
     foreign = subprocess.run(["dpkg", "--print-foreign-architectures"], capture_output=True, check=True).stdout
-    linux.debian(arches.named("arm32"))
+    linux.debian(architectures.named("arm32"))
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert subprocess.run(["dpkg", "--print-foreign-architectures"], capture_output=True, check=True).stdout == foreign
 
@@ -77,7 +78,7 @@ def test_apt_keeps_its_state_to_itself(repository):
 def test_without_the_package_apt_is_quoted_and_nothing_is_left(repository):
     (repository / "Packages").unlink()
     with pytest.raises(TargetError, match=r"^apt knows no package linux-image-armmp-lpae: .*Packages.*--linux PATH$"):
-        linux.debian(arches.named("arm32"))
+        linux.debian(architectures.named("arm32"))
     assert left() == []
 
 
@@ -86,7 +87,7 @@ def test_a_package_that_is_not_what_the_list_says_is_refused(repository):
     (deb,) = repository.glob(f"linux-image-{RELEASE}_*.deb")
     deb.write_bytes(deb.read_bytes()[:-1] + b"x")
     with pytest.raises(TargetError, match=rf"^apt cannot download linux-image-{RELEASE}: "):
-        linux.debian(arches.named("arm32"))
+        linux.debian(architectures.named("arm32"))
     assert left() == []
 
 
@@ -97,13 +98,13 @@ def test_an_interruption_leaves_nothing(repository, monkeypatch):
 
     monkeypatch.setattr(image.modules, "in_load_order", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        linux.debian(arches.named("arm32"))
+        linux.debian(architectures.named("arm32"))
     assert left() == []
 
 
 @needs_apt
 def test_a_linux_without_the_port_is_refused(repository):
-    arch = arches.named("arm32")
+    arch = architectures.named("arm32")
     other = dataclasses.replace(arch, qemu=dataclasses.replace(arch.qemu, modules=("virtio_absent",)))
     with pytest.raises(TargetError, match=f"^{RELEASE} has no module virtio_absent"):
         linux.debian(other)
@@ -112,20 +113,20 @@ def test_a_linux_without_the_port_is_refused(repository):
 def test_without_apt_it_says_what_else_there_is(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(TargetError, match=r"^no apt-get here to fetch Debian's Linux with; .*--linux PATH$"):
-        linux.debian(arches.named("arm64"))
+        linux.debian(architectures.named("arm64"))
 
 
 def test_a_disk_without_room_is_told_before_it_is_filled(monkeypatch):
     monkeypatch.setattr(image.shutil, "disk_usage", lambda path: SimpleNamespace(free=5 << 20))
     with pytest.raises(TargetError, match=r"^fetching Debian's Linux takes \d+ MiB, and .* has 5 left; make room"):
-        linux.debian(arches.named("arm64"))
+        linux.debian(architectures.named("arm64"))
 
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(TargetError, match=r"^cannot write .*/file/rseqbench/linux/arm64: Not a directory; set XDG"):
-        linux.debian(arches.named("arm64"))
+        linux.debian(architectures.named("arm64"))
 
 
 def made(arch, folder):
@@ -137,7 +138,7 @@ def made(arch, folder):
 
 @pytest.mark.parametrize("name", ["arm32", "arm64", "x86_64"])
 def test_an_image_of_the_users_is_taken_as_it_is(tmp_path, name):
-    arch = arches.named(name)
+    arch = architectures.named(name)
     path = made(arch, tmp_path)
     assert linux.given(arch, path) == linux.LinuxImage(name, path)
     packed = tmp_path / "Image.gz"
@@ -146,7 +147,7 @@ def test_an_image_of_the_users_is_taken_as_it_is(tmp_path, name):
 
 
 def test_an_image_of_another_architecture_is_recognised(tmp_path):
-    arm32, arm64 = arches.named("arm32"), arches.named("arm64")
+    arm32, arm64 = architectures.named("arm32"), architectures.named("arm64")
     path = made(arm64, tmp_path)
     with pytest.raises(UsageError) as caught:
         linux.given(arm32, path)
@@ -159,16 +160,16 @@ def test_an_image_of_another_architecture_is_recognised(tmp_path):
 def test_what_is_no_image_is_refused(tmp_path, content):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(UsageError, match="/file is no Linux that can be booted on arm64; give the Image of"):
-        linux.given(arches.named("arm64"), tmp_path / "file")
+        linux.given(architectures.named("arm64"), tmp_path / "file")
 
 
 @pytest.mark.parametrize(("name", "words"), [("absent", "No such file"), ("", "Is a directory")])
 def test_an_image_that_cannot_be_read_is_refused(tmp_path, name, words):
     with pytest.raises(UsageError, match=f"^cannot read the Linux .*: {words}"):
-        linux.given(arches.named("arm64"), tmp_path / name)
+        linux.given(architectures.named("arm64"), tmp_path / name)
 
 
 def test_an_architecture_that_nobody_can_emulate_says_where_to_mend_that():
-    arch = dataclasses.replace(arches.named("arm32"), qemu=None)
+    arch = dataclasses.replace(architectures.named("arm32"), qemu=None)
     with pytest.raises(UsageError, match=r"^arm32 cannot be emulated; add \[qemu\] to .*/arm/arch\.toml$"):
         linux.debian(arch)

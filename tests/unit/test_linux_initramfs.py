@@ -1,9 +1,9 @@
-"""rseqbench/linux/initramfs.py: what is in the archive, and that it is the same each time."""
+"""rseqbench/build/linux/initramfs.py: what is in the archive, and that it is the same each time."""
 
 import gzip
 import time
 
-from rseqbench.linux import initramfs
+from rseqbench.build.linux import initramfs
 
 MODULES = {"z_first": b"1", "a_second": b"22222"}
 

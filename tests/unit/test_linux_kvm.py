@@ -1,14 +1,14 @@
-"""rseqbench/linux/kvm.py: KVM is believed when it has booted, and only then."""
+"""rseqbench/build/linux/kvm.py: KVM is believed when it has booted, and only then."""
 
 import os
 import sys
 
 import pytest
 
-from rseqbench import arches
-from rseqbench.linux import kvm
+from rseqbench.build import architectures
+from rseqbench.build.linux import kvm
 
-FOREIGN = "arm32" if arches.host().name != "arm32" else "x86_64"
+FOREIGN = "arm32" if architectures.host().name != "arm32" else "x86_64"
 
 
 @pytest.fixture
@@ -21,10 +21,10 @@ def qemu(tmp_path, monkeypatch):
     kvm.unusable.cache_clear()
 
     def make(script):
-        program = tmp_path / arches.host().qemu.system
+        program = tmp_path / architectures.host().qemu.system
         program.write_text(f"#!{sys.executable}\n{script}\n")
         program.chmod(0o755)
-        return kvm.unusable(arches.host(), tmp_path / "image")
+        return kvm.unusable(architectures.host(), tmp_path / "image")
 
     yield make
     kvm.unusable.cache_clear()
@@ -54,4 +54,4 @@ def test_without_the_device_nothing_is_started(qemu, tmp_path):
 
 
 def test_a_foreign_architecture_has_none(tmp_path):
-    assert "not this machine's architecture" in kvm.unusable(arches.named(FOREIGN), tmp_path)
+    assert "not this machine's architecture" in kvm.unusable(architectures.named(FOREIGN), tmp_path)

@@ -1,4 +1,4 @@
-"""rseqbench/linux/make.py and alone.py: what make is given and what becomes of it, by the real make on a small tree."""
+"""build/linux/make.py and alone.py: what make is given and what becomes of it, by the real make on a small tree."""
 
 import json
 import os
@@ -8,16 +8,16 @@ import sys
 
 import pytest
 
-from rseqbench import arches
+from rseqbench.build import architectures
+from rseqbench.build.linux import build, make
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import BuildError
 from rseqbench.linux import alone as locks
-from rseqbench.linux import kbuild, make
 from tests.commands import processes_with
 from tests.linuxtree import plant
 from tests.sshd import eventually
 
-X86 = arches.named("x86_64")
+X86 = architectures.named("x86_64")
 MARK = "RSEQBENCH_TEST_MAKE"
 BUILD = """
 import signal, sys
@@ -96,7 +96,7 @@ def test_no_setting_of_the_callers_changes_what_is_built(cache, options, tree, m
     )
     for name in ("MAKEFLAGS", "MAKELEVEL", "KCFLAGS", "KBUILD_OUTPUT", "KCONFIG_CONFIG", "LLVM", "LOCALVERSION"):
         monkeypatch.setenv(name, "7" if name == "MAKELEVEL" else "k")
-    kbuild.build(X86, options, "y", silent)
+    build.build(X86, options, "y", silent)
     seen = dict(line.partition("=")[::2] for line in (cache / "build" / "seen").read_text().splitlines())
     assert seen["KBUILD_BUILD_USER"] == "rseqbench"
     assert seen["KBUILD_BUILD_VERSION"] == "1"
@@ -111,15 +111,15 @@ def test_what_a_configuration_needs_besides_is_named(cache, tree, tmp_path, monk
     monkeypatch.setattr(make, "_compiles", lambda header: header == "gelf.h")
     words = r"cannot be built without zstd, openssl/opensslv\.h; apt-get install zstd libssl-dev$"
     with pytest.raises(BuildError, match=words):
-        kbuild.build(X86, LinuxOptions(str(tree), str(tmp_path / "mine.config")), "y", silent)
+        build.build(X86, LinuxOptions(str(tree), str(tmp_path / "mine.config")), "y", silent)
     assert not list(cache.glob("build/*/one.o"))
 
 
 def test_nothing_is_fetched_while_a_tool_is_missing(cache, monkeypatch):
     monkeypatch.setattr(make, "_compiles", lambda header: False)
-    monkeypatch.setattr(kbuild.source, "_fetch", lambda root: pytest.fail("it fetches"))
+    monkeypatch.setattr(build.source, "_fetch", lambda root: pytest.fail("it fetches"))
     with pytest.raises(BuildError, match=r"cannot be built without gelf\.h; apt-get install libelf-dev$"):
-        kbuild.build(X86, LinuxOptions("debian", "small"), "y", silent)
+        build.build(X86, LinuxOptions("debian", "small"), "y", silent)
 
 
 def test_a_header_is_looked_for_by_the_compiler():
@@ -131,9 +131,9 @@ def test_a_header_is_looked_for_by_the_compiler():
 
 
 def test_the_second_build_knows_how_many_steps_there_are(options):
-    kbuild.build(X86, options, "n", silent)
+    build.build(X86, options, "n", silent)
     seen = []
-    made = kbuild.build(X86, options, "y", lambda done, of: seen.append((done, of)))
+    made = build.build(X86, options, "y", lambda done, of: seen.append((done, of)))
     facts = json.loads((made.folder / "build.json").read_text())
     assert seen[-1] == (facts["steps"], facts["steps"])
     assert {of for _, of in seen} == {facts["steps"]}
@@ -149,7 +149,7 @@ def test_a_build_that_is_taken_up_counts_what_was_done(cache, options, tree, tmp
     eventually(lambda: not at_work(tmp_path))
     (tmp_path / "wait").unlink()
     seen = []
-    kbuild.build(X86, options, "y", lambda done, of: seen.append(done))
+    build.build(X86, options, "y", lambda done, of: seen.append(done))
     assert seen[0] == 1
     assert seen == sorted(set(seen))
 
@@ -186,10 +186,10 @@ def test_after_a_kill_the_next_build_waits_for_what_is_still_at_work(options, tr
     process.wait()
     assert at_work(tmp_path)
     with pytest.raises(BuildError, match=r"^another rseqbench is building this very Linux; wait until it is done$"):
-        kbuild.build(X86, options, "y", silent)
+        build.build(X86, options, "y", silent)
     go.touch()
     eventually(lambda: not at_work(tmp_path))
-    assert kbuild.build(X86, options, "y", silent).release == "6.99.0-test"
+    assert build.build(X86, options, "y", silent).release == "6.99.0-test"
 
 
 def test_a_lock_that_was_removed_since_it_was_opened_is_taken_anew(tmp_path, monkeypatch):
@@ -218,7 +218,7 @@ def test_a_disk_that_fills_up_is_told_as_that(cache, options, tree):
     with pytest.raises(
         BuildError, match=r"^make failed: .*No space left on device; make room and build again: it goes"
     ):
-        kbuild.build(X86, options, "y", silent)
+        build.build(X86, options, "y", silent)
     assert list(cache.glob("build/*/one.o"))
     assert not (cache / "built").exists()
 
@@ -226,7 +226,7 @@ def test_a_disk_that_fills_up_is_told_as_that(cache, options, tree):
 def test_a_source_that_changes_meanwhile_is_not_kept(cache, options, tree):
     recipe(tree, "@gcc -c -o $@ $<\n@echo '/* changed */' >> one.c")
     with pytest.raises(BuildError, match=r"/tree was changed while it was built; build again$"):
-        kbuild.build(X86, options, "y", silent)
+        build.build(X86, options, "y", silent)
     assert not (cache / "built").exists()
 
 
@@ -236,12 +236,12 @@ def test_a_linux_that_leaves_no_choice_says_which_option_gives_one(options, tree
         text.replace("\ttrue\n", "").replace("DISTURB := true", "DISTURB := sed -i s/RSEQ=n/RSEQ=y/ $(O)/.config")
     )
     with pytest.raises(BuildError, match=r"CONFIG_RSEQ=n was asked for, and .* makes it y; without CONFIG_EXPERT=y"):
-        kbuild.build(X86, options, "n", silent)
+        build.build(X86, options, "n", silent)
 
 
 def test_the_proved_difference_is_kept_beside_both(options):
-    made = [kbuild.build(X86, options, rseq, silent) for rseq in "ny"]
-    found = kbuild.difference(*made, options)
+    made = [build.build(X86, options, rseq, silent) for rseq in "ny"]
+    found = build.difference(*made, options)
     for one in made:
         stored = json.loads((one.folder / "difference.json").read_text())
         assert {name: tuple(values) for name, values in stored.items()} == found

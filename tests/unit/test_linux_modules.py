@@ -1,4 +1,4 @@
-"""rseqbench/linux/modules.py: what a module depends on, read from real object files, and the order of loading."""
+"""rseqbench/build/linux/modules.py: what a module depends on, read from real object files, and the order of loading."""
 
 import lzma
 import shutil
@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
+from rseqbench.build.linux import modules
 from rseqbench.errors import TargetError
-from rseqbench.linux import modules
 from tests.guests import module
 
 

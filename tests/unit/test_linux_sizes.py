@@ -1,13 +1,13 @@
-"""rseqbench/linux/sizes.py: sizes as the real tools print them, and growth as Linux's bloat-o-meter counts it."""
+"""rseqbench/build/linux/sizes.py: sizes as the real tools print them, and growth as Linux's bloat-o-meter counts it."""
 
 import shutil
 import subprocess
 
 import pytest
 
+from rseqbench.build.linux import sizes
+from rseqbench.build.linux.sizes import Sizes
 from rseqbench.errors import BuildError
-from rseqbench.linux import sizes
-from rseqbench.linux.sizes import Sizes
 
 NM = """
 0000000000000010 t helper.isra.0

@@ -1,4 +1,4 @@
-"""rseqbench/linux/source.py: Debian's source through the real apt, from a repository made here; trees of the user's."""
+"""build/linux/source.py: Debian's source through the real apt, from a repository made here; trees of the user's."""
 
 import io
 import os
@@ -9,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from rseqbench import arches, paths
+from rseqbench import paths
+from rseqbench.build import architectures
+from rseqbench.build.linux import source
+from rseqbench.build.linux.image import emulated
 from rseqbench.errors import BuildError, ResultsError, TargetError
-from rseqbench.linux import source
-from rseqbench.linux.image import emulated
 from tests.linuxtree import plant
 from tests.repositories import package, serve
 
@@ -44,7 +45,7 @@ def repository(tmp_path, monkeypatch):
     def make(depends="", **contents):
         listed = ""
         for name, files in contents.items():
-            listed += package(folder, name, depends, files, emulated(arches.host()).debian)
+            listed += package(folder, name, depends, files, emulated(architectures.host()).debian)
         monkeypatch.setenv("APT_CONFIG", str(serve(folder, listed)))
 
     return make

@@ -1,4 +1,4 @@
-"""rseqbench/suites/lttng/trace.py: what is missing in LTTng's buffers is missed, and nothing else."""
+"""rseqbench/workloads/lttng/trace.py: what is missing in LTTng's buffers is missed, and nothing else."""
 
 import dataclasses
 import struct
@@ -6,8 +6,8 @@ import struct
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.suites.lttng import trace
-from rseqbench.suites.lttng.trace import Packet, Seen, Told
+from rseqbench.workloads.lttng import trace
+from rseqbench.workloads.lttng.trace import Packet, Seen, Told
 
 EVENT = 10  # bytes
 FULL = (trace.SUB_BUFFER - 84) // EVENT

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from rseqbench import compare, machines, spread
-from rseqbench.cells import EMULATED_TIME, What
+from rseqbench.analysis import compare
+from rseqbench.analysis.fleet import compare as machines
+from rseqbench.analysis.fleet.cell import EMULATED_TIME, What
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
-from rseqbench.fleet import index
 from rseqbench.model import EMULATING
-from rseqbench.show import fleets, gates
+from rseqbench.report import fleet_prose
+from rseqbench.show import gates
+from rseqbench.store import fleets as index
+from rseqbench.support import parallel
 from tests.fleets import costs, emulated, fleet, machine, many, three
 
 RULES = load().verdict
@@ -52,7 +55,7 @@ def alone(place):
 def test_every_place_is_a_row_and_the_one_that_failed_says_why(alone):
     assert [one.name for one in alone.places] == ["xeon", "opteron", "neoverse", "pi4"]
     assert [one.reason for one in alone.places] == ["", "", "", "the board did not answer within 60 s"]
-    assert fleets.summary(alone) == (
+    assert fleet_prose.summary(alone) == (
         "3 of the 4 machines of fleet before have a run; not pi4 (the board did not answer within 60 s)."
     )
 
@@ -91,7 +94,7 @@ def test_verdicts_are_those_of_the_message_s_claims_about_the_machine_s_architec
 
 
 def test_what_came_out_is_said_in_sentences(alone):
-    said = fleets.answers(alone)
+    said = fleet_prose.answers(alone)
     assert said[0].startswith("counter: rseq is faster than getcpu+atomic on 2 of 3 machines, from 0.42")
     assert said[1].startswith("Machines disagree on 5 pairs: ")
     assert "slower on neoverse, faster on 2" in said[1]
@@ -103,7 +106,7 @@ def test_instructions_have_a_matrix_of_their_own_and_kinds_of_time_are_named(pla
         ("ns", ("xeon", "virtual")),
         ("instructions", ("board",)),
     ]
-    limits = " ".join(fleets.limits(found))
+    limits = " ".join(fleet_prose.limits(found))
     assert "Times of different kinds stand together: hardware (mixed@xeon); virtual (mixed@virtual)." in limits
     assert "Made with different configurations" in limits
 
@@ -121,7 +124,7 @@ def test_two_fleets_are_compared_place_by_place(place):
     assert words["counter/rseq"][compare.SLOWER] == ["opteron"]
     assert words["rcu/rseq"] == {compare.FASTER: ["xeon", "opteron", "neoverse"]}
     assert found.matrices[0].columns[0].what.slow == "counter/rseq"
-    assert fleets.answers(found)[0] == (
+    assert fleet_prose.answers(found)[0] == (
         "after is faster than before in some benchmark on 3 machines of 3, and slower in some on 1 machine: opteron."
     )
 
@@ -147,14 +150,14 @@ def test_many_machines_are_read_by_many_processes_and_come_out_the_same(tmp_path
     some = {place: one if isinstance(one, str) else replace(one, rounds=6) for place, one in many(10).items()}
     results = fleet(tmp_path, "ten", some)
     apart = machines.one(results, "ten", RULES)
-    monkeypatch.setattr(spread, "_FEW", 100)
+    monkeypatch.setattr(parallel, "_FEW", 100)
     assert machines.one(results, "ten", RULES) == apart
 
 
 def test_what_other_processes_raise_is_raised_here():
     with pytest.raises(ZeroDivisionError):
-        spread.each(reciprocal, range(20))
-    assert spread.each(reciprocal, range(1, 11)) == [1 / x for x in range(1, 11)]
+        parallel.each(reciprocal, range(20))
+    assert parallel.each(reciprocal, range(1, 11)) == [1 / x for x in range(1, 11)]
 
 
 def reciprocal(number):
@@ -181,7 +184,7 @@ def test_a_board_that_qemu_emulates_is_never_beside_one_that_has_a_clock(tmp_pat
         ("ns", ("xeon", "opteron")),
         (EMULATED_TIME, ("tcg",)),
     ]
-    assert "on 2 of 2 machines" in fleets.answers(found)[0]
+    assert "on 2 of 2 machines" in fleet_prose.answers(found)[0]
     assert {one.verdict.word.value for one in found.judged["tcg"]} <= {"not comparable", "not measured"}
     fleet(tmp_path, "y", {"xeon": machine(0, rounds=8), "tcg": machine(0, rounds=8, facts=emulating, timing="virtual")})
     both = machines.two(results, "x", "y", RULES)
@@ -207,14 +210,14 @@ def test_an_emulated_clock_decides_nothing_and_fails_no_gate(tmp_path):
     }
     others = machines.two(results, "a", "alone", RULES).rows["xeon"]
     assert [row.p for row in both.rows["xeon"]] == [row.p for row in others]
-    assert fleets.answers(both)[0].endswith("on 0 machines of 1, and slower in none.")
+    assert fleet_prose.answers(both)[0].endswith("on 0 machines of 1, and slower in none.")
     assert gates.failure(both, 0) == ""
     alone = machines.one(results, "b", RULES)
     (shown,) = (one for one in alone.matrices if one.unit == EMULATED_TIME)
     words = {cell.word for column in shown.columns for cell in column.valued.values()}
     assert words == {compare.NOT_COMPARABLE} and shown.columns[0].is_telling
     assert gates.failure(alone, 100) == ""
-    assert "on 1 of 1 machines" in fleets.answers(alone)[0]
+    assert "on 1 of 1 machines" in fleet_prose.answers(alone)[0]
     assert not any(column.disagrees for one in alone.matrices for column in one.columns)
 
 
@@ -225,7 +228,7 @@ def test_two_emulated_clocks_are_not_held_against_each_other(tmp_path):
     }
     found = machines.one(fleet(tmp_path, "x", tcg), "x", RULES)
     assert {column.apart for one in found.matrices for column in one.columns} == {None}
-    assert fleets.answers(found) == [
+    assert fleet_prose.answers(found) == [
         "No machine has a value but by a clock that qemu emulates, which tells no time, so nothing can be said."
     ]
     assert gates.failure(found, 0) == "nothing was compared: no machine of x has a value"
@@ -247,7 +250,7 @@ def test_too_few_rounds_of_two_fleets_are_told_in_place_of_slower_in_none(tmp_pa
     fleet(tmp_path, "a", before)
     found = machines.two(fleet(tmp_path, "b", after), "a", "b", RULES)
     tested = sum(row.p is not None for rows in found.rows.values() for row in rows)
-    said, failed = fleets.answers(found)[0], gates.failure(found, 0)
+    said, failed = fleet_prose.answers(found)[0], gates.failure(found, 0)
     if seen:
         assert "slower in some on 5 machines" in said and "counter/rseq is 20" in failed
         return
@@ -263,7 +266,7 @@ def test_a_machine_with_too_few_rounds_is_named(tmp_path):
     fleet(tmp_path, "a", own)
     results = fleet(tmp_path, "b", {name: replace(one, seed=one.seed + 70) for name, one in own.items()})
     found = machines.two(results, "a", "b", RULES)
-    assert fleets.answers(found)[0].endswith("and slower in none; too few rounds to see either on short.")
+    assert fleet_prose.answers(found)[0].endswith("and slower in none; too few rounds to see either on short.")
     assert gates.failure(found, 0) == "1 of 2 machines has too few rounds for any slowdown to be seen: short"
 
 
@@ -272,11 +275,11 @@ def test_a_machine_that_became_virtual_has_nothing_to_compare(tmp_path):
     results = fleet(tmp_path, "b", {"x": machine(0, seed=70), "y": machine(1, seed=71, timing="virtual")})
     found = machines.two(results, "a", "b", RULES)
     assert gates.failure(found, 0) == "1 of 2 machines has nothing to compare: y"
-    assert fleets.answers(found)[0].endswith("on 0 machines of 1, and slower in none.")
+    assert fleet_prose.answers(found)[0].endswith("on 0 machines of 1, and slower in none.")
     fleet(tmp_path, "c", {"y": machine(1)})
     nothing = machines.two(fleet(tmp_path, "d", {"y": machine(1, timing="virtual")}), "c", "d", RULES)
-    assert fleets.answers(nothing)[0] == "Nothing in d can be compared with c."
-    assert "too few rounds" not in " ".join(fleets.answers(nothing))
+    assert fleet_prose.answers(nothing)[0] == "Nothing in d can be compared with c."
+    assert "too few rounds" not in " ".join(fleet_prose.answers(nothing))
     assert gates.failure(nothing, 0).startswith("nothing was compared: ")
 
 
@@ -298,11 +301,13 @@ def test_what_limits_two_runs_limits_two_fleets(tmp_path):
         "model": {**own["model"].facts, "cpu_model": "family 25, model 17"},
     }
     results = fleet(tmp_path, "b", {name: replace(one, facts=later[name]) for name, one in own.items()})
-    limits = fleets.limits(machines.two(results, "a", "b", RULES))
+    limits = fleet_prose.limits(machines.two(results, "a", "b", RULES))
     boots = "One boot each: no interval here covers what differs from boot to boot; run --boots 10 measures that."
     cpu = "Another CPU, Imagined Ryzen in place of Imagined Opteron, 16 cores: what differs may be the machine's."
     name = own["model"].facts["cpu"]
     model = f"Another CPU, {name} (family 25, model 17) in place of {name} (family 25, model 1): what differs may be"
     assert f"booted: {boots}" in limits and f"changed: {cpu}" in limits
     assert f"model: {model} the machine's." in limits
-    assert not any("boot" in text or "Another" in text for text in fleets.limits(machines.one(results, "b", RULES)))
+    assert not any(
+        "boot" in text or "Another" in text for text in fleet_prose.limits(machines.one(results, "b", RULES))
+    )

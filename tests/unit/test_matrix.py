@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rseqbench import compare, gate, matrix, stats
-from rseqbench.cells import Cell, What, quotient
+from rseqbench.analysis import compare, regression_gate, stats
+from rseqbench.analysis.fleet import matrix
+from rseqbench.analysis.fleet.cell import Cell, What, quotient
+from rseqbench.analysis.patch_claims import Pair
 from rseqbench.config import load
 from rseqbench.model import BASELINE, Estimate
-from rseqbench.stated import Pair
 from tests.frames import frame, run
 
 RULES = load().verdict
@@ -204,7 +205,7 @@ def test_the_middle_of_an_even_number_is_that_of_the_logarithms():
 
 
 def gated(cells):
-    return gate.worst_cell(matrix.inside({WHAT: dict(enumerate(cells))}, range(len(cells)), RULES), RULES)
+    return regression_gate.worst_cell(matrix.inside({WHAT: dict(enumerate(cells))}, range(len(cells)), RULES), RULES)
 
 
 def test_what_is_slower_by_chance_on_one_of_many_machines_fails_nobody():
@@ -296,10 +297,10 @@ def test_the_worst_is_the_slowest_fast_way_and_no_control():
         control: {"a": cell(0.2, 3)},
         OTHER: {"a": cell(3.0, 4)},
     }
-    what, machine, found = gate.worst_cell(matrix.inside(cells, ["a", "b"], RULES), RULES)
+    what, machine, found = regression_gate.worst_cell(matrix.inside(cells, ["a", "b"], RULES), RULES)
     assert (what, machine) == (WHAT, "b")
     assert found.ratio.value == pytest.approx(0.7, rel=0.01)
-    assert gate.worst_cell(matrix.inside({OTHER: {"a": cell(3.0, 4)}}, ["a"], RULES), RULES) is None
+    assert regression_gate.worst_cell(matrix.inside({OTHER: {"a": cell(3.0, 4)}}, ["a"], RULES), RULES) is None
 
 
 def test_holm_goes_over_all_machines_at_once():

@@ -1,17 +1,17 @@
-"""rseqbench/targets/native.py: what it refuses."""
+"""rseqbench/targets/native/target.py: what it refuses."""
 
 import pytest
 
-from rseqbench import arches
+from rseqbench.build import architectures
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import Case, Plan, Registration
-from rseqbench.targets import native
+from rseqbench.targets.native import target as native
 from tests.machines import defaults
 from tests.machines import native as on_this_machine
 
 
 def test_foreign_code_is_refused():
-    foreign = next(arch for arch in arches.known().values() if not arch.is_host)
+    foreign = next(arch for arch in architectures.known().values() if not arch.is_host)
     with pytest.raises(UsageError, match=f"{foreign.name} code cannot run natively on"):
         native.Native(foreign, defaults().run)
 

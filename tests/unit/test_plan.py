@@ -1,12 +1,12 @@
-"""rseqbench/plan.py: what is measured, in which order, on which CPUs; and what is not, and why."""
+"""rseqbench/measure/plan.py: what is measured, in which order, on which CPUs; and what is not, and why."""
 
 import dataclasses
 
 import pytest
 
-from rseqbench import plan
 from rseqbench.config import Preset
 from rseqbench.errors import UsageError
+from rseqbench.measure import plan
 from rseqbench.model import BASELINE, CONTROLS, Benchmark, Case, Registration, Skip
 from tests.machines import defaults
 

@@ -1,4 +1,4 @@
-"""rseqbench/show/progress.py and running.py: what is said of a run while it goes on."""
+"""rseqbench/report/progress/run.py and running.py: what is said of a run while it goes on."""
 
 import dataclasses
 import re
@@ -7,14 +7,16 @@ import pyperf
 import pytest
 from rich.console import Console
 
-from rseqbench import config, rounds
-from rseqbench.engines.divided import Divided
-from rseqbench.engines.gated import Gated
+from rseqbench import config
+from rseqbench.measure import rounds
+from rseqbench.measure.engines.divided import Divided
+from rseqbench.measure.engines.gated import Gated
 from rseqbench.model import Case, Check, Plan, Registration
-from rseqbench.results import Store
-from rseqbench.show import live, progress
-from rseqbench.show.running import Running
-from rseqbench.suites import jemalloc
+from rseqbench.report.progress import live
+from rseqbench.report.progress import run as progress
+from rseqbench.report.progress.estimate import Running
+from rseqbench.store.runs import Store
+from rseqbench.workloads import jemalloc
 from tests.simulated import COSTS, Simulation, store
 
 RULES = config.load().verdict

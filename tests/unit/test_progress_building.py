@@ -1,23 +1,23 @@
-"""rseqbench/show/progress.py: how far a build of Linux is, on a terminal and elsewhere."""
+"""rseqbench/report/progress/run.py: how far a build of Linux is, on a terminal and elsewhere."""
 
 import re
 
 import pytest
 from rich.progress import Progress
 
-from rseqbench.show import progress
+from rseqbench.report.progress import run
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Return a clock that a test sets."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(run.time, "monotonic", lambda: now[0])
     return now
 
 
 def told(capsys, clock, steps, of):
-    with progress.building("Linux") as seen:
+    with run.building("Linux") as seen:
         for done in steps:
             seen(done, of)
             clock[0] += 1
@@ -46,11 +46,11 @@ def test_where_nobody_knows_how_many_it_says_how_long(capsys, clock):
 def test_on_a_terminal_earlier_steps_are_no_speed_either(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(progress.live, "wanted", lambda out: True)
+    monkeypatch.setattr(run.live, "wanted", lambda out: True)
     shown = []
     stop = Progress.stop
     monkeypatch.setattr(Progress, "stop", lambda self: (shown.append(self.tasks[0]), stop(self)))
-    with progress.building("Linux") as seen:
+    with run.building("Linux") as seen:
         seen(900, 1000)
         seen(901, 1000)
     (task,) = {id(one): one for one in shown}.values()

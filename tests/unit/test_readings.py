@@ -1,4 +1,4 @@
-"""rseqbench/readings.py: the same as pyperf reads, and in its words what it does not."""
+"""rseqbench/store/pyperf_reader.py: the same as pyperf reads, and in its words what it does not."""
 
 import copy
 import json
@@ -6,9 +6,10 @@ import json
 import pyperf
 import pytest
 
-from rseqbench import readings, table
+from rseqbench.analysis import dataset
 from rseqbench.errors import ResultsError
-from rseqbench.results import Store
+from rseqbench.store import pyperf_reader
+from rseqbench.store.runs import Store
 from tests.simulated import Simulation, store
 
 
@@ -22,18 +23,18 @@ def in_full(found):
 
 
 def by_pyperf(path):
-    return in_full(readings.of(pyperf.BenchmarkSuite.load(str(path))))
+    return in_full(pyperf_reader.of(pyperf.BenchmarkSuite.load(str(path))))
 
 
 def test_what_we_wrote_is_read_without_a_suite_and_is_the_same(run, monkeypatch):
     path = run.folder / "pyperf.json"
     expected = by_pyperf(path)
-    monkeypatch.setattr(readings, "suite", lambda _: pytest.fail("pyperf was asked"))
-    assert in_full(readings.read(path)) == expected
+    monkeypatch.setattr(pyperf_reader, "suite", lambda _: pytest.fail("pyperf was asked"))
+    assert in_full(pyperf_reader.read(path)) == expected
 
 
 def test_a_table_of_what_is_stored_is_that_of_the_run(run):
-    assert table.read(run.folder, run.header).equals(table.build([run]))
+    assert dataset.read(run.folder, run.header).equals(dataset.build([run]))
 
 
 def first_run(raw):
@@ -82,9 +83,9 @@ def changed(run, folder, change):
 def test_what_pyperf_refuses_is_refused_in_the_same_words(run, tmp_path, what):
     path = changed(run, tmp_path, REFUSED[what])
     with pytest.raises(ResultsError) as said:
-        readings.suite(path)
+        pyperf_reader.suite(path)
     with pytest.raises(ResultsError) as found:
-        readings.read(path)
+        pyperf_reader.read(path)
     assert str(found.value) == str(said.value)
 
 
@@ -100,11 +101,11 @@ ACCEPTED = {
 @pytest.mark.parametrize("what", ACCEPTED)
 def test_what_pyperf_takes_is_taken(run, tmp_path, what):
     path = changed(run, tmp_path, ACCEPTED[what])
-    assert in_full(readings.read(path)) == by_pyperf(path)
+    assert in_full(pyperf_reader.read(path)) == by_pyperf(path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"benchmarks": 3}', "[" * 100_000])
 def test_what_is_no_file_of_pyperf_is_one_line(tmp_path, text):
     (tmp_path / "pyperf.json").write_text(text)
     with pytest.raises(ResultsError, match="not a readable pyperf file"):
-        readings.read(tmp_path / "pyperf.json")
+        pyperf_reader.read(tmp_path / "pyperf.json")

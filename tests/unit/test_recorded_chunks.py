@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rseqbench import stats
-from rseqbench.engines import gated
+from rseqbench.analysis import stats
+from rseqbench.measure.engines import gated
 from rseqbench.model import Chunk
 
 RECORDING = Path(__file__).parents[1] / "data" / "chunks-loaded.json.gz"

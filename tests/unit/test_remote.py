@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.targets.remote.client import own
-from rseqbench.targets.remote.host import Host
 from rseqbench.targets.remote.joined import Joined
+from rseqbench.targets.ssh.command import own
+from rseqbench.targets.ssh.remote_host import Host
 from tests.commands import ROOT, processes_with
 from tests.sshd import eventually
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.targets.remote import failures, scripts
-from rseqbench.targets.remote.client import Client, own, parse
-from rseqbench.targets.remote.host import Host
+from rseqbench.targets.ssh import failures, scripts
+from rseqbench.targets.ssh.command import Client, own, parse
+from rseqbench.targets.ssh.remote_host import Host
 from tests.sshd import USER, free_port, keygen
 
 can_mount = pytest.mark.skipif(

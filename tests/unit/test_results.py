@@ -1,4 +1,4 @@
-"""rseqbench/results.py: runs on disk. Whatever happens, a label holds the old run or the new one, whole."""
+"""rseqbench/store/runs.py: runs on disk. Whatever happens, a label holds the old run or the new one, whole."""
 
 import dataclasses
 import json
@@ -14,12 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rseqbench import __version__, disk, results, resume, shelf, table
+from rseqbench import __version__, resume
+from rseqbench.analysis import dataset
+from rseqbench.build.linux.sizes import Sizes
 from rseqbench.errors import ResultsError
-from rseqbench.linux.sizes import Sizes
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 from rseqbench.paths import builtin_results
-from rseqbench.results import PATCH, Header, Store
+from rseqbench.store import manage
+from rseqbench.store import runs as results
+from rseqbench.store.runs import PATCH, Header, Store
+from rseqbench.support import atomic_io
 from tests.commands import tree
 
 NAMES = ("cpu_id/baseline", "counter/rseq")
@@ -249,7 +253,7 @@ def test_the_latest_run_is_the_one_finished_last_whenever_its_files_were_copied(
         os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
     store.begin(header("open"), force=False)
     assert store.latest() == ("last", [])
-    listed = [entry.label for entry in shelf.entries(store) if entry.finished and entry.label != PATCH]
+    listed = [entry.label for entry in manage.entries(store) if entry.finished and entry.label != PATCH]
     assert listed == ["first", "middle", "last"]
 
 
@@ -514,7 +518,7 @@ def test_a_suite_of_somebody_else_s_pyperf_is_one_line(store):
     run = stored(store)
     bench = pyperf.Benchmark([pyperf.Run([1.0], metadata={"name": "telco"}, collect_metadata=False)])
     bench.dump(str(run.folder / "pyperf.json"), replace=True)
-    assert "pyperf.json lacks" in refused(table.build, [store.load("mine")])
+    assert "pyperf.json lacks" in refused(dataset.build, [store.load("mine")])
 
 
 @given(st.data())
@@ -567,7 +571,7 @@ def test_a_run_that_cannot_be_begun_leaves_nothing(store, monkeypatch):
     def full(path, text):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(disk, "write", full)
+    monkeypatch.setattr(atomic_io, "write", full)
     assert "No space left on device" in refused(store.begin, header(), False)
     assert list(store.root.iterdir()) == []
 
@@ -708,8 +712,8 @@ def test_death_between_two_renames_where_folders_cannot_be_exchanged_can_be_take
             raise Death
         rename(source, target)
 
-    monkeypatch.setattr(disk.ctypes, "CDLL", lambda *_, **__: _NoExchange())
-    monkeypatch.setattr(disk.ctypes, "get_errno", lambda: 22)
+    monkeypatch.setattr(atomic_io.ctypes, "CDLL", lambda *_, **__: _NoExchange())
+    monkeypatch.setattr(atomic_io.ctypes, "get_errno", lambda: 22)
     monkeypatch.setattr(os, "rename", dying)
     with pytest.raises(Death):
         unfinished.finish(lambda _: "")
@@ -733,8 +737,8 @@ def test_an_exchange_that_is_refused_is_one_line_and_changes_nothing(store, monk
     stored(store, value=1e-9)
     unfinished = store.begin(header(), force=True)
     unfinished.save_round(0, suite(0, 2e-9))
-    monkeypatch.setattr(disk.ctypes, "CDLL", lambda *_, **__: _NoExchange())
-    monkeypatch.setattr(disk.ctypes, "get_errno", lambda: 13)
+    monkeypatch.setattr(atomic_io.ctypes, "CDLL", lambda *_, **__: _NoExchange())
+    monkeypatch.setattr(atomic_io.ctypes, "get_errno", lambda: 13)
     assert "Permission denied" in refused(unfinished.finish, lambda _: "")
     assert store.load("mine").suite.get_benchmark(NAMES[0]).mean() == pytest.approx(1e-9)
 

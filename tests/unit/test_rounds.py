@@ -1,4 +1,4 @@
-"""rseqbench/rounds.py over an imagined target: what fails, what is kept, and what is taken up again."""
+"""rseqbench/measure/rounds.py over an imagined target: what fails, what is kept, and what is taken up again."""
 
 import dataclasses
 import inspect
@@ -6,13 +6,14 @@ import inspect
 import pyperf
 import pytest
 
-from rseqbench import plan as planning
-from rseqbench import rounds, table
-from rseqbench.engines.divided import Divided
-from rseqbench.engines.plain import Plain
+from rseqbench.analysis import dataset
 from rseqbench.errors import CheckError, TargetError
+from rseqbench.measure import plan as planning
+from rseqbench.measure import rounds
+from rseqbench.measure.engines.divided import Divided
+from rseqbench.measure.engines.plain import Plain
 from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Registration, Skip
-from rseqbench.results import Header, Store
+from rseqbench.store.runs import Header, Store
 from rseqbench.targets import Target
 from tests.machines import defaults
 
@@ -112,7 +113,7 @@ def run(target, unfinished, engine=None):
 
 def values(unfinished):
     """Finish a run; return how many rounds each benchmark has, as everything behind the store sees it."""
-    frame = table.build([unfinished.finish(lambda _: "")])
+    frame = dataset.build([unfinished.finish(lambda _: "")])
     return frame.groupby("benchmark")["round"].count().to_dict()
 
 

@@ -1,4 +1,4 @@
-"""rseqbench/targets/served.py over a runner whose answers are written here."""
+"""rseqbench/targets/runner/target.py over a runner whose answers are written here."""
 
 import base64
 import os
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, facts
+from rseqbench.build import architectures
 from rseqbench.errors import TargetError
+from rseqbench.host import facts
 from rseqbench.model import Benchmark, Case, Plan, Registration
-from rseqbench.targets.served import Served
+from rseqbench.targets.runner.target import Served
 from tests.machines import defaults
 
 HELLO = {
@@ -67,7 +68,7 @@ class Imagined(Served):
     """A target that reaches its runners here; `runners` are handed out one after the other."""
 
     def __init__(self, *runners, **options):
-        super().__init__(arches.host(), defaults().options(None, options))
+        super().__init__(architectures.host(), defaults().options(None, options))
         self.runners, self.closed = list(runners), []
 
     def _connecting(self, program):

@@ -1,12 +1,12 @@
-"""rseqbench/targets/served.py when a runner does not answer: another one takes its place for the next request."""
+"""targets/runner/target.py when a runner does not answer: another one takes its place for the next request."""
 
 import pytest
 
-from rseqbench import arches
-from rseqbench.engines.counted import Counted
+from rseqbench.build import architectures
 from rseqbench.errors import TargetError
+from rseqbench.measure.engines.instructions import Counted
 from rseqbench.model import Benchmark, Case, Plan, Registration
-from rseqbench.targets.served import Served
+from rseqbench.targets.runner.target import Served
 from tests.machines import defaults
 
 HELLO = {
@@ -64,7 +64,7 @@ class Imagined(Served):
     timing = "emulated"
 
     def __init__(self, *runners):
-        super().__init__(arches.host(), defaults().options(None, {}))
+        super().__init__(architectures.host(), defaults().options(None, {}))
         self.runners, self.closed, self.reached = list(runners), [], 0
 
     def _connecting(self, program):

@@ -3,12 +3,13 @@
 import pytest
 
 from rseqbench.model import Skip, VerdictWord
-from rseqbench.show import answer, baseline, bidi
+from rseqbench.report import headline
+from rseqbench.show import baseline, bidi
 from tests.simulated import COSTS, Simulation, shown
 
 
 def of(tmp_path, **changes):
-    return answer.of(shown(tmp_path, Simulation(**{"rounds": 8, **changes})))
+    return headline.of(shown(tmp_path, Simulation(**{"rounds": 8, **changes})))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ def test_the_counter_s_claim_is_answered_in_words(tmp_path, cost, word, said):
 
 
 def test_every_word_has_an_answer():
-    assert set(answer._SAID) == set(VerdictWord)
+    assert set(headline._SAID) == set(VerdictWord)
 
 
 def test_too_few_rounds_are_no_certainty(tmp_path):
@@ -57,7 +58,7 @@ def test_what_was_not_measured_is_answered_with_the_reason(tmp_path):
 
 def test_a_run_about_something_else_says_what(tmp_path):
     found = shown(tmp_path, Simulation(rounds=8, costs={"cpu_id/baseline": 0.3, "linux/yield": 500.0}, skips=()))
-    assert (answer.of(found), answer.about(found)) == (None, "linux")
+    assert (headline.of(found), headline.about(found)) == (None, "linux")
 
 
 def test_an_architecture_without_claims_has_no_question(tmp_path):

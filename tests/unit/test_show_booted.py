@@ -6,10 +6,12 @@ import io
 
 import pytest
 
+from rseqbench.analysis import summary
 from rseqbench.config import load
 from rseqbench.model import Skip
-from rseqbench.results import PATCH, Store
-from rseqbench.show import booted, data, tables
+from rseqbench.report import data
+from rseqbench.show import booted
+from rseqbench.store.runs import PATCH, Store
 from tests.simulated import COSTS, FACTS, Simulation, shown, store
 
 RULES = load().verdict
@@ -94,5 +96,5 @@ def test_two_runs_of_a_linux_that_nobody_booted_for_them_need_no_word(tmp_path):
 
 def test_the_patch_was_not_booted(tmp_path):
     results = Store(tmp_path)
-    found = tables.compared(results.load(PATCH), store(results, dataclasses.replace(ONE, **COUNTED)), RULES)
+    found = summary.compared(results.load(PATCH), store(results, dataclasses.replace(ONE, **COUNTED)), RULES)
     assert found.notes == ()

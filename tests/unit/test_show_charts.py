@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from rseqbench.show import charts
-from rseqbench.show.charts import axes
+from rseqbench.report import charts
+from rseqbench.report.charts import axes
+from rseqbench.report.charts.threads import apart
+from rseqbench.report.html.run import page
 from rseqbench.show.charts.distributions import places
-from rseqbench.show.charts.threads import apart
-from rseqbench.show.html import page
 from tests.simulated import COSTS, Simulation, shown
 
 HOSTILE = 'x</text><script>alert(1)</script>"$\\frac$\u202e'

@@ -9,11 +9,12 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from rseqbench.analysis import summary
 from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.results import PATCH, Store
-from rseqbench.show import data, tables
-from rseqbench.show.contents import contents
+from rseqbench.report import data
+from rseqbench.report.run_view import contents
+from rseqbench.store.runs import PATCH, Store
 from tests.simulated import COSTS, SKIPS, Simulation, shown, store
 from tests.unit.test_show_emulated import A32
 from tests.unit.test_show_together import REGISTERED, N, Y
@@ -84,7 +85,7 @@ def test_the_message_s_own_run_and_its_claims_are_as_the_schema_says(tmp_path):
 def test_a_comparison_is_as_the_schema_says(tmp_path, simulations, kind):
     results = Store(tmp_path)
     runs = [store(results, one) for one in simulations]
-    found = [tables.compared(runs[0], other, RULES) for other in runs[1:]]
+    found = [summary.compared(runs[0], other, RULES) for other in runs[1:]]
     document = held(report.of_runs(runs, found, RULES, "json"), kind)
     assert [one["label"] for one in document["headers"]] == [run.label for run in runs]
 
@@ -177,7 +178,7 @@ def test_the_columns_of_a_comparison_are_the_same_with_and_without_a_built_linux
     headings = set()
     for simulations in pairs:
         runs = [store(results, one) for one in simulations]
-        text = report.of_runs(runs, [tables.compared(*runs, RULES)], RULES, "csv")
+        text = report.of_runs(runs, [summary.compared(*runs, RULES)], RULES, "csv")
         lines = list(csv.reader(io.StringIO(text)))
         assert {len(line) for line in lines} == {len(lines[0])}
         headings.add(tuple(lines[0]))

@@ -9,14 +9,17 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from rseqbench import compare, gate
+from rseqbench.analysis import compare, regression_gate, summary
 from rseqbench.config import load
 from rseqbench.model import USER_ONLY, VerdictWord
-from rseqbench.results import PATCH, Store
-from rseqbench.show import charts, data, emulated, html, markdown, sentences, tables, terminal
-from rseqbench.show.grids import comparison as of_comparison
-from rseqbench.show.grids import make
-from rseqbench.show.grids import run as of_run
+from rseqbench.report import charts, data, prose
+from rseqbench.report.html import run
+from rseqbench.report.tables import comparison as of_comparison
+from rseqbench.report.tables import make
+from rseqbench.report.tables import run as of_run
+from rseqbench.report.text import markdown, terminal
+from rseqbench.show import emulated
+from rseqbench.store.runs import PATCH, Store
 from tests.simulated import Simulation, shown, store
 
 COSTS = {
@@ -61,7 +64,7 @@ def a32(tmp_path_factory):
 
 def pair(folder, a, b):
     results = Store(folder)
-    return tables.compared(store(results, a), store(results, b), load().verdict)
+    return summary.compared(store(results, a), store(results, b), load().verdict)
 
 
 def printed(call, *arguments):
@@ -269,11 +272,11 @@ def test_counts_that_do_not_repeat_differ_only_where_there_are_enough(tmp_path, 
 
 def test_a_limit_on_slowdowns_is_one_on_instructions(tmp_path):
     found = pair(tmp_path, A32, dataclasses.replace(A32, label="b32", costs={**COSTS, "counter/rseq": 12}))
-    worst = gate.worst_slowdown(found.rows)
-    assert sentences.slower(worst, "a32", "b32", 5) == (
+    worst = regression_gate.worst_slowdown(found.rows)
+    assert prose.slower(worst, "a32", "b32", 5) == (
         "counter/rseq takes 9.1% more instructions in b32 than in a32, more than 5%"
     )
-    assert sentences.slower(worst, "a32", "b32", 10) == ""
+    assert prose.slower(worst, "a32", "b32", 10) == ""
 
 
 def test_time_and_instructions_are_held_against_each_other_nowhere(tmp_path):
@@ -301,7 +304,7 @@ def test_two_emulated_architectures_have_rows_of_their_own(tmp_path):
 
 def test_the_patch_beside_an_emulated_run_says_both_units(tmp_path):
     results = Store(tmp_path)
-    found = tables.compared(results.load(PATCH), store(results, A32), load().verdict)
+    found = summary.compared(results.load(PATCH), store(results, A32), load().verdict)
     text = markdown.document([*of_comparison.comparison(found), of_comparison.speedups(found)])
     assert "patch-2018 (ns/op)" in text
     assert "a32 (insn/op)" in text
@@ -311,7 +314,7 @@ def test_the_patch_beside_an_emulated_run_says_both_units(tmp_path):
 
 
 def test_the_page_speaks_of_counts(a32):
-    text = html.page(a32).partition("</style>")[2]
+    text = run.page(a32).partition("</style>")[2]
     assert "A count has no interval" in text
     assert "times the instructions of rseq; 1 is no difference" in text
     assert "instructions/op with the loop" in text

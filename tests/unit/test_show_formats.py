@@ -9,13 +9,16 @@ import re
 import pytest
 from rich.console import Console
 
+from rseqbench.analysis import summary
 from rseqbench.config import load
 from rseqbench.model import Skip
-from rseqbench.results import PATCH, Store
-from rseqbench.show import data, html, markdown, tables, terminal, words
-from rseqbench.show.grids import claims as of_claims
-from rseqbench.show.grids import comparison as of_comparison
-from rseqbench.show.grids import run as of_run
+from rseqbench.report import data, formatting
+from rseqbench.report.html import run
+from rseqbench.report.tables import claims as of_claims
+from rseqbench.report.tables import comparison as of_comparison
+from rseqbench.report.tables import run as of_run
+from rseqbench.report.text import markdown, terminal
+from rseqbench.store.runs import PATCH, Store
 from tests import readback
 from tests.simulated import COSTS, SKIPS, Simulation, shown, store
 
@@ -31,7 +34,7 @@ def laptop(tmp_path_factory):
 def pair(tmp_path_factory):
     results = Store(tmp_path_factory.mktemp("results"))
     a = store(results, Simulation(label="a", rounds=8))
-    return tables.compared(results.load(PATCH), a, load().verdict), tables.compared(
+    return summary.compared(results.load(PATCH), a, load().verdict), summary.compared(
         a, store(results, Simulation(label="b", rounds=8, seed=9)), load().verdict
     )
 
@@ -61,7 +64,7 @@ def near(printed, true):
 
 
 def test_text_formats_draw_the_same_cells(laptop):
-    page = {table.caption: table.rows for table in readback.html_tables(html.page(laptop))}
+    page = {table.caption: table.rows for table in readback.html_tables(run.page(laptop))}
     for grid in of_run.measured(laptop.measured):
         own = [[cell for cell in row if cell] for row in cells_of(grid)]
         assert [[cell for cell in row if cell] for row in page[grid.caption]] == own
@@ -102,7 +105,7 @@ def test_data_formats_hold_the_numbers_that_text_shows(laptop):
 
 def test_verdicts_agree_in_all_formats(laptop):
     grids = of_claims.of_run(laptop.judged, "simulated")
-    page = {table.caption: table.rows for table in readback.html_tables(html.page(laptop))}
+    page = {table.caption: table.rows for table in readback.html_tables(run.page(laptop))}
     records = {record["claim"]: record for record in data.verdicts(laptop.judged)}
     read = {row[0]: row for row in from_markdown(markdown.document(grids)) if len(row) == 5}
     drawn = from_terminal(lambda out: terminal.claims(laptop, out, verdicts=True))
@@ -131,7 +134,7 @@ def test_comparisons_agree_in_all_formats(pair):
         for record, row in zip(records, table, strict=True):
             if record["kind"] != "benchmark":
                 continue
-            own = [words.with_threads(record["benchmark"], record["threads"])]
+            own = [formatting.with_threads(record["benchmark"], record["threads"])]
             matching = [line for line in read if line[:1] == own]
             assert any(record["verdict"] in line[4] for line in matching)
             if record["ratio"] is not None:
@@ -209,7 +212,7 @@ def hostile(tmp_path_factory):
 
 
 def test_hostile_text_appears_as_text(hostile):
-    page = html.page(hostile)
+    page = run.page(hostile)
     assert "<script" not in page
     assert "&lt;script&gt;alert" in page
     assert "\x1b" not in page
@@ -228,7 +231,7 @@ def test_hostile_text_survives_in_json_and_stays_one_cell_in_csv(hostile):
     document = json.loads(data.run_json(hostile))
     assert {record["benchmark"]: record["reason"] for record in document["measured"]}["counter/rseq"] == EVIL
     rows = list(csv.DictReader(io.StringIO(data.table_csv(hostile.run))))
-    assert {row["benchmark"]: row["reason"] for row in rows}["counter/rseq"] == words.line(EVIL)
+    assert {row["benchmark"]: row["reason"] for row in rows}["counter/rseq"] == formatting.line(EVIL)
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " ="])
@@ -254,7 +257,7 @@ def test_markdown_leaves_method_names_readable():
 
 
 def test_the_page_carries_the_same_data(laptop):
-    page = html.page(laptop)
+    page = run.page(laptop)
     found = dict(re.findall(r'download="([^"]*)" href="data:[^,]*,([^"]*)"', page))
     held = {name: base64.b64decode(text).decode() for name, text in found.items()}
     assert json.loads(held["simulated.json"]) == json.loads(data.run_json(laptop))

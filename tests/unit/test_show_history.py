@@ -5,15 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from rseqbench import history
+from rseqbench.analysis import history
+from rseqbench.analysis.dataset import Row
 from rseqbench.config import load
 from rseqbench.model import Estimate
-from rseqbench.results import Store
-from rseqbench.show import charts
-from rseqbench.show import history as pages
-from rseqbench.show.charts.history import gathered
-from rseqbench.summary import Summary
-from rseqbench.table import Row
+from rseqbench.report import charts
+from rseqbench.report.charts.history import gathered
+from rseqbench.report.html import history as pages
+from rseqbench.store.runs import Store
+from rseqbench.store.summary_csv import Summary
 from tests.simulated import COSTS, FACTS, Simulation, store
 from tests.unit.test_show_html import Page
 

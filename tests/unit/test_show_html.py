@@ -7,9 +7,10 @@ import pytest
 
 from rseqbench.config import load
 from rseqbench.model import Skip
-from rseqbench.results import PATCH, Store
-from rseqbench.show import charts, html
-from rseqbench.show.contents import contents
+from rseqbench.report import charts
+from rseqbench.report.html import run as html
+from rseqbench.report.run_view import contents
+from rseqbench.store.runs import PATCH, Store
 from tests.simulated import COSTS, FACTS, Simulation, shown
 
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input", "use", "path"}

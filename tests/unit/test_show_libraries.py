@@ -10,10 +10,10 @@ import pytest
 
 from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.results import PATCH, Store
-from rseqbench.show import words
-from rseqbench.show.contents import contents
-from rseqbench.show.grids import allocators as of_allocators
+from rseqbench.report import formatting
+from rseqbench.report.run_view import contents
+from rseqbench.report.tables import allocators as of_allocators
+from rseqbench.store.runs import PATCH, Store
 from tests import hostile, readback
 from tests.simulated import Simulation, shown
 from tests.unit.test_allocators import COSTS, stored
@@ -206,7 +206,7 @@ def test_prices_and_notes_are_in_every_text(library, style):
     for told in (*one.notes, *(difference.words for difference in one.differences)):
         assert unwrapped(told) in text, told
     for difference in one.differences:
-        assert words.cost(difference.price).value in text
+        assert formatting.cost(difference.price).value in text
 
 
 def test_the_mail_of_a_library_is_a_mail(library):

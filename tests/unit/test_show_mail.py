@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rseqbench.analysis import summary as tables
 from rseqbench.config import load
 from rseqbench.model import REPLAY, Skip
-from rseqbench.results import PATCH, Store
-from rseqbench.show import mail, plain, tables
-from rseqbench.show.contents import contents
-from rseqbench.show.grids import Reason, make
-from rseqbench.show.words import Printed
+from rseqbench.report.formatting import Printed
+from rseqbench.report.run_view import contents
+from rseqbench.report.tables import Reason, make
+from rseqbench.report.text import ascii_table, mail
+from rseqbench.store.runs import PATCH, Store
 from tests import hostile
 from tests.simulated import COSTS, FACTS, SKIPS, Simulation, shown, store
 from tests.unit.test_show_emulated import A32
@@ -204,14 +205,14 @@ def test_two_runs_without_a_value_say_that_there_is_nothing_to_compare(tmp_path)
 
 
 def test_what_ascii_has_not_is_spelled_out():
-    assert plain.ascii_of("\u201cIntel\u00ae Core\u2122\u201d 3 \u00b5s \u2026 10\u00b2 \u05d0") == (
+    assert ascii_table.ascii_of("\u201cIntel\u00ae Core\u2122\u201d 3 \u00b5s \u2026 10\u00b2 \u05d0") == (
         '"Intel(R) Core(TM)" 3 us ... 10\\xb2 \\u05d0'
     )
 
 
 @pytest.mark.parametrize("line", ["From me", "---", "--", "diff a", "Index: x", "> x", "# x"])
 def test_a_line_that_means_something_to_tools_is_moved_by_a_space(line):
-    assert plain.document([line]) == f" {line}\n"
+    assert ascii_table.document([line]) == f" {line}\n"
 
 
 TEXT = st.text(max_size=60) | st.sampled_from(list(hostile.TEXTS.values()))
@@ -231,7 +232,7 @@ def grids(draw):
 @settings(max_examples=100)
 @given(grids())
 def test_no_table_is_wider_than_a_mail(grid):
-    text = plain.document(plain.table(grid))
+    text = ascii_table.document(ascii_table.table(grid))
     assert text.isascii()
     assert all(len(line) <= 76 for line in text.splitlines())
 
@@ -239,10 +240,10 @@ def test_no_table_is_wider_than_a_mail(grid):
 @settings(max_examples=100)
 @given(grids())
 def test_no_word_of_a_table_is_lost(grid):
-    seen = re.sub(r"\s", "", plain.document(plain.table(grid)))
+    seen = re.sub(r"\s", "", ascii_table.document(ascii_table.table(grid)))
     for row in grid.rows:
         for cell in row:
-            for word in plain.ascii_of(str(cell)).split():
+            for word in ascii_table.ascii_of(str(cell)).split():
                 assert set(word) <= set(seen)
                 assert len(word) > 15 or word in seen
 
@@ -251,7 +252,7 @@ def test_no_word_of_a_table_is_lost(grid):
 @given(st.lists(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=90), min_size=1))
 def test_a_shell_reads_a_folded_command_as_it_was(words):
     expected = [" ".join(word.split()) for word in words]
-    folded = plain.command(shlex.join(expected))
+    folded = ascii_table.command(shlex.join(expected))
     assert all(len(line) <= 76 for line in folded)
     script = "printf '%s\\n' " + "\n".join(folded)
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
@@ -260,7 +261,7 @@ def test_a_shell_reads_a_folded_command_as_it_was(words):
 
 def test_a_command_of_a_hand_made_run_is_words_to_a_shell(tmp_path):
     target = tmp_path / "made"
-    folded = plain.command(f"true; touch {target} && touch {target} | touch {target}")
+    folded = ascii_table.command(f"true; touch {target} && touch {target} | touch {target}")
     subprocess.run(["sh", "-c", "\n".join(folded)], capture_output=True, check=False)  # there is no program "true;"
     assert not target.exists()
 
@@ -269,13 +270,13 @@ def test_a_control_character_of_a_command_is_spelled_out_and_not_eaten_by_the_sh
     command = "rseqbench run --label x\x1b[31m"
     shown_ = hostile.shown(tmp_path, command)
     assert "xu001b" not in mail.run(shown_)
-    (line, *_) = [line for line in plain.command(command) if "u001b" in line]
+    (line, *_) = [line for line in ascii_table.command(command) if "u001b" in line]
     done = subprocess.run(["sh", "-c", f"printf '%s\\n' {line.strip()}"], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "x\\u001b[31m"
 
 
 def test_limits_that_do_not_fit_a_line_are_counted():
-    assert plain.joined("Limits: ", ["a virtual machine", "b" * 70, "c"], "below") == [
+    assert ascii_table.joined("Limits: ", ["a virtual machine", "b" * 70, "c"], "below") == [
         "Limits: a virtual machine; and 2 more, below"
     ]
 

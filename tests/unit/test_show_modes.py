@@ -6,7 +6,7 @@ import random
 import pytest
 
 from rseqbench import config
-from rseqbench.show import modes
+from rseqbench.analysis import modes
 from tests import frames
 from tests.simulated import Simulation, shown
 

@@ -5,10 +5,10 @@ import math
 
 import pytest
 
-from rseqbench.compare import Comparison
+from rseqbench.analysis.compare import Comparison
 from rseqbench.config import load
 from rseqbench.model import Case, Estimate, Skip
-from rseqbench.show import limits, sentences
+from rseqbench.report import caveats, prose
 from tests.simulated import COSTS, FACTS, Simulation, shown
 
 CONFIDENCE = load().verdict.confidence
@@ -37,7 +37,7 @@ def test_the_summary_says_where_single_threads_ran_and_where_several(laptop):
     def said(*cpus, threads=1):
         cases = (Case("counter/rseq", 1), Case("counter/rseq", threads))
         plan = dataclasses.replace(laptop.run.header.plan, cpus=cpus, cases=cases)
-        return sentences.measured_where(dataclasses.replace(laptop.run.header, plan=plan), 1)
+        return prose.measured_where(dataclasses.replace(laptop.run.header, plan=plan), 1)
 
     assert "by engine pyperf; " in said()
     assert "by engine pyperf, on CPU 1; " in said(1)
@@ -116,7 +116,7 @@ def test_emulation_speaks_of_instructions(tmp_path):
 
 
 def test_verdicts_are_counted_once_each(laptop):
-    counted = dict(sentences.counted(laptop.judged))
+    counted = dict(prose.counted(laptop.judged))
     assert sum(counted.values()) == 19
     assert counted["not measured"] == 11
 
@@ -138,54 +138,54 @@ def header(laptop, **parts):
     ],
 )
 def test_a_fact_that_limits_the_result_is_said(laptop, facts, words):
-    assert any(words in text for text in limits.limits(header(laptop, **facts), CONFIDENCE))
+    assert any(words in text for text in caveats.limits(header(laptop, **facts), CONFIDENCE))
 
 
 @pytest.mark.parametrize(
     "facts", [{}, {"load_1min": 0.4}, {"load_1min": 5.0, "cpus": 64}, {"load_1min": "?"}, {"virtual": ""}]
 )
 def test_a_quiet_machine_has_no_limits(laptop, facts):
-    assert limits.limits(header(laptop, **facts), CONFIDENCE) == ()
+    assert caveats.limits(header(laptop, **facts), CONFIDENCE) == ()
 
 
 def test_missing_facts_are_one_limit(laptop):
     machine = dataclasses.replace(laptop.run.header.machines[0], facts={})
-    found = limits.limits(dataclasses.replace(laptop.run.header, machines=(machine,), checks=()), CONFIDENCE)
+    found = caveats.limits(dataclasses.replace(laptop.run.header, machines=(machine,), checks=()), CONFIDENCE)
     assert found == ("Whether this machine was virtual, or busy with something else, is not known.",)
 
 
 def test_few_rounds_are_said_with_the_number_it_takes(laptop):
     plan = dataclasses.replace(laptop.run.header.plan, rounds=5)
     few = dataclasses.replace(header(laptop), plan=plan)
-    assert any("5 give no 95% interval, which takes 6" in text for text in limits.limits(few, CONFIDENCE))
+    assert any("5 give no 95% interval, which takes 6" in text for text in caveats.limits(few, CONFIDENCE))
 
 
 def test_a_quick_run_is_called_one(laptop):
     quick = dataclasses.replace(header(laptop), plan=dataclasses.replace(laptop.run.header.plan, preset="quick"))
-    assert any(text.startswith("A quick run: 8 rounds") for text in limits.limits(quick, CONFIDENCE))
+    assert any(text.startswith("A quick run: 8 rounds") for text in caveats.limits(quick, CONFIDENCE))
 
 
 def test_an_unexercised_check_is_said(laptop):
-    assert any("counter/rseq_cmp" in text for text in limits.limits(laptop.run.header, CONFIDENCE))
+    assert any("counter/rseq_cmp" in text for text in caveats.limits(laptop.run.header, CONFIDENCE))
 
 
 def test_a_run_without_rseq_says_so(laptop):
     plan = laptop.run.header.plan
     none = dataclasses.replace(plan, cases=tuple(c for c in plan.cases if c.registration == "none"))
-    texts = limits.limits(dataclasses.replace(header(laptop), plan=none), CONFIDENCE)
+    texts = caveats.limits(dataclasses.replace(header(laptop), plan=none), CONFIDENCE)
     assert any("No process had a registered rseq area" in text for text in texts)
 
 
 def test_a_run_of_nothing_says_so(laptop):
     plan = dataclasses.replace(laptop.run.header.plan, cases=(), skips=(Skip("counter/rseq", 1, "why"),))
-    texts = limits.limits(dataclasses.replace(header(laptop), plan=plan), CONFIDENCE)
+    texts = caveats.limits(dataclasses.replace(header(laptop), plan=plan), CONFIDENCE)
     assert any(text.startswith("Nothing was measured") for text in texts)
 
 
 @pytest.mark.parametrize(("limit", "fails"), [(0, True), (11.9, True), (12.1, False), (math.inf, False)])
 def test_slower_than_allowed_names_row_runs_and_limit(limit, fails):
     row = Comparison("x86_64", "counter/rseq", 4, None, None, Estimate(1.12, 1.10, 1.15, 20, 0.95), 0.001, "slower", "")
-    said = sentences.slower(row, "before", "after", limit)
+    said = prose.slower(row, "before", "after", limit)
     assert bool(said) is fails
     if fails:
         assert said.startswith("counter/rseq (4 threads) is 12.0% (10.0% .. 15.0%) slower in after than in before")

@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 
 from rseqbench.model import Skip
-from rseqbench.show import html, markdown
-from rseqbench.show.charts import beside_kernels
-from rseqbench.show.grids import Reason, libraries
+from rseqbench.report.charts import beside_kernels
+from rseqbench.report.html import run as html
+from rseqbench.report.tables import Reason
+from rseqbench.report.text import markdown
+from rseqbench.show.grids import libraries
 from tests.simulated import COSTS, Simulation, shown
 
 WHY = "LTTng-UST cannot be measured without babeltrace2; apt-get install babeltrace2"

@@ -3,7 +3,7 @@
 import pytest
 
 from rseqbench.model import Estimate
-from rseqbench.show import words
+from rseqbench.report import formatting
 
 
 def estimate(value, low=None, high=None, n=20):
@@ -28,18 +28,18 @@ def estimate(value, low=None, high=None, n=20):
     ],
 )
 def test_an_estimate_is_printed_as_precisely_as_its_interval_deserves(number, printed):
-    assert str(words.estimate(number)) == printed
+    assert str(formatting.estimate(number)) == printed
 
 
 def test_a_ratio_carries_its_sign_once():
-    assert str(words.ratio(estimate(8.5, 8.3, 8.7))) == "8.5x (8.3 .. 8.7)"
+    assert str(formatting.ratio(estimate(8.5, 8.3, 8.7))) == "8.5x (8.3 .. 8.7)"
 
 
 @pytest.mark.parametrize("value", [0.031, 0.62, 7.7, 141.3, 2502.0])
 @pytest.mark.parametrize("share", [0.3, 0.02, 0.0007])
 def test_what_is_printed_is_the_number_within_its_own_last_digit(value, share):
     number = estimate(value, value * (1 - share), value * (1 + share))
-    printed = words.estimate(number)
+    printed = formatting.estimate(number)
     low, high = map(float, printed.interval.split(" .. "))
     half = value * share
     for read, true in ((float(printed.value), value), (low, number.low), (high, number.high)):
@@ -57,26 +57,26 @@ def test_what_is_printed_is_the_number_within_its_own_last_digit(value, share):
     ],
 )
 def test_a_stated_number_is_printed_as_in_the_message(number, unit, printed):
-    assert words.stated(number, unit) == printed
+    assert formatting.stated(number, unit) == printed
 
 
 @pytest.mark.parametrize(
     ("count", "of", "printed"), [(0, 10, "0"), (0, 0, "0"), (3, 3_000_000, "1.0"), (340, 10**6, "340")]
 )
 def test_aborts_are_printed_per_million(count, of, printed):
-    assert words.per_million(count, of) == printed
+    assert formatting.per_million(count, of) == printed
 
 
 def test_the_patch_says_getcpu_plus_atomic():
-    assert words.method("counter/getcpu_atomic") == "getcpu+atomic"
-    assert words.method("cpu_id/rseq") == "rseq"
+    assert formatting.method("counter/getcpu_atomic") == "getcpu+atomic"
+    assert formatting.method("cpu_id/rseq") == "rseq"
 
 
 def test_foreign_text_becomes_one_harmless_line():
-    assert words.line("a\nb\t c") == "a b c"
-    assert words.line("\x1b[31mred\x1b[0m") == "\\u001b[31mred\\u001b[0m"
-    assert words.line("\u202eevil\x00") == "\\u202eevil\\u0000"
-    assert words.line("Zürich µs — 日本") == "Zürich µs — 日本"
+    assert formatting.line("a\nb\t c") == "a b c"
+    assert formatting.line("\x1b[31mred\x1b[0m") == "\\u001b[31mred\\u001b[0m"
+    assert formatting.line("\u202eevil\x00") == "\\u202eevil\\u0000"
+    assert formatting.line("Zürich µs — 日本") == "Zürich µs — 日本"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_foreign_text_becomes_one_harmless_line():
     ],
 )
 def test_what_a_whole_program_takes_is_readable(number, printed):
-    assert str(words.cost(number)) == printed
+    assert str(formatting.cost(number)) == printed
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_what_a_whole_program_takes_is_readable(number, printed):
     ],
 )
 def test_a_difference_of_instructions_says_how_many_and_what_share(difference, quotient, printed):
-    assert str(words.growth(difference, quotient)) == printed
+    assert str(formatting.growth(difference, quotient)) == printed

@@ -1,4 +1,4 @@
-"""rseqbench/stats.py: known answers, exact enumerations, and the coverage it promises, simulated."""
+"""rseqbench/analysis/stats.py: known answers, exact enumerations, and the coverage it promises, simulated."""
 
 import itertools
 import math
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rseqbench import stats
+from rseqbench.analysis import stats
 from rseqbench.model import Estimate
 
 positive = st.floats(min_value=1e-3, max_value=1e6, allow_nan=False)

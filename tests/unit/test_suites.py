@@ -2,12 +2,13 @@
 
 import pytest
 
-from rseqbench import plan
 from rseqbench.errors import TargetError, UsageError
+from rseqbench.measure import plan
 from rseqbench.model import Benchmark
-from rseqbench.suites import libraries, versions
-from rseqbench.suites.libraries import LIBRARIES, SUITES, Library
-from rseqbench.suites.lttng import place
+from rseqbench.suites import versions
+from rseqbench.workloads import library as libraries
+from rseqbench.workloads.library import LIBRARIES, SUITES, Library
+from rseqbench.workloads.lttng import namespace
 from tests.commands import rseqbench
 
 THERE = [
@@ -74,9 +75,9 @@ def test_versions_that_are_not_known_are_said_to_be_not_known():
 def test_what_was_at_a_place_before_stays_and_what_came_goes(tmp_path, monkeypatch):
     run, shm = tmp_path / "run", tmp_path / "shm"
     shm.mkdir()
-    monkeypatch.setattr(place, "_SHM", shm)
+    monkeypatch.setattr(namespace, "_SHM", shm)
     (shm / "lttng-ust-wait-8").write_text("somebody's")
-    with place._left_as_found((run, shm)):
+    with namespace._left_as_found((run, shm)):
         (run / "ustconsumerd64").mkdir(parents=True)
         (run / "lttng-sessiond.pid").write_text("1")
         (shm / "lttng-ust-wait-8-1000").write_text("ours")
@@ -86,19 +87,19 @@ def test_what_was_at_a_place_before_stays_and_what_came_goes(tmp_path, monkeypat
 
 
 def test_what_is_in_use_by_somebody_stays(tmp_path, monkeypatch):
-    monkeypatch.setattr(place, "_SHM", tmp_path)
-    monkeypatch.setattr(place, "_mapped", lambda: {place._file(tmp_path / "lttng-ust-wait-8")})
-    with place._left_as_found((tmp_path,)):
+    monkeypatch.setattr(namespace, "_SHM", tmp_path)
+    monkeypatch.setattr(namespace, "_mapped", lambda: {namespace._file(tmp_path / "lttng-ust-wait-8")})
+    with namespace._left_as_found((tmp_path,)):
         (tmp_path / "lttng-ust-wait-8").write_text("")
         (tmp_path / "lttng-ust-wait-9").write_text("")
     assert {path.name for path in tmp_path.iterdir()} == {"lttng-ust-wait-8"}
 
 
 def test_what_lies_where_nothing_is_seen_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(place, "_SHM", tmp_path)
+    monkeypatch.setattr(namespace, "_SHM", tmp_path)
     with pytest.raises(TargetError, match="is empty where root's LTTng is measured"):
-        place._refuse_hidden([tmp_path / "trace"])
-    place._refuse_hidden([tmp_path.parent / "trace"])
+        namespace._refuse_hidden([tmp_path / "trace"])
+    namespace._refuse_hidden([tmp_path.parent / "trace"])
 
 
 def test_a_dry_run_says_what_libraries_would_take(tmp_path):

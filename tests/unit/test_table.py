@@ -1,4 +1,4 @@
-"""rseqbench/table.py: stored runs as one tidy table, and what is computed of it inside a run."""
+"""rseqbench/analysis/dataset.py: stored runs as one tidy table, and what is computed of it inside a run."""
 
 import math
 
@@ -7,10 +7,10 @@ import pandas as pd
 import pyperf
 import pytest
 
-from rseqbench import table
+from rseqbench.analysis import dataset
 from rseqbench.errors import ResultsError
 from rseqbench.model import BASELINE, Machine, Plan, Skip
-from rseqbench.results import Header, Run
+from rseqbench.store.runs import Header, Run
 from tests.frames import frame, run
 
 X86 = "x86_64"
@@ -41,10 +41,10 @@ def bench(name, rounds, unit="second", threads=1, **changes):
 
 
 def test_a_row_is_a_benchmark_in_a_round(tmp_path):
-    found = table.build([stored(tmp_path, [bench(RSEQ, [[1e-9, 3e-9, 2e-9], [5e-9]])])])
-    assert list(found.columns) == list(table.COLUMNS)
+    found = dataset.build([stored(tmp_path, [bench(RSEQ, [[1e-9, 3e-9, 2e-9], [5e-9]])])])
+    assert list(found.columns) == list(dataset.COLUMNS)
     assert {name: str(kind) for name, kind in found.dtypes.items()} == {
-        name: str(pd.Series([], dtype=kind).dtype) for name, kind in table.COLUMNS.items()
+        name: str(pd.Series([], dtype=kind).dtype) for name, kind in dataset.COLUMNS.items()
     }
     assert len(found) == 2
     first = found.iloc[0]
@@ -56,36 +56,36 @@ def test_a_row_is_a_benchmark_in_a_round(tmp_path):
 
 
 def test_instructions_are_not_nanoseconds(tmp_path):
-    found = table.build([stored(tmp_path, [bench(RSEQ, [[7, 7, 8]], unit="integer")], timing="emulated")])
+    found = dataset.build([stored(tmp_path, [bench(RSEQ, [[7, 7, 8]], unit="integer")], timing="emulated")])
     assert (found.iloc[0]["unit"], found.iloc[0]["timing"], found.iloc[0]["value"]) == ("instructions", "emulated", 7.0)
 
 
 def test_several_runs_stand_in_one_table(tmp_path):
     one, other = (stored(tmp_path, [bench(RSEQ, [[1e-9]])], label=label) for label in ("a", "b"))
-    assert table.build([one, other])["label"].to_list() == ["a", "b"]
+    assert dataset.build([one, other])["label"].to_list() == ["a", "b"]
 
 
 def test_no_runs_are_an_empty_table_with_all_columns():
-    assert list(table.build([]).columns) == list(table.COLUMNS)
+    assert list(dataset.build([]).columns) == list(dataset.COLUMNS)
 
 
 def test_a_calibration_without_values_is_no_round(tmp_path):
     benchmark = bench(RSEQ, [[1e-9]])
     metadata = {"name": RSEQ, "unit": "second"}
     benchmark.add_run(pyperf.Run([], warmups=[(1000, 1e-9)], metadata=metadata, collect_metadata=False))
-    assert len(table.build([stored(tmp_path, [benchmark])])) == 1
+    assert len(dataset.build([stored(tmp_path, [benchmark])])) == 1
 
 
 def test_what_the_plan_calls_void_has_no_number(tmp_path):
     benches = [bench(RSEQ, [[1e-9]]), bench(LSL, [[9e-9]])]
-    found = table.build([stored(tmp_path, benches, skips=[Skip(LSL, 1, "void"), Skip(RSEQ, 2, "other threads")])])
+    found = dataset.build([stored(tmp_path, benches, skips=[Skip(LSL, 1, "void"), Skip(RSEQ, 2, "other threads")])])
     assert found["benchmark"].to_list() == [RSEQ]
 
 
 @pytest.mark.parametrize("missing", ["benchmark", "arch", "threads", "registration", "engine", "round", "aborts"])
 def test_a_suite_that_lacks_what_we_store_is_refused_in_one_line(tmp_path, missing):
     with pytest.raises(ResultsError, match=r"pyperf\.json lacks '?\w+'? for") as caught:
-        table.build([stored(tmp_path, [bench(RSEQ, [[1e-9]], **{missing: None})])])
+        dataset.build([stored(tmp_path, [bench(RSEQ, [[1e-9]], **{missing: None})])])
     assert "\n" not in str(caught.value)
 
 
@@ -102,7 +102,7 @@ def test_a_suite_that_lacks_what_we_store_is_refused_in_one_line(tmp_path, missi
 )
 def test_a_suite_that_holds_something_else_there_is_refused_in_one_line(tmp_path, name, value):
     with pytest.raises(ResultsError, match=r"pyperf\.json") as caught:
-        table.build([stored(tmp_path, [bench(RSEQ, [[1e-9]], **{name: value})])])
+        dataset.build([stored(tmp_path, [bench(RSEQ, [[1e-9]], **{name: value})])])
     assert "\n" not in str(caught.value)
 
 
@@ -113,32 +113,34 @@ DRIFTING = run("mine", {RSEQ: [1.0, 2.0, 4.0], LSL: [10.0, 20.0, None], BASELINE
 
 def test_a_series_is_indexed_by_round_in_order():
     shuffled = frame(DRIFTING).sample(frac=1, random_state=1)
-    found = table.series(shuffled, "mine", key(RSEQ))
+    found = dataset.series(shuffled, "mine", key(RSEQ))
     assert found.index.to_list() == [0, 1, 2]
     assert found.to_list() == [1.0, 2.0, 4.0]
 
 
 @pytest.mark.parametrize("other", [key(RSEQ, threads=2), key(RSEQ, arch="arm32"), key("cpu_id/none")])
 def test_a_series_of_what_was_not_measured_is_empty(other):
-    assert table.series(frame(DRIFTING), "mine", other).empty
-    assert table.series(frame(DRIFTING), "other", key(RSEQ)).empty
+    assert dataset.series(frame(DRIFTING), "mine", other).empty
+    assert dataset.series(frame(DRIFTING), "other", key(RSEQ)).empty
 
 
 def test_a_pair_takes_only_rounds_that_have_both():
-    assert table.pair(frame(DRIFTING), "mine", key(LSL), key(RSEQ)) == ([10.0, 20.0], [1.0, 2.0])
+    assert dataset.pair(frame(DRIFTING), "mine", key(LSL), key(RSEQ)) == ([10.0, 20.0], [1.0, 2.0])
 
 
 def test_a_speedup_is_taken_inside_rounds():
     """The machine gets four times slower; the quotient does not notice."""
-    ratio = table.speedup(frame(DRIFTING), "mine", key(RSEQ), key(BASELINE), 0.95)
+    ratio = dataset.speedup(frame(DRIFTING), "mine", key(RSEQ), key(BASELINE), 0.95)
     assert (ratio.value, ratio.n) == (2.0, 3)
-    assert table.speedup(frame(DRIFTING), "mine", key(LSL), key(RSEQ), 0.95).value == pytest.approx(10.0)
+    assert dataset.speedup(frame(DRIFTING), "mine", key(LSL), key(RSEQ), 0.95).value == pytest.approx(10.0)
 
 
 def test_a_speedup_has_an_interval_where_there_are_enough_rounds():
     drift = np.exp(np.cumsum(np.random.default_rng(1).standard_normal(12)))
     noise = np.linspace(0.99, 1.01, 12)
-    ratio = table.speedup(frame(run("mine", {LSL: 14 * drift * noise, RSEQ: drift})), "mine", key(LSL), key(RSEQ), 0.95)
+    ratio = dataset.speedup(
+        frame(run("mine", {LSL: 14 * drift * noise, RSEQ: drift})), "mine", key(LSL), key(RSEQ), 0.95
+    )
     assert ratio.value == pytest.approx(14, rel=0.01)
     assert 13.8 < ratio.low < 14 < ratio.high < 14.2
 
@@ -148,12 +150,12 @@ def test_no_speedup_is_surer_than_the_clock(net, reach):
     """A hundredth of a chunk, which is twice that of what is left of it without the loop."""
     found = frame(run("mine", {LSL: [10.0] * 12, RSEQ: [1.0] * 12, BASELINE: [0.5] * 12}))
     found.loc[found["benchmark"] == RSEQ, "resolution"] = 0.01
-    ratio = table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95, net)
+    ratio = dataset.speedup(found, "mine", key(LSL), key(RSEQ), 0.95, net)
     assert (ratio.low, ratio.high) == pytest.approx((ratio.value / reach, ratio.value * reach))
 
 
 def test_a_net_speedup_subtracts_the_baseline_of_the_same_round():
-    ratio = table.speedup(frame(DRIFTING), "mine", key(LSL), key(RSEQ), 0.95, net=True)
+    ratio = dataset.speedup(frame(DRIFTING), "mine", key(LSL), key(RSEQ), 0.95, net=True)
     assert ratio.value == pytest.approx((10 - 0.5) / (1 - 0.5))
     assert ratio.n == 2
 
@@ -165,9 +167,9 @@ def test_the_clock_may_err_to_opposite_sides_in_the_two(resolutions):
     for name, share in zip((LSL, RSEQ, BASELINE), resolutions, strict=True):
         found.loc[found["benchmark"] == name, "resolution"] = share
     slow, fast, loop = resolutions
-    gross = table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95)
+    gross = dataset.speedup(found, "mine", key(LSL), key(RSEQ), 0.95)
     assert (gross.value, gross.high) == pytest.approx((10, 10 * (1 + slow + fast)))
-    net = table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95, net=True)
+    net = dataset.speedup(found, "mine", key(LSL), key(RSEQ), 0.95, net=True)
     unsure = slow * 10 / 9.5 + fast * 1 / 0.5 + loop * 0.5 * (1 / 0.5 - 1 / 9.5)
     assert (net.value, net.low, net.high) == pytest.approx((19, 19 / (1 + unsure), 19 * (1 + unsure)))
 
@@ -180,7 +182,7 @@ BOTH, SLOW, FAST, NEITHER = (OF_LSL, 10.0), (OF_LSL, NOTHING), (NOTHING, 10.0), 
 def netted(*pairs):
     """Return the quotient of LSL and RSEQ without the loop, of rounds that were these."""
     slow, fast = (list(values) for values in zip(*pairs, strict=True))
-    return table.speedup(
+    return dataset.speedup(
         frame(run("mine", {LSL: slow, RSEQ: fast, BASELINE: [LOOP] * len(pairs)})),
         "mine",
         key(LSL),
@@ -238,19 +240,19 @@ def test_there_is_no_speedup_where_more_than_a_quarter_of_the_rounds_have_no_quo
 @pytest.mark.parametrize("rseq", [[0.5, 1.0], [0.5, 0.9], [0.4, 2.0]])
 def test_a_net_speedup_with_nothing_left_to_divide_by_is_none(rseq):
     found = frame(run("mine", {LSL: [10.0, 20.0], RSEQ: rseq, BASELINE: [0.5, 1.0]}))
-    assert table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95, net=True) is None
-    assert table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95) is not None
+    assert dataset.speedup(found, "mine", key(LSL), key(RSEQ), 0.95, net=True) is None
+    assert dataset.speedup(found, "mine", key(LSL), key(RSEQ), 0.95) is not None
 
 
 @pytest.mark.parametrize(("slow", "fast"), [(ATOMIC, RSEQ), (LSL, ATOMIC)])
 def test_a_speedup_of_what_was_not_measured_is_none(slow, fast):
     for net in (False, True):
-        assert table.speedup(frame(DRIFTING), "mine", key(slow), key(fast), 0.95, net) is None
+        assert dataset.speedup(frame(DRIFTING), "mine", key(slow), key(fast), 0.95, net) is None
 
 
 def test_rounds_that_do_not_meet_have_no_speedup():
     found = frame(run("mine", {LSL: [10.0]}, rounds=[0]), run("mine", {RSEQ: [1.0]}, rounds=[1]))
-    assert table.speedup(found, "mine", key(LSL), key(RSEQ), 0.95) is None
+    assert dataset.speedup(found, "mine", key(LSL), key(RSEQ), 0.95) is None
 
 
 # ---- summaries ----
@@ -263,7 +265,7 @@ def test_a_summary_has_a_row_per_run_machine_benchmark_and_thread_count():
         run("a", {RSEQ: [9.0]}, threads=2),
         run("a", {RSEQ: [16.7]}, arch="arm32"),
     )
-    rows = table.summarise(found, 0.95)
+    rows = dataset.summarise(found, 0.95)
     assert [(row.label, *row.key) for row in rows] == [
         ("a", "arm32", RSEQ, 1),
         ("a", X86, BASELINE, 1),
@@ -275,7 +277,7 @@ def test_a_summary_has_a_row_per_run_machine_benchmark_and_thread_count():
 
 
 def test_a_row_sums_up_operations_and_aborts_and_keeps_who_measured():
-    (row,) = table.summarise(frame(run("mine", {RSEQ: [1.0, 2.0, 3.0]}, engine="gated")), 0.95)
+    (row,) = dataset.summarise(frame(run("mine", {RSEQ: [1.0, 2.0, 3.0]}, engine="gated")), 0.95)
     assert row.aborts == 3 * 2
     assert row.operations == 3 * 3 * 1000
     assert (row.registration, row.engine, row.unit, row.timing) == ("glibc", "gated", "ns", "virtual")
@@ -286,7 +288,7 @@ def test_net_is_the_median_of_the_differences_inside_rounds():
     """Not the difference of the medians, which would be 1.5 - 1.0."""
     rows = {
         row.benchmark: row
-        for row in table.summarise(frame(run("mine", {RSEQ: [1.5, 5.0, 0.6], BASELINE: [1.0, 1.5, 0.5]})), 0.95)
+        for row in dataset.summarise(frame(run("mine", {RSEQ: [1.5, 5.0, 0.6], BASELINE: [1.0, 1.5, 0.5]})), 0.95)
     }
     assert rows[RSEQ].net.value == pytest.approx(0.5)
     assert rows[BASELINE].net is None
@@ -295,34 +297,37 @@ def test_net_is_the_median_of_the_differences_inside_rounds():
 @pytest.mark.parametrize("engine", ["server", "whole"])
 def test_what_is_no_loop_of_operations_has_no_net(tmp_path, engine):
     loop, whole = bench(BASELINE, [[1e-9], [1e-9]]), bench("any/program", [[1e-6], [2e-6]], engine=engine)
-    found = {row.benchmark: row for row in table.summarise(table.build([stored(tmp_path, [loop, whole])]), 0.95)}
+    found = {row.benchmark: row for row in dataset.summarise(dataset.build([stored(tmp_path, [loop, whole])]), 0.95)}
     assert found["any/program"].net is None
     assert found["any/program"].gross.value == pytest.approx(1500.0)
 
 
 def test_without_a_baseline_nothing_is_net():
-    assert table.summarise(frame(run("mine", {RSEQ: [1.0]})), 0.95)[0].net is None
+    assert dataset.summarise(frame(run("mine", {RSEQ: [1.0]})), 0.95)[0].net is None
 
 
 def test_the_baseline_of_another_machine_is_not_subtracted():
     found = frame(run("mine", {RSEQ: [1.0]}), run("mine", {BASELINE: [0.5]}, arch="arm32"))
-    assert {row.key: row.net for row in table.summarise(found, 0.95)} == {key(RSEQ): None, key(BASELINE, "arm32"): None}
+    assert {row.key: row.net for row in dataset.summarise(found, 0.95)} == {
+        key(RSEQ): None,
+        key(BASELINE, "arm32"): None,
+    }
 
 
 def test_every_machine_s_own_baseline_is_subtracted():
     found = frame(
         *(run("mine", {RSEQ: [4.0], BASELINE: [base]}, arch=arch) for arch, base in ((X86, 0.5), ("arm32", 3.0)))
     )
-    net = {row.arch: row.net.value for row in table.summarise(found, 0.95) if row.benchmark == RSEQ}
+    net = {row.arch: row.net.value for row in dataset.summarise(found, 0.95) if row.benchmark == RSEQ}
     assert net == {X86: 3.5, "arm32": 1.0}
 
 
 def test_the_baseline_of_one_thread_serves_all_thread_counts():
     found = frame(run("mine", {RSEQ: [4.0]}, threads=2), run("mine", {BASELINE: [0.5]}))
-    assert table.summarise(found, 0.95)[-1].net.value == 3.5
+    assert dataset.summarise(found, 0.95)[-1].net.value == 3.5
 
 
 def test_counters_are_shown_only_where_they_counted():
     counted = run("mine", {RSEQ: [1.0, 2.0, 3.0]})
     counted[["instructions", "cycles", "branch_misses"]] = [[8.0, 3.0, 0.0], [8.0, 4.0, 0.1], [8.0, 5.0, 0.0]]
-    assert table.summarise(counted.astype(table.COLUMNS), 0.95)[0].counted == (8.0, 4.0, 0.0)
+    assert dataset.summarise(counted.astype(dataset.COLUMNS), 0.95)[0].counted == (8.0, 4.0, 0.0)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import tuning
 from rseqbench.errors import RseqbenchError, UsageError
-from rseqbench.tuning import record, settings, steps
+from rseqbench.host import tuning
+from rseqbench.host.tuning import record, settings, steps
 from tests.commands import processes_with
 from tests.laptops import ASLR, CPU, RATE, RECORD, lay_out, recorded, seen
 from tests.laptops import settings as laptop

@@ -1,4 +1,4 @@
-"""rseqbench/wire.py: a damaged, late or foreign reply is an error that shows it, never another value."""
+"""targets/runner/protocol.py: a damaged, late or foreign reply is an error that shows it, never another value."""
 
 import base64
 import contextlib
@@ -12,10 +12,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rseqbench import flags, paths, wire
+from rseqbench import flags, paths
 from rseqbench.errors import TargetError
-from rseqbench.targets.lines import Lines
-from rseqbench.targets.runner import Session
+from rseqbench.targets.runner import protocol
+from rseqbench.targets.runner.line_channel import Lines
+from rseqbench.targets.runner.local import Session
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -33,7 +34,7 @@ def reply(number, value, status="ok", version=1):
 
 def refused(line, number=7):
     with pytest.raises(TargetError) as caught:
-        wire.decode(line, number)
+        protocol.decode(line, number)
     assert "\n" not in caught.value.message
     return caught.value
 
@@ -42,13 +43,13 @@ def refused(line, number=7):
 
 
 def test_a_request_is_its_words():
-    line = wire.encode(3, "time", kernel="counter/rseq", threads=2, loops=[1000, 101000], cpus=(0, 1), stress=True)
+    line = protocol.encode(3, "time", kernel="counter/rseq", threads=2, loops=[1000, 101000], cpus=(0, 1), stress=True)
     assert line == b"rseqbench/1 3 time kernel=counter/rseq threads=2 loops=1000,101000 cpus=0,1 stress=1"
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), min_size=1))
 def test_whatever_is_in_a_value_is_in_the_request_and_nothing_else(texts):
-    line = wire.encode(1, "read", path=texts, other=texts[0])
+    line = protocol.encode(1, "read", path=texts, other=texts[0])
     assert line.isascii()
     assert b"\n" not in line
     *_, path, other = line.split(b" ")
@@ -58,13 +59,13 @@ def test_whatever_is_in_a_value_is_in_the_request_and_nothing_else(texts):
 
 
 def test_a_path_that_is_not_utf8_stays_what_it_is():
-    assert wire.encode(1, "read", path=os.fsdecode(b"/a\xff")).endswith(b" path=/a%FF")
+    assert protocol.encode(1, "read", path=os.fsdecode(b"/a\xff")).endswith(b" path=/a%FF")
 
 
 def test_a_request_that_the_runner_would_not_take_is_not_sent():
-    wire.encode(1, "gate", kernels=["k" * 100] * 600)
+    protocol.encode(1, "gate", kernels=["k" * 100] * 600)
     with pytest.raises(TargetError, match="a gate request of 70726 bytes is too long"):
-        wire.encode(1, "gate", kernels=["k" * 100] * 700)
+        protocol.encode(1, "gate", kernels=["k" * 100] * 700)
 
 
 # ---- replies ----
@@ -72,13 +73,13 @@ def test_a_request_that_the_runner_would_not_take_is_not_sent():
 
 @given(VALUES, NUMBERS)
 def test_a_reply_is_its_value(value, number):
-    assert wire.decode(reply(number, value), number) == value
+    assert protocol.decode(reply(number, value), number) == value
 
 
 def test_an_error_is_the_runner_s_words():
     error = refused(reply(7, "no kernel x", "error"))
     assert error.message == "no kernel x"
-    assert not isinstance(error, wire.WireError)
+    assert not isinstance(error, protocol.WireError)
 
 
 def test_an_error_that_no_terminal_can_show_is_made_so_that_it_can():
@@ -108,7 +109,7 @@ def test_a_request_that_could_not_be_read_is_said_to_be_that():
 )
 def test_what_is_wrong_is_said_and_shown(line, message):
     error = refused(line)
-    assert isinstance(error, wire.WireError)
+    assert isinstance(error, protocol.WireError)
     with pytest.raises(TargetError, match=f"^the runner's reply is {message}"):
         raise error
 
@@ -154,7 +155,7 @@ def test_a_damaged_reply_is_never_another_value(lines):
     whole, line = lines
     assume(line != whole)
     with contextlib.suppress(TargetError):
-        assert json.dumps(wire.decode(line, 7)) == json.dumps(wire.decode(whole, 7))
+        assert json.dumps(protocol.decode(line, 7)) == json.dumps(protocol.decode(whole, 7))
 
 
 @given(st.binary(max_size=200))
@@ -198,7 +199,7 @@ def test_requests_are_numbered_and_answers_belong_to_them():
 
 def test_kernels_are_described_as_a_worker_does():
     row = {"name": "a/b", "doc": "d", "unavailable": "", "flags": 0x19}
-    (kernel,) = wire.kernels([row])
+    (kernel,) = protocol.kernels([row])
     assert {name for name, value in kernel.items() if value is True} == {"needs_rseq", "shared", "sequence"}
     assert (kernel["name"], kernel["doc"], kernel["unavailable"]) == ("a/b", "d", "")
 
@@ -216,16 +217,16 @@ def test_every_flag_has_the_bit_of_kernel_h():
 
 @pytest.mark.parametrize("listed", [None, 3, [3], [{}], [{"name": "a/b", "doc": "", "unavailable": "", "flags": "x"}]])
 def test_what_is_no_list_of_kernels_is_an_error(listed):
-    with pytest.raises(wire.WireError, match="no list of kernels"):
-        wire.kernels(listed)
+    with pytest.raises(protocol.WireError, match="no list of kernels"):
+        protocol.kernels(listed)
 
 
 @given(st.binary(max_size=50))
 def test_a_file_is_its_bytes(data):
-    assert wire.content(base64.b64encode(data).decode()) == data
+    assert protocol.content(base64.b64encode(data).decode()) == data
 
 
 @pytest.mark.parametrize("answered", [None, 3, "a", "a===", "µ"])
 def test_what_is_no_file_is_an_error(answered):
-    with pytest.raises(wire.WireError, match="no file"):
-        wire.content(answered)
+    with pytest.raises(protocol.WireError, match="no file"):
+        protocol.content(answered)

@@ -1,4 +1,4 @@
-"""rseqbench/targets/workers.py: worker processes when all is well, when they die, hang or talk nonsense."""
+"""targets/native/worker_process.py: worker processes when all is well, when they die, hang or talk nonsense."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import arches, build
+from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
-from rseqbench.targets import workers
+from rseqbench.targets.native import worker_process
 
 REQUEST = {"do": "check", "kernel": "counter/plain", "threads": 1, "loops": 1000, "wanted": 1, "stress": False}
 
 
 @pytest.fixture
 def worker():
-    started = workers.Worker(build.extension(arches.host()).path, "auto", dict(os.environ))
+    started = worker_process.Worker(products.extension(architectures.host()).path, "auto", dict(os.environ))
     yield started
     started.stop()
 
@@ -59,7 +59,7 @@ def test_a_worker_that_does_not_answer_in_time_is_stopped(worker):
 
 def test_a_worker_that_cannot_start_is_an_error():
     with pytest.raises(TargetError, match=r"^a worker process died \(exit code 1\)$"):
-        workers.Worker("/dev/null", "auto", {"PYTHONHOME": "/nowhere"})
+        worker_process.Worker("/dev/null", "auto", {"PYTHONHOME": "/nowhere"})
 
 
 @pytest.mark.parametrize("answer", ["hello", "[]", "{}", '"words"', "{"])
@@ -67,15 +67,21 @@ def test_an_answer_that_is_none_is_an_error(tmp_path, monkeypatch, answer):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rseqbench").mkdir()
     (tmp_path / "rseqbench/__init__.py").touch()
-    (tmp_path / "rseqbench/worker.py").write_text(f"print({answer!r})")
+    (tmp_path / "rseqbench/targets/native/worker.py").write_text(f"print({answer!r})")
     with pytest.raises(TargetError, match=r"^a worker process answered garbage: "):
-        workers.Worker("/dev/null", "auto", {**os.environ, "PYTHONPATH": str(tmp_path)})
+        worker_process.Worker("/dev/null", "auto", {**os.environ, "PYTHONPATH": str(tmp_path)})
 
 
 def test_a_worker_whose_starter_was_interrupted_meanwhile_ends_without_a_word():
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-m", "rseqbench.worker", str(build.extension(arches.host()).path), "auto"]
+    command = [
+        sys.executable,
+        "-m",
+        "rseqbench.targets.native.worker",
+        str(products.extension(architectures.host()).path),
+        "auto",
+    ]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
     assert done.stderr == b""
@@ -86,7 +92,7 @@ def test_what_is_no_module_is_an_error(tmp_path):
     foreign = tmp_path / "_rseqbench_kernels.abi3.so"
     foreign.write_text("not an ELF file")
     with pytest.raises(TargetError, match=r"invalid ELF header|file too short"):
-        workers.Worker(foreign, "auto", dict(os.environ))
+        worker_process.Worker(foreign, "auto", dict(os.environ))
 
 
 @pytest.mark.parametrize(
@@ -104,11 +110,11 @@ def test_the_registration_is_chosen_by_the_tunable_and_others_are_kept(monkeypat
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     if before:
         monkeypatch.setenv("GLIBC_TUNABLES", before)
-    assert workers.environment(registration).get("GLIBC_TUNABLES") == after
+    assert worker_process.environment(registration).get("GLIBC_TUNABLES") == after
 
 
 def test_stopping_takes_the_measuring_child_along():
-    worker = workers.Worker(build.extension(arches.host()).path, "auto", dict(os.environ))
+    worker = worker_process.Worker(products.extension(architectures.host()).path, "auto", dict(os.environ))
     request = {**REQUEST, "kernel": "counter/shared_atomic", "threads": 8, "loops": 10**9, "wanted": 10**6}
     with pytest.raises(TargetError, match="did not answer"):
         worker.ask(request, 0.3)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from rseqbench.claims import Judged
-from rseqbench.show import svg, words
-from rseqbench.show.charts import axes as shared
-from rseqbench.show.contents import Contents
+from rseqbench.analysis.verdicts import Judged
+from rseqbench.report import formatting
+from rseqbench.report.charts import axes as shared
+from rseqbench.report.run_view import Contents
+from rseqbench.show import svg
 
 
 def speedups(shown: Contents, name: str = "speedups", narrow: bool = False) -> str:
@@ -14,7 +15,7 @@ def speedups(shown: Contents, name: str = "speedups", narrow: bool = False) -> s
     drawn = [j for j in shown.judged if j.claim.kind in ("speedup", "equal") and j.claim.arch in arches]
     if not any(one.measured for one in drawn):
         return ""
-    labels = [words.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
+    labels = [formatting.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
     figure, axes = shared.rows(labels, [one.verdict.word.value for one in drawn], narrow)
     for y, one in enumerate(drawn):
         if not shown.counts:  # instructions reproduce no time
@@ -46,5 +47,6 @@ def _reproduced(one: Judged, shown: Contents) -> tuple[float, float]:
 
 
 def _spoken(one: Judged) -> str:
-    measured = f"measured {words.ratio(one.measured)}" if one.measured else "without a measured value"
-    return f"{words.claim(one.claim)}: claimed {words.stated(one.claim.stated, 'x')}, {measured}, {one.verdict.word}"
+    measured = f"measured {formatting.ratio(one.measured)}" if one.measured else "without a measured value"
+    stated = formatting.stated(one.claim.stated, "x")
+    return f"{formatting.claim(one.claim)}: claimed {stated}, {measured}, {one.verdict.word}"

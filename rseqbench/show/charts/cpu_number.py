@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from rseqbench.model import BASELINE
-from rseqbench.show import svg, words
-from rseqbench.show.charts import axes as shared
-from rseqbench.show.contents import Contents
+from rseqbench.report import formatting
+from rseqbench.report.charts import axes as shared
+from rseqbench.report.run_view import Contents
+from rseqbench.show import svg
 
 _FEWEST = 2  # methods besides the empty loop: one alone is compared with nothing
 
@@ -21,7 +22,8 @@ def reading_cpu(shown: Contents, name: str = "reading", narrow: bool = False) ->
     if sum(one.row is not None for one in drawn if one.benchmark != BASELINE) < _FEWEST:
         return ""
     notes = [
-        f"{words.cost(one.row.gross).value} {words.short(one.row.unit)}" if one.row else "not measured" for one in drawn
+        f"{formatting.cost(one.row.gross).value} {formatting.short(one.row.unit)}" if one.row else "not measured"
+        for one in drawn
     ]
     figure, axes = shared.rows([one.method for one in drawn], notes, narrow)
     printed = _printed(shown, arch)
@@ -46,5 +48,5 @@ def reading_cpu(shown: Contents, name: str = "reading", narrow: bool = False) ->
 def _printed(shown: Contents, arch: str) -> dict[str, float]:
     """Return the message's values for this architecture, where they have the run's unit and are not the run itself."""
     rows = shown.patch[shown.patch["arch"] == arch]
-    same = shown.unit == words.unit("ns") and not (shown.frame["timing"] == "published").any()
+    same = shown.unit == formatting.unit("ns") and not (shown.frame["timing"] == "published").any()
     return dict(zip(rows["benchmark"], rows["value"], strict=True)) if same else {}

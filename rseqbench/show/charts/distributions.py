@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from rseqbench.show import svg, words
-from rseqbench.show.charts import axes as shared
-from rseqbench.show.contents import Contents
-from rseqbench.show.tables import Measured
+from rseqbench.analysis.summary import Measured
+from rseqbench.report import formatting
+from rseqbench.report.charts import axes as shared
+from rseqbench.report.run_view import Contents
+from rseqbench.show import svg
 
 _SPREAD = 0.7  # of a row's height
 _NARROW_DOTS = 1200  # a narrow drawing is the second one of its page
@@ -19,7 +20,7 @@ def rounds(shown: Contents, name: str = "rounds", narrow: bool = False) -> str:
     drawn = [one for one in shown.measured if one.row]
     if not drawn or shown.frame["round"].nunique() < 2:
         return ""
-    labels = [words.with_threads(m.benchmark, m.threads) for m in drawn]
+    labels = [formatting.with_threads(m.benchmark, m.threads) for m in drawn]
     figure, axes = shared.rows(labels, [_median(m) for m in drawn], narrow)
     step = math.ceil(len(shown.frame) / (_NARROW_DOTS if narrow else _MOST_DOTS))
     furthest = 1.0
@@ -43,7 +44,7 @@ def places(y: int, rounds: int) -> list[float]:
 
 
 def _median(one: Measured) -> str:
-    return f"{words.cost(one.row.gross).value} {words.short(one.row.unit)}" if one.row else ""
+    return f"{formatting.cost(one.row.gross).value} {formatting.short(one.row.unit)}" if one.row else ""
 
 
 def _deviations(shown: Contents, one: Measured) -> list[float]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rseqbench.show import svg, words
-from rseqbench.show.charts import axes as shared
-from rseqbench.show.shipped import Beside
+from rseqbench.analysis.library_costs import Beside
+from rseqbench.report import formatting
+from rseqbench.report.charts import axes as shared
+from rseqbench.show import svg
 
 
 def beside_kernels(one: Beside, name: str, narrow: bool = False) -> str:
@@ -12,15 +13,15 @@ def beside_kernels(one: Beside, name: str, narrow: bool = False) -> str:
     drawn = [(row, row.row) for row in one.rows if row.row]
     if not drawn:
         return ""
-    notes = [f"{words.cost(values.gross).value} {words.short(values.unit)}" for _, values in drawn]
-    labels = [words.with_threads(row.benchmark, row.threads) for row, _ in drawn]
+    notes = [f"{formatting.cost(values.gross).value} {formatting.short(values.unit)}" for _, values in drawn]
+    labels = [formatting.with_threads(row.benchmark, row.threads) for row, _ in drawn]
     figure, axes = shared.rows(labels, notes, narrow)
     for y, (row, values) in enumerate(drawn):
         shipped = row.group == one.library.group
         mark, colour = ("o", svg.FIRST) if shipped else ("s", svg.SECOND)
         shared.point(axes, values.gross, y, mark, colour, hollow=not shipped)
     shared.logarithmic(axes, [x for _, values in drawn for x in shared.span(values.gross)])
-    axes.set_xlabel(f"{words.unit(drawn[0][1].unit)} with the loop, logarithmic")
+    axes.set_xlabel(f"{formatting.unit(drawn[0][1].unit)} with the loop, logarithmic")
     shared.legend(
         axes, [("o", True, f"{one.library.title} as it is shipped"), ("s", False, "the operation alone, as a kernel")]
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rseqbench.fleet.index import Member
-from rseqbench.lab.desk import Place
-from rseqbench.show import words
-from rseqbench.show.grids import Grid, make
+from rseqbench.report import formatting
+from rseqbench.report.tables import Grid, make
+from rseqbench.store.fleets import Member
+from rseqbench.targets.labgrid.client import Place
 
 
 def places(label: str, members: Iterable[Member], known: Iterable[Place]) -> Grid:
@@ -16,7 +16,9 @@ def places(label: str, members: Iterable[Member], known: Iterable[Place]) -> Gri
     rows = []
     for member in members:
         place = there.get(member.place)
-        tags = ", ".join(f"{name}={value}" for name, value in sorted(place.tags.items())) if place else words.NOTHING
+        tags = (
+            ", ".join(f"{name}={value}" for name, value in sorted(place.tags.items())) if place else formatting.NOTHING
+        )
         state = _state(place)
         rows.append((member.place, tags, state, member.label))
     return make(f"The places of {label}", ("place", "tags", "now", "its run"), "----", rows)

@@ -6,10 +6,10 @@ import os
 import shlex
 from collections.abc import Sequence
 
+from rseqbench.measure.dry_run import Rehearsal
 from rseqbench.model import Call, Plan
-from rseqbench.rehearse import Rehearsal
-from rseqbench.show import words
-from rseqbench.show.grids import Cell, Grid, Reason, make
+from rseqbench.report import formatting
+from rseqbench.report.tables import Cell, Grid, Reason, make
 
 _MINUTE = 60
 
@@ -62,7 +62,9 @@ def _cases(one: Plan, several: bool) -> Grid:
     rows: list[tuple[Cell, ...]] = [
         (group, threads, ", ".join(methods)) for (group, threads), methods in groups.items()
     ]
-    rows += [(words.with_threads(skip.benchmark, skip.threads), Reason(f"not: {skip.reason}")) for skip in one.skips]
+    rows += [
+        (formatting.with_threads(skip.benchmark, skip.threads), Reason(f"not: {skip.reason}")) for skip in one.skips
+    ]
     caption = "Benchmarks" + (f" of engine {one.engine}" if several else "")
     return make(caption, ("group", "threads", "methods"), "---", rows)
 

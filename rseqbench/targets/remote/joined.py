@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rseqbench.errors import TargetError
-from rseqbench.targets.remote import client
+from rseqbench.targets.ssh import command as client
 
 # Over the open connection there is no proxy; without it, ssh would make one of its own, by other settings.
 _NO_OTHER = ("-oControlMaster=no", "-oProxyCommand=false")

@@ -1,0 +1,1 @@
+"""From stored runs to numbers and verdicts. Pure: reads runs, writes and formats nothing."""

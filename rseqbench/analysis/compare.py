@@ -1,0 +1,280 @@
+"""Pure: two runs' tables in, one comparison a benchmark out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from rseqbench.analysis import dataset, stats
+from rseqbench.analysis.dataset import Key, Row
+from rseqbench.config import VerdictRules
+from rseqbench.model import BASELINE, Estimate, Skip
+
+FASTER = "faster"
+SLOWER = "slower"
+EQUAL = "equal"
+UNRESOLVED = "no difference resolved"
+NOT_COMPARABLE = "not comparable"
+MISSING = "not measured"
+FEWER = "fewer instructions"
+MORE = "more instructions"
+DIFFERENT = (FASTER, SLOWER, FEWER, MORE)
+NOTHING = "Nothing to compare: no run has a value."
+NO_TIME = "by a clock that qemu emulates, which tells no time"
+
+
+@dataclass(frozen=True)
+class Relative:
+    """What a benchmark takes over the empty loop of the same round, in two runs between which the clock moved.
+
+    `ratio` and `p` as in Comparison. `words` are what would be said by what was measured alone, and by this alone.
+    Where no round has both, the second is empty and the numbers are what was measured.
+    """
+
+    ratio: Estimate
+    p: float
+    words: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One benchmark in two runs. `ratio` is b/a: above 1 means that b takes longer, or more instructions.
+
+    `p` is the Mann-Whitney probability of equality, adjusted by Holm for all rows that are compared. `relative` is None
+    where the clock did not move; `ratio` is what was measured in any case.
+    """
+
+    arch: str
+    benchmark: str
+    threads: int
+    a: Row | None
+    b: Row | None
+    ratio: Estimate | None
+    p: float | None
+    word: str
+    reason: str
+    relative: Relative | None = None
+
+    @property
+    def perhaps(self) -> float:
+        """What b/a is at most by those of its two readings that say that b is slower; 0 if the clock did not move."""
+        if self.relative is None or self.ratio is None:
+            return 0.0
+        values = self.ratio.value, self.relative.ratio.value
+        return max(
+            (value for value, word in zip(values, self.relative.words, strict=True) if word == SLOWER), default=0
+        )
+
+
+def compare(
+    frame: pd.DataFrame,
+    a: str,
+    b: str,
+    rules: VerdictRules,
+    skips: Sequence[tuple[str, Skip]] = (),
+    same_machine: bool = False,
+    unlike: Mapping[str, str] | None = None,
+    emulates: bool = False,
+) -> list[Comparison]:
+    """Compare run `b` with run `a`: one row for every benchmark that either of them measured.
+
+    It is unjudged(), judged on its own; timeless() where qemu `emulates` the clock of one.
+    """
+    rows = unjudged(frame, a, b, rules, skips, unlike)
+    return judged([(timeless(rows) if emulates else rows, same_machine)], rules)[0]
+
+
+def unjudged(
+    frame: pd.DataFrame,
+    a: str,
+    b: str,
+    rules: VerdictRules,
+    skips: Sequence[tuple[str, Skip]] = (),
+    unlike: Mapping[str, str] | None = None,
+) -> list[Comparison]:
+    """Return a row for every benchmark that run `a` or `b` measured; `p` is that of the row alone, if it is tested.
+
+    `skips` are the cases that a run (named first) could not measure; their reasons are carried into the rows. `unlike`
+    are benchmarks that are not the same in both, each with the reason: a program that was given other arguments.
+
+    Counts of instructions have no noise, so there is nothing to test: they are equal, or differ by as little as one
+    instruction, whatever the floor. Each run is one boot and so one sample, however many rounds it has.
+    """
+    rows = {label: _by_key(frame, label, rules.confidence) for label in (a, b)}
+    reasons = {(label, skip.benchmark, skip.threads): skip.reason for label, skip in skips}
+    keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key[1], key[2], key[0]))
+    found = [
+        _one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons, (unlike or {}).get(key[1], ""))
+        for key in keys
+    ]
+    moved = _moved(found, rules)
+    return [replace(row, relative=_relative(frame, row, rules)) if row.arch in moved else row for row in found]
+
+
+def timeless(found: Sequence[Comparison]) -> list[Comparison]:
+    """Return the rows of a machine whose clock tells no time: none of them is tested, or says anything."""
+    return [
+        replace(row, p=None, relative=None, word=NOT_COMPARABLE, reason=NO_TIME) if row.ratio else row for row in found
+    ]
+
+
+def judged(found: Sequence[tuple[Sequence[Comparison], bool]], rules: VerdictRules) -> list[list[Comparison]]:
+    """Judge the rows of one comparison, or of several that are looked at together: Holm goes over all of them.
+
+    Each comes with whether both runs are of the same machine. There the clock may tick at another rate than last time,
+    which the empty loop shows. What a processor does scales with it, what memory does only in part, so neither what was
+    measured nor the same relative to the loop is right for all: a word is said if both say it, each adjusted for all
+    rows, and otherwise no difference is resolved. Different machines may differ in everything.
+    """
+    known = [[row if same else replace(row, relative=None) for row in rows] for rows, same in found]
+    adjusted = iter(stats.holm([row.p for rows in known for row in rows if row.p is not None]))
+    again = iter(stats.holm([row.relative.p for rows in known for row in rows if row.relative]))
+    made = []
+    for rows, (_, same_machine) in zip(known, found, strict=True):
+        moved = _moved(rows, rules) if same_machine else {}
+        tested = [row if row.p is None else replace(row, p=next(adjusted)) for row in rows]
+        both = [replace(row, relative=replace(row.relative, p=next(again))) if row.relative else row for row in tested]
+        made.append([_judge(row, rules, moved.get(row.arch)) for row in both])
+    return made
+
+
+def _moved(rows: Sequence[Comparison], rules: VerdictRules) -> dict[str, Estimate]:
+    """Return by how much the empty loop surely moved, beyond the floor, on each architecture where it did."""
+    loops = {row.arch: row.ratio for row in rows if row.benchmark == BASELINE and row.p is not None and row.ratio}
+    return {arch: ratio for arch, ratio in loops.items() if stats.beyond_floor(ratio, rules.floor)}
+
+
+def _relative(frame: pd.DataFrame, row: Comparison, rules: VerdictRules) -> Relative | None:
+    """Return the quotient of a row's two sides, each over the empty loop of its own rounds.
+
+    That has the loop's own uncertainty in it. None for the loop, for what is not tested or shares no round with it.
+    """
+    if row.a is None or row.b is None or row.p is None or row.benchmark == BASELINE:
+        return None
+    loop: Key = (row.arch, BASELINE, 1)
+    over = [dataset.ratios(frame, side.label, side.key, loop) for side in (row.b, row.a)]
+    if over[0] is None or over[1] is None:
+        return None
+    return Relative(*stats.independent_ratio(over[0].each, over[1].each, rules.confidence))
+
+
+def _by_key(frame: pd.DataFrame, label: str, confidence: float) -> dict[Key, Row]:
+    return {row.key: row for row in dataset.summarise(frame[frame["label"] == label], confidence)}
+
+
+def _one(
+    frame: pd.DataFrame,
+    left: tuple[str, Row | None],
+    right: tuple[str, Row | None],
+    key: Key,
+    rules: VerdictRules,
+    reasons: dict[tuple[str, str, int], str],
+    unlike: str,
+) -> Comparison:
+    (a, row_a), (b, row_b) = left, right
+    row = Comparison(*key, row_a, row_b, None, None, MISSING, "")
+    if row_a is None or row_b is None:
+        absent = a if row_a is None else b
+        why = reasons.get((absent, key[1], key[2]), f"not in {absent} for {key[0]}")
+        return replace(row, reason=f"{absent}: {why}" if (absent, key[1], key[2]) in reasons else why)
+    if unlike:
+        return replace(row, word=NOT_COMPARABLE, reason=unlike)
+    if row_a.unit != row_b.unit:
+        return replace(row, word=NOT_COMPARABLE, reason=f"{row_a.unit} against {row_b.unit}")
+    published = [r.label for r in (row_a, row_b) if r.timing == "published"]
+    if published:
+        ratio = _against_constant(row_a.gross, row_b.gross)
+        reason = f"{published[0]}: another machine, one printed value without spread"
+        return replace(row, ratio=ratio, word=NOT_COMPARABLE, reason=reason)
+    if row_a.unit != "ns":
+        ratio, word, reason = counts(row_a.gross, row_b.gross, rules.confidence)
+        return replace(row, ratio=ratio, word=word, reason=reason)
+    ratio, p = stats.independent_ratio(
+        dataset.series(frame, b, key).to_list(), dataset.series(frame, a, key).to_list(), rules.confidence
+    )
+    return replace(row, ratio=ratio, p=p, word=UNRESOLVED)
+
+
+def counts(a: Estimate, b: Estimate, confidence: float) -> tuple[Estimate, str, str]:
+    """Compare counts of instructions, each with the range of its rounds, or of its boots where there are several.
+
+    Returns b/a with its range, a word, and the reason for that. Counts that do not repeat may lie apart by chance, the
+    likelier the fewer there are. Raises ValueError for one without its range.
+    """
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        raise ValueError("a count without its range")
+    ratio = Estimate(b.value / a.value, b.low / a.high, b.high / a.low, min(a.n, b.n), 0.0)
+    if abs(b.value - a.value) <= stats.SAME_COUNT:
+        return ratio, EQUAL, f"to {stats.SAME_COUNT:g} of an instruction"
+    if a.low <= b.high and b.low <= a.high:
+        return ratio, UNRESOLVED, "the counts overlap"
+    chance = stats.apart_by_chance(a.n, b.n)
+    if max(a.high - a.low, b.high - b.low) > stats.SAME_COUNT and chance > 1 - confidence:
+        why = f"{a.n} and {b.n} counts that do not repeat lie apart by chance in {chance:.0%} of cases"
+        return ratio, UNRESOLVED, why
+    return ratio, MORE if b.value > a.value else FEWER, ""
+
+
+def _against_constant(a: Estimate, b: Estimate) -> Estimate:
+    """Return b/a where one of them is a single printed value: the interval is the other one's."""
+    if b.has_interval and b.low is not None and b.high is not None:
+        return Estimate(b.value / a.value, b.low / a.value, b.high / a.value, b.n, b.coverage)
+    if a.has_interval and a.low is not None and a.high is not None:
+        return Estimate(b.value / a.value, b.value / a.high, b.value / a.low, a.n, a.coverage)
+    return Estimate(b.value / a.value, None, None, 1, 0.0)
+
+
+def _judge(row: Comparison, rules: VerdictRules, moved: Estimate | None) -> Comparison:
+    """Say what a row means; `moved` is how the empty loop did on the same machine, None where it did not."""
+    if row.ratio is None or row.p is None:
+        return row
+    if row.a is not None and row.b is not None and row.a.timing != row.b.timing:
+        return replace(row, word=NOT_COMPARABLE, reason=f"{row.a.timing} against {row.b.timing} time")
+    word, reason = _word(row.ratio, row.p, rules)
+    if moved is None:
+        return replace(row, word=word, reason=reason)
+    clock = f"the empty loop is {moved.value:.3f}x (another clock, or another loop)"
+    if row.benchmark == BASELINE:
+        return replace(row, word=UNRESOLVED, reason=f"{clock}; this is the loop")
+    own = row.relative
+    if own is None:
+        alone = Relative(row.ratio, row.p, (word, ""))
+        return replace(row, word=UNRESOLVED, reason=f"{clock}; no round has both", relative=alone)
+    other, _ = _word(own.ratio, own.p, rules)
+    row = replace(row, relative=replace(own, words=(word, other)))
+    if word == other:
+        return replace(row, word=word, reason="; ".join(filter(None, (reason, clock, f"relative to it {word} too"))))
+    by = f", {own.ratio.value:.3f}x" if other in DIFFERENT else ""
+    return replace(row, word=UNRESOLVED, reason=f"{clock}; as measured {word}, relative to it {other}{by}")
+
+
+def _word(ratio: Estimate, p: float, rules: VerdictRules) -> tuple[str, str]:
+    """Return the word for a ratio of times, and why no difference is said."""
+    if not ratio.has_interval:
+        return UNRESOLVED, f"too few rounds for an interval ({ratio.n})"
+    beyond = stats.beyond_floor(ratio, rules.floor)
+    if beyond and p <= 1 - rules.confidence:
+        return (SLOWER if ratio.value > 1 else FASTER), ""
+    if within(ratio, rules.same_within):
+        return EQUAL, f"the whole interval lies within {rules.same_within:.1%} of 1"
+    return UNRESOLVED, why_undecided(ratio, beyond, rules)
+
+
+def why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
+    """Say why a ratio is no difference; `beyond` the floor it then is only by chance."""
+    if beyond:
+        return "not beyond chance among all rows compared (Holm)"
+    return f"below the floor of {rules.floor:.1%}" if _excludes_one(ratio) else "interval holds 1"
+
+
+def within(ratio: Estimate, band: float) -> bool:
+    """Whether the whole interval of a ratio lies within the band around 1."""
+    if ratio.low is None or ratio.high is None:
+        return False
+    return 1 / (1 + band) <= ratio.low and ratio.high <= 1 + band
+
+
+def _excludes_one(ratio: Estimate) -> bool:
+    return ratio.low is not None and ratio.high is not None and (ratio.low > 1 or ratio.high < 1)

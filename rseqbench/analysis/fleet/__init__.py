@@ -1,0 +1,1 @@
+"""One benchmark on many machines: which differ, and whether a claim holds on all of them."""

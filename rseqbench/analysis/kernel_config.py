@@ -1,0 +1,228 @@
+"""Pure: what two runs, on Linux without and with CONFIG_RSEQ, say of the message's claims about the two.
+
+The rules. hackbench: a claim of a speed-up, as in claims.py, but that the interval of the message's own two rows takes
+the place of the leeway there, with no bound on the measured one's width: a tenth of 1.022 would let everything pass.
+Only seconds of the message's own command are held against it. Sizes, which the message gives as a cost: reproduced
+within claim*reach .. claim/reach, stronger where Linux grows by less, contradicted where by more. What is judged is the
+growth of the symbols, code for text, variables for data: a section is padded, and `size` shows the padding with it. Two
+that differ in more than CONFIG_RSEQ, in Linux's source or in the machine, say nothing of it: not comparable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from rseqbench import verdicts
+from rseqbench.analysis import compare, dataset, patch_claims, stats
+from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.patch_claims import Claim
+from rseqbench.build.linux import kconfig, sizes
+from rseqbench.build.linux.sizes import Sizes
+from rseqbench.config import VerdictRules
+from rseqbench.model import Estimate, Fact, Machine, Verdict, VerdictWord
+from rseqbench.store.runs import Header, Run
+
+HACKBENCH = "hackbench/processes"
+_UNKNOWN = "not known"
+_OWN_COMMAND = "hackbench -l 100000"  # as the message has it
+_TYPES = {"size-text": sizes.TEXT, "size-data": sizes.DATA}
+_OF_LINUX = {
+    "linux_source": "the source of Linux",
+    "linux_base": "its configuration",
+    "linux_compiler": "its compiler",
+}
+_RELEASE = re.compile(r"\d+(\.\d+)*")  # what comes behind that is a name that each build has of its own
+
+
+@dataclass(frozen=True)
+class Said:
+    """What two runs say of one claim: the message's number, ours in words, and the verdict."""
+
+    claim: Claim
+    measured: str
+    verdict: Verdict
+
+
+def rseq_of(run: Run) -> str:
+    """Return the CONFIG_RSEQ of the Linux of a run, "unknown" where nobody knows."""
+    return str(run.header.machines[0].facts.get("config_rseq", "unknown"))
+
+
+def same_machine(a: Header, b: Header) -> bool:
+    """Whether two runs are of the same CPUs."""
+    return len(a.machines) == len(b.machines) and not any(map(other_cpu, a.machines, b.machines))
+
+
+def other_cpu(a: Machine, b: Machine) -> tuple[str, str] | None:
+    """Return the CPUs of two machines in words where they are not the same; None where they are.
+
+    The name alone decides where one of the two does not know its model: an older rseqbench did not ask.
+    """
+    names, models = ([str(one.facts.get(fact, "")) for one in (a, b)] for fact in ("cpu", "cpu_model"))
+    if names[0] != names[1]:
+        return names[0] or _UNKNOWN, names[1] or _UNKNOWN
+    if all(models) and models[0] != models[1]:
+        return f"{names[0]} ({models[0]})", f"{names[1]} ({models[1]})"
+    return None
+
+
+def unlike(a: Header, b: Header) -> dict[str, str]:
+    """Return the benchmarks that are not the same in two runs, each with the reason: a program's other arguments."""
+    commands = [header.plan.hackbench for header in (a, b)]
+    return {HACKBENCH: " against ".join(commands)} if commands[0] != commands[1] else {}
+
+
+def beyond(a: Run, b: Run) -> str:
+    """Return in what the Linuxes of two runs differ beside their options: "the source of Linux: A against B".
+
+    Empty where nothing is known to differ.
+    """
+    one, other = (run.header.machines[0].facts for run in (a, b))
+    releases = [_RELEASE.match(str(facts.get("linux", ""))) for facts in (one, other)]
+    numbers = [found[0] if found else "" for found in releases]
+    if all(numbers) and numbers[0] != numbers[1]:
+        return f"Linux's version: {numbers[0]} against {numbers[1]}"
+    return _first_difference(one, other, _OF_LINUX)
+
+
+def _first_difference(one: Mapping[str, Fact], other: Mapping[str, Fact], names: Mapping[str, str]) -> str:
+    for name, words in names.items():
+        if one.get(name) != other.get(name):
+            return f"{words}: {one.get(name, _UNKNOWN)} against {other.get(name, _UNKNOWN)}"
+    return ""
+
+
+def _elsewhere(n: Run, y: Run) -> str:
+    """Return in what two runs differ that decides how long a program takes, beside CONFIG_RSEQ."""
+    a, b = n.header.machines[0], y.header.machines[0]
+    if a.timing != b.timing:
+        return f"time: {a.timing} against {b.timing}"
+    if _command(n) != _command(y):
+        return f"{_command(n)} against {_command(y)}"
+    cpus = other_cpu(a, b)
+    return f"the CPU: {cpus[0]} against {cpus[1]}" if cpus else beyond(n, y)
+
+
+def judge(n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> list[Said]:
+    """Judge every claim about two configurations by run `n` without and `y` with CONFIG_RSEQ.
+
+    `frame` is the table of both, with boots as the unit. Empty where the two runs are not such a pair.
+    """
+    machines = n.header.machines[0], y.header.machines[0]
+    if (rseq_of(n), rseq_of(y)) != ("n", "y") or machines[0].arch != machines[1].arch:
+        return []
+    return [_judge(claim, n, y, frame, rules) for claim in patch_claims.written() if "two runs" in claim.needs]
+
+
+def _judge(claim: Claim, n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> Said:
+    if claim.kind == "size":
+        return _size(claim, n, y, rules)
+    machine = n.header.machines[0]
+    rows = [_row(frame, run, machine) for run in (n, y)]
+    if rows[0] is None or rows[1] is None:
+        absent = n if rows[0] is None else y
+        return _not_measured(claim, f"{absent.label}: {_reason(absent)}")
+    if claim.kind == "between":
+        elsewhere = _elsewhere(n, y)
+        if elsewhere:
+            return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {elsewhere}")
+        return _faster(claim, rows[0], rows[1], _command(n), frame, rules)
+    row, run = (rows[0], n) if claim.id == "hackbench-n" else (rows[1], y)
+    reason = f"another machine's time; here {_command(run)}"
+    return Said(claim, _amount(row), Verdict(VerdictWord.NOT_COMPARABLE, reason))
+
+
+def _row(frame: pd.DataFrame, run: Run, machine: Machine) -> Row | None:
+    key: Key = (machine.arch, HACKBENCH, 1)
+    found = dataset.summarise(frame[(frame["label"] == run.label) & (frame["benchmark"] == HACKBENCH)], 0.95)
+    return next((row for row in found if row.key == key), None)
+
+
+def _reason(run: Run) -> str:
+    return next((s.reason for s in run.header.plan.skips if s.benchmark == HACKBENCH), "hackbench was not selected")
+
+
+def _not_measured(claim: Claim, why: str) -> Said:
+    return Said(claim, "-", Verdict(VerdictWord.NOT_MEASURED, why))
+
+
+def _not_comparable(claim: Claim, why: str) -> Said:
+    return Said(claim, "-", Verdict(VerdictWord.NOT_COMPARABLE, why))
+
+
+def _command(run: Run) -> str:
+    return f"hackbench {run.header.plan.hackbench}".strip()
+
+
+def _amount(row: Row) -> str:
+    if row.unit == "ns":
+        return f"{row.gross.value * 1e-9:.3f} s"
+    return f"{row.gross.value:,.0f} instructions"
+
+
+def _faster(claim: Claim, n: Row, y: Row, command: str, frame: pd.DataFrame, rules: VerdictRules) -> Said:
+    """Judge that hackbench takes longer without: the quotient n/y of the two runs."""
+    if n.unit != "ns":
+        return _fewer(claim, n, y, command, rules)
+    values = [dataset.series(frame, row.label, row.key).to_list() for row in (n, y)]
+    ratio, _ = stats.independent_ratio(values[0], values[1], rules.confidence)
+    own = patch_claims.hackbench()
+    verdict = verdicts.gain(own.low, own.high, ratio, rules, "where the deviations that the message prints end")
+    if command != _OWN_COMMAND:
+        reason = f"{verdict.word} by {command}, and the message ran {_OWN_COMMAND}"
+        verdict = Verdict(VerdictWord.NOT_COMPARABLE, reason)
+    return Said(claim, _quotient(ratio), verdict)
+
+
+def _fewer(claim: Claim, n: Row, y: Row, command: str, rules: VerdictRules) -> Said:
+    """Say which of the two takes fewer instructions, where their counts tell: that is no time in any case."""
+    ratio, word, why = compare.counts(y.gross, n.gross, rules.confidence)
+    taken = f"{command} takes {abs(ratio.value - 1):.1%} {'fewer' if word == compare.MORE else 'more'} instructions"
+    said = f"{taken} with CONFIG_RSEQ" if word in (compare.MORE, compare.FEWER) else f"{command}: {word}, {why}"
+    return Said(claim, _quotient(ratio), Verdict(VerdictWord.NOT_COMPARABLE, f"{said}; instructions are no time"))
+
+
+def _quotient(ratio: Estimate) -> str:
+    if ratio.low is None or ratio.high is None:
+        return f"{ratio.value:.3f}x"
+    return f"{ratio.value:.3f}x ({ratio.low:.3f} .. {ratio.high:.3f})"
+
+
+def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> Said:
+    machine = y.header.machines[0]
+    if claim.arch != machine.arch:
+        return _not_measured(claim, f"an {claim.arch} claim; these runs are {machine.arch}")
+    found = [run.sizes() for run in (n, y)]
+    if found[0] is None or found[1] is None:
+        return _not_measured(claim, "not both runs booted a Linux that rseqbench built, so nothing knows their sizes")
+    differ = beyond(n, y)
+    if differ:
+        return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {differ}")
+    grown = sizes.growth(found[0], found[1], _TYPES[claim.id]).net
+    verdict = size_verdict(claim, grown, _by_size(claim, found[0], found[1]), machine, rules)
+    along = [
+        name for name in kconfig.difference(n.linux_config() or "", y.linux_config() or "") if name != kconfig.RSEQ
+    ]
+    if along:
+        more = f" and {len(along) - 1} more options" if len(along) > 1 else ""
+        verdict = replace(verdict, reason=f"{verdict.reason}; the two differ in {along[0]}{more} too")
+    return Said(claim, f"{grown:+,} bytes", verdict)
+
+
+def _by_size(claim: Claim, n: Sizes, y: Sizes) -> int:
+    return y.text - n.text if claim.id == "size-text" else y.data - n.data
+
+
+def size_verdict(claim: Claim, grown: int, by_size: int, machine: Machine, rules: VerdictRules) -> Verdict:
+    """Judge a growth in bytes by the rules at the top of this file; `by_size` is what `size` says of it."""
+    what = f"{machine.facts.get('linux_source', 'Linux')}, {machine.facts.get('linux_base', '?')} configuration"
+    reason = f"{grown:+,} by symbol, {by_size:+,} by `size`; {what}, and the message's was v4.6 with a defconfig"
+    if grown > claim.stated / rules.reach:
+        return Verdict(VerdictWord.CONTRADICTED, f"costs more: {reason}")
+    if grown < claim.stated * rules.reach:
+        return Verdict(VerdictWord.STRONGER, f"costs less: {reason}")
+    return Verdict(VerdictWord.REPRODUCED, reason)

@@ -1,0 +1,78 @@
+"""Pure: benchmarks some of whose rounds lie in a mode of their own, far from the others; in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rseqbench.analysis import dataset, stats
+from rseqbench.config import VerdictRules
+from rseqbench.report import formatting
+
+_NAMED = 3  # benchmarks; the rest is counted
+_GAP = 3  # the nearest of such rounds is so many times as far from the median as the farthest of the others
+
+
+@dataclass(frozen=True)
+class Mode:
+    """`rounds` of the `of` rounds of a benchmark, on one side of its median, that take `factor` times as long."""
+
+    benchmark: str
+    threads: int
+    rounds: int
+    of: int
+    factor: float
+
+
+def modes(frame: pd.DataFrame, rules: VerdictRules) -> list[Mode]:
+    """Return the modes of the rounds in the tidy table of a run, the farthest from its median first.
+
+    Only of gated times: what another engine takes may be a neighbour's, and counts have no such thing.
+    """
+    gated = frame[(frame["engine"] == "gated") & (frame["unit"] == "ns")]
+    groups: dataset.Groups = gated.groupby(["label", "arch", "benchmark", "threads"]).indices  # type: ignore[assignment]
+    values = gated["value"].to_numpy()
+    found = [
+        mode
+        for (_, _, benchmark, threads), rows in groups.items()
+        for mode in _of(str(benchmark), int(threads), values[rows], rules)
+    ]
+    return sorted(found, key=lambda mode: -abs(math.log(mode.factor)))
+
+
+def _of(benchmark: str, threads: int, values: stats.Floats, rules: VerdictRules) -> Iterable[Mode]:
+    if stats.sign_rank(len(values), rules.confidence) is None:
+        return
+    factors = values / np.median(values)
+    distances = np.abs(factors - 1)
+    near, far = distances[distances <= rules.mode], distances[distances > rules.mode]
+    if not len(far) or len(near) <= len(far) or far.min() <= _GAP * near.max():
+        return  # none; or no others, or no gap between, so that the rounds just spread
+    for side in (factors > 1 + rules.mode, factors < 1 - rules.mode):
+        if side.any():
+            yield Mode(benchmark, threads, int(side.sum()), len(values), float(np.median(factors[side])))
+
+
+def sentence(frame: pd.DataFrame, rules: VerdictRules) -> str:
+    """Return what the modes of a run are, the first of them by name; empty where it has none."""
+    found = modes(frame, rules)
+    if not found:
+        return ""
+    said = [_took(one) for one in found[:_NAMED]]
+    if found[_NAMED:]:
+        said.append(f"{len(found) - _NAMED} more have such rounds")
+    *others, last = said
+    told = f"{', '.join(others)}, and {last}" if others else last
+    return (
+        f"{told}: apart from all others, as of a process that keeps another state from start to end. "
+        "The median does not move with it, and an interval has it only where it is frequent."
+    )
+
+
+def _took(one: Mode) -> str:
+    name = formatting.with_threads(one.benchmark, one.threads)
+    return f"{one.rounds} of {one.of} rounds of {name} took {one.factor:.2f} times its median"

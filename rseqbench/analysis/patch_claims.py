@@ -1,0 +1,157 @@
+"""Pure: what the patch message states, as claims and pairs, and the arithmetic on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from rseqbench.analysis import stats
+from rseqbench.analysis.dataset import Key
+from rseqbench.model import BASELINE
+
+Kind = Literal["speedup", "equal", "time", "size", "percent", "between"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One number of the patch message; claims.toml says what each field means."""
+
+    id: str
+    text: str
+    kind: Kind
+    stated: float
+    arch: str = ""
+    slow: str = ""
+    fast: str = ""
+    today: tuple[str, str] | None = None
+    net: bool = False
+    vdso: bool = False
+    library: Mapping[str, str] = field(default_factory=dict)
+    whole: str = ""
+    timed: str = ""
+    range: str = ""
+    needs: str = ""
+    unit: str = "x"
+    deviation: float = 0.0
+    runs: int = 0
+
+    @property
+    def pair(self) -> tuple[Key, Key]:
+        """The keys of the slow and the fast benchmark."""
+        return (self.arch, self.slow, 1), (self.arch, self.fast, 1)
+
+    @property
+    def in_library(self) -> Claim:
+        """The same claim, of the benchmarks that measure the shipped library itself."""
+        slow, fast, today = (self.library.get(name, "") for name in ("slow", "fast", "today"))
+        pair = (today, fast) if today else None
+        return dataclasses.replace(self, slow=slow, fast=fast, today=pair, whole="")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two benchmarks whose quotient slow/fast says something: `why`. With `net`, both without the empty loop."""
+
+    arch: str
+    slow: str
+    fast: str
+    net: bool
+    why: str
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """A claim recomputed from the patch's own table: `value` within `low`..`high`, what its printed digits allow."""
+
+    formula: str
+    value: float
+    low: float
+    high: float
+    agrees: bool
+
+
+@cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("claims.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def written() -> tuple[Claim, ...]:
+    """Return the claims that the message's text makes, in the order of the text."""
+    return tuple(Claim(**{**c, "today": tuple(c["today"]) if "today" in c else None}) for c in _data()["claim"])
+
+
+def all_claims(patch: pd.DataFrame) -> list[Claim]:
+    """Return every number of the message: the written claims, then each time of its tables (the run `patch`)."""
+    rows = zip(patch["benchmark"].to_list(), patch["arch"].to_list(), patch["value"].to_list(), strict=True)
+    times = [
+        Claim(f"{name}@{arch}", f"{value:.1f} ns", "time", stated=value, arch=arch, slow=name, unit="ns")
+        for name, arch, value in rows
+    ]
+    return [*written(), *times]
+
+
+def pairs(arches: Sequence[str]) -> list[Pair]:
+    """Return the quotients worth showing on these architectures: claimed, in use today, and what a reader asks for."""
+    found: dict[tuple[str, str, str], Pair] = {}
+    for claim in written():
+        if claim.kind in ("speedup", "equal") and claim.arch in arches:
+            claimed = Pair(claim.arch, claim.slow, claim.fast, claim.net, "as the patch claims it")
+            found.setdefault((claimed.arch, claimed.slow, claimed.fast), claimed)
+            if claim.today:
+                today = Pair(claim.arch, *claim.today, claim.net, "what a user would replace today")
+                found.setdefault((today.arch, today.slow, today.fast), today)
+    for entry in _data()["pair"]:
+        for arch in arches:
+            found.setdefault((arch, entry["slow"], entry["fast"]), Pair(arch, net=False, **entry))
+    return list(found.values())
+
+
+def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
+    """Recompute a claim from the patch's table; None for a number that is not computed from others.
+
+    Every printed value stands for an interval of half its last digit to both sides, and so does the stated one.
+    """
+    if claim.kind == "between":
+        return hackbench()
+    if claim.kind not in ("speedup", "equal"):
+        return None
+    columns = (patch[name].to_list() for name in ("arch", "benchmark", "value"))
+    value_of = {name: value for arch, name, value in zip(*columns, strict=True) if arch == claim.arch}
+    top, bottom = value_of[claim.slow], value_of[claim.fast]
+    base = value_of[BASELINE] if claim.net else 0.0
+    half, base_half = 0.05, 0.05 if claim.net else 0.0
+    value = (top - base) / (bottom - base)
+    # Quotients are monotonic in each value, so the extremes lie at the ends (for net: the baseline's ends are shared).
+    corners = [
+        (top + t - base - s) / (bottom + b - base - s)
+        for t in (-half, half)
+        for b in (-half, half)
+        for s in (-base_half, base_half)
+    ]
+    digit = 0.05 if claim.stated % 1 else 0.5
+    agrees = min(corners) - digit <= claim.stated <= max(corners) + digit
+    formula = f"({top:g} - {base:g}) / ({bottom:g} - {base:g})" if claim.net else f"{top:g} / {bottom:g}"
+    return Arithmetic(formula, value, min(corners), max(corners), agrees)
+
+
+def hackbench(confidence: float = 0.95) -> Arithmetic:
+    """Divide the message's two times of hackbench, with an interval from their printed deviations and numbers of runs.
+
+    Welch's interval (1947), on the logarithm, where a deviation is the relative one.
+    """
+    without, having = (next(c for c in written() if c.id == name) for name in ("hackbench-n", "hackbench-y"))
+    variances = [(claim.deviation / claim.stated) ** 2 / claim.runs for claim in (without, having)]
+    degrees = sum(variances) ** 2 / sum(v**2 / (c.runs - 1) for v, c in zip(variances, (without, having), strict=True))
+    half = stats.student(confidence, degrees) * math.sqrt(sum(variances))
+    value = without.stated / having.stated
+    low, high = value * math.exp(-half), value * math.exp(half)
+    return Arithmetic(f"{without.stated:g} / {having.stated:g}", value, low, high, agrees=low > 1)

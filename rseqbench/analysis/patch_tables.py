@@ -1,0 +1,142 @@
+"""Pure: the message's own tables with a run beside them, as typed rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rseqbench.analysis import dataset, patch_claims, patch_message
+from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.patch_message import Section
+from rseqbench.analysis.summary import Measured
+from rseqbench.model import REPLAY, Estimate, Machine
+from rseqbench.store.runs import Run
+from rseqbench.workloads.library import LIBRARIES
+
+REPLAYED = "REPLAYED run"  # in place of "this run"
+
+
+@dataclass(frozen=True)
+class PairLine:
+    """One line of a table with two columns and a speed-up: a machine of the message, or the run's.
+
+    `stated` is the speed-up that the message prints, `speedup` the one that was measured.
+    """
+
+    who: str
+    slow: str
+    fast: str
+    values: tuple[Row | None, Row | None]
+    stated: float | None
+    speedup: Estimate | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ListLine:
+    """One line of a list of times: the message's words, its value on each of its machines, and the run's."""
+
+    benchmark: str
+    words: str
+    printed: tuple[Row | None, ...]
+    measured: tuple[Measured | None, ...]
+
+
+@dataclass(frozen=True)
+class PatchTable:
+    """A table of the message with the run beside it; it has either `pairs` or `lines`.
+
+    `printed_on` and `measured_on` name the machines of the two tuples in each ListLine.
+    """
+
+    section: Section
+    pairs: tuple[PairLine, ...]
+    lines: tuple[ListLine, ...]
+    printed_on: tuple[Machine, ...]
+    measured_on: tuple[Machine, ...]
+
+
+def tables(
+    run: Run, frame: pd.DataFrame, found: Sequence[Measured], patch: Run, patch_frame: pd.DataFrame, confidence: float
+) -> tuple[PatchTable, ...]:
+    """Return the message's tables with `run` beside them; the patch's own run is shown without anything beside it."""
+    rows = {row.key: row for row in dataset.summarise(patch_frame, confidence)}
+    printed_on = patch.header.machines
+    measured_on = () if run.label == patch.label else run.header.machines
+
+    def quotient(slow: Key, fast: Key) -> Estimate | None:
+        return dataset.speedup(frame, run.label, slow, fast, confidence)
+
+    shown = []
+    for section in patch_message.SECTIONS:
+        if section.lines:
+            names = section.lines.items()
+            lines = tuple(_list_line(name, words, rows, printed_on, found, measured_on) for name, words in names)
+            shown.append(PatchTable(section, (), lines, printed_on, measured_on))
+        elif (printed_on[0].arch, patch_message.pair(section)[0], 1) in rows:
+            printed = [_printed_pair(section, machine, rows) for machine in printed_on]
+            beside = [
+                line
+                for machine in measured_on
+                for line in _measured_pairs(section, machine, found, quotient, several=len(measured_on) > 1)
+            ]
+            shown.append(PatchTable(section, (*printed, *beside), (), printed_on, measured_on))
+    return tuple(shown)
+
+
+def _printed_pair(section: Section, machine: Machine, rows: Mapping[Key, Row]) -> PairLine:
+    slow, fast = patch_message.pair(section)
+    claimed = [c.stated for c in patch_claims.written() if (c.slow, c.fast, c.arch) == (slow, fast, machine.arch)]
+    values = rows.get((machine.arch, slow, 1)), rows.get((machine.arch, fast, 1))
+    return PairLine(f"patch, {machine.arch}", slow, fast, values, claimed[0] if claimed else None, None, "")
+
+
+def _measured_pairs(
+    section: Section,
+    machine: Machine,
+    found: Sequence[Measured],
+    quotient: Callable[[Key, Key], Estimate | None],
+    several: bool,
+) -> Iterable[PairLine]:
+    """Yield the run's line for the pair as claimed, and one for the pair that a user would compare today."""
+    by_name = {m.benchmark: m for m in found if m.arch == machine.arch and m.threads == 1}
+    claimed = patch_message.pair(section)
+    todays = [
+        c.today for c in patch_claims.written() if (c.slow, c.fast) == claimed and c.arch == machine.arch and c.today
+    ]
+    who = REPLAYED if machine.target == REPLAY else "this run"
+    who = f"{who}, {machine.arch}" if several else who
+    libraries = {pair: f"{who}, {title}" for pair, title in _in_libraries(claimed, machine.arch) if pair[0] in by_name}
+    for slow, fast in dict.fromkeys([claimed, *todays, *libraries]):
+        both = by_name.get(slow), by_name.get(fast)
+        values = both[0].row if both[0] else None, both[1].row if both[1] else None
+        lacking = [(name, one) for name, one in zip((slow, fast), both, strict=True) if one is None or one.row is None]
+        why = "; ".join(f"{name}: {one.reason if one else 'not selected in this run'}" for name, one in lacking)
+        speedup = quotient((machine.arch, slow, 1), (machine.arch, fast, 1))
+        yield PairLine(libraries.get((slow, fast), who), slow, fast, values, None, speedup, why)
+
+
+def _in_libraries(claimed: tuple[str, str], arch: str) -> Iterable[tuple[tuple[str, str], str]]:
+    """Yield the pairs that measure the same in the shipped library, each with the library's name."""
+    for claim in patch_claims.written():
+        if (claim.slow, claim.fast) == claimed and claim.arch == arch and claim.library:
+            shipped = claim.in_library
+            title = LIBRARIES[shipped.slow.partition("/")[0]].title
+            yield (shipped.slow, shipped.fast), title
+            if shipped.today:
+                yield shipped.today, title
+
+
+def _list_line(
+    name: str,
+    words: str,
+    rows: Mapping[Key, Row],
+    printed_on: Sequence[Machine],
+    found: Sequence[Measured],
+    measured_on: Sequence[Machine],
+) -> ListLine:
+    mine = {(m.arch, m.benchmark, m.threads): m for m in found}
+    printed = tuple(rows.get((machine.arch, name, 1)) for machine in printed_on)
+    return ListLine(name, words, printed, tuple(mine.get((machine.arch, name, 1)) for machine in measured_on))

@@ -1,0 +1,265 @@
+"""Building Linux from source, out of its tree, once for each CONFIG_RSEQ; what was built is kept in the cache.
+
+A build goes on in a work folder, where make takes it up again after an interruption. What is complete is moved to its
+place by one rename, so that nothing half-built is ever found there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from rseqbench.support import atomic_io
+from rseqbench import paths
+from rseqbench.build.architectures import Arch, LinuxBuild
+from rseqbench.config import LinuxOptions
+from rseqbench.errors import BuildError, UsageError
+from rseqbench.build.linux import kconfig, sizes, source
+from rseqbench.linux.alone import alone
+from rseqbench.build.linux.make import Make, Progress, Tools
+from rseqbench.build.linux.sizes import Sizes
+from rseqbench.build.linux.source import Source
+
+OURS = {"small": (), "vng": ("vng.config",)}  # the configurations of ours, and what each adds to kernels/linux.config
+_FACTS = "build.json"
+_DIFFERENCE = "difference.json"
+_NEEDED_MIB = 250  # of a small build, where 140 to 180 were measured; a distribution's own takes 20 times that
+
+
+@dataclass(frozen=True)
+class BuiltLinux:
+    """A Linux that was built, in a folder of the cache: image, vmlinux, linux.config, sizes.json and build.json.
+
+    build.json also tells the binutils, the command, the seconds and the steps that the build took.
+
+    rseq: its CONFIG_RSEQ, "n" or "y"; source, base, compiler, release: what it was made of and by, and what it calls
+    itself; seconds: how long it took, of this call 0 where the cache had it.
+    """
+
+    folder: Path
+    arch: str
+    rseq: str
+    source: str
+    base: str
+    compiler: str
+    release: str
+    seconds: float
+
+    @property
+    def image(self) -> Path:
+        """What a guest boots."""
+        return self.folder / "image"
+
+    @property
+    def config(self) -> str:
+        """The text of its final .config."""
+        return (self.folder / kconfig.FILE).read_text(encoding="utf-8")
+
+    @property
+    def sizes(self) -> Sizes:
+        """How large it is."""
+        return Sizes.load(self.folder / sizes.FILE)
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """All that decides what is built: `base` is the text of the configuration, CONFIG_RSEQ included."""
+
+    arch: Arch
+    linux: LinuxBuild
+    tools: Tools
+    source: Source
+    options: LinuxOptions
+    base: str
+    rseq: str
+
+    @property
+    def key(self) -> str:
+        """What names it in the cache."""
+        made_by = (self.tools.version, self.tools.binutils)
+        parts = (self.arch.name, self.source.identity, self.options.config, self.base, *made_by)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+    @property
+    def folder(self) -> Path:
+        """Where it is when it is complete."""
+        return paths.cache() / "linux" / "built" / self.key
+
+    @property
+    def work(self) -> Path:
+        """Where it is built."""
+        return paths.cache() / "linux" / "build" / self.key
+
+
+def load(folder: Path) -> BuiltLinux | None:
+    """Return the Linux that was built into a folder, None where there is none."""
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        named = {field.name: facts[field.name] for field in fields(BuiltLinux) if field.name in facts}
+        return BuiltLinux(**{**named, "folder": folder, "seconds": 0.0})
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def build(arch: Arch, options: LinuxOptions, rseq: str, progress: Progress) -> BuiltLinux:
+    """Return Linux for `arch` with CONFIG_RSEQ `rseq`, "n" or "y", built unless the cache has it.
+
+    Raises BuildError with what is missing or what make said, and TargetError where the source cannot be fetched.
+    """
+    found = built(arch, options, rseq)
+    if found:
+        return found
+    linux = _linux(arch)
+    Tools.find(linux, arch).check(linux, arch)  # before anything is fetched
+    recipe = _recipe(arch, options, rseq)
+    with atomic_io.guarded(recipe.work):
+        recipe.work.mkdir(parents=True, exist_ok=True)
+        with alone(recipe.work.with_suffix(".lock"), "building this very Linux") as lock:
+            return load(recipe.folder) or _built(recipe, lock, progress)
+
+
+def built(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltLinux | None:
+    """Return what build() would, if the cache has it; never builds, fetches nothing that is not there."""
+    if not source.is_there(options.source):
+        return None
+    return load(_recipe(arch, options, rseq).folder)
+
+
+def attachments(wanted: str) -> list[Path]:
+    """Return what a run keeps of the Linux it booted, where that was built: its sizes and its configuration."""
+    found = load(Path(wanted))
+    return [found.folder / sizes.FILE, found.folder / kconfig.FILE] if found else []
+
+
+def difference(one: BuiltLinux, other: BuiltLinux, options: LinuxOptions) -> Mapping[str, tuple[str, str]]:
+    """Return how the final configurations of two builds differ: in CONFIG_RSEQ and what comes from it.
+
+    It is kept beside both, as difference.json. Raises BuildError when they differ in anything else.
+    """
+    tree = source.tree(options.source).path
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in tree.rglob("Kconfig*") if path.is_file())
+    found = kconfig.proved(one.config, other.config, kconfig.depending(texts, "RSEQ"))
+    for each in (one, other):
+        with atomic_io.guarded(each.folder):
+            atomic_io.write(each.folder / _DIFFERENCE, json.dumps(found, indent=1) + "\n")
+    return found
+
+
+def _linux(arch: Arch) -> LinuxBuild:
+    if arch.linux is None:
+        raise UsageError(f"nobody has said how Linux is built for {arch.name}", f"add [linux] to {arch.folder}")
+    return arch.linux
+
+
+def _recipe(arch: Arch, options: LinuxOptions, rseq: str) -> _Recipe:
+    linux = _linux(arch)
+    base = kconfig.with_rseq(_base(arch, options.config), rseq)
+    tools = Tools.find(linux, arch)
+    tree = source.tree(options.source)
+    source.check(tree, arch.name, linux.arch)
+    return _Recipe(arch, linux, tools, tree, options, base, rseq)
+
+
+def _base(arch: Arch, wanted: str) -> str:
+    files = [Path(wanted)]
+    if wanted in OURS:
+        ours = (paths.kernels() / name for name in ("linux.config", *OURS[wanted]))
+        files = [*ours, arch.folder / "linux.config"]
+    try:
+        text = "\n".join(path.expanduser().read_text(encoding="utf-8") for path in files)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read the configuration {files[0]}: {error}", "config = ... in [linux]") from error
+    if not kconfig.parsed(text):
+        raise UsageError(f"{files[0]} is no configuration of Linux: it sets nothing", "give a .config")
+    return text
+
+
+def _built(recipe: _Recipe, lock: int, progress: Progress) -> BuiltLinux:
+    """Build, or go on with it, and put what was built in its place."""
+    _check_space(recipe.work)
+    began = time.monotonic()
+    make = Make(recipe.tools, recipe.source.path, recipe.work, recipe.linux, (lock,))
+    recipe.tools.check(recipe.linux, recipe.arch, _configured(recipe, make))
+    steps = make.build(_expected_steps(recipe), progress)
+    if source.tree(recipe.options.source) != recipe.source:
+        raise BuildError(f"{recipe.source.path} was changed while it was built", "build again")
+    seconds = time.monotonic() - began
+    _keep(recipe, {"command": shlex.join(make.build_command), "built_in_s": round(seconds, 1), "steps": steps})
+    shutil.rmtree(recipe.work, ignore_errors=True)
+    found = load(recipe.folder)
+    if found is None:
+        raise BuildError(f"{recipe.folder} is damaged", f"rm -r {recipe.folder}")
+    return replace(found, seconds=seconds)
+
+
+def _check_space(work: Path) -> None:
+    used = sum(path.lstat().st_size for path in work.rglob("*")) >> 20  # by a build that is taken up again
+    free, needed = shutil.disk_usage(work).free >> 20, max(0, _NEEDED_MIB - used)
+    if free < needed:
+        message = f"building Linux takes {needed} MiB, and {work} has {free} left"
+        raise BuildError(message, "make room, or set XDG_CACHE_HOME")
+
+
+def _expected_steps(recipe: _Recipe) -> int | None:
+    """Return how many steps the build will take, by the latest one like it, else by what the architecture says."""
+    latest: tuple[float, int | None] = (0.0, recipe.linux.lines if recipe.options.config in OURS else None)
+    for path in recipe.folder.parent.glob(f"*/{_FACTS}"):
+        try:
+            facts, when = json.loads(path.read_text(encoding="utf-8")), path.stat().st_mtime
+        except (OSError, ValueError):
+            continue
+        if (facts.get("arch"), facts.get("base")) == (recipe.arch.name, recipe.options.config) and "steps" in facts:
+            latest = max(latest, (when, facts["steps"]), key=lambda one: one[0])
+    return latest[1]
+
+
+def _configured(recipe: _Recipe, make: Make) -> dict[str, str]:
+    """Make the final .config, prove that Linux took what was asked for, and return its options."""
+    wanted, final = kconfig.parsed(recipe.base), recipe.work / ".config"
+    if recipe.options.config in OURS:
+        base = recipe.work / "wanted.config"
+        atomic_io.write(base, recipe.base)
+        make.run(["allnoconfig"], {"KCONFIG_ALLCONFIG": str(base)})
+    else:
+        atomic_io.write(final, recipe.base)
+        make.run(["olddefconfig"])
+        wanted = {kconfig.RSEQ: wanted[kconfig.RSEQ]}  # of the user's, others may be of another version's
+    text = final.read_text(encoding="utf-8")
+    refused = kconfig.refused(wanted, text)
+    options = kconfig.parsed(text)
+    if refused:
+        fixed = options.get("CONFIG_EXPERT") != "y" and recipe.options.config not in OURS
+        hint = "without CONFIG_EXPERT=y it leaves no choice: set that" if fixed else f"see {final}"
+        raise BuildError(f"the configuration does not take: {refused}", hint)
+    return options
+
+
+def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
+    """Gather what is kept of a finished build, with what is `told` of it, and put it in its place."""
+    staged = recipe.work / "finished"
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir()
+    shutil.copyfile(recipe.work / recipe.linux.image, staged / "image")
+    shutil.copyfile(recipe.work / "vmlinux", staged / "vmlinux")
+    shutil.copyfile(recipe.work / ".config", staged / kconfig.FILE)
+    sizes.measured(staged / "vmlinux", recipe.tools.prefix).save(staged / sizes.FILE)
+    facts = {
+        "arch": recipe.arch.name,
+        "rseq": recipe.rseq,
+        "source": recipe.source.version,
+        "base": recipe.options.config,
+        "compiler": recipe.tools.version,
+        "binutils": recipe.tools.binutils,
+        "release": (recipe.work / "include/config/kernel.release").read_text(encoding="utf-8").strip(),
+        **told,
+    }
+    atomic_io.write(staged / _FACTS, json.dumps(facts, indent=1) + "\n")
+    recipe.folder.parent.mkdir(parents=True, exist_ok=True)
+    os.rename(staged, recipe.folder)

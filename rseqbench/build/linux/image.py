@@ -1,0 +1,197 @@
+"""The Linux to boot: Debian's own, fetched once into the cache, or a file of the user's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from rseqbench.build import architectures
+from rseqbench import paths
+from rseqbench.build.architectures import Arch, Qemu
+from rseqbench.errors import TargetError, UsageError
+from rseqbench.build.linux import modules
+from rseqbench.build.linux.apt import WITHOUT_APT, Apt
+
+DEBIAN = "debian"  # as a Linux to boot, in place of a path: Debian's own
+_FACTS = "facts.json"
+_NEEDED_MIB = 600  # while a package is fetched and unpacked
+_HEAD = 4096  # bytes; every architecture's magic number lies within
+
+
+@dataclass(frozen=True)
+class LinuxImage:
+    """A Linux for an architecture: its image, and the modules to load, in that order, before it has a virtio port.
+
+    package: Debian's package with its version, release: what uname -r says, config: the file with its configuration;
+    all empty or None for an image of the user's.
+    """
+
+    arch: str
+    path: Path
+    modules: tuple[Path, ...] = ()
+    package: str = ""
+    release: str = ""
+    config: Path | None = None
+
+
+def given(arch: Arch, path: Path) -> LinuxImage:
+    """Return the user's own image at `path`, which must have virtio built in.
+
+    Raises UsageError if it cannot be read or is not for `arch`.
+    """
+    wanted = emulated(arch)
+    try:
+        head = _head(path)
+    except OSError as error:
+        raise UsageError(f"cannot read the Linux {path}: {error.strerror or error}", "--linux wants a file") from error
+    if _is_image(head, wanted):
+        return LinuxImage(arch.name, path.absolute())
+    hint = f"give the {wanted.image} of a Linux built for {arch.name}"
+    for other in architectures.known().values():
+        if other.qemu and _is_image(head, other.qemu):
+            raise UsageError(f"{path} is a Linux for {other.name}, not for {arch.name}", hint)
+    raise UsageError(f"{path} is no Linux that can be booted on {arch.name}", hint)
+
+
+def fetched(arch: Arch) -> LinuxImage | None:
+    """Return Debian's Linux for `arch` if the cache has it; never touches the network."""
+    folder = _folder(arch)
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        return LinuxImage(
+            arch.name,
+            folder / "vmlinuz",
+            tuple(folder / name for name in facts["modules"]),
+            facts["package"],
+            facts["release"],
+            folder / "config",
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def expected(arch: Arch) -> LinuxImage:
+    """Return Debian's Linux for `arch` as it will be in the cache, fetched or not yet."""
+    return fetched(arch) or LinuxImage(arch.name, _folder(arch) / "vmlinuz")
+
+
+def debian(arch: Arch) -> LinuxImage:
+    """Return Debian's Linux for `arch`, fetched through apt unless the cache has it.
+
+    Takes some ten seconds and 500 MB the first time, of which 6 to 35 MB stay; works offline from then on. Raises
+    TargetError without apt, network or space.
+    """
+    found = fetched(arch)
+    if found:
+        return found
+    qemu, folder = emulated(arch), _folder(arch)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _check_space(folder.parent)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{arch.name}-") as scratch:
+            _fetch(qemu, Path(scratch))
+            _keep(Path(scratch) / "keep", folder)
+    except OSError as error:
+        raise TargetError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
+    found = fetched(arch)
+    if found is None:
+        raise TargetError(f"{folder} is damaged", f"rm -r {folder}")
+    return found
+
+
+def emulated(arch: Arch) -> Qemu:
+    """Return how qemu runs `arch`. Raises UsageError where nobody has said."""
+    if arch.qemu is None:
+        raise UsageError(f"{arch.name} cannot be emulated", f"add [qemu] to {arch.folder / 'arch.toml'}")
+    return arch.qemu
+
+
+def qemu_version(command: str) -> str:
+    """Return the version that a qemu tells, "7.2.22"; empty when it is not there or does not start."""
+    try:
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return (done.stdout.partition(" version ")[2].split() or ["of unknown version"])[0]
+
+
+def _folder(arch: Arch) -> Path:
+    return paths.cache() / "linux" / arch.name
+
+
+def _check_space(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free >> 20
+    if free < _NEEDED_MIB:
+        message = f"fetching Debian's Linux takes {_NEEDED_MIB} MiB, and {folder} has {free} left"
+        raise TargetError(message, "make room, or set XDG_CACHE_HOME")
+
+
+def _fetch(qemu: Qemu, scratch: Path) -> None:
+    """Leave in scratch/keep what is kept of Debian's package."""
+    apt = Apt(qemu.debian, scratch)
+    apt.update()
+    deb = apt.download(apt.dependency(qemu.linux, "linux-image-"))
+    tree, keep = scratch / "tree", scratch / "keep"
+    unpack(deb, tree)
+    image = next(tree.glob("boot/vmlinuz-*"), None)
+    if image is None:
+        raise TargetError(f"{deb.name} holds no boot/vmlinuz", WITHOUT_APT)
+    release = image.name.removeprefix("vmlinuz-")
+    (keep / "modules").mkdir(parents=True)
+    names = []
+    for name, elf in modules.in_load_order(_modules_of(tree, release), qemu.modules).items():
+        names.append(f"modules/{name}.ko")
+        (keep / names[-1]).write_bytes(elf)
+    os.replace(image, keep / "vmlinuz")
+    os.replace(tree / f"boot/config-{release}", keep / "config")
+    package, version, _ = deb.stem.split("_")
+    facts = {"package": f"{package} {version}", "release": release, "modules": names}
+    (keep / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+
+
+def _modules_of(tree: Path, release: str) -> Path:
+    usual = tree / "lib/modules" / release
+    return usual if usual.is_dir() else tree / "usr/lib/modules" / release
+
+
+def unpack(deb: Path, tree: Path) -> None:
+    """Unpack a package into `tree`, beside what is there. Raises TargetError."""
+    try:
+        done = subprocess.run(["dpkg-deb", "-x", str(deb), str(tree)], capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise TargetError(f"no dpkg-deb here to unpack {deb.name} with", WITHOUT_APT) from error
+    if done.returncode:
+        words = done.stderr.strip().partition("\n")[0]
+        raise TargetError(f"cannot unpack {deb.name} below {paths.cache()}: {words}", "is the disk full?")
+
+
+def _keep(keep: Path, folder: Path) -> None:
+    """Put the finished folder in its place, unless somebody else was faster."""
+    try:
+        os.rename(keep, folder)
+    except OSError:
+        if not (folder / _FACTS).is_file():
+            raise
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of an image, of what is inside when it is gzipped."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head.startswith(b"\x1f\x8b"):
+        return head
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, _HEAD)
+    except zlib.error:
+        return head
+
+
+def _is_image(head: bytes, qemu: Qemu) -> bool:
+    magic = bytes.fromhex(qemu.magic)
+    return head[qemu.magic_at : qemu.magic_at + len(magic)] == magic

@@ -1,0 +1,200 @@
+"""Linux's own make: which tools it needs, how far it is, and what it says when it fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rseqbench.support import process as lifetime
+from rseqbench.build.architectures import Arch, LinuxBuild
+from rseqbench.errors import BuildError
+
+# What every build needs, with Debian's package for it; x86's objtool reads ELF files with libelf.
+_TOOLS = {"make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "perl": "perl", "gcc": "gcc"}
+# What options of a user's own configuration need besides.
+_TOOLS_OF = {
+    "CONFIG_KERNEL_BZIP2": ("bzip2", "bzip2"),
+    "CONFIG_KERNEL_LZMA": ("lzma", "xz-utils"),
+    "CONFIG_KERNEL_XZ": ("xz", "xz-utils"),
+    "CONFIG_KERNEL_LZO": ("lzop", "lzop"),
+    "CONFIG_KERNEL_LZ4": ("lz4", "lz4"),
+    "CONFIG_KERNEL_ZSTD": ("zstd", "zstd"),
+    "CONFIG_DEBUG_INFO_BTF": ("pahole", "pahole"),
+}
+_ELF, _SSL = ("gelf.h", "libelf-dev"), ("openssl/opensslv.h", "libssl-dev")
+_HEADERS_OF = {
+    "CONFIG_OBJTOOL": _ELF,
+    "CONFIG_STACK_VALIDATION": _ELF,
+    "CONFIG_DEBUG_INFO_BTF": _ELF,
+    "CONFIG_MODULE_SIG_FORMAT": _SSL,
+    "CONFIG_SYSTEM_TRUSTED_KEYRING": _SSL,
+}
+_STEP = re.compile(rb"^  [A-Z][A-Z0-9_]* ")
+_WRONG = re.compile(r"error:|Error \d|No space left|undefined reference|cannot find")
+_FULL = "No space left"
+_LOG = "make.log"
+_PATIENCE_S = 3.0  # for make to remove what it was half through with
+# So that the same source gives the same Linux wherever and whenever it is built.
+_FIXED = {
+    "KBUILD_BUILD_TIMESTAMP": "2026-01-01",
+    "KBUILD_BUILD_USER": "rseqbench",
+    "KBUILD_BUILD_HOST": "rseqbench",
+    "KBUILD_BUILD_VERSION": "1",  # it would count how often it was taken up again
+    "LC_ALL": "C",
+}
+# Whatever else would reach make and change what it does: a user's settings, and those of a make that called us.
+_FOREIGN = re.compile(
+    r"MAKE|MFLAGS|GNUMAKEFLAGS|KBUILD_|KCONFIG_|[KHU](C|A|LD|CPP|RUST)FLAGS|LOCALVERSION|LLVM|INSTALL_"
+)
+Progress = Callable[[int, int | None], None]  # steps done, of how many, None where nobody knows
+
+
+def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment for Linux's make: ours without what would change a build, and with `variables`."""
+    ours = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
+    return {**ours, **_FIXED, **(variables or {})}
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The prefix of the commands of compiler and binutils, empty where this machine's own will do; their versions."""
+
+    prefix: str
+    version: str
+    binutils: str
+
+    @classmethod
+    def find(cls, linux: LinuxBuild, arch: Arch) -> Tools:
+        """Return the tools that build Linux for an architecture. Raises BuildError without a compiler."""
+        for prefix in (linux.cross, *([""] if arch.is_host else [])):
+            if shutil.which(f"{prefix}gcc"):
+                return cls(prefix, _version(f"{prefix}gcc"), _version(f"{prefix}ld"))
+        raise BuildError(f"no {linux.cross}gcc to build Linux for {arch.name} with", f"apt-get install {linux.package}")
+
+    def check(self, linux: LinuxBuild, arch: Arch, final: Mapping[str, str] | None = None) -> None:
+        """Raise BuildError, naming all of it, when something that is needed is not here; `final` as in missing()."""
+        lacking = missing(linux, final)
+        if lacking:
+            raise BuildError(
+                f"Linux for {arch.name} cannot be built without {', '.join(lacking)}",
+                f"apt-get install {' '.join(dict.fromkeys(lacking.values()))}",
+            )
+
+
+def missing(linux: LinuxBuild, final: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the tools and headers that a build needs and that are not here, each with Debian's package for it.
+
+    `final` are the options of its .config, as far as they are known: some need more.
+    """
+    final = final or {}
+    tools = {**_TOOLS, **dict(needed for option, needed in _TOOLS_OF.items() if final.get(option) == "y")}
+    found = {tool: package for tool, package in tools.items() if shutil.which(tool) is None}
+    if "gcc" in found:
+        return found
+    headers = dict(needed for option, needed in _HEADERS_OF.items() if final.get(option) == "y")
+    headers |= dict([_ELF]) if linux.arch == "x86" else {}
+    return found | {header: package for header, package in headers.items() if not _compiles(header)}
+
+
+def _compiles(header: str) -> bool:
+    command = ["gcc", "-fsyntax-only", "-xc", "-"]
+    return not subprocess.run(
+        command, input=f"#include <{header}>\n".encode(), capture_output=True, check=False
+    ).returncode
+
+
+def _version(command: str) -> str:
+    try:
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return "none"
+    return (done.stdout.splitlines() or [f"{command} of unknown version"])[0]
+
+
+class Make:
+    """make in a tree of Linux's source, for a folder outside of it."""
+
+    def __init__(self, tools: Tools, tree: Path, work: Path, linux: LinuxBuild, held: Sequence[int] = ()) -> None:
+        """Take the tools, the source, the folder that is built in, and how Linux is built.
+
+        All that make starts inherits the descriptors `held`, so that a lock lasts as long as something is at work.
+        """
+        self._linux, self._held = linux, tuple(held)
+        self._log = work / _LOG
+        self._command = ["make", "-C", str(tree), f"O={work}", f"ARCH={linux.arch}", f"CROSS_COMPILE={tools.prefix}"]
+
+    @property
+    def build_command(self) -> list[str]:
+        """What is called to build Linux."""
+        return [*self._command, f"-j{len(os.sched_getaffinity(0))}", self._linux.target, "vmlinux"]
+
+    def run(self, goals: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
+        """Make something that does not take long. Raises BuildError with make's words."""
+        self._make([*self._command, *goals], variables or {}, lambda line: None, self._log.with_name("config.log"))
+
+    def build(self, steps: int | None, progress: Progress) -> int:
+        """Make Linux and return in how many steps; `steps` are about how many. Raises BuildError with what was said.
+
+        `progress` is told after every step how many there were, those of earlier attempts included, and of how many.
+        """
+        done = _steps(self._log)
+        progress(done, None if steps is None else max(steps, done))
+
+        def seen(line: bytes) -> None:
+            nonlocal done
+            if _STEP.match(line):
+                done += 1
+                progress(done, None if steps is None else max(steps, done))
+
+        self._make(self.build_command, {}, seen, self._log)
+        return done
+
+    def _make(
+        self, command: Sequence[str], variables: Mapping[str, str], seen: Callable[[bytes], None], log: Path
+    ) -> None:
+        lines: list[bytes] = []
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(variables),
+            pass_fds=self._held,
+            start_new_session=True,  # Ctrl-C is for us, who end all of it
+            preexec_fn=lifetime.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
+        )
+        try:
+            assert process.stdout is not None
+            with log.open("ab") as file:
+                for line in process.stdout:
+                    file.write(line)
+                    lines.append(line)
+                    seen(line)
+            code = process.wait()
+        finally:
+            lifetime.end(process, _PATIENCE_S)
+        if code:
+            words = _words([line.decode(errors="replace").rstrip() for line in lines])
+            room = "make room and build again: it goes on where it was"
+            raise BuildError(f"make failed: {words}", room if _FULL in words else f"all of it is in {log}")
+
+
+def _steps(log: Path) -> int:
+    """Return how many steps earlier attempts did, by their log."""
+    try:
+        with log.open("rb") as file:
+            return sum(1 for line in file if _STEP.match(line))
+    except FileNotFoundError:
+        return 0
+
+
+def _words(lines: Sequence[str]) -> str:
+    """Return what a failed make says went wrong: the compiler's first error, else make's last words."""
+    wrong = [line for line in lines if _WRONG.search(line) and not line.startswith("make")]
+    full = [line for line in wrong if _FULL in line]
+    return (full or wrong or [line for line in reversed(lines) if line] or ["it says nothing"])[0]

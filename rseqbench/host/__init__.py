@@ -1,0 +1,1 @@
+"""This machine: what it is, what its kernel offers, and its settings."""

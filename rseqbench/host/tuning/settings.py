@@ -1,0 +1,180 @@
+"""The settings that tuning may change, each as one word of text: read, written, compared.
+
+A setting is named by its file, relative to the root; interrupts are also moved by a service, irqbalance.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from rseqbench.host import facts
+
+SMT = "sys/devices/system/cpu/smt/control"
+IRQBALANCE = "irqbalance"
+_CPUFREQ = "sys/devices/system/cpu/cpu[0-9]*/cpufreq"
+_MSR = "dev/cpu/[0-9]*/msr"
+_INTERRUPT = "proc/irq/[0-9]*/smp_affinity"
+
+# All that pyperf's `system tune` writes, what follows from that, and what it does not know; in the order in which they
+# are put back: first the CPUs that the others belong to, then the governor, which sets turbo and frequencies anew, and
+# last the service that would move interrupts.
+_ORDER = (
+    SMT,
+    f"{_CPUFREQ}/scaling_governor",
+    f"{_CPUFREQ}/energy_performance_preference",
+    facts.NO_TURBO,
+    facts.BOOST,
+    _MSR,
+    f"{_CPUFREQ}/scaling_max_freq",
+    f"{_CPUFREQ}/scaling_min_freq",
+    "proc/sys/kernel/perf_event_max_sample_rate",
+    "proc/sys/kernel/randomize_va_space",
+    "proc/irq/default_smp_affinity",
+    _INTERRUPT,
+    IRQBALANCE,
+)
+_MISC_ENABLE, _NO_TURBO_BIT = 0x1A0, 1 << 38  # of Intel's CPUs: Volume 4 of its manual
+_TURBO = {False: "turbo on", True: "turbo off"}
+
+
+def snapshot(root: Path) -> dict[str, str]:
+    """Read every setting there is; those that cannot be read are left out, as they cannot be changed either."""
+    names = [str(path.relative_to(root)) for pattern in _ORDER[:-1] for path in root.glob(pattern)]
+    found = read_all(root, [*names, IRQBALANCE])
+    if found.get(IRQBALANCE) == "active":  # it moves interrupts as it likes, and will when it is started again
+        found = {key: value for key, value in found.items() if not of_an_interrupt(key)}
+    return found
+
+
+def read_all(root: Path, keys: Iterable[str]) -> dict[str, str]:
+    """Read these settings; those that cannot be read are left out."""
+    return {key: value for key in keys if (value := read(root, key)) is not None}
+
+
+def read(root: Path, key: str) -> str | None:
+    """Read one setting; None if it cannot be read."""
+    if key == IRQBALANCE:
+        return _service(root, "status")
+    if not fnmatch.fnmatch(key, _MSR):
+        return facts.read(root, key) or None
+    try:
+        return _TURBO[bool(_msr(root / key) & _NO_TURBO_BIT)]
+    except OSError:
+        return None
+
+
+def write(root: Path, key: str, value: str) -> None:
+    """Write one setting. Raises OSError when it is refused."""
+    if key == IRQBALANCE:
+        _service(root, "start" if value == "active" else "stop")
+        return
+    if fnmatch.fnmatch(key, _MSR):
+        others = _msr(root / key) & ~_NO_TURBO_BIT
+        _put(root / key, struct.pack("=Q", others | (_NO_TURBO_BIT if value == _TURBO[True] else 0)), _MISC_ENABLE)
+        return
+    _put(root / key, value.encode() + b"\n", 0, os.O_TRUNC)
+
+
+def known(key: str) -> bool:
+    """Whether this names a setting: a damaged record must not have us write just anywhere."""
+    return ".." not in key and any(fnmatch.fnmatch(key, pattern) for pattern in _ORDER)
+
+
+def of_an_interrupt(key: str) -> bool:
+    """Whether this is where one interrupt goes, which is only known by a number that Linux gives."""
+    return fnmatch.fnmatch(key, _INTERRUPT)
+
+
+def in_order(keys: Iterable[str]) -> list[str]:
+    """Sort settings into the order in which they have to be put back."""
+
+    def place(key: str) -> tuple[int, list[int]]:
+        first = next(at for at, pattern in enumerate(_ORDER) if fnmatch.fnmatch(key, pattern))
+        return first, [int(number) for number in re.findall(r"\d+", key)]
+
+    return sorted(keys, key=place)
+
+
+def shown(key: str, numbers: str = "") -> str:
+    """Return a setting's name for people; `numbers` stand for its CPU or interrupt."""
+    if key == IRQBALANCE:
+        return "the service irqbalance"
+    return "/" + (re.sub(r"(?<=/cpu)\d+|(?<=/)\d+(?=/)", numbers, key) if numbers else key)
+
+
+def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return a line for each change, those of several CPUs in one: /sys/.../cpu0-3/...: powersave -> performance."""
+    alike: dict[tuple[str, str, str], list[int]] = {}
+    for key in in_order(before):
+        if key in after and after[key] != before[key]:
+            number = re.search(r"(?<=/cpu)\d+|(?<=/)\d+(?=/)", key)
+            name = shown(key, "*") if number else shown(key)
+            alike.setdefault((name, before[key], after[key]), []).extend([int(number[0])] if number else [])
+    return [f"{name.replace('*', _listed(of))}: {old} -> {new}" for (name, old, new), of in alike.items()]
+
+
+def _listed(numbers: list[int]) -> str:
+    """Write numbers, sorted, in Linux's list format: 0-3,8."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in spans)
+
+
+def _msr(device: Path) -> int:
+    file = os.open(device, os.O_RDONLY)
+    try:
+        data = os.pread(file, 8, _MISC_ENABLE)
+    finally:
+        os.close(file)
+    if len(data) != 8:
+        raise OSError(f"{device} is no MSR device")
+    return int(struct.unpack("=Q", data)[0])
+
+
+def _put(file: Path, data: bytes, place: int, flags: int = 0) -> None:
+    """Write to a file that is there, in one call, as Linux's settings want it."""
+    handle = os.open(file, os.O_WRONLY | flags)
+    try:
+        os.pwrite(handle, data, place)
+    finally:
+        os.close(handle)
+
+
+def _service(root: Path, verb: str) -> str | None:
+    """Ask irqbalance for its status (None: there is no such service), or start or stop it. Raises OSError."""
+    systemd = (root / "run/systemd/system").is_dir()
+    program = shutil.which("systemctl" if systemd else "service")
+    if program is None:
+        return None
+    if verb == "status":
+        return _status(program, systemd)
+    command = [program, verb, IRQBALANCE] if systemd else [program, IRQBALANCE, verb]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"{' '.join(command)} failed: {done.stderr.strip().partition(chr(10))[0]}")
+    return None
+
+
+def _status(program: str, systemd: bool) -> str | None:
+    if systemd:
+        command = [program, "show", "--property=LoadState,ActiveState", IRQBALANCE]
+    else:
+        command = [program, IRQBALANCE, "status"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if not systemd:  # what an init script's status exits with is the Linux Standard Base's: 3 is stopped
+        return {0: "active", 3: "inactive"}.get(done.returncode)
+    state = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    if done.returncode or state.get("LoadState") != "loaded":
+        return None
+    return "active" if state.get("ActiveState") in {"active", "activating"} else "inactive"

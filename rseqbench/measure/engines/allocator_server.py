@@ -1,0 +1,107 @@
+"""A server over each allocator: once a round, all amounts of work in one process, latencies as HdrHistograms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyperf
+from hdrh.histogram import HdrHistogram
+
+from rseqbench.errors import RseqbenchError
+from rseqbench.measure.engines import Taken
+from rseqbench.model import Case, Plan
+from rseqbench.targets import Target
+from rseqbench.workloads import jemalloc
+
+LIMIT_S = 120.0
+_HIGHEST_NS = 1 << 32  # the server ends where a latency is longer, so that no histogram ever drops one
+_DIGITS = 3
+_SEED_STEP = 1_000_003  # orders of neighbouring rounds are drawn from unlike numbers
+_AS_PRINTED = (
+    "threads",
+    "work",
+    "requests",
+    "seconds",
+    "rate",
+    "inside",
+    "all",
+    "waits",
+    "getcpu_calls",
+    "share",
+    "allocator_ns",
+)
+_SAID = ("library", "jemalloc", "percpu_arena", "pools")
+_QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
+
+
+def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+    """Serve over each of the allocators that `cases` are, in their order, for round `number`."""
+    given = jemalloc.arguments(plan.cpus, plan.seed + _SEED_STEP * number)
+    for case in cases:
+        method = jemalloc.BY_NAME[case.benchmark]
+        try:
+            start, *rest = jemalloc.command(method)
+            ran = target.run(start, [*rest, *given], case.registration, LIMIT_S)
+            found = jemalloc.document(method, ran, case.registration)
+            yield Taken(case, _bench(target, case, number, found))
+        except RseqbenchError as error:
+            yield Taken(case, None, error.message)
+
+
+def summarised(phase: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a phase with its latencies (ns) as mean, percentiles, greatest and an encoded HdrHistogram.
+
+    Percentiles are latencies that there were, not the histogram's, which has three digits.
+    """
+    histogram = HdrHistogram(1, _HIGHEST_NS, _DIGITS)
+    latencies = np.asarray(phase["latencies"], dtype=np.int64)
+    values, counts = np.unique(latencies, return_counts=True)
+    for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+        histogram.record_value(max(value, 1), count)
+    total = int(counts.sum())
+    return {
+        **{name: phase[name] for name in _AS_PRINTED},
+        "latencies": total,
+        "mean": float((values * counts).sum() / total) if total else 0.0,
+        **{name: _quantile(latencies, at) for name, at in _QUANTILES.items()},
+        "max": int(values[-1]) if total else 0,
+        "histogram": histogram.encode().decode("ascii"),
+    }
+
+
+def _quantile(latencies: npt.NDArray[np.int64], at: float) -> int:
+    """Return the least latency (ns) that the part `at` of all does not exceed; 0 of none."""
+    return int(np.quantile(latencies, at, method="inverted_cdf")) if len(latencies) else 0
+
+
+def _bench(target: Target, case: Case, number: int, found: Mapping[str, Any]) -> pyperf.Benchmark:
+    """Return the mean of a request without other work, and with the most threads; all else is in the metadata."""
+    phases = [summarised(phase) for phase in found["phases"]]
+    unknown = [one for one in found["phases"] if not one["latencies"] or not one["undisturbed"]]
+    if unknown:
+        raise RseqbenchError(f"every request that was sampled with {unknown[0]['threads']} threads was preempted")
+    bare = max((one for one in phases if not one["work"]), key=lambda one: int(one["threads"]))
+    metadata: dict[str, str | int | float] = {
+        "name": case.id,
+        "unit": "second",
+        "loops": bare["latencies"],
+        "benchmark": case.benchmark,
+        "arch": target.arch,
+        "threads": case.threads,
+        "engine": "server",
+        "round": number,
+        "registration": case.registration.value,
+        "aborts": 0,
+        "peak_bytes": found["peak_bytes"] - found["own_bytes"],
+        "step_ns": found["step_ns"],
+        "getcpu_ns": found["getcpu_ns"],
+        "phases": json.dumps(phases, separators=(",", ":")),
+        "date": datetime.now().isoformat(timespec="seconds"),
+        **{name: found[name] for name in _SAID if found[name]},
+    }
+    return pyperf.Benchmark([pyperf.Run([bare["mean"] * 1e-9], metadata=metadata, collect_metadata=False)])

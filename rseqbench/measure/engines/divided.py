@@ -1,0 +1,76 @@
+"""Kernels by the engine that was chosen, then whole programs: what one round of a run is made of."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from rseqbench.measure.engines import Engine, Taken, composite
+from rseqbench.model import Case, Plan
+from rseqbench.targets import Target
+from rseqbench.workloads import PROGRAMS, jemalloc
+from rseqbench.workloads.library import LIBRARIES
+
+
+class Divided:
+    """An engine for everything that a plan may hold."""
+
+    def __init__(self, kernels: Engine) -> None:
+        """Take the engine that measures kernels."""
+        self._kernels = kernels
+
+    def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
+        """Prepare the kernels' engine for those of the cases that are kernels."""
+        self._kernels.prepare(target, plan, _kernels(cases))
+
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+        """Measure the kernels, then the programs and the server: those disturb more than they are disturbed.
+
+        Kernels that call a shipped library have a process of their own, as it may change what others take.
+        """
+        for part in _apart(_kernels(cases)):
+            for taken in self._kernels.round(target, plan, number, part):
+                why = target.doubts(taken.case) if taken.bench else ""
+                yield Taken(taken.case, None, why) if why else taken
+        programs = [case for case in cases if case.benchmark in PROGRAMS]
+        yield from composite.run(target, plan, number, programs)
+        servers = _servers(cases)
+        if servers:
+            allocators = importlib.import_module(
+                "rseqbench.measure.engines.allocator_server"
+            )  # and with it HdrHistogram
+            yield from allocators.run(target, plan, number, servers)
+
+    def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
+        """Return the steps of the kernels' engine, then each program alone, then the server over each allocator."""
+        kernels = [step for part in _apart(_kernels(cases)) for step in self._kernels.steps(part)]
+        alone = [*(case for case in cases if case.benchmark in PROGRAMS), *_servers(cases)]
+        return (*kernels, *((case,) for case in alone))
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return what the kernels' engine expects, and the server takes; None with a program, of seconds to minutes."""
+        if any(case.benchmark in PROGRAMS for case in plan.cases):
+            return None
+        kernels = _kernels(plan.cases)
+        expected = self._kernels.expected_s(replace(plan, cases=tuple(kernels))) if kernels else 0.0
+        served = plan.rounds * jemalloc.PROCESS_S * len(_servers(plan.cases))
+        return None if expected is None else expected + served
+
+    def pause_s(self) -> float:
+        """Return what the kernels' engine wants."""
+        return self._kernels.pause_s()
+
+
+def _apart(kernels: Sequence[Case]) -> list[list[Case]]:
+    """Return the kernels that call no library, and those that do."""
+    shipped = [case for case in kernels if case.benchmark.partition("/")[0] in LIBRARIES]
+    return [part for part in ([case for case in kernels if case not in shipped], shipped) if part]
+
+
+def _kernels(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if case.benchmark not in PROGRAMS and case.benchmark not in jemalloc.BY_NAME]
+
+
+def _servers(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if case.benchmark in jemalloc.BY_NAME]

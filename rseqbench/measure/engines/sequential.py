@@ -1,0 +1,54 @@
+"""What engines share that take one case after the other, and calibrate each when they first meet it."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Sequence
+
+import pyperf
+
+from rseqbench.errors import TargetError
+from rseqbench.measure.engines import Taken
+from rseqbench.model import Case, Plan
+from rseqbench.targets import Target
+
+
+class OneByOne(abc.ABC):
+    """An engine without anything to prepare, whose rounds need not be spread."""
+
+    def __init__(self) -> None:
+        """Begin with nothing calibrated."""
+        self._loops: dict[Case, int] = {}
+
+    @abc.abstractmethod
+    def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
+        """Return how many operations a value of the case takes. Raises TargetError."""
+
+    @abc.abstractmethod
+    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
+        """Measure a case for round `number`. Raises TargetError."""
+
+    def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:  # noqa: B027 - nothing is a choice
+        """Do nothing: a case is calibrated when it is first met."""
+
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+        """Measure one case after the other; one that fails is calibrated anew in the next round if it was not yet."""
+        for case in cases:
+            try:
+                if case not in self._loops:
+                    self._loops[case] = self._calibrate(target, plan, number, case)
+                yield Taken(case, self._take(target, plan, number, case, self._loops[case]))
+            except TargetError as error:
+                yield Taken(case, None, error.message)
+
+    def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
+        """Return each case alone."""
+        return tuple((case,) for case in cases)
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return None: how fast an emulated machine is, only running it tells."""
+        return None
+
+    def pause_s(self) -> float:
+        """Return 0: a pyperf round takes long enough by itself, and nobody disturbs a count."""
+        return 0.0

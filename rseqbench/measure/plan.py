@@ -1,0 +1,140 @@
+"""Pure: benchmarks x options -> the cases of a run in order, and the skips with their reasons."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence, Set
+from fnmatch import fnmatchcase
+
+from rseqbench.config import Preset, RunOptions, unknown
+from rseqbench.errors import UsageError
+from rseqbench.host.facts import cpu_list
+from rseqbench.model import ALL, BASELINE, CONTROLS, Benchmark, Case, Plan, Registration, Skip
+
+# What every run measures, whatever was asked for: every value is also given net of the baseline, and the controls show
+# whether the run raises false alarms.
+ALONG = frozenset({BASELINE, *(name for pair in CONTROLS for name in pair)})
+
+
+def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()) -> list[Benchmark]:
+    """Return the benchmarks that the patterns name: "all" kernels, a group, group/method, or with * and ?.
+
+    Whole programs, which take longer than everything else together, and shipped libraries have to be named. Those in
+    `along` come along in any case. Raises UsageError for a pattern that names nothing.
+    """
+    chosen = set(along)
+    for pattern in patterns:
+        found = [b.name for b in benchmarks if matches(b, pattern)]
+        if not found:
+            names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {ALL}
+            raise unknown("benchmark", pattern, names)
+        chosen.update(found)
+    return [b for b in benchmarks if b.name in chosen]
+
+
+def matches(benchmark: Benchmark, pattern: str) -> bool:
+    """Whether a pattern names a benchmark."""
+    if pattern == ALL or set(pattern) == {"*"}:
+        return not benchmark.whole and not benchmark.library
+    return pattern in (benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
+
+
+_OWN_LIBRARY = "a program registers rseq as its C library does, or not at all"
+_CROWDED = "a thread preempted within an operation makes the others lose theirs: needs a CPU for each thread"
+
+
+def make(
+    benchmarks: Sequence[Benchmark],
+    options: RunOptions,
+    preset: Preset,
+    registration: Registration,
+    cpus: Sequence[int],
+    seed: int,
+) -> Plan:
+    """Plan a run. `registration` is what a process of the target has by default; `cpus` are the CPUs to pin to.
+
+    The preset's rounds are those of one boot. A benchmark that cannot run, or not with so many threads, becomes a Skip
+    that says why. Raises UsageError for an unknown benchmark.
+    """
+    cases: list[Case] = []
+    skips: list[Skip] = []
+    for benchmark in select(benchmarks, options.benchmarks, ALONG):
+        needed = Registration.NONE if benchmark.needs_no_rseq else registration
+        counts = _thread_counts(benchmark, options.threads)
+        if benchmark.unavailable:
+            skips.append(Skip(benchmark.name, min(options.threads), benchmark.unavailable))
+        elif benchmark.whole and needed == Registration.SELF:
+            skips.append(Skip(benchmark.name, min(options.threads), _OWN_LIBRARY))
+        elif not counts:
+            skips.append(Skip(benchmark.name, min(options.threads), "measured with one thread only"))
+        else:
+            refused = {threads: _too_many(benchmark, threads, options.engine, len(cpus)) for threads in counts}
+            cases.extend(Case(benchmark.name, threads, needed) for threads, why in refused.items() if not why)
+            skips.extend(Skip(benchmark.name, threads, why) for threads, why in refused.items() if why)
+    return Plan(
+        cases=tuple(cases),
+        skips=tuple(skips),
+        rounds=preset.rounds * options.boots,
+        values=preset.values,
+        value_ms=preset.value_ms,
+        seed=seed,
+        engine=options.engine,
+        preset=options.preset,
+        cpus=tuple(cpus),
+        boots=options.boots,
+        hackbench=options.hackbench,
+    )
+
+
+def _too_many(benchmark: Benchmark, threads: int, engine: str, cpus: int) -> str:
+    """Return why a benchmark cannot be measured with so many threads, or nothing when it can."""
+    if threads > 1 and engine == "counted":
+        return "what is counted are the instructions of one thread: several are measured where time is real"
+    if benchmark.own_cpus and threads > cpus:
+        return f"{_CROWDED}, and there are {cpus}"
+    return ""
+
+
+def _thread_counts(benchmark: Benchmark, asked: Sequence[int]) -> list[int]:
+    """Return the thread counts that this benchmark is measured with; what comes along has one thread in any case."""
+    if benchmark.name in ALONG:
+        return [1]
+    return [threads for threads in sorted(set(asked)) if threads == 1 or benchmark.threaded]
+
+
+def names(plan: Plan) -> set[str]:
+    """Return the benchmarks that a plan measures or skips."""
+    return {case.benchmark for case in plan.cases} | {skip.benchmark for skip in plan.skips}
+
+
+def order(plan: Plan, number: int, cases: Sequence[Case]) -> list[Case]:
+    """Return the cases in the random order of round `number`: the same for the same seed, so a run can be repeated.
+
+    Counts of an emulated machine are shifted by their place in its boot, and by nothing else: there every other round
+    goes back the way the one before it came, A B B A, and each boot has an order of its own.
+    """
+    shuffled = list(cases)
+    if plan.engine != "counted":
+        random.Random(f"{plan.seed}/{number}").shuffle(shuffled)
+        return shuffled
+    boot = plan.boot(number)
+    random.Random(f"{plan.seed}/boot {boot}").shuffle(shuffled)
+    return shuffled[:: -1 if (number - plan.rounds_of(boot)[0]) % 2 else 1]
+
+
+def parse_cpus(wanted: str, allowed: Set[int], isolated: Set[int]) -> tuple[int, ...]:
+    """Return the CPUs to pin to, the one for single threads first.
+
+    "auto" prefers an isolated CPU, then the highest allowed one (CPU 0 often serves interrupts), then the others;
+    else a list such as "2,3" or "0-3", taken as it stands. Raises UsageError for a CPU that is not there.
+    """
+    if wanted == "auto":
+        free = sorted(allowed, reverse=True)
+        return tuple([*(cpu for cpu in free if cpu in isolated), *(cpu for cpu in free if cpu not in isolated)])
+    found = cpu_list(wanted)
+    if not found:
+        raise UsageError(f"bad CPU list {wanted!r}", "write it like 0,2-3, or auto")
+    absent = [cpu for cpu in found if cpu not in allowed]
+    if absent:
+        raise UsageError(f"CPU {absent[0]} is not one we may use", f"there are {sorted(allowed)}")
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,158 @@
+"""Pure: runs compared with the first of them, as CSV and JSON, and what the Linuxes behind them differ by."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from rseqbench.analysis import compare
+from rseqbench.analysis.summary import Compared
+from rseqbench.build.linux import sizes
+from rseqbench.report import formatting
+from rseqbench.report.data.writers import Record, estimate, facts, texts, to_csv, to_json
+from rseqbench.speedups import Speedup
+from rseqbench.store.runs import Run
+
+_MORE = ("name", "claim", "stated", "stated_unit", "measured", "a_text", "b_text", "label", "text")
+
+
+def comparison(found: Compared) -> list[Record]:
+    """Return a record per benchmark of two runs, then (kind "skip") what neither measured."""
+    rows = [_compared(found, row) for row in found.rows]
+    skips = [
+        {**_empty(found), "kind": "skip", "benchmark": skip.benchmark, "threads": skip.threads,
+         "verdict": compare.MISSING, "reason": f"{label}: {skip.reason}"}
+        for label, skip in found.skips
+    ]  # fmt: skip
+    return [*rows, *skips]
+
+
+def _empty(found: Compared) -> Record:
+    """Return a record that has every column of a comparison and says nothing."""
+    columns = _compared(found, compare.Comparison("", "", 1, None, None, None, None, "", ""))
+    return {**dict.fromkeys(columns), "a": found.a, "b": found.b}
+
+
+def _compared(found: Compared, row: compare.Comparison) -> Record:
+    values = {"a": row.a, "b": row.b}
+    a, b = (one.gross if one else None for one in values.values())
+    return {
+        "kind": "benchmark",
+        "a": found.a,
+        "b": found.b,
+        "arch": row.arch,
+        "benchmark": row.benchmark,
+        "threads": row.threads,
+        "slow": None,
+        "fast": None,
+        **{f"{side}_unit": formatting.unit(one.unit) if one else None for side, one in values.items()},
+        **estimate("a_value", a),
+        **estimate("b_value", b),
+        **estimate("ratio", row.ratio),
+        "p": row.p,
+        "verdict": row.word,
+        "reason": row.reason,
+    }
+
+
+def speedups(found: Compared) -> list[Record]:
+    """Return a record (kind "speedup") per quotient inside each of two runs; the values are quotients."""
+    return [{**_empty(found), "kind": "speedup", **_speedup(one)} for one in found.speedups]
+
+
+def _speedup(one: Speedup) -> Record:
+    pair = {"arch": one.pair.arch, "slow": one.pair.slow, "fast": one.pair.fast}
+    units = {f"{side}_unit": formatting.quotient_of(unit) for side, unit in zip("ab", one.units, strict=True)}
+    return {**pair, **units, **estimate("a_value", one.a), **estimate("b_value", one.b)}
+
+
+def linuxes(found: Compared) -> dict[str, object]:
+    """Return what a comparison says of the two Linuxes behind it; empty where they were not built for it."""
+    parts: dict[str, object] = {}
+    if found.said:
+        parts["claims"] = [
+            {"claim": one.claim.id, "stated": one.claim.stated, "unit": one.claim.unit, "measured": one.measured,
+             "verdict": one.verdict.word, "reason": one.verdict.reason}
+            for one in found.said
+        ]  # fmt: skip
+    if found.sizes:
+        parts["sizes"] = {
+            **dict(_whole(found)),
+            "sections": dict(_sections(found)),
+            "symbols": dict(_symbols(found)),
+            "symbols_growth": sizes.growth(*found.sizes).net,
+        }
+    if found.options:
+        parts["options"] = {name: list(values) for name, values in found.options.items()}
+    if found.beyond:
+        parts["beyond"] = found.beyond
+    return parts
+
+
+_Sized = list[tuple[str, tuple[int, int]]]
+
+
+def _whole(found: Compared) -> _Sized:
+    """Return the sizes of two Linuxes as `size` prints them, in bytes."""
+    if not found.sizes:
+        return []
+    a, b = found.sizes
+    return [("text", (a.text, b.text)), ("data", (a.data, b.data)), ("bss", (a.bss, b.bss))]
+
+
+def _sections(found: Compared) -> _Sized:
+    if not found.sizes:
+        return []
+    a, b = found.sizes
+    return [(name, (a.sections.get(name, 0), b.sections.get(name, 0))) for name in {**a.sections, **b.sections}]
+
+
+def _symbols(found: Compared) -> _Sized:
+    return [(name, (a, b)) for name, a, b in sizes.growth(*found.sizes).changed] if found.sizes else []
+
+
+def _linux_records(found: Compared) -> list[Record]:
+    """Return a record for each size in bytes, option and claim of two Linuxes, told apart by `kind`."""
+    sized = {"size": _whole(found), "section": _sections(found), "symbol": _symbols(found)}
+    claims = [
+        {"kind": "claim", "claim": one.claim.id, "stated": one.claim.stated, "stated_unit": one.claim.unit,
+         "measured": one.measured, "verdict": one.verdict.word.value, "reason": one.verdict.reason}
+        for one in found.said
+    ]  # fmt: skip
+    return [
+        *claims,
+        *({"kind": kind, "name": name, "a_unit": "bytes", "b_unit": "bytes", "a_value": a, "b_value": b}
+          for kind, rows in sized.items() for name, (a, b) in rows),
+        *({"kind": "option", "name": name, "a_text": a, "b_text": b} for name, (a, b) in found.options.items()),
+        *texts("beyond", filter(None, [found.beyond])),
+        *texts("note", found.notes),
+    ]  # fmt: skip
+
+
+def comparisons_json(found: Sequence[Compared], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
+    """Return the comparisons of runs with the first one: of two runs the parts themselves, of more a list of them.
+
+    With `runs`, the header of each and the `limits` of all are there too.
+    """
+    each = [
+        {"a": one.a, "b": one.b, "benchmarks": comparison(one), "speedups": speedups(one), **linuxes(one),
+         "notes": one.notes}
+        for one in found
+    ]  # fmt: skip
+    parts: dict[str, object] = each[0] if len(each) == 1 else {"comparisons": each}
+    headers = [dataclasses.asdict(run.header) for run in runs]
+    return to_json("compare", **parts, **({"headers": headers, "limits": limits} if runs else {}))
+
+
+def comparisons_csv(found: Sequence[Compared], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
+    """Return the comparisons of runs with the first one as one table: the column `kind` tells rows apart.
+
+    With `runs`, the facts of each and the `limits` of all are there too.
+    """
+    rows = [
+        {**record, "a": one.a, "b": one.b}
+        for one in found
+        for record in (*comparison(one), *speedups(one), *_linux_records(one))
+    ]
+    known = [{**fact, "label": run.label} for run in runs for machine in run.header.machines for fact in facts(machine)]
+    return to_csv([*rows, *known, *texts("limit", limits)], [*_empty(found[0]), *_MORE])

@@ -1,0 +1,127 @@
+"""Pure: libraries as they are shipped, as CSV and JSON: beside the kernels, and allocators in a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rseqbench.analysis.allocators import GROUP, RSEQ, Phase, Served
+from rseqbench.analysis.library_costs import Beside, Difference
+from rseqbench.report import formatting
+from rseqbench.report.data.writers import Record, estimate
+from rseqbench.report.tables import allocators as of_allocators
+
+COLUMNS = (  # of a run's CSV, beyond those of its other rows
+    *("work", "work_ns", "step_ns", "requests", "mean", "mean_low", "mean_high", "p50", "p50_low", "p50_high"),
+    *("p99", "p99_low", "p99_high", "p999", "p999_low", "p999_high", "maximum"),
+    *("throughput", "throughput_low", "throughput_high", "share", "share_low", "share_high"),
+    *("inside", "inside_low", "inside_high"),
+    *("waits", "getcpu_calls", "peak_bytes", "peak_bytes_low", "peak_bytes_high"),
+    *("statistic", "gain", "gain_low", "gain_high", "calls", "difference_ns", "mean_ns", "part"),
+    *("price", "price_low", "price_high"),
+)
+
+
+def shipped(found: Iterable[Beside]) -> list[Record]:
+    """Return a record per library: which benchmarks stand beside each other, prices in `unit`, what it leaves out."""
+    return [
+        {
+            "library": one.library.group,
+            "title": one.library.title,
+            "arch": one.arch,
+            "benchmarks": list(dict.fromkeys(row.benchmark for row in one.rows)),
+            "prices": [_price(one, difference) for difference in one.differences],
+            "notes": list(one.notes),
+        }
+        for one in found
+    ]
+
+
+def _price(one: Beside, difference: Difference) -> Record:
+    units = {row.benchmark: formatting.unit(row.row.unit) for row in one.rows if row.row}
+    return {
+        "arch": one.arch,
+        "slow": difference.slow,
+        "fast": difference.fast,
+        "unit": units[difference.slow],
+        **estimate("price", difference.price),
+        "rounds": difference.price.n,
+        "why": difference.words,
+    }
+
+
+def served(of: Served | None) -> Record | None:
+    """Return what a run says of allocators in a server; None where it served nothing."""
+    if of is None:
+        return None
+    return {
+        "phases": [_phase(one, of) for one in of.phases],
+        "peaks": [
+            {"benchmark": f"{GROUP}/{method}", **estimate("peak_bytes", peak), "rounds": peak.n}
+            for method, peak in of.peaks.items()
+        ],
+        "gains": _gains(of),
+        "bound": _bound(of),
+        "notes": list(dict.fromkeys(note for grid in of_allocators.all_of(of) for note in grid.notes)),
+    }
+
+
+def _phase(one: Phase, of: Served) -> Record:
+    return {
+        "benchmark": f"{GROUP}/{one.method}",
+        "threads": one.threads,
+        "work": one.work,
+        "work_ns": one.work * of.step_ns,
+        "step_ns": of.step_ns,
+        "requests": one.requests,
+        **estimate("mean", one.mean),
+        **estimate("p50", one.p50),
+        **estimate("p99", one.p99),
+        **estimate("p999", one.p999),
+        "maximum": one.maximum,
+        **estimate("throughput", one.throughput),
+        **estimate("share", one.share),
+        **estimate("inside", one.inside),
+        "waits": one.waits,
+        "getcpu_calls": one.getcpu_calls,
+        "rounds": one.mean.n,
+    }
+
+
+def _gains(of: Served) -> list[Record]:
+    return [
+        {
+            "slow": f"{GROUP}/{curve.over}",
+            "fast": f"{GROUP}/{RSEQ}",
+            "threads": curve.threads,
+            "statistic": curve.column,
+            "share": point.share,
+            **estimate("gain", point.gain),
+            "rounds": point.gain.n,
+        }
+        for curve in of.curves
+        for point in curve.gains
+    ]
+
+
+def _bound(of: Served) -> Record | None:
+    bound = of.bound
+    if bound is None:
+        return None
+    return {"calls": bound.calls, "difference_ns": bound.difference_ns, "mean_ns": bound.mean_ns, "part": bound.part}
+
+
+def records(found: Iterable[Beside], of: Served | None) -> list[Record]:
+    """Return all of it as rows of a CSV: kinds "price", "phase", "peak", "gain", "bound", and a "note" with its name.
+
+    Which benchmarks stand beside each other is left to the groups in their names.
+    """
+    beside, serving = shipped(found), served(of) or {"phases": (), "peaks": (), "gains": (), "bound": None, "notes": ()}
+    bound = serving["bound"]
+    return [
+        *({"kind": "price", **price} for one in beside for price in one["prices"]),
+        *({"kind": "note", "arch": one["arch"], "name": one["library"], "text": note}
+          for one in beside for note in one["notes"]),
+        *({"kind": kind, **one} for kind in ("phase", "peak", "gain") for one in serving[f"{kind}s"]),
+        *([{"kind": "bound", **bound}] if bound else []),
+        *({"kind": "note", "name": GROUP, "text": note} for note in serving["notes"]),
+    ]  # fmt: skip

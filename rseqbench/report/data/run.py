@@ -1,0 +1,208 @@
+"""Pure: one run as CSV and JSON: every value, round, claim, quotient, check and fact of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import pandas as pd
+
+from rseqbench.analysis import dataset, patch_message, summary
+from rseqbench.analysis.summary import Measured, Quotient
+from rseqbench.analysis.verdicts import Judged
+from rseqbench.model import COUNTED
+from rseqbench.report import formatting
+from rseqbench.report.data import libraries
+from rseqbench.report.data.writers import Record, estimate, facts, rounded, texts, to_csv, to_json
+from rseqbench.report.run_view import Contents
+from rseqbench.store.runs import Header, Run
+
+COLUMNS = (  # of a run's CSV, whatever that run has
+    *("kind", "label", "arch", "benchmark", "threads", "unit", "timing", "engine", "registration"),
+    *("gross", "gross_low", "gross_high", "net", "net_low", "net_high", "rounds", "aborts", "operations"),
+    *("instructions", "cycles", "branch_misses", "check", "reason", "doc"),
+    *("claim", "section", "text", "claim_kind", "slow", "fast", "today_slow", "today_fast", "net_of_loop"),
+    *("stated", "formula", "formula_value", "formula_low", "formula_high", "formula_agrees"),
+    *("measured", "measured_low", "measured_high", "today", "today_low", "today_high", "measured_unit", "verdict"),
+    *("alone", "alone_low", "alone_high", "beside", "beside_low", "beside_high", "why"),
+    *(
+        "passed",
+        "disturbances",
+        "exercised",
+        "message",
+        "trivial",
+        "short",
+        "name",
+        "round",
+        "value",
+        "values",
+        "loops",
+    ),
+    *libraries.COLUMNS,
+)
+_ROUND = ("arch", "benchmark", "threads", "unit", "round", "value", "values", "loops", "aborts")
+
+
+def table_csv(run: Run, confidence: float = 0.95) -> str:
+    """Return results/<label>/table.csv: a row per benchmark, values rounded so that git diff shows differences only."""
+    found = summary.measured(run, dataset.units(dataset.build([run])), confidence)
+    return to_csv([rounded(record) for record in measured(run.label, found)])
+
+
+def measured(label: str, found: Iterable[Measured]) -> list[Record]:
+    """Return a record per benchmark of a run; values per operation in `unit`, None where there are none."""
+    return [_measured(label, one) for one in found]
+
+
+def _measured(label: str, one: Measured) -> Record:
+    row = one.row
+    return {
+        "label": label,
+        "arch": one.arch,
+        "benchmark": one.benchmark,
+        "threads": one.threads,
+        "unit": formatting.unit(row.unit) if row else None,
+        "timing": row.timing if row else None,
+        "engine": row.engine if row else None,
+        "registration": row.registration if row else None,
+        **estimate("gross", row.gross if row else None),
+        **estimate("net", row.net if row else None),
+        "rounds": row.gross.n if row else 0,
+        "aborts": row.aborts if row else None,
+        "operations": row.operations if row else None,
+        **dict(zip(COUNTED, row.counted if row and row.counted else (None, None, None), strict=True)),
+        "check": one.check,
+        "reason": one.reason,
+    }
+
+
+def verdicts(judged: Iterable[Judged]) -> list[Record]:
+    """Return a record per claim: where it stands, the arithmetic on it, what was measured, the verdict."""
+    return [{**_claim(one), **_verdict(one)} for one in judged]
+
+
+def _verdict(one: Judged) -> Record:
+    return {
+        **estimate("measured", one.measured),
+        **estimate("today", one.today),
+        "measured_unit": _claim_unit(one),
+        "rounds": one.measured.n if one.measured else 0,
+        "verdict": one.verdict.word.value,
+        "reason": one.verdict.reason,
+    }
+
+
+def _claim_unit(one: Judged) -> str | None:
+    if one.measured is None:
+        return None
+    return formatting.unit(one.unit) if one.claim.kind == "time" else formatting.quotient_of(one.unit)
+
+
+def claims(judged: Iterable[Judged]) -> list[Record]:
+    """Return a record per claim without any measurement: the message's words and the arithmetic on its own table."""
+    return [_claim(one) for one in judged]
+
+
+def _claim(one: Judged) -> Record:
+    claim, own = one.claim, one.arithmetic
+    return {
+        "claim": claim.id,
+        "section": patch_message.section_of(claim).title,
+        "text": claim.text,
+        "kind": claim.kind,
+        "arch": claim.arch,
+        "slow": claim.slow,
+        "fast": claim.fast,
+        "today_slow": claim.today[0] if claim.today else None,
+        "today_fast": claim.today[1] if claim.today else None,
+        "net": claim.net,
+        "stated": claim.stated,
+        "unit": claim.unit,
+        "formula": own.formula if own else None,
+        "formula_value": own.value if own else None,
+        "formula_low": own.low if own else None,
+        "formula_high": own.high if own else None,
+        "formula_agrees": own.agrees if own else None,
+    }
+
+
+def quotients(found: Iterable[Quotient]) -> list[Record]:
+    """Return a record per quotient inside the rounds of a run: alone on the core, and beside a neighbour."""
+    return [
+        {
+            "arch": one.pair.arch,
+            "slow": one.pair.slow,
+            "fast": one.pair.fast,
+            "net": one.pair.net,
+            "unit": formatting.quotient_of(one.unit),
+            **estimate("alone", one.alone),
+            **estimate("beside", one.beside),
+            "why": one.pair.why,
+        }
+        for one in found
+    ]
+
+
+def rounds(frame: pd.DataFrame) -> list[Record]:
+    """Return a record per benchmark and round: the value per operation, and over how many of what it was taken."""
+    kept = frame[list(_ROUND)].itertuples(index=False)
+    return [{**(row := dict(zip(_ROUND, one, strict=True))), "unit": formatting.unit(row["unit"])} for one in kept]
+
+
+def rounds_csv(shown: Contents) -> str:
+    """Return every round of a run: one row a benchmark and round, values per operation."""
+    rows = shown.frame[list(_ROUND)].itertuples(index=False)
+    return to_csv([rounded(dict(zip(_ROUND, row, strict=True))) for row in rows])
+
+
+def run_json(shown: Contents, each_round: bool = False) -> str:
+    """Return everything that is shown of a run, its header included; with `each_round` the rounds, one by one, too."""
+    return to_json(
+        "run",
+        summary=shown.summary,
+        header=dataclasses.asdict(shown.run.header),
+        measured=measured(shown.run.label, shown.measured),
+        claims=verdicts(shown.judged),
+        quotients=quotients(shown.quotients),
+        shipped=libraries.shipped(shown.shipped),
+        served=libraries.served(shown.served),
+        limits=shown.limits,
+        sentences=shown.sentences,
+        **({"rounds": rounds(shown.frame)} if each_round else {}),
+    )
+
+
+def run_csv(shown: Contents) -> str:
+    """Return everything that is shown of a run, its rounds included, as one table: `kind` tells rows apart."""
+    header, label = shown.run.header, shown.run.label
+    values = zip(measured(label, shown.measured), shown.measured, strict=True)
+    judged = ({**_renamed(one), "kind": "claim", "claim_kind": one["kind"]} for one in verdicts(shown.judged))
+    records: list[Record] = [
+        *({"kind": "benchmark", **record, "doc": one.doc} for record, one in values),
+        *judged,
+        *({"kind": "quotient", **_renamed(one)} for one in quotients(shown.quotients)),
+        *libraries.records(shown.shipped, shown.served),
+        *({"kind": "check", **dataclasses.asdict(one), "verdict": one.verdict} for one in header.checks),
+        *texts("summary", [shown.summary]),
+        *texts("limit", shown.limits),
+        *texts("sentence", shown.sentences),
+        *(fact for machine in header.machines for fact in facts(machine)),
+        *_header(header),
+        *({"kind": "round", **one} for one in rounds(shown.frame)),
+    ]
+    return to_csv([{**one, "label": label} for one in records], COLUMNS)
+
+
+def _renamed(record: Record) -> Record:
+    """Return a record whose `net`, whether the loop is subtracted, is told from the net value of a benchmark."""
+    return {"net_of_loop" if name == "net" else name: value for name, value in record.items()}
+
+
+def _header(header: Header) -> list[Record]:
+    """Return a record (kind "header") for what the run was told to do, when it did it, and what it noted."""
+    plan = {name: value for name, value in vars(header.plan).items() if name not in ("cases", "skips", "cpus")}
+    told = {"cpus": " ".join(map(str, header.plan.cpus)), **plan}
+    whole = {name: getattr(header, name) for name in ("created", "finished", "command", "version", "schema")}
+    rows = {**whole, **told}
+    notes = [{"kind": "note", "text": text} for text in header.notes]
+    return [*({"kind": "header", "name": name, "text": str(value)} for name, value in rows.items()), *notes]

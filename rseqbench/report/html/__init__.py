@@ -1,0 +1,1 @@
+"""One self-contained page per subject: a run, a comparison, a fleet, a history."""

@@ -1,0 +1,183 @@
+"""A run as one HTML file: no network, no script, everything inside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+
+from rseqbench.analysis.library_costs import Beside
+from rseqbench.model import VerdictWord
+from rseqbench.report import charts, context, data, formatting, headline, prose
+from rseqbench.report.charts import shares
+from rseqbench.report.formatting import Printed
+from rseqbench.report.html import captions
+from rseqbench.report.run_view import Contents
+from rseqbench.report.tables import Cell, Grid, Reason
+from rseqbench.report.tables import allocators as of_allocators
+from rseqbench.report.tables import claims as of_claims
+from rseqbench.report.tables import run as of_run
+from rseqbench.show import bidi, code
+from rseqbench.show.grids import libraries
+
+_MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot with its caption and two sentences on how to read it, empty where they stand elsewhere.
+
+    `svg` is empty where nothing was measured; it holds the plot twice, for a wide screen and for a narrow one.
+    """
+
+    name: str
+    caption: str
+    reading: str
+    svg: Markup
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file that the page carries inside: its name, what it holds, and its content as a data: address."""
+
+    name: str
+    holds: str
+    address: str
+
+
+def page(shown: Contents) -> str:
+    """Return the whole page of one run."""
+    return environment().get_template("report.html").render(**_parts(shown))
+
+
+def environment() -> jinja2.Environment:
+    """Return what renders the templates of all pages."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["line"] = formatting.line  # for attributes and titles, which hold no elements
+    made.filters["text"] = _text
+    made.tests["reason"] = lambda cell: isinstance(cell, Reason)
+    made.tests["printed"] = lambda cell: isinstance(cell, Printed)
+    made.tests["verdict"] = lambda cell: isinstance(cell, VerdictWord)
+    made.globals["missing"] = _missing
+    return made
+
+
+def _text(text: object) -> Markup:
+    """Return text for the inside of an element: one harmless line, whatever its direction."""
+    return text if isinstance(text, Markup) else bidi.isolated(formatting.line(str(text)))
+
+
+def _missing(grid: Grid, row: Sequence[Cell]) -> int:
+    """Return how many columns the last cell of a row has to span."""
+    return len(grid.columns) - len(row) + 1
+
+
+def _parts(shown: Contents) -> dict[str, object]:
+    """Return what the template names."""
+    header = shown.run.header
+    decided, absent, _ = of_claims.split(shown.judged)
+    return {
+        "header": header,
+        "answer": headline.of(shown),
+        "about": headline.about(shown),
+        "counts": shown.counts,
+        "published": all(machine.timing == "published" for machine in header.machines),
+        "summary": shown.summary,
+        "limits": shown.limits,
+        "sentences": shown.sentences,
+        "confidence": shown.rules.confidence,
+        "icons": formatting.ICONS,
+        "counted": prose.counted(shown.judged),
+        "verdicts": of_claims.judgements(decided, "Claims with a verdict"),
+        "absent": of_claims.unmeasured(absent, "Claims not measured here"),
+        "arithmetic": of_claims.arithmetic(shown.judged),
+        "wrong": [one for one in shown.judged if one.arithmetic and not one.arithmetic.agrees],
+        "stated": of_claims.claims(shown.judged),
+        "times": of_claims.times(shown.judged),
+        "patch_tables": list(map(context.patch_table, shown.patch_tables)),
+        "shipped": [(libraries.together(one), _beside(one)) for one in shown.shipped],
+        "figures": _figures(shown),
+        "distributions": _distributions(shown),
+        "code": code.timed(shown.run.folder, shown.measured),
+        "measured": of_run.measured(shown.measured),
+        "allocators": of_allocators.all_of(shown.served),
+        "gains": _gains(shown),
+        "quotients": of_run.quotients(shown.quotients),
+        "what": of_run.described(shown.measured),
+        "checks": of_run.checks(header.checks),
+        "facts": of_run.facts(header.machines),
+        "commands": [*map(formatting.line, context.commands_of_run(shown.run))],
+        "downloads": list(_downloads(shown)),
+        "too_many_rounds": len(shown.frame) > _MOST_ROUNDS,
+        "style": style(),
+    }
+
+
+def style() -> Markup:
+    """Return the style sheet of all pages."""
+    return Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
+
+
+def drawn(draw: Callable[[str, bool], str], name: str) -> Markup:
+    """Return a plot for a wide screen and one for a narrow one, of which the style sheet shows one; empty of nothing.
+
+    `draw` takes the name that its ids begin with, and whether it is to be narrow.
+    """
+    wide = draw(name, False)
+    return Markup(
+        f'<div class="wide">{wide}</div><div class="narrow">{draw(f"{name}-narrow", True)}</div>' if wide else ""
+    )
+
+
+def _figures(shown: Contents) -> list[Figure]:
+    readings = captions.of_counts() if shown.counts else captions.of_times()
+    each = {"speedups": charts.speedups, "reading": charts.reading_cpu, "threads": charts.by_threads}
+    found = {name: drawn(partial(draw, shown), name) for name, draw in each.items()}
+    if not found["threads"]:  # what nobody asked for is not missing
+        del found["threads"]
+    if not found["reading"] and any(one.row and one.group == "cpu_id" for one in shown.measured):
+        del found["reading"]  # one method alone is measured, but no comparison
+    return [Figure(name, *readings[name], svg) for name, svg in found.items()]
+
+
+def _beside(one: Beside) -> Figure:
+    caption, how = captions.of_library(one.library.title)
+    name = f"library-{one.library.group}-{one.arch}"
+    return Figure(name, caption, how, drawn(partial(charts.beside_kernels, one), name))
+
+
+def _gains(shown: Contents) -> Figure:
+    return Figure("jemalloc", shares.CAPTION, shares.READING, drawn(partial(shares.gains, shown.served), "jemalloc"))
+
+
+def _distributions(shown: Contents) -> Figure:
+    caption, how = (captions.of_counts() if shown.counts else captions.of_times())["rounds"]
+    return Figure("rounds", caption, how, drawn(partial(charts.rounds, shown), "rounds"))
+
+
+def _downloads(shown: Contents) -> Iterator[Download]:
+    label = shown.run.label
+    summary = data.to_csv(data.measured(label, shown.measured))
+    yield download(f"{label}-table.csv", "a row a benchmark", "text/csv", summary)
+    yield download(f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(shown.judged)))
+    if len(shown.frame) <= _MOST_ROUNDS:
+        yield download(f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(shown))
+    whole = "all of these but the rounds, and the header"
+    yield download(f"{label}.json", whole, "application/json", data.run_json(shown))
+
+
+def download(name: str, holds: str, kind: str, text: str) -> Download:
+    """Return a file to be carried in a page."""
+    encoded = base64.b64encode(text.encode("utf-8", errors="replace")).decode("ascii")
+    return Download(name, holds, f"data:{kind};charset=utf-8;base64,{encoded}")

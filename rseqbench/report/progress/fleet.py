@@ -1,0 +1,142 @@
+"""What many machines do now, in one view on standard error: the few that run, how many are done, and who failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+from rseqbench.measure.fleet import members
+from rseqbench.measure.fleet.members import Stored, Told
+from rseqbench.measure.fleet.scheduler import Begun, Ended, Event, Tells
+from rseqbench.measure.rounds import Checked, ChecksBegun, Measured, Preparing, RoundDone
+from rseqbench.report import formatting
+from rseqbench.report.progress import live, run
+from rseqbench.store.fleets import Member
+
+_DRAWN_S = 0.1  # between two drawings: a thousand machines tell more than anybody reads
+_OTHER_LINES = 4  # of a terminal that are not ours to fill
+_MOST_LINES = 20
+_CHECKS = 0.1  # of a run's share are its checks
+_TOLD_S = 30.0  # between two lines about all of them where nothing can be drawn
+
+
+@dataclass
+class _Now:
+    """What a machine does, in words, and how much of its run is done."""
+
+    doing: str = "being acquired and entered"
+    share: float = 0.0
+    void: int = 0  # values of benchmarks in rounds
+    first: str = ""  # of those
+
+    def voids(self) -> str:
+        """Return how many values were void, with the first reason; empty where none was."""
+        return f", with {self.void} void, the first {self.first}" if self.void else ""
+
+
+class Crowd:
+    """The state of all members, by what they tell."""
+
+    def __init__(self, of: int, done: int) -> None:
+        """Take how many there are, of which some were done before."""
+        self.running: dict[str, _Now] = {}
+        self.of, self.done, self.failed = of, done, 0
+        self._began, self._before = time.monotonic(), done
+
+    def take(self, event: Event[Member, Told]) -> str:
+        """Take what happened; return a line that everybody should see, or nothing."""
+        place = event.job.place
+        match event:
+            case Begun():
+                self.running[place] = _Now()
+            case Ended(_, error):
+                now = self.running.pop(place)
+                self.done, self.failed = self.done + (error is None), self.failed + (error is not None)
+                return f"{place} FAILED: {members.words(error)}" if error else f"{place} done{now.voids()}"
+            case Tells(_, told):
+                return _told(self.running[place], place, told)
+        return ""
+
+    @property
+    def share(self) -> float:
+        """How much of everything is done, from 0 to 1."""
+        over = self.done + self.failed + sum(now.share for now in self.running.values())
+        return over / self.of if self.of else 1.0
+
+    def left(self) -> str:
+        """Return "3 min left" if everything goes on as it went; empty while that cannot be told."""
+        begun = self._before / self.of if self.of else 0.0
+        share, took = self.share - begun, time.monotonic() - self._began
+        return run.left(took * (1 - begun - share) / share) if share > 0.02 else ""
+
+    def said(self) -> str:
+        """Return how many are where."""
+        waiting = self.of - self.done - self.failed - len(self.running)
+        counts = ((len(self.running), "running"), (waiting, "waiting"), (self.failed, "FAILED"))
+        more = "".join(f", {number} {what}" for number, what in counts if number)
+        return f"{self.done} of {self.of} places done{more}"
+
+    def each(self, lines: int) -> list[str]:
+        """Return a line for each of those that run, as many as there is room for."""
+        shown = list(self.running.items())
+        kept = shown if len(shown) <= lines else shown[: lines - 1]
+        found = [f"{place}: {now.doing}" for place, now in kept]
+        return found if len(kept) == len(shown) else [*found, f"and {len(shown) - len(kept)} more"]
+
+
+def _told(now: _Now, place: str, told: Told) -> str:
+    """Note what a member tells of itself; return a line that everybody should see, or nothing."""
+    match told:
+        case ChecksBegun(names):
+            now.doing = f"check 1 of {len(names)}"
+        case Checked(check, done, of):
+            now.doing, now.share = f"check {min(done + 1, of)} of {of}", _CHECKS * done / of
+            return "" if check.passed else f"{place}: check FAILED: {check.benchmark}: {check.message}"
+        case Preparing():
+            now.doing = "getting ready for the first round"
+        case RoundDone(_, done, of, _):
+            now.doing, now.share = f"{done} of {of} rounds done", _CHECKS + (1 - _CHECKS) * done / of
+        case Measured(case, number, failure):
+            if failure:
+                now.void, now.first = now.void + 1, now.first or f"{case.id} in round {number + 1}: {failure}"
+        case Stored(_, failures):
+            return "; ".join(f"{place}: {line}" for line in failures)
+    return ""
+
+
+def follow(events: Iterable[Event[Member, Told]], of: int, done: int) -> Crowd:
+    """Go through the events of members and show them; return the state at the end. `done` of `of` were done before."""
+    out, crowd = live.console(), Crowd(of, done)
+    if live.wanted(out):
+        _draw(events, crowd, out)
+    else:
+        _tell(events, crowd, out)
+    return crowd
+
+
+def _draw(events: Iterable[Event[Member, Told]], crowd: Crowd, out: Console) -> None:
+    drawn = 0.0
+    with live.Foot(out) as foot:
+        for event in events:
+            line = crowd.take(event)
+            if line and not (isinstance(event, Ended) and event.error is None):
+                foot.say(line)
+            if not isinstance(event, Tells) or time.monotonic() - drawn >= _DRAWN_S:
+                room = min(_MOST_LINES, max(1, out.height - _OTHER_LINES))
+                foot.show(crowd.said(), crowd.share, crowd.left(), each=crowd.each(room))
+                drawn = time.monotonic()
+
+
+def _tell(events: Iterable[Event[Member, Told]], crowd: Crowd, out: Console) -> None:
+    told = time.monotonic()
+    for event in events:
+        line = crowd.take(event)
+        if line:
+            out.print(Text(formatting.line(f"{line} ({crowd.said()})" if isinstance(event, Ended) else line)))
+        elif time.monotonic() - told >= _TOLD_S:
+            told = time.monotonic()
+            out.print(Text(", ".join(filter(None, (crowd.said(), crowd.left())))))

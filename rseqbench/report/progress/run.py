@@ -1,0 +1,208 @@
+"""What a run does now, and how long still: on standard error, so that standard output holds results only."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from rseqbench.measure.rounds import BootDone, Checked, ChecksBegun, Event, Measured, Preparing, RoundBegun, RoundDone
+from rseqbench.model import Case
+from rseqbench.report import formatting
+from rseqbench.report.progress import live
+from rseqbench.report.progress.estimate import Running
+
+_LONG_S = 600  # from which on nobody wants the seconds
+
+
+def follow(events: Iterable[Event], running: Running, mark: str = "") -> None:
+    """Go through the events of a run and show them: some live lines on a terminal, else one line a round.
+
+    `mark` goes before whatever is said. None of it costs the measurement. The events are a generator's, so while one
+    is shown here nothing is timed: the process that times waits for its next request. Nothing is drawn at other times,
+    there is no thread for it. What a terminal still does with a drawn line falls into the start of the next process,
+    or into the pause that engine gated makes between rounds; and the sums of `running`, some milliseconds, are made
+    once a round.
+    """
+    out = live.console()
+    if not live.wanted(out):
+        _follow_plainly(events, out, f"{mark}: " if mark else "")
+        return
+    with live.Foot(out, mark) as foot:
+        shown = _Shown(foot, running)
+        for event in events:
+            shown.event(event)
+
+
+@contextlib.contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Say on a terminal, as long as it takes, what is done before there are any events."""
+    out = live.console()
+    if not live.wanted(out):
+        yield
+        return
+    with live.Foot(out) as foot:
+        foot.show(what)
+        yield
+
+
+def left(seconds: float) -> str:
+    """Return "12 s left", or minutes where nobody wants the seconds."""
+    return f"{seconds:.0f} s left" if seconds < _LONG_S else f"{seconds / 60:.0f} min left"
+
+
+class _Clock:
+    """How long what is left will take, if it goes on as it went."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._each = 0.0  # s, of a part with the pauses between rounds
+
+    def begin(self, done: int = 0) -> None:
+        """Begin, or begin the next round when so many parts are `done`."""
+        now = time.monotonic()
+        self._began = now if self._began is None else self._began
+        self._each = (now - self._began) / done if done else 0.0
+
+    def left(self, done: int, of: int) -> str:
+        """Return "12 s left" when `done` of `of` like parts are; empty while that cannot be told."""
+        if self._began is None or not 0 < done <= of:
+            return ""
+        seconds = (self._each or (time.monotonic() - self._began) / done) * (of - done)
+        return left(seconds)
+
+
+class _Shown:
+    """Shows the events of a run at the foot of a terminal, a line for each stage of it."""
+
+    def __init__(self, foot: live.Foot, running: Running) -> None:
+        self._foot, self._running = foot, running
+        self._clock, self._so_far = _Clock(), running.said()
+        self._names: tuple[str, ...] = ()  # of what is checked
+        self._title = ""  # of the round
+        self._steps: list[tuple[Case, ...]] = []  # that are left of it
+        self._over = 0  # cases of the first of them
+        self._done, self._of = 0, 0  # cases of all rounds
+
+    def event(self, event: Event) -> None:
+        """Show what an event tells."""
+        match event:
+            case ChecksBegun(names):
+                self._names = names
+                self._clock.begin()
+                self._draw_check(0)
+            case Checked(check, done, _):
+                if not check.passed:
+                    self._foot.say(f"check FAILED: {check.benchmark}: {check.message}")
+                self._draw_check(done)
+            case Preparing():
+                self._clock = _Clock()
+                self._foot.show("getting ready for the first round", so_far=self._so_far)
+            case RoundBegun(number, rounds, steps):
+                self._clock.begin(self._done)
+                self._title, self._steps = f"round {number + 1} of {rounds}", list(steps)
+                self._over = 0
+                self._draw_round()
+            case Measured():
+                self._measured(event)
+            case RoundDone(suite=suite):
+                self._running.add(suite)
+                self._so_far = self._running.said()
+                self._draw_round()
+            case BootDone(done, of):
+                self._foot.say(f"boot {done} of {of} done")
+
+    def _measured(self, event: Measured) -> None:
+        if event.failure:
+            self._foot.say(f"round {event.number + 1}: {event.case.id} is void: {event.failure}")
+        self._done, self._of = event.done, event.of
+        self._over += 1
+        if self._steps and self._over == len(self._steps[0]):
+            del self._steps[0]
+            self._over = 0
+            self._draw_round()
+
+    def _draw_check(self, done: int) -> None:
+        of = len(self._names)
+        if done < of:
+            now = f"check {done + 1} of {of}: {self._names[done]}"
+            self._foot.show(now, done / of, self._clock.left(done, of))
+
+    def _draw_round(self) -> None:
+        share = self._done / self._of if self._of else 0.0
+        now = f"{self._title}: {_step(self._steps[0])}" if self._steps else self._title
+        self._foot.show(now, share, self._clock.left(self._done, self._of), self._so_far)
+
+
+def _step(cases: Sequence[Case]) -> str:
+    """Name what is measured at once."""
+    return cases[0].id if len(cases) == 1 else f"{len(cases)} benchmarks, interleaved"
+
+
+def _follow_plainly(events: Iterable[Event], out: Console, mark: str) -> None:
+    clock, part = _Clock(), (0, 0)
+    for event in events:
+        match event:
+            case Checked(check, done, of):
+                if not check.passed:
+                    out.print(Text(formatting.line(f"{mark}check FAILED: {check.benchmark}: {check.message}")))
+                if done == of:
+                    out.print(f"{mark}{of} checks done")
+            case RoundBegun():
+                clock.begin(part[0])
+            case Measured(case, number, failure, done, of):
+                part = done, of
+                if failure:
+                    out.print(Text(formatting.line(f"{mark}round {number + 1}: {case.id} is void: {failure}")))
+            case RoundDone(_, done, of, _):
+                out.print(f"{mark}round {done} of {of} done, {clock.left(*part)}")
+            case BootDone(done, of):
+                out.print(f"{mark}boot {done} of {of} done")
+
+
+@contextlib.contextmanager
+def building(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Show how far a build is, by what the yielded function is told: steps done, and of how many if that is known."""
+    console = live.console()
+    if not live.wanted(console):
+        yield _Plainly(what, console)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        begun = False
+
+        def seen(done: int, of: int | None) -> None:
+            nonlocal begun
+            if begun:
+                progress.update(task, completed=done, total=of)
+            else:  # what earlier attempts did says nothing of how fast this one is
+                progress.reset(task, completed=done, total=of)
+            begun = True
+
+        yield seen
+
+
+class _Plainly:
+    """Prints a line a tenth of a build, or every 200 steps where nobody knows how many there are."""
+
+    def __init__(self, what: str, console: Console) -> None:
+        self._what, self._console = what, console
+        self._begun: tuple[float, int] | None = None  # when, with so many steps of earlier attempts
+        self._shown = 0
+
+    def __call__(self, done: int, of: int | None) -> None:
+        step = done * 10 // of if of else done // 200
+        if self._begun is None:
+            self._begun, self._shown = (time.monotonic(), done), step
+        if step <= self._shown:
+            return
+        self._shown = step
+        began, before = self._begun
+        took = time.monotonic() - began
+        left = f"{took * (of - done) / (done - before):.0f} s left" if of else f"{took:.0f} s so far"
+        self._console.print(f"{self._what}: {done} steps{f' of {of}' if of else ''}, {left}")

@@ -1,0 +1,190 @@
+"""Pure: what a run says, in sentences that a person can repeat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from rseqbench.analysis.compare import MORE, Comparison
+from rseqbench.analysis.patch_claims import Claim
+from rseqbench.analysis.verdicts import Judged
+from rseqbench.model import REPLAY, Estimate, Fact, Machine, Plan, VerdictWord
+from rseqbench.report import formatting
+from rseqbench.report.formatting import Printed
+from rseqbench.store.runs import Header
+
+
+def measured_where(header: Header, benchmarks: int) -> str:
+    """Return one sentence: how many benchmarks, on which machines, by how many rounds of which engine, when."""
+    where = " and ".join(_machine(machine) for machine in header.machines)
+    plan = header.plan
+    if any(machine.timing == "published" for machine in header.machines):
+        return formatting.line(f"{benchmarks} values as the patch message printed them, of {where}.")
+    rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
+    rounds += f" over {plan.boots} boots" if plan.boots > 1 else ""
+    how = f"{rounds} each by engine {plan.engine}{_pinned(plan)}"
+    mark = "REPLAY of a recorded run, nothing was measured on this machine: " if replayed(header) else ""
+    if not benchmarks:
+        return formatting.line(f"{mark}Nothing was measured on {where}{why_nothing(plan)}.")
+    return formatting.line(
+        f"{mark}{benchmarks} benchmarks on {where}; {how}; finished {moment(header.finished) or 'at an unknown time'}."
+    )
+
+
+def _pinned(plan: Plan) -> str:
+    """Return on which CPUs a plan's loops run: the first alone where a loop is of one thread."""
+    if len(plan.cpus) < 2:
+        return f", on CPU {plan.cpus[0]}" if plan.cpus else ""
+    several = any(case.threads > 1 for case in plan.cases)
+    rest = f", several on CPUs {', '.join(map(str, plan.cpus))}" if several else ""
+    return f", single threads on CPU {plan.cpus[0]}{rest}"
+
+
+def moment(stamp: str) -> str:
+    """Return a time as a person writes it, "2026-11-25 22:30 UTC"; what is no time stays as it is."""
+    try:
+        when = datetime.fromisoformat(stamp)
+    except ValueError:
+        return stamp
+    return f"{(when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def why_nothing(plan: Plan) -> str:
+    """Return why a run has nothing, in one line, to go behind where that was; empty where it may have something."""
+    return f": all {len(plan.skips)} skipped: {plan.skips[0].reason}" if plan.skips and not plan.cases else ""
+
+
+def replayed(header: Header) -> bool:
+    """Whether a run is the replay of another, and no measurement of the machine that it was replayed on."""
+    return any(machine.target == REPLAY for machine in header.machines)
+
+
+def _machine(machine: Machine) -> str:
+    facts = machine.facts
+    emulated = machine.timing == "emulated"
+    parts = [f"{facts.get('cpu', 'an unknown CPU')} ({machine.arch})"]
+    if emulated:  # the CPU that such a machine names is none
+        parts = [f"{machine.arch} emulated by {machine.target} ({facts.get('emulator', 'an unknown emulator')})"]
+    elif "cpus" in facts:
+        parts.append(f"{facts['cpus']} CPUs")
+    if "linux" in facts:
+        parts.append(f"Linux {facts['linux']}")
+    if "libc" in facts:
+        parts.append(str(facts["libc"]))
+    if machine.emulates:
+        parts.append("emulated by qemu")
+    elif virtual(facts) and not emulated:
+        parts.append("in a virtual machine")
+    return ", ".join(parts)
+
+
+def virtual(facts: Mapping[str, Fact]) -> bool:
+    """Whether the facts of a machine say that it is a virtual one."""
+    return str(facts.get("virtual", "none")).lower() not in ("", "none", "false", "no")
+
+
+def counted(judged: Sequence[Judged]) -> list[tuple[VerdictWord, int]]:
+    """Return how many of the message's written claims got each verdict, in the fixed order of the words."""
+    found = Counter(one.verdict.word for one in judged if is_written(one))
+    return [(word, found[word]) for word in VerdictWord if found[word]]
+
+
+def is_written(one: Judged) -> bool:
+    """Whether a claim stands in the message's text, rather than being one of the times in its tables."""
+    return "@" not in one.claim.id
+
+
+def verdicts(judged: Sequence[Judged], machines: Sequence[Machine]) -> tuple[str, ...]:
+    """Return a sentence for every quotient that was measured, in the order of the message.
+
+    There is none for the message's own machines: what it printed cannot confirm what it says.
+    """
+    return tuple(_of_judged(one, machines) for one in _told(judged, machines))
+
+
+def headline(judged: Sequence[Judged], machines: Sequence[Machine]) -> str:
+    """Return the one sentence to repeat: of the first claim that can be judged by the run, whatever came out of it.
+
+    Where none can be, it is of the first that was measured; a run that measured none says so.
+    """
+    told = _told(judged, machines)
+    comparable = [one for one in told if one.verdict.word != VerdictWord.NOT_COMPARABLE]
+    if told:
+        return _of_judged((comparable or told)[0], machines)
+    if any(machine.timing == "published" for machine in machines):
+        return ""
+    return "None of what the patch claims was measured: a claim takes both methods that it compares"
+
+
+def _told(judged: Sequence[Judged], machines: Sequence[Machine]) -> list[Judged]:
+    """Return the claims about which a run says something in a sentence."""
+    printed = {machine.arch for machine in machines if machine.timing == "published"}
+    return [
+        one
+        for one in judged
+        if one.measured is not None and one.claim.kind in ("speedup", "equal") and one.claim.arch not in printed
+    ]
+
+
+def _of_judged(one: Judged, machines: Sequence[Machine]) -> str:
+    own = [machine for machine in machines if machine.arch == one.claim.arch]
+    emulated = any(machine.timing == "emulated" for machine in own)
+    said = of_claim(one.claim, one.measured, one.verdict.word, emulated) if one.measured else ""
+    return f"By a clock that qemu emulates, and that tells no time: {said}" if any(m.emulates for m in own) else said
+
+
+def of_claim(claim: Claim, ratio: Estimate, word: VerdictWord, emulated: bool) -> str:
+    """Return the sentence for a measured quotient `ratio` of a claim, and the verdict on it.
+
+    Where the machine was `emulated` it is one of instructions, which are neither faster nor slower.
+    """
+    group = claim.slow.partition("/")[0]
+    slow, fast = formatting.method(claim.slow), formatting.method(claim.fast)
+    net = ", both net of the empty loop" if claim.net else ""
+    said = f"the patch said {claim.stated:g}" + (" in time" if emulated else "")
+    said += f" of {claim.whole or claim.timed}" if claim.whole or claim.timed else ""
+    said += ", over a vDSO that ran LSL" if claim.vdso else ""
+    value = spoken(formatting.ratio(ratio, ""))
+    if claim.kind == "equal":
+        what = "as many instructions as" if emulated else "as long as"
+        return f"{group}: {slow} takes {value} times {what} {fast}; the patch said that they cost the same"
+    if emulated:
+        return f"{group}: {slow} takes {value} times the instructions of {fast}{net}; {said}"
+    if ratio.low is None or ratio.high is None:
+        looks = f"{formatting.estimate(ratio).value} times faster than {slow}{net}"
+        return f"{group}: {fast} looks {looks}, but {_too_few(ratio.n)}; {said}"
+    if word == VerdictWord.UNRESOLVED or ratio.low <= 1 <= ratio.high:
+        what = "no difference" if ratio.low <= 1 <= ratio.high else "nothing"  # too little, or too uncertain
+        return f"{group}: {what} resolved between {fast} and {slow}, {value}{net}; {said}"
+    if ratio.high < 1:
+        against = ", which this contradicts" if word == VerdictWord.CONTRADICTED else ""
+        return f"{group}: {fast} is slower than {slow}, {value} times its speed{net}; {said}{against}"
+    return f"{group}: {fast} is {value} times faster than {slow}{net}; {said}"
+
+
+def _too_few(rounds: int) -> str:
+    return "1 round gives no interval" if rounds == 1 else f"{rounds} rounds give no interval"
+
+
+def spoken(printed: Printed) -> str:
+    """Return a number and its interval as one says them: "8.5 (8.3 to 8.7)"."""
+    return str(printed).replace(" .. ", " to ")
+
+
+def slower(row: Comparison, a: str, b: str, limit: float) -> str:
+    """Return the line that says by how much `row`, which is surely slower in `b`, is so, or takes more instructions.
+
+    It is empty where that is at most `limit` percent: the value is, and its interval may reach beyond.
+    """
+    ratio = row.ratio
+    if ratio is None or ratio.value <= 1 + limit / 100:
+        return ""
+    interval = (
+        f" ({formatting.percent(ratio.low)} .. {formatting.percent(ratio.high)})" if ratio.low and ratio.high else ""
+    )
+    case = formatting.with_threads(row.benchmark, row.threads)
+    if row.word == MORE:
+        more = f"{case} takes {formatting.percent(ratio.value)} more instructions"
+        return f"{more} in {b} than in {a}, more than {limit:g}%"
+    return f"{case} is {formatting.percent(ratio.value)}{interval} slower in {b} than in {a}, more than {limit:g}%"

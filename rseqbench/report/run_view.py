@@ -1,0 +1,103 @@
+"""Pure: one run, ready to be shown in any format; nothing behind this computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rseqbench.analysis import allocators, controls, dataset, library_costs, modes, patch_tables
+from rseqbench.analysis import summary as tables
+from rseqbench.analysis.allocators import Served
+from rseqbench.analysis.library_costs import Beside
+from rseqbench.analysis.patch_tables import PatchTable
+from rseqbench.analysis.summary import Measured, Quotient
+from rseqbench.analysis.verdicts import Judged
+from rseqbench.config import VerdictRules
+from rseqbench.report import caveats, formatting, prose
+from rseqbench.show import booted, emulated
+from rseqbench.store.runs import Run
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that is shown of one run.
+
+    `frame` is the run's tidy table, a row a round (see table.COLUMNS), to be seen as it is; all that is estimated takes
+    boots as the unit where there are several. `patch` is the table of the patch's own run.
+    """
+
+    run: Run
+    frame: pd.DataFrame
+    patch: pd.DataFrame
+    rules: VerdictRules
+    measured: tuple[Measured, ...]
+    patch_tables: tuple[PatchTable, ...]
+    judged: tuple[Judged, ...]
+    quotients: tuple[Quotient, ...]
+    summary: str
+    limits: tuple[str, ...]
+    sentences: tuple[str, ...]
+    headline: str
+    served: Served | None
+    shipped: tuple[Beside, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        """Whether the run's values are instructions of an emulated machine, no times."""
+        return any(one.row.unit != "ns" for one in self.measured if one.row)
+
+    @property
+    def unit(self) -> str:
+        """The unit of the run's values, "ns/op" unless it says otherwise."""
+        return next((formatting.unit(one.row.unit) for one in self.measured if one.row), formatting.unit("ns"))
+
+
+def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
+    """Gather what is shown of `run`; `patch` is the stored run of the message's own tables.
+
+    Raises ResultsError when one of the two is not a suite of rseqbench.
+    """
+    frame, patch_frame = dataset.build([run]), dataset.build([patch])
+    units = dataset.units(frame)
+    measured = tables.measured(run, units, rules.confidence)
+    served = allocators.served(run, rules.confidence)
+    judged = allocators.judged(tables.judged(run, units, patch_frame, rules), served)
+    return Contents(
+        run=run,
+        frame=frame,
+        patch=patch_frame,
+        rules=rules,
+        measured=measured,
+        patch_tables=patch_tables.tables(run, units, measured, patch, patch_frame, rules.confidence),
+        judged=judged,
+        quotients=tables.quotients(run, units, rules.confidence),
+        summary=prose.measured_where(run.header, sum(one.row is not None for one in measured)),
+        limits=(
+            *_false_alarms(run, units, rules),
+            *_limits(run, frame, rules),
+            *filter(None, [modes.sentence(frame, rules)]),
+            *_placement(run, units),
+        ),
+        sentences=prose.verdicts(judged, run.header.machines),
+        headline=prose.headline(judged, run.header.machines),
+        shipped=library_costs.beside(run, units, measured, rules.confidence),
+        served=served,
+    )
+
+
+def _limits(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
+    header = run.header
+    return (*emulated.limits(header, frame), *booted.of_run(header), *caveats.limits(header, rules.confidence))
+
+
+def _false_alarms(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
+    """Return what the control benchmarks say against the run."""
+    arches = [machine.arch for machine in run.header.machines]
+    return tuple(text for arch in arches for text in controls.false_alarms(frame, run.label, arch, rules))
+
+
+def _placement(run: Run, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return what placement in memory does to the same code, on each machine whose values are times."""
+    timed = [machine.arch for machine in run.header.machines if machine.timing != "emulated"]  # a count has no place
+    return tuple(filter(None, (controls.placement(frame, run.label, arch) for arch in timed)))

@@ -1,0 +1,116 @@
+"""Pure: the grids of a server over several allocators, and what is said below them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rseqbench.analysis.allocators import GAINS, Curve, Phase, Served
+from rseqbench.model import Estimate
+from rseqbench.report.formatting import Printed
+from rseqbench.report.tables import Cell, Grid, make
+
+_LOOP = (
+    "Closed loop: a thread's next request begins when its last is done, so a stall delays requests that never came; "
+    "latencies are of requests that were served. Medians over rounds; the worst is of all rounds."
+)
+_BETWEEN = (
+    "Waiting for a full queue to another thread lies outside of requests, as does freeing what comes in meanwhile: "
+    "waits are requests after which a thread waited, inside is the part of the threads' time that lies in requests. "
+    "The rest is that, choosing the next blocks, and with more threads than CPUs waiting for one. "
+    "Requests/s have all of that time in them, so they are not the allocator's alone."
+)
+_PROVED = (
+    "Exact while it is timed: every block carries a pattern of its own, which whoever frees it verifies; a process in "
+    "which one is wrong, or a count, has no row."
+)
+_MANY = (
+    "Each interval is one of many: by chance some do not hold what they should, so look for what rises with the share. "
+    "A median has no preemption in it; mean and p99 have, the more of it the longer requests are, and with the most "
+    "other work and more threads than CPUs they are mostly that."
+)
+_KEEPS = "The peak of resident memory is of a whole process, all its phases, without its latencies and its queues."
+
+
+def all_of(of: Served | None) -> list[Grid]:
+    """Return the grids, none where nothing was served: every phase, then the gains by share."""
+    if of is None:
+        return []
+    keys = sorted({(one.threads, one.work) for one in of.phases}, key=lambda key: (-key[0], key[1]))
+    return [*(_phase(of, *key) for key in keys[:-1]), _phase(of, *keys[-1], notes=_notes(of)), gains(of.curves)]
+
+
+def brief(of: Served | None) -> list[Grid]:
+    """Return the same for the most threads alone, and of the phases that without other work; none as all_of()."""
+    if of is None:
+        return []
+    threads = max(one.threads for one in of.phases)
+    least = min(one.work for one in of.phases)
+    notes = [*_notes(of), "All amounts of work, and fewer threads: rseqbench report."]
+    curves = [one for one in of.curves if one.threads == threads]
+    return [_phase(of, threads, least, notes), gains(curves)]
+
+
+def _phase(of: Served, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
+    rows = [_row(one, of) for one in of.phases if (one.threads, one.work) == (threads, work)]
+    other = f"{work * of.step_ns / 1000:.3g} us of other work" if work else "no other work"
+    heads = (
+        "allocator",
+        "mean ns",
+        "p50",
+        "p99",
+        "p99.9",
+        "worst",
+        "requests/s",
+        "waits",
+        "inside",
+        "share",
+        "peak MB",
+    )
+    return make(f"jemalloc: a request over it, {threads} threads, {other}", heads, "-nnnnnnnnnn", rows, notes)
+
+
+def _notes(of: Served) -> list[str]:
+    return [_PROVED, _LOOP, _BETWEEN, _KEEPS, *_bound(of)]
+
+
+def _row(one: Phase, of: Served) -> tuple[Cell, ...]:
+    peak = of.peaks[one.method]
+    latencies = [f"{number.value:.4g}" if number.value < 1e4 else f"{number.value:,.0f}" for number in
+                 (one.mean, one.p50, one.p99, one.p999)]  # fmt: skip
+    parts = (f"{one.waits:.0%}", f"{one.inside.value:.0%}", f"{one.share.value:.1%}")
+    return (one.method, *latencies, f"{one.maximum:,.0f}", f"{one.throughput.value:,.0f}", *parts, _mb(peak))
+
+
+def _mb(peak: Estimate) -> str:
+    return f"{peak.value / 1e6:.1f}"
+
+
+def _bound(of: Served) -> list[str]:
+    bound = of.bound
+    if bound is None:
+        return []
+    return [
+        f"jemalloc's percpu_arena calls sched_getcpu() {bound.calls:.2g} times in a request at most, and without rseq "
+        f"that takes {bound.difference_ns:.2g} ns longer: rseq can be {bound.part:.1g} of its mean, no more."
+    ]
+
+
+def gains(curves: Sequence[Curve]) -> Grid:
+    """Return what a request gains by pools with rseq, a row for each other allocator, number of threads and share."""
+    threads = {one.threads for one in curves}
+    rows: list[tuple[Cell, ...]] = []
+    for key in dict.fromkeys((one.over, one.threads) for one in curves):
+        own = {one.column: one.gains for one in curves if (one.over, one.threads) == key}
+        name = key[0] if len(threads) == 1 else f"{key[0]} ({key[1]}t)"
+        for points in zip(*(own[column] for column in GAINS), strict=True):
+            rows.append((name, f"{points[0].share:.1%}", *(_percent(one.gain) for one in points)))
+    heads = ("over", "share", *(f"gain, {column}" for column in GAINS))
+    several = f", {threads.pop()} threads" if len(threads) == 1 else ""
+    caption = f"What a request gains by per-CPU pools with rseq{several}"
+    return make(caption, heads, "-nnnn", rows, [_MANY] if rows else [])
+
+
+def _percent(gain: Estimate) -> Printed:
+    if gain.low is None or gain.high is None:
+        return Printed(f"{gain.value:+.1%}", f"{gain.n} rounds")
+    return Printed(f"{gain.value:+.1%}", f"{gain.low:+.1%} .. {gain.high:+.1%}")

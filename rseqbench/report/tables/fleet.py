@@ -1,0 +1,213 @@
+"""Pure: the grids of fleets: the machines, what they differ by, the matrices, and the verdicts by machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from rseqbench.analysis import compare
+from rseqbench.analysis.fleet.cell import TIME, Cell, What
+from rseqbench.analysis.fleet.compare import Machines, Place
+from rseqbench.analysis.fleet.heterogeneity import Apart
+from rseqbench.analysis.fleet.matrix import Column, Matrix
+from rseqbench.analysis.verdicts import Judged
+from rseqbench.model import Machine, VerdictWord
+from rseqbench.report import formatting
+from rseqbench.report.formatting import Printed
+from rseqbench.report.tables import Cell as Shown
+from rseqbench.report.tables import Grid, Reason, make
+
+_ABREAST = 3  # columns that a hundred characters hold, each with its interval
+_CLOSE = 10  # the same without, at most
+_BREADTH = 100  # of a terminal
+_FEW = 8  # machines up to which every cell has its interval in text; more are read for their signs
+_CLAIMS = 5
+_MEDIAN = 4  # machines from which on one is told that is none of the ends
+_FACTS = {"CPU": "cpu", "Linux": "linux", "C library": "libc", "CPUs": "cpus"}
+_CHANGED = " → "
+
+
+def name(what: What) -> str:
+    """Return what a column is of: "counter/vdso_atomic / rseq, net", "counter/rseq (4 threads)"."""
+    if not what.fast:
+        return formatting.with_threads(what.slow, what.threads)
+    group, _, method = what.fast.partition("/")
+    fast = method if what.slow.startswith(f"{group}/") else what.fast
+    return f"{what.slow} / {fast}" + (", net" if what.net else "")
+
+
+def places(found: Machines) -> Grid:
+    """Return a row a machine with its facts; one without a run has the reason in their place."""
+    heads = ("place", "arch", *_FACTS, "time")
+    rows = [_place(place) for place in found.places]
+    notes = [f"a{_CHANGED}b: in {found.labels[0]}, and in {found.labels[1]}"] if len(found.labels) > 1 else []
+    changed = any(_CHANGED in str(cell) for row in rows for cell in row)
+    return make("The machines", heads, "-" * len(heads), rows, notes if changed else [])
+
+
+def _place(place: Place) -> tuple[Shown, ...]:
+    if place.reason:
+        return place.name, Reason(place.reason)
+    facts = [_both(str(one.facts.get(fact, "not known")) for one in place.machines) for fact in _FACTS.values()]
+    arch, time = (_both(values) for values in ([m.arch for m in place.machines], map(_time, place.machines)))
+    return place.name, arch, *facts, time
+
+
+def _time(machine: Machine) -> str:
+    if machine.emulates:
+        return "emulated by qemu"
+    return f"emulated by {machine.target}" if machine.timing == "emulated" else machine.timing
+
+
+def _both(values: Iterable[str]) -> str:
+    return _CHANGED.join(dict.fromkeys(values))
+
+
+def title(found: Machines, one: Matrix) -> str:
+    """Return what a matrix has in its cells."""
+    unit = "" if one.unit == TIME else f", in {one.unit}, which are no time"
+    if len(found.labels) > 1:
+        return f"{found.labels[1]} against {found.labels[0]}, times what it took{unit}"
+    return f"slow / fast inside each run: speed-ups{unit}" if not unit else f"slow / fast inside each run{unit}"
+
+
+def summary(found: Machines, one: Matrix) -> Grid:
+    """Return a row for each column of a matrix: its extremes, its median, whether machines differ, and the words."""
+    several = len(one.machines) > 1
+    middle = len(one.machines) >= _MEDIAN
+    ends = ("lowest", *(("median",) if middle else ()), "highest") if several else ("value",)
+    differ = ("highest / lowest",) if len(found.labels) == 1 and several else ()
+    heads = (_kind(found), *ends, *differ, "machines")
+    rows = [
+        _summary(number, column, len(one.machines), bool(differ)) for number, column in enumerate(one.columns, start=1)
+    ]
+    numeric = "-" + "n" * (len(ends) + len(differ)) + "-"
+    notes = [*_legend(one), *(_ends(number, column) for number, column in enumerate(one.columns, start=1))]
+    return make(f"What machines differ by: {title(found, one)}", heads, numeric, rows, list(filter(None, notes)))
+
+
+def _ends(number: int, column: Column) -> str:
+    """Say which machines differ, where they are not the two with the extreme values."""
+    held = column.apart
+    if held is None or not held.differs or column.extremes == (held.lowest, held.highest):
+        return ""
+    return f"{number}: {held.highest} over {held.lowest}; {held.reason}"
+
+
+def _kind(found: Machines) -> str:
+    return "slow / fast" if len(found.labels) == 1 else "benchmark"
+
+
+def _summary(number: int, column: Column, machines: int, differ: bool) -> tuple[Shown, ...]:
+    lowest, highest = column.extremes
+    cells: list[Shown] = [_at(column, lowest)]
+    if machines >= _MEDIAN:
+        cells.append(f"{column.middle:.3g}x")
+    if machines > 1:
+        cells.append(_at(column, highest))
+    if differ:
+        cells.append(apart(column.apart))
+    return f"{number}: {name(column.what)}", *cells, counted(column)
+
+
+def _at(column: Column, machine: str) -> Printed:
+    ratio = column.cells[machine].ratio
+    return Printed(formatting.ratio(ratio).value if ratio else formatting.NOTHING, after=machine)
+
+
+def apart(one: Apart | None) -> Shown:
+    """Return by how much the highest machine lies above the lowest where they differ; else that none is resolved."""
+    if one is None:
+        return formatting.NOTHING
+    return formatting.ratio(one.ratio) if one.differs else formatting.SIGNS[compare.UNRESOLVED]
+
+
+def counted(column: Column) -> str:
+    """Return on how many machines which sign stands: "46 <, 1 >"."""
+    found = column.words()
+    return ", ".join(f"{len(found[word])} {sign}" for word, sign in formatting.SIGNS.items() if word in found)
+
+
+def _legend(one: Matrix) -> list[str]:
+    said = {cell.word for column in one.columns for cell in column.cells.values()}
+    if any(column.apart and not column.apart.differs for column in one.columns):
+        said.add(compare.UNRESOLVED)
+    return ["; ".join(f"{sign} {word}" for word, sign in formatting.SIGNS.items() if word in said)]
+
+
+def cells(found: Machines, one: Matrix) -> list[Grid]:
+    """Return the matrix, a row a machine, in parts of as many columns as a terminal holds.
+
+    Columns that say of no machine that anything differs are left to summary(), and that is said.
+    """
+    brief = len(one.machines) > _FEW
+    telling = [(number, column) for number, column in enumerate(one.columns, start=1) if column.is_telling]
+    grids = [_part(found, one, part, brief) for part in _abreast(one, telling, brief)]
+    quiet = len(one.columns) - len(telling)
+    note = f"On no machine does anything differ in the other {quiet} of {len(one.columns)}." if quiet else ""
+    return [*grids[:-1], *(replace(grid, notes=tuple(filter(None, [note]))) for grid in grids[-1:])]
+
+
+def _abreast(one: Matrix, columns: Sequence[tuple[int, Column]], brief: bool) -> list[list[tuple[int, Column]]]:
+    """Part the columns so that no cell of a part has to be folded."""
+    places = max(map(len, one.machines), default=0)
+    parts: list[list[tuple[int, Column]]] = [[]]
+    left, most = _BREADTH - places, _CLOSE if brief else _ABREAST
+    for number, column in columns:
+        wide = 1 + max(len(str(printed(column.cells.get(machine), brief))) for machine in one.machines)
+        if parts[-1] and (len(parts[-1]) == most or (brief and wide > left)):
+            parts.append([])
+            left = _BREADTH - places
+        parts[-1].append((number, column))
+        left -= wide
+    return [part for part in parts if part]
+
+
+def _part(found: Machines, one: Matrix, part: Sequence[tuple[int, Column]], brief: bool) -> Grid:
+    heads = [str(number) if brief else f"{number}: {name(column.what)}" for number, column in part]
+    rows = [(machine, *(printed(column.cells.get(machine), brief) for _, column in part)) for machine in one.machines]
+    return make(f"By machine: {title(found, one)}", ("place", *heads), "-" + "n" * len(part), rows)
+
+
+def printed(cell: Cell | None, brief: bool = False) -> Shown:
+    """Return a cell: the quotient, its interval unless `brief`, and the sign of its word."""
+    if cell is None or cell.ratio is None:
+        return formatting.SIGNS[cell.word] if cell else formatting.NOTHING
+    shown = replace(formatting.ratio(cell.ratio), after=formatting.SIGNS[cell.word])
+    return replace(shown, interval="") if brief else shown
+
+
+def verdicts(found: Machines) -> list[Grid]:
+    """Return the verdicts on the message's claims, a row a machine, in parts; claims that no machine answers are named.
+
+    Each cell has what was measured and the verdict's icon.
+    """
+    by_claim = {one.claim.id: one for judged in found.judged.values() for one in judged}
+    measured = {one.claim.id for judged in found.judged.values() for one in judged if one.measured is not None}
+    shown = [name for name in by_claim if name in measured]
+    there = [name for name, judged in found.judged.items() if any(one.measured for one in judged)]
+    parts = [shown[start : start + _CLAIMS] for start in range(0, len(shown), _CLAIMS)]
+    grids = [_verdicts(found, part, there) for part in parts]
+    absent = [name for name in by_claim if name not in measured]
+    note = [f"Measured on no machine: {', '.join(absent)}."] if absent and grids else []
+    return [*grids[:-1], *(replace(grid, notes=(*_icons(found), *note)) for grid in grids[-1:])]
+
+
+def _verdicts(found: Machines, part: Sequence[str], machines: Sequence[str]) -> Grid:
+    rows = []
+    for machine in machines:
+        judged = {one.claim.id: one for one in found.judged[machine]}
+        rows.append((machine, *(_verdict(judged.get(name)) for name in part)))
+    heads = ("place", *part)
+    return make("What the patch claimed, by machine", heads, "-" + "n" * len(part), rows)
+
+
+def _verdict(one: Judged | None) -> Shown:
+    if one is None or one.measured is None:
+        return formatting.ICONS[VerdictWord.NOT_MEASURED]
+    return Printed(formatting.ratio(one.measured).value, after=formatting.ICONS[one.verdict.word])
+
+
+def _icons(found: Machines) -> tuple[str, ...]:
+    said = {one.verdict.word for judged in found.judged.values() for one in judged}
+    return ("; ".join(f"{icon} {word}" for word, icon in formatting.ICONS.items() if word in said),)

@@ -1,0 +1,151 @@
+"""Pure: the grids of Linuxes that were built: what they are, how their configurations differ, how large they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rseqbench.analysis.kernel_config import Said
+from rseqbench.analysis.patch_claims import Claim
+from rseqbench.analysis.summary import Compared
+from rseqbench.build.linux import sizes as sizing
+from rseqbench.build.linux.build import BuiltLinux
+from rseqbench.build.linux.kconfig import RSEQ
+from rseqbench.build.linux.sizes import Growth, Sizes
+from rseqbench.model import VerdictWord
+from rseqbench.report import formatting
+from rseqbench.report.tables import Column, Grid, Marks, make
+
+MOST_SYMBOLS = 10
+MOST_OPTIONS = 20  # as many as anybody reads; Linuxes with bases of their own differ in thousands
+_ELSEWHERE = (VerdictWord.NOT_MEASURED, VerdictWord.NOT_COMPARABLE)  # claims about other Linuxes than these
+_CLAIMED = "What the patch claimed of the two configurations"
+_PROVED = "nothing else; all come from CONFIG_RSEQ, which `rseqbench linux build` proves of a pair"
+_SIZE = "Size of vmlinux in bytes, as `size` prints it"
+_PADDED = "a section is padded to a boundary, so `size` may hide what was added, or show more; symbols are not"
+_KINDS = {"code": sizing.TEXT, "data": sizing.DATA, "read-only data": sizing.READ_ONLY}
+
+
+def built(wanted: Mapping[str, str], made: Mapping[str, BuiltLinux]) -> Grid:
+    """Return a row a configuration, by the CONFIG_RSEQ that it is `wanted` with: the Linux that was made for it."""
+    rows = []
+    for name, rseq in wanted.items():
+        one = made[rseq]
+        took = f"{one.seconds:.0f} s" if one.seconds else "in the cache"
+        rows.append((name, rseq, f"{one.source}, {one.base}", one.release, took))
+    compilers = sorted({one.compiler for one in made.values()})
+    heads = ("configuration", "CONFIG_RSEQ", "source, base", "release", "built")
+    return make("Linuxes that configurations boot", heads, "-----", rows, [f"compiled by {', '.join(compilers)}"])
+
+
+def difference(found: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y", beyond: str = "") -> Grid:
+    """Return the options in which two final configurations differ: what comes from CONFIG_RSEQ, as a build proves.
+
+    `beyond` tells in what else the two Linuxes differ; then nothing is proved of the options.
+    """
+    names = sorted(found, key=lambda name: (name != RSEQ, name))
+    caption = "How the configurations of the two Linuxes differ"
+    if len(names) > MOST_OPTIONS:
+        caption += f": the first {MOST_OPTIONS} of {len(names)} options"
+    rows = [(name, *found[name]) for name in names[:MOST_OPTIONS]]
+    note = f"these differ in more than CONFIG_RSEQ: {beyond}" if beyond else _PROVED
+    return make(caption, ("option", one, other), "---", rows, [note])
+
+
+def claims(found: Sequence[Compared]) -> list[Grid]:
+    """Return what each pair of runs says of the claims; on the same two Linuxes, their sizes are told only once."""
+    grids, told = [], []
+    for one in found:
+        again = _linuxes(one) in told
+        told.append(_linuxes(one))
+        rows = [row for row in one.said if not (again and row.claim.kind == "size")]
+        if rows:
+            caption = f"What the patch claimed of the two configurations: {one.b} against {one.a}"
+            grids.append(said(rows, caption if len(found) > 1 else _CLAIMED))
+    return grids
+
+
+def builds(found: Sequence[Compared]) -> list[Grid]:
+    """Return in which options the Linuxes of runs differ from the first's and how large they are, each of them once."""
+    grids: list[Grid] = []
+    told: list[object] = []
+    for one in found:
+        if _linuxes(one) in told:
+            continue
+        told.append(_linuxes(one))
+        other = ", ".join(each.b for each in found if _linuxes(each) == _linuxes(one))
+        if one.options:
+            grids.append(difference(one.options, one.a, other, one.beyond))
+        if one.sizes:
+            about = [row.claim for row in one.said if row.claim.kind == "size" and row.verdict.word not in _ELSEWHERE]
+            claimed = {claim.id.removeprefix("size-"): claim for claim in about}
+            grids += sizes(one.a, one.sizes[0], other, one.sizes[1], claimed)
+    return grids
+
+
+def _linuxes(one: Compared) -> object:
+    """Return what tells two Linuxes that are compared from two others."""
+    return one.sizes, one.options, one.beyond
+
+
+def said(found: Sequence[Said], caption: str) -> Grid:
+    """Return what two runs say of the claims about the two configurations."""
+    marks = Marks()
+    rows = [
+        (one.claim.id, formatting.claimed(one.claim), one.measured, one.verdict.word,
+         marks.of(one.verdict.reason))
+        for one in found
+    ]  # fmt: skip
+    heads = ("claim", "claimed", "here", "verdict", "why")
+    return make(caption, heads, "-nn--", rows, marks.notes())
+
+
+def size(one: BuiltLinux) -> Grid:
+    """Return how large a Linux is for which there is no other to compare it with."""
+    sizes = one.sizes
+    row = (one.rseq, *(f"{value:,}" for value in (sizes.text, sizes.data, sizes.bss, one.image.stat().st_size)))
+    return make(_SIZE, ("CONFIG_RSEQ", "text", "data", "bss", "image"), "-nnnn", [row])
+
+
+def sizes(one: str, a: Sizes, other: str, b: Sizes, claimed: Mapping[str, Claim] | None = None) -> list[Grid]:
+    """Return how large two Linuxes are: in all, by section where they differ, and the symbols that grew most.
+
+    `claimed` are the message's own figures, by "text" and "data", where they are about this architecture.
+    """
+    whole = [("text", a.text, b.text), ("data", a.data, b.data), ("bss", a.bss, b.bss)]
+    sections = [(name, a.sections.get(name, 0), b.sections.get(name, 0)) for name in {**a.sections, **b.sections}]
+    return [
+        _whole(one, other, whole, claimed or {}),
+        _sized("Sections that differ, bytes", ("section", one, other), [row for row in sections if row[1] != row[2]]),
+        _kinds(a, b),
+        _symbols(one, other, sizing.growth(a, b)),
+    ]
+
+
+def _whole(one: str, other: str, rows: list[tuple[str, int, int]], claimed: Mapping[str, Claim]) -> Grid:
+    plain = _sized(_SIZE, ("", one, other), rows, (_PADDED,))
+    if not claimed:
+        return plain
+    figures = [f"{claimed[name].stated:+,.0f}" if name in claimed else "" for name, *_ in rows]
+    beside = tuple((*row, figure) for row, figure in zip(plain.rows, figures, strict=True))
+    return replace(plain, columns=(*plain.columns, Column("the patch's", numeric=True)), rows=beside)
+
+
+def _sized(
+    caption: str, heads: tuple[str, str, str], rows: list[tuple[str, int, int]], notes: tuple[str, ...] = ()
+) -> Grid:
+    cells = [(name, f"{x:,}", f"{y:,}", f"{y - x:+,}") for name, x, y in rows]
+    return make(caption, (*heads, "growth"), "-nnn", cells, notes)
+
+
+def _kinds(a: Sizes, b: Sizes) -> Grid:
+    grown = {name: sizing.growth(a, b, types) for name, types in _KINDS.items()} | {"all": sizing.growth(a, b)}
+    rows = [(name, f"+{one.added:,}", f"-{one.removed:,}", f"{one.net:+,}") for name, one in grown.items()]
+    heads = ("symbols", "added", "removed", "growth")
+    return make("Growth of the symbols, bytes, as Linux's bloat-o-meter counts it", heads, "-nnn", rows)
+
+
+def _symbols(one: str, other: str, grown: Growth) -> Grid:
+    rows = list(grown.changed[:MOST_SYMBOLS])
+    caption = f"The {len(rows)} symbols that grew most, of {len(grown.changed)} that differ, bytes"
+    return _sized(caption, ("symbol", one, other), rows)

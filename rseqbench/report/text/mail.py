@@ -1,0 +1,204 @@
+"""Pure: a run, or runs compared, as the text of a mail: three lines first, then the tables that show what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from rseqbench import __version__
+from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.patch_tables import PatchTable
+from rseqbench.analysis.summary import Compared, Quotient
+from rseqbench.analysis.verdicts import Judged
+from rseqbench.config import VerdictRules
+from rseqbench.report import context, fleet_prose, formatting
+from rseqbench.report.context import Brief
+from rseqbench.report.formatting import Printed
+from rseqbench.report.run_view import Contents
+from rseqbench.report.tables import Cell, Column, Grid, make, patch
+from rseqbench.report.tables import allocators as of_allocators
+from rseqbench.report.tables import claims as of_claims
+from rseqbench.report.tables import fleet as of_machines
+from rseqbench.report.tables import run as of_run
+from rseqbench.report.text import ascii_table
+from rseqbench.show.grids import libraries
+from rseqbench.store.runs import Run
+
+_ARITHMETIC = "The message's own arithmetic"  # as the grid calls it
+
+
+def run(shown: Contents) -> str:
+    """Return the mail about one run."""
+    return ascii_table.document(_run(shown))
+
+
+def _run(shown: Contents) -> Iterator[str]:
+    yield from _brief("Run:    ", "Claims: ", context.of_run(shown))
+    published = context.published(shown.run)
+    beside = "" if published else ", this run beside them"
+    yield from _section(f"The patch's tables{beside}", map(_patch_table, shown.patch_tables))
+    if not published:
+        yield from _verdicts(shown)
+    yield from _limits(shown.limits)
+    yield from _section(_ARITHMETIC, [of_claims.arithmetic(shown.judged)])
+    measured = [one for one in shown.measured if one.row is not None]
+    yield from _section("Everything measured", [*of_run.measured(measured), of_run.quotients(_untold(shown))])
+    beside_kernels = [grid for one in shown.shipped for grid in libraries.together(one)]
+    yield from _section("The libraries themselves", beside_kernels)
+    yield from _section("A server over each allocator", of_allocators.all_of(shown.served))
+    reasons = (
+        (formatting.with_threads(one.benchmark, one.threads), one.reason) for one in shown.measured if not one.row
+    )
+    yield from _by_reason("Benchmarks without a value", reasons)
+    if not published:
+        yield from _times(shown.judged)
+    yield from _section("Machine and build", [of_run.facts(shown.run.header.machines)])
+    yield from _end(context.commands_of_run(shown.run))
+
+
+def _patch_table(shown: PatchTable) -> Grid:
+    """Return a table of the message as wide as a mail: the intervals of single values are told further down."""
+    grid = context.patch_table(shown)
+    if shown.pairs:
+        return replace(grid, rows=tuple((*map(_bare, row[:-1]), row[-1]) for row in grid.rows))
+    return _without(grid, of_run.NET)
+
+
+def _without(grid: Grid, head: str) -> Grid:
+    """Return a grid without the columns of that heading."""
+    kept = [place for place, column in enumerate(grid.columns) if column.head != head]
+    rows = tuple(tuple(row[place] for place in kept if place < len(row)) for row in grid.rows)
+    return replace(grid, columns=tuple(grid.columns[place] for place in kept), rows=rows)
+
+
+def _bare(cell: Cell) -> Cell:
+    return replace(cell, interval="") if isinstance(cell, Printed) else cell
+
+
+def _verdicts(shown: Contents) -> Iterator[str]:
+    decided, absent, _ = of_claims.split(shown.judged)
+    verdicts = of_claims.verdicts(decided, "What the patch claimed, what was measured, and whether it holds")
+    yield from _section("Verdicts", [verdicts, _without(of_claims.today(shown.judged), "rseq way")])
+    if shown.sentences:
+        yield from ("", "In words:", "")
+        yield from _bullets(shown.sentences)
+    stated = ((f"{c.id} ({formatting.claimed(c)})", one.verdict.reason) for one in absent for c in [one.claim])
+    yield from _by_reason("Claims that were not measured here", stated)
+
+
+def _untold(shown: Contents) -> list[Quotient]:
+    """Return the quotients that are not among the verdicts, or all where a neighbour was there too."""
+    claims = [one.claim for one in shown.judged]
+    told = {(c.arch, *pair) for c in claims for pair in ((c.slow, c.fast), c.today) if pair}
+    busy = any(one.beside for one in shown.quotients)
+    return [q for q in shown.quotients if busy or (q.pair.arch, q.pair.slow, q.pair.fast) not in told]
+
+
+def _times(judged: Sequence[Judged]) -> Iterator[str]:
+    """Yield the times in the message's tables beside the measured ones, by verdict; those without a value by reason."""
+    of_tables = of_claims.split(judged)[2]
+    for word in dict.fromkeys(one.verdict.word for one in of_tables if one.measured):
+        own = [one for one in of_tables if one.measured and one.verdict.word == word]
+        unit = ", ".join(dict.fromkeys(formatting.short(one.unit) for one in own))
+        rows = [(one.claim.id, formatting.claimed(one.claim), formatting.cost(one.measured))
+                for one in own if one.measured]  # fmt: skip
+        grid = make(
+            f"{word}, whatever they are: of other machines", ("time", "claimed", f"measured, {unit}"), "-nn", rows
+        )
+        yield from _section("The times in the message's tables", [grid])
+    absent = ((one.claim.id, one.verdict.reason) for one in of_tables if one.measured is None)
+    yield from _by_reason("Times in the message's tables that were not measured here", absent)
+
+
+def runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> str:
+    """Return the mail about the comparisons of further runs with the first one."""
+    return ascii_table.document(_runs(each, found, rules))
+
+
+def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> Iterator[str]:
+    yield from _brief("Runs:   ", "Result: ", context.of_runs(each, found, rules))
+    for title, grids in patch.sections(found, narrow=True):
+        yield from _section(title, [grid for grid in grids if grid.caption != patch.NOWHERE])
+        nowhere = ((str(row[0]), str(row[1])) for grid in grids if grid.caption == patch.NOWHERE for row in grid.rows)
+        yield from _by_reason(patch.NOWHERE, nowhere)
+    yield from _limits(context.limits_of(each, found, rules))
+    facts = context.facts_of(each)
+    same = [row for row in facts.rows if len(set(row[1:])) == 1]
+    other = [row for row in facts.rows if row not in same]
+    shared = replace(facts, columns=(facts.columns[0], Column("of all")), rows=tuple(row[:2] for row in same))
+    own = replace(facts, rows=tuple(other))
+    yield from _section(facts.caption, [own, shared])
+    yield from _end(context.commands_of(each))
+
+
+def machines(found: Machines) -> str:
+    """Return the mail about one fleet, or two held against each other."""
+    return ascii_table.document(_machines(found))
+
+
+def _machines(found: Machines) -> Iterator[str]:
+    limits = fleet_prose.limits(found)
+    yield from _brief("Fleet:  ", "Result: ", fleet_prose.brief(found))
+    yield from _section("The machines", [of_machines.places(found)])
+    for one in found.matrices:
+        yield from _section(of_machines.title(found, one), [of_machines.summary(found, one)])
+        yield from _section("By machine", of_machines.cells(found, one))
+    yield from _section("Verdicts", of_machines.verdicts(found))
+    yield from _limits(limits)
+    yield from _end(fleet_prose.commands(found))
+
+
+def _by_reason(title: str, found: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield a section of names by the reason why there is nothing: it is said once, however many it keeps away."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in found:
+        reasons.setdefault(why, []).append(name)
+    if reasons:
+        yield from _title(f"{title}, and why")
+        yield ""
+    for why, names in reasons.items():
+        yield from ascii_table.lines(f"{why}:", "- ", "  ")
+        yield from ascii_table.lines(", ".join(names), "    ")
+
+
+def _brief(what: str, holds: str, brief: Brief) -> Iterator[str]:
+    yield from ascii_table.lines(brief.measured, what, " " * len(what))
+    yield from ascii_table.lines(brief.holds, holds, " " * len(holds))
+    yield from ascii_table.joined("Limits: ", brief.limits or ("none known",), "below")
+
+
+def _section(title: str, grids: Iterable[Grid]) -> Iterator[str]:
+    """Yield the lines of a section with its grids, of those that say something; none where there is none."""
+    kept = [grid for grid in grids if grid.rows]
+    if kept:
+        yield from _title(title)
+    for grid in kept:
+        yield ""
+        yield from ascii_table.table(grid, caption=grid.caption != title)
+
+
+def _title(title: str) -> Iterator[str]:
+    yield from ("", "", title, "=" * len(title))
+
+
+def _limits(limits: Sequence[str]) -> Iterator[str]:
+    if limits:
+        yield from _title("What limits this")
+        yield ""
+        yield from _bullets(limits)
+
+
+def _bullets(texts: Iterable[str]) -> Iterator[str]:
+    for text in texts:
+        yield from ascii_table.lines(text, "- ", "  ")
+
+
+def _end(commands: Iterable[str]) -> Iterator[str]:
+    yield from _title("To reproduce")
+    yield ""
+    for text in commands:
+        yield from ascii_table.command(text)
+    yield ""
+    yield from ascii_table.lines(
+        f"In brackets stand intervals, or of counts all that was seen. By rseqbench {__version__}."
+    )

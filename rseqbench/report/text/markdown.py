@@ -1,0 +1,154 @@
+"""Pure: grids, a run, or runs compared, as GitHub-flavoured Markdown: three lines first, what is long folded away.
+
+All foreign text is escaped so that it is read as text. GitHub looks for people, issues, addresses and emoji in what the
+Markdown has become, where no backslash and no entity is left: only a space of no width inside keeps them apart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.summary import Compared
+from rseqbench.config import VerdictRules
+from rseqbench.report import context, fleet_prose, formatting
+from rseqbench.report.context import Brief
+from rseqbench.report.run_view import Contents
+from rseqbench.report.tables import Cell, Grid, patch
+from rseqbench.report.tables import allocators as of_allocators
+from rseqbench.report.tables import claims as of_claims
+from rseqbench.report.tables import fleet as of_machines
+from rseqbench.report.tables import run as of_run
+from rseqbench.show.grids import libraries
+from rseqbench.store.runs import Run
+
+_ACTIVE = re.compile(r"([\\`*\[\]~#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
+_LEADING = re.compile(r"^([-+])(?=\s|$)|^(\d+)([.)])(?=\s|$)")  # what makes a list of a line
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "\u200b": "&#8203;"})
+_PERSON, _ADDRESS = r"(?<![A-Za-z0-9])@(?=\w)", r"@(?=[\w-]+\.\w)|:(?=//)|\bwww(?=\.)"
+_FOUND_LATER = re.compile(rf"({_PERSON}|{_ADDRESS}|#(?=\d)|\bGH(?=-\d)|:(?=[\w+-]+:))")
+
+
+def document(grids: Iterable[Grid], *paragraphs: str) -> str:
+    """Return paragraphs, then every grid under its caption; all text is escaped."""
+    return "\n\n".join([*map(escape, paragraphs), *map(table, grids)]) + "\n"
+
+
+def table(grid: Grid) -> str:
+    """Return one table with its caption in bold above it; numbers are set to the right."""
+    lines = [
+        _line([column.head for column in grid.columns]),
+        "|" + "|".join(" ---: " if column.numeric else " --- " for column in grid.columns) + "|",
+        *(_line([*row, *[""] * (len(grid.columns) - len(row))]) for row in grid.rows),
+    ]
+    notes = "".join(f"\n\n{escape(note)}" for note in grid.notes)
+    return f"**{escape(grid.caption)}**\n\n" + "\n".join(lines) + notes
+
+
+def _line(cells: Iterable[Cell]) -> str:
+    return "| " + " | ".join(_inside(str(cell)) for cell in cells) + " |"
+
+
+def escape(text: str) -> str:
+    """Return one line of text that Markdown shows as it is: no markup, no HTML, no mention of a user, no link."""
+    return _LEADING.sub(lambda found: f"{found[2] or ''}\\{found[1] or found[3]}", _inside(text))
+
+
+def _inside(text: str) -> str:
+    marked = _FOUND_LATER.sub("\\1\u200b", formatting.line(text))
+    return _ACTIVE.sub(r"\\\1", marked).translate(_ENTITIES)
+
+
+def run(shown: Contents) -> str:
+    """Return what is shown of one run."""
+    return "\n\n".join(_run(shown)) + "\n"
+
+
+def _run(shown: Contents) -> Iterator[str]:
+    header = shown.run.header
+    decided, absent, _ = of_claims.split(shown.judged)
+    yield _brief("Run", "Claims", context.of_run(shown))
+    published = context.published(shown.run)
+    if not published:
+        yield from _tables(
+            [of_claims.verdicts(decided, "What the patch claimed, what was measured, and whether it holds")]
+        )
+    yield from _tables(map(context.patch_table, shown.patch_tables))
+    for one in shown.shipped:
+        yield from _tables(libraries.together(one))
+    yield from _folded("A server over each allocator", _tables(of_allocators.all_of(shown.served)))
+    yield from _folded("In words", _list(shown.sentences))
+    yield from _folded("What limits this", _list(shown.limits))
+    yield from _folded("The message's own arithmetic", _tables([of_claims.arithmetic(shown.judged)]))
+    claims = [
+        of_claims.today(shown.judged),
+        of_claims.verdicts(absent, "Claims that were not measured here"),
+        of_claims.times(shown.judged),
+    ]
+    yield from _folded("The other claims", [] if published else _tables(claims))
+    everything = [*of_run.measured(shown.measured), of_run.quotients(shown.quotients), of_run.checks(header.checks)]
+    yield from _folded("Everything measured, skipped and checked", _tables(everything))
+    yield from _folded("Machine and build", _tables([of_run.facts(header.machines)]))
+    yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of_run(shown.run))])])
+
+
+def runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> str:
+    """Return what is shown of the comparisons of further runs with the first one."""
+    return "\n\n".join(_runs(each, found, rules)) + "\n"
+
+
+def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> Iterator[str]:
+    yield _brief("Runs", "Result", context.of_runs(each, found, rules))
+    for number, (title, grids) in enumerate(patch.sections(found)):
+        yield from _tables(grids) if not number else _folded(title, _tables(grids))
+    yield from _folded("What limits this", _list(context.limits_of(each, found, rules)))
+    yield from _folded("Machines and builds", _tables([context.facts_of(each)]))
+    yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of(each))])])
+
+
+def machines(found: Machines) -> str:
+    """Return what is shown of one fleet, or of two held against each other."""
+    return "\n\n".join(_machines(found)) + "\n"
+
+
+def _machines(found: Machines) -> Iterator[str]:
+    yield _brief("Fleet", "Result", fleet_prose.brief(found))
+    yield from _tables([of_machines.summary(found, one) for one in found.matrices])
+    cells = [grid for one in found.matrices for grid in of_machines.cells(found, one)]
+    yield from _folded("By machine", _tables(cells))
+    yield from _folded("Verdicts", _tables(of_machines.verdicts(found)))
+    yield from _tables([of_machines.places(found)])
+    yield from _folded("What limits this", _list(fleet_prose.limits(found)))
+    yield from _folded("To reproduce", [_commands(fleet_prose.commands(found))])
+
+
+def _brief(what: str, holds: str, brief: Brief) -> str:
+    limits = "; ".join(brief.limits) or "none known"
+    told = {what: brief.measured, holds: brief.holds, "Limits": limits}
+    return "\n".join(f"- **{name}:** {_inside(text)}" for name, text in told.items())
+
+
+def _tables(grids: Iterable[Grid]) -> list[str]:
+    return [table(grid) for grid in grids if grid.rows]
+
+
+def _list(texts: Iterable[str]) -> list[str]:
+    found = "\n".join(f"- {escape(text)}" for text in texts)
+    return [found] if found else []
+
+
+def _folded(title: str, parts: Sequence[str]) -> Iterator[str]:
+    """Yield what is folded away under a title; nothing where there are no parts."""
+    if parts:
+        yield f"<details>\n<summary>{title}</summary>"
+        yield from parts
+        yield "</details>"
+
+
+def _commands(texts: Iterable[str]) -> str:
+    """Return commands as a block of code, behind a fence that none of them can end."""
+    lines = [formatting.line(text) for text in texts]
+    longest = max((len(ticks) for line in lines for ticks in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([f"{fence}sh", *lines, fence])

@@ -1,0 +1,195 @@
+"""Grids and sentences on a terminal, within 100 columns; colour only where rich finds a terminal that wants it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.summary import Compared
+from rseqbench.measure.dry_run import Rehearsal
+from rseqbench.model import VerdictWord
+from rseqbench.report import fleet_prose, formatting, prose
+from rseqbench.report.run_view import Contents
+from rseqbench.report.tables import Cell, Grid, Reason
+from rseqbench.report.tables import allocators as of_allocators
+from rseqbench.report.tables import claims as of_claims
+from rseqbench.report.tables import fleet as of_machines
+from rseqbench.report.tables import patch as together
+from rseqbench.report.tables import run as of_run
+from rseqbench.show import screen
+from rseqbench.show.grids import libraries
+from rseqbench.show.grids import rehearsal as of_rehearsal
+
+WIDTH, console = screen.WIDTH, screen.console
+_PIECE = re.compile(r"[^\s/]+/?\s*|/\s*")  # of a name, behind which a line may end
+_STYLES = {
+    VerdictWord.REPRODUCED: "green",
+    VerdictWord.STRONGER: "green",
+    VerdictWord.WEAKER: "yellow",
+    VerdictWord.CONTRADICTED: "red",
+    VerdictWord.UNRESOLVED: "yellow",
+    VerdictWord.NOT_COMPARABLE: "dim",
+    VerdictWord.NOT_MEASURED: "dim",
+}
+
+
+def run(shown: Contents, out: Console) -> None:
+    """Print a run: what was measured where, all values, the verdicts, the limits, and the one sentence to repeat."""
+    paragraph(shown.summary, out)
+    out.print()
+    for grid in of_run.measured(shown.measured):
+        table(grid, out)
+    for grid in of_allocators.brief(shown.served):
+        table(grid, out)
+    for patch in shown.patch_tables:
+        table(of_run.patch_table(patch), out)
+    for grid in (grid for one in shown.shipped for grid in libraries.together(one)):
+        table(grid, out)
+    decided, absent, _ = of_claims.split(shown.judged)
+    mark = "REPLAY: " if prose.replayed(shown.run.header) else ""
+    if decided:
+        table(of_claims.verdicts(decided, f"{mark}What the patch claimed"), out)
+    if shown.quotients:
+        quotients = of_run.quotients(shown.quotients)
+        table(dataclasses.replace(quotients, caption=mark + quotients.caption), out)
+    if absent:
+        paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
+    for text in shown.limits:
+        paragraph(f"Note: {text}", out, "yellow")
+    if shown.headline:
+        paragraph(mark + shown.headline, out, "bold")
+
+
+def rehearsal(found: Rehearsal, out: Console) -> None:
+    """Print what a run would do, and each of its command lines as one line, to be copied."""
+    for grid in (of_rehearsal.plan(found), *of_rehearsal.cases(found.plans)):
+        table(grid, out)
+    out.print(Text("Command lines, none of which was executed", style="bold"))
+    for what, command in of_rehearsal.commands(found.calls):
+        paragraph(f"# {what}", out, "dim")
+        if command:
+            out.print(Text(command), soft_wrap=True)
+    for text in found.unknown:
+        paragraph(f"Note: {text}", out, "yellow")
+
+
+def claims(shown: Contents, out: Console, verdicts: bool) -> None:
+    """Print each number of the message with the arithmetic on it, or with `verdicts` what the run says of each."""
+    judged = shown.judged
+    grids = of_claims.of_run(judged, shown.run.label) if verdicts else of_claims.claims(judged)
+    for grid in grids:
+        table(grid, out)
+    if verdicts:
+        counted = ", ".join(f"{number} {word}" for word, number in prose.counted(judged))
+        paragraph(f"Of the claims in the text: {counted}.", out)
+
+
+def comparison(found: Sequence[Compared], out: Console) -> None:
+    """Print runs beside the first, the speed-ups inside each, what their Linuxes differ by, and the limits."""
+    for grid in together.everything(found):
+        table(grid, out)
+    for text in dict.fromkeys(text for one in found for text in one.notes):
+        paragraph(f"Note: {text}", out, "yellow")
+
+
+def machines(found: Machines, out: Console, each: bool = True) -> None:
+    """Print fleets: what came out, what machines differ by, what `each` has, the verdicts, the machines, the limits."""
+    for text in (fleet_prose.summary(found), *fleet_prose.answers(found)):
+        paragraph(text, out, "bold")
+    out.print()
+    for one in found.matrices:
+        for grid in (of_machines.summary(found, one), *(of_machines.cells(found, one) if each else ())):
+            table(grid, out)
+    for grid in (*(of_machines.verdicts(found) if each else ()), of_machines.places(found)):
+        table(grid, out)
+    for text in fleet_prose.limits(found):
+        paragraph(f"Note: {text}", out, "yellow")
+
+
+def paragraph(text: str, out: Console, style: str = "") -> None:
+    """Print one paragraph, wrapped on a terminal; markup and control codes in it are not obeyed."""
+    out.print(Text(formatting.line(text), style=style), soft_wrap=not out.is_terminal)
+
+
+def table(grid: Grid, out: Console) -> None:
+    """Print a grid; rows that end in a reason stand below the others, the reason beside their name."""
+    out.print(Text(grid.caption, style="bold"))
+    reasons = [row for row in grid.rows if isinstance(row[-1], Reason) and len(row) < len(grid.columns)]
+    rows = [row for row in grid.rows if row not in reasons]
+    whole, gap = _unbroken(grid, rows, out.width)
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, gap, 0, 0))
+    for place, column in enumerate(grid.columns):
+        side: Literal["right", "left"] = "right" if column.numeric else "left"
+        drawn.add_column(Text(column.head), justify=side, width=whole.get(place), overflow="fold")
+    for name, *others in rows:
+        drawn.add_row(Text(_in_pieces(str(name), whole.get(0, out.width))), *map(_styled, others))
+    if rows or not reasons:
+        out.print(drawn)
+    _print_reasons(reasons, max((len(str(row[0])) for row in grid.rows), default=0), out)
+    for note in grid.notes:
+        paragraph(note, out)
+    out.print()
+
+
+def _unbroken(grid: Grid, rows: Sequence[tuple[Cell, ...]], width: int) -> tuple[dict[int, int], int]:
+    """Choose the widths of the columns whose cells stay whole, and the gap behind each, for a table of `width` columns.
+
+    Names and numbers stay whole if they fit, then the parts of names and numbers, then numbers only, then nothing: what
+    does not fit folds, and nothing is ever cut off. A width is given outright, as rich would shrink whatever has none.
+    """
+    longest, natural = [], []
+    for place, column in enumerate(grid.columns):
+        cells = [str(row[place]) for row in (rows if place else grid.rows) if place < len(row)]
+        whole_cells = column.numeric or not place
+        parts = cells if whole_cells else [word for cell in cells for word in cell.split()]
+        head = column.head.split() if column.numeric else [column.head]
+        longest.append(max(map(len, [*head, *parts])))
+        natural.append(max(map(len, [column.head, *cells])))
+    numbers = {place for place, column in enumerate(grid.columns) if column.numeric}
+    names = max((len(word) for row in rows for word in str(row[0]).split()), default=1)
+    pieces = max((len(piece.rstrip()) for row in rows for piece in _PIECE.findall(str(row[0]))), default=1)
+    for whole, gap in (({0} | numbers, 1), ({0} | numbers, 0), (numbers, 1), (numbers, 0)):
+        least = sum(longest) - (0 if 0 in whole else longest[0] - names)
+        gaps = (gap + 1) * len(longest)
+        if sum(natural) + gaps <= width + 1:
+            return dict(enumerate(natural)), gap
+        if least + gaps <= width + 1:
+            given = {place: longest[place] for place in whole}
+            beside = [given.get(place, one) for place, one in enumerate(natural)][1:]
+            room = width + gap + 1 - gaps
+            if 0 not in whole and pieces <= room - sum(longest[1:]):
+                given[0] = min(natural[0], max(pieces, room - sum(beside)))
+            return given, gap
+    return {}, 0
+
+
+def _in_pieces(name: str, width: int) -> str:
+    """Return a name in lines of such a width, ended behind a word, or behind the / of a benchmark's name."""
+    lines = [""]
+    for piece in _PIECE.findall(name):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _print_reasons(rows: Sequence[tuple[Cell, ...]], first: int, out: Console) -> None:
+    below = Table.grid(padding=(0, 2, 0, 0))
+    below.add_column(width=min(first, out.width // 2), overflow="fold")
+    below.add_column(overflow="fold")
+    for row in rows:
+        below.add_row(Text(str(row[0])), Text(", ".join(str(cell) for cell in row[1:] if str(cell)), style="dim"))
+    if rows:
+        out.print(below)
+
+
+def _styled(cell: Cell) -> Text:
+    return Text(str(cell), style=_STYLES.get(cell, "") if isinstance(cell, VerdictWord) else "")

@@ -1,0 +1,1 @@
+"""Runs and fleets on disk."""

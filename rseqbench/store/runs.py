@@ -1,0 +1,303 @@
+"""results/<label>/: save, load, resolve a name. A run on disk is complete or visibly unfinished, never half.
+
+A finished run is a folder with pyperf.json (a plain pyperf suite with every raw value), run.json (the header below)
+and table.csv (for people and git diff). An unfinished one is `.unfinished-<label>/`: the header and one pyperf suite
+a round; it becomes the run by one rename.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyperf
+
+from rseqbench import __version__, paths, stored
+from rseqbench.build import disassembly
+from rseqbench.build.linux import kconfig, sizes
+from rseqbench.build.linux.sizes import Sizes
+from rseqbench.config import unknown
+from rseqbench.errors import BuildError, ResultsError
+from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
+from rseqbench.store import pyperf_reader
+from rseqbench.store.labels import check_label, is_label
+from rseqbench.support import atomic_io
+
+SCHEMA = 1
+PATCH = "patch-2018"  # the label of the table in the patch message
+ATTACHED = (sizes.FILE, kconfig.FILE, disassembly.FILE)  # of the Linux and the kernels that were built for a run
+UNFINISHED = ".unfinished-"
+FLEET = "fleet.json"  # which makes of a folder a fleet, whose runs have folders of their own
+
+
+@dataclass(frozen=True)
+class Header:
+    """run.json: everything about a run that is not a timed value.
+
+    `boots` tells the boots apart that the run has seen, in their order, where its plan has several.
+    """
+
+    label: str
+    created: str
+    command: str
+    plan: Plan
+    machines: tuple[Machine, ...]
+    checks: tuple[Check, ...] = ()
+    docs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    boots: tuple[str, ...] = ()
+    finished: str = ""
+    version: str = __version__
+    schema: int = SCHEMA
+
+    @property
+    def when(self) -> str:
+        """When it was finished, else begun: the order of runs, which a copy of their folder does not change."""
+        return self.finished or self.created
+
+    def to_json(self) -> str:
+        """Return the text of run.json."""
+        return stored.text(self)
+
+    @classmethod
+    def from_json(cls, text: str, where: Path) -> Header:
+        """Parse run.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
+        return stored.read(text, where, SCHEMA, cls._made)
+
+    @classmethod
+    def _made(cls, raw: dict[str, Any]) -> Header:
+        plan = raw["plan"]
+        plan["cases"] = tuple(
+            Case(c["benchmark"], c["threads"], Registration(c["registration"])) for c in plan["cases"]
+        )
+        plan["skips"] = tuple(Skip(**s) for s in plan["skips"])
+        plan["cpus"] = tuple(plan["cpus"])
+        raw["plan"] = Plan(**plan)
+        raw["machines"] = tuple(Machine(**m) for m in raw["machines"])
+        raw["checks"] = tuple(Check(**c) for c in raw["checks"])
+        raw["notes"] = tuple(raw["notes"])
+        raw["boots"] = tuple(raw.get("boots", ()))
+        if not raw["machines"]:
+            raise ValueError("a run without a machine")
+        return cls(**raw)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its header and its raw values."""
+
+    folder: Path
+    header: Header
+    suite: pyperf.BenchmarkSuite
+
+    def sizes(self) -> Sizes | None:
+        """Return how large the Linux is that was built for the run; None where none was. Raises ResultsError."""
+        path = self.folder / sizes.FILE
+        try:
+            return Sizes.load(path) if path.is_file() else None
+        except BuildError as error:
+            raise ResultsError(error.message, "the run folder is damaged") from error
+
+    def linux_config(self) -> str | None:
+        """Return the configuration of that Linux; None where none was built. Raises ResultsError."""
+        path = self.folder / kconfig.FILE
+        return _read(path) if path.is_file() else None
+
+    @property
+    def label(self) -> str:
+        """The run's name."""
+        return self.header.label
+
+
+def built_in() -> Path:
+    """Return the folder of the run that comes with rseqbench. In a checkout, a user's own may lie beside it."""
+    return paths.builtin_results() / PATCH
+
+
+class Store:
+    """The results folder, with the built-in runs behind it."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder; it need not exist."""
+        self.root = root
+
+    def labels(self) -> list[str]:
+        """Return the labels of all finished runs, built-in ones included, sorted; other folders are none."""
+        return sorted({*(run.name for run in self._finished()), built_in().name})
+
+    def taken(self) -> set[str]:
+        """Return all labels that a new run cannot have without force: of runs, finished or not, and of fleets."""
+        here = (entry.name for entry in self.root.iterdir()) if self.root.is_dir() else ()
+        return {*self.labels(), *(name.removeprefix(UNFINISHED) for name in here)}
+
+    def exists(self, label: str) -> bool:
+        """Whether a finished run, ours or built in, has this label."""
+        return self._find(label) is not None
+
+    def is_unfinished(self, label: str) -> bool:
+        """Whether there is an unfinished run of this label, which resume() takes up."""
+        return (self.root / f"{UNFINISHED}{check_label(label)}").is_dir()
+
+    def load(self, label: str) -> Run:
+        """Load a finished run, under its folder's name. Raises ResultsError if it is not there, whole and ours."""
+        folder, header = self.header(label)
+        return Run(folder, header, pyperf_reader.suite(folder / "pyperf.json"))
+
+    def header(self, label: str) -> tuple[Path, Header]:
+        """Return a finished run's folder and header, without its values. Raises ResultsError as load() does."""
+        check_label(label)
+        folder = self._find(label)
+        if folder is None:
+            if self.is_unfinished(label):
+                raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
+            error = unknown("run", label, self.labels(), f"in {self.root}")
+            raise ResultsError(error.message, error.hint)
+        if (folder / FLEET).is_file() and not (folder / "run.json").is_file():
+            raise ResultsError(f"{label!r} is a fleet, not a run", f"rseqbench compare {label}")
+        header = Header.from_json(_read(folder / "run.json"), folder / "run.json")
+        return folder, dataclasses.replace(header, label=label)
+
+    def latest(self) -> tuple[str, list[str]]:
+        """Return the label of the run that was finished last, and a line for each that cannot be read.
+
+        Raises ResultsError when there is none that can.
+        """
+        headers, unreadable = [], []
+        for folder in self._finished():
+            try:
+                headers.append(self.header(folder.name)[1])
+            except ResultsError as error:
+                unreadable.append(str(error))
+        if not headers:
+            raise ResultsError("; ".join([f"no runs in {self.root}", *sorted(unreadable)]), "rseqbench run")
+        return max(headers, key=lambda one: (one.when, one.label)).label, sorted(unreadable)
+
+    def begin(self, header: Header, force: bool) -> Unfinished:
+        """Open a new run, and prove that it can be written before anything is measured.
+
+        Raises ResultsError when the label is taken (unless `force`) or the folder cannot be written.
+        """
+        self.ensure_free(header.label, force)
+        folder = self.root / f"{UNFINISHED}{header.label}"
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            (folder / "rounds").mkdir(parents=True)
+            atomic_io.write(folder / "run.json", header.to_json())
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise ResultsError(f"cannot write {folder}: {error.strerror}", "check the results folder") from error
+        return Unfinished(self.root, folder, header)
+
+    def ensure_free(self, label: str, force: bool) -> None:
+        """Raise ResultsError when `label` cannot name a new run: malformed, built in, or taken (unless `force`)."""
+        if check_label(label) == PATCH:
+            raise ResultsError(f"{label!r} is the patch's own table", "give another --label")
+        if (self.root / label / FLEET).is_file():
+            raise ResultsError(f"{label!r} is a fleet", "give another --label")
+        if force:
+            return
+        if self.exists(label) or os.path.lexists(self.root / label):
+            raise ResultsError(f"there is a run {label!r} already", "give another --label, or --force to replace it")
+        if (self.root / f"{UNFINISHED}{label}").exists():
+            hint = f"rseqbench run --resume {label}, or --force to drop it"
+            raise ResultsError(f"there is an unfinished run {label!r}", hint)
+
+    def resume(self, label: str) -> Unfinished:
+        """Take up an unfinished run. Raises ResultsError when there is none of that label."""
+        folder = self.root / f"{UNFINISHED}{label}"
+        if not self.is_unfinished(label):
+            why = "is finished" if self.exists(label) else f"is not in {self.root}"
+            raise ResultsError(f"no unfinished run {label!r} to resume: it {why}")
+        return Unfinished(self.root, folder, Header.from_json(_read(folder / "run.json"), folder / "run.json"))
+
+    def _finished(self) -> list[Path]:
+        """Return the folders of our finished runs; what has another name than a label, nothing can load."""
+        found = self.root.iterdir() if self.root.is_dir() else ()
+        return [one for one in found if is_label(one.name) and (one / "run.json").is_file()]
+
+    def _find(self, label: str) -> Path | None:
+        folders = [self.root / label, *([built_in()] if label == PATCH else [])]
+        return next((folder for folder in folders if folder.is_dir() and not label.startswith(".")), None)
+
+
+class Unfinished:
+    """A run while it is measured: every finished round is on disk."""
+
+    def __init__(self, root: Path, folder: Path, header: Header) -> None:
+        """Take the results folder, the run's folder in it, and its header."""
+        self._root = root
+        self.folder = folder
+        self.header = header
+
+    def rounds(self) -> list[int]:
+        """Return the numbers of the rounds that are on disk, sorted."""
+        names = [path.stem for path in (self.folder / "rounds").glob("*.json")]
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def save_round(self, number: int, suite: pyperf.BenchmarkSuite) -> None:
+        """Store one round's raw values."""
+        path = self.folder / "rounds" / f"{number:05}.json"
+        with atomic_io.guarded(path):
+            suite.dump(str(path) + ".part", replace=True)
+            os.replace(str(path) + ".part", path)
+
+    def boots_left(self) -> bool:
+        """Whether rounds are missing that belong to boots to come."""
+        there, plan = self.rounds(), self.header.plan
+        return plan.boots > 1 and not any(number in there for number in plan.rounds_of(plan.boots - 1))
+
+    def drop(self, numbers: Sequence[int]) -> None:
+        """Remove rounds that are on disk, as far as they are."""
+        for number in numbers:
+            with atomic_io.guarded(self.folder):
+                (self.folder / "rounds" / f"{number:05}.json").unlink(missing_ok=True)
+
+    def attach(self, file: Path) -> None:
+        """Keep a copy of a file with the run, under its own name: one of ATTACHED."""
+        with atomic_io.guarded(self.folder):
+            atomic_io.write(self.folder / file.name, file.read_text(encoding="utf-8"))
+
+    def update(self, header: Header) -> None:
+        """Replace the header, for what became known while measuring."""
+        self.header = header
+        with atomic_io.guarded(self.folder):
+            atomic_io.write(self.folder / "run.json", header.to_json())
+
+    def suite(self) -> pyperf.BenchmarkSuite:
+        """Return all rounds that are on disk as one pyperf suite, rounds in order."""
+        runs: dict[str, list[pyperf.Run]] = {}
+        for number in self.rounds():
+            for benchmark in pyperf_reader.suite(self.folder / "rounds" / f"{number:05}.json"):
+                runs.setdefault(benchmark.get_name(), []).extend(benchmark.get_runs())
+        return pyperf.BenchmarkSuite([pyperf.Benchmark(runs[name]) for name in sorted(runs)])
+
+    def finish(self, table_csv: Callable[[Run], str]) -> Run:
+        """Make this the finished run of its label, replacing one that is there, by one rename; return it."""
+        suite, header = self.suite(), self.header
+        run = Run(self._root / header.label, header, suite)
+        staged = self.folder / "finished"
+        with atomic_io.guarded(staged):
+            shutil.rmtree(staged, ignore_errors=True)
+            staged.mkdir()
+            suite.dump(str(staged / "pyperf.json"))
+            atomic_io.write(staged / "run.json", header.to_json())
+            atomic_io.write(staged / "table.csv", table_csv(run))
+            for name in ATTACHED:
+                if (self.folder / name).is_file():
+                    shutil.copyfile(self.folder / name, staged / name)
+            atomic_io.exchange(staged, run.folder)
+            shutil.rmtree(self.folder)
+        return run
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = f"{path}: {getattr(error, 'strerror', None) or error}"
+        raise ResultsError(why, "the run folder is damaged, or not a run of rseqbench") from error

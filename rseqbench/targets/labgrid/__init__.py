@@ -1,0 +1,1 @@
+"""A place of a labgrid lab."""

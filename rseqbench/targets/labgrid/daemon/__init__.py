@@ -1,0 +1,1 @@
+"""The daemon that holds reserved places, however many runs use them."""

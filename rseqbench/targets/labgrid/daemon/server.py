@@ -1,0 +1,98 @@
+"""The keeper's requests and answers, and what it does when the other side is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rseqbench.targets.labgrid.daemon.connections import Boards
+from rseqbench.targets.labgrid.daemon.coordinator import Coordinator
+from rseqbench.targets.labgrid.daemon.environment import Settings
+from rseqbench.targets.labgrid.daemon.errors import Refused
+from rseqbench.targets.labgrid.daemon.pipes import Pipes
+from rseqbench.targets.labgrid.daemon.reservations import Places
+
+_FOLDER = "rseqlab-"  # short, as it is part of a socket's name, which may have 108 bytes
+
+
+def main(pipes: Pipes, address: str, environment: str) -> int:
+    """Serve requests until there are no more; 1 when there was nothing to serve them with."""
+    logging.getLogger().addHandler(logging.NullHandler())  # what matters is told in answers
+    _many_files()
+    with tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", dir="/tmp") as folder:
+        tempfile.tempdir = folder  # labgrid leaves folders behind
+        return asyncio.run(_serve(pipes, address, environment))
+
+
+def _many_files() -> None:
+    """Allow as many open files as we may: a board takes some."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _serve(pipes: Pipes, address: str, environment: str) -> int:
+    try:
+        settings = Settings(environment)
+        coordinator = Coordinator(settings.coordinator(address))
+        await coordinator.open()
+    except Refused as refused:
+        pipes.say({"id": 0, **refused.told()})
+        return 1
+    boards = Boards(settings)
+    places = Places(coordinator, boards)
+    pipes.say({"id": 0, "ok": {"coordinator": coordinator.address}})
+    try:
+        await _answer_all(pipes, places)
+    finally:
+        _tell_of(await places.close(), coordinator)
+        await coordinator.close()
+        boards.close()
+    return 0
+
+
+def _tell_of(left: list[str], coordinator: Coordinator) -> None:
+    """Say which places could not be released."""
+    for name in left:
+        what = f"place {name} is still held: the coordinator is gone; when it is back"
+        with contextlib.suppress(OSError):  # nobody is there to read it
+            print(f"rseqbench: {what}: {coordinator.by_hand('release', name)}", file=sys.stderr, flush=True)
+
+
+async def _answer_all(pipes: Pipes, places: Places) -> None:
+    """Answer requests, all at once, until there are no more, or we are told to end: that is the same to us."""
+    verbs: dict[str, Callable[..., Awaitable[Any]]] = {
+        "places": places.listed,
+        "acquire": places.acquire,
+        "connect": places.connect,
+        "release": places.release,
+    }
+    under_way = set()
+    requests = await pipes.requests()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, requests.feed_eof)
+    while (line := await requests.readline()).endswith(b"\n"):  # who dies may leave half a line
+        request = json.loads(line)
+        number, do = request.pop("id"), request.pop("do")
+        task = asyncio.create_task(_answer(pipes, number, verbs[do](**request)))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+
+
+async def _answer(pipes: Pipes, number: int, work: Awaitable[Any]) -> None:
+    try:
+        answer = {"ok": await work}
+    except Refused as refused:
+        answer = refused.told()
+    except Exception as error:  # one line, whatever labgrid threw
+        why = " ".join(str(error).split())
+        answer = Refused(f"labgrid failed: {type(error).__name__}: {why}").told()
+    pipes.say({"id": number, **answer})

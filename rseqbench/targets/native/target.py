@@ -1,0 +1,229 @@
+"""This machine: the kernels as a cffi extension, in worker processes whose registration is chosen before they start."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import pyperf
+
+from rseqbench import workloads
+from rseqbench.build import products
+from rseqbench.build.architectures import Arch
+from rseqbench.build.cache import Built
+from rseqbench.config import CheckOptions, RunOptions
+from rseqbench.errors import TargetError, UsageError
+from rseqbench.host import facts
+from rseqbench.measure.plan import parse_cpus
+from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
+from rseqbench.targets import programs
+from rseqbench.targets.native.worker_process import Worker, environment
+from rseqbench.targets.runner import messages
+from rseqbench.workloads import jemalloc, library
+from rseqbench.workloads.library import Stage
+
+_MEASURE_TIMEOUT_S = 120.0
+
+
+class Native:
+    """The target `native`."""
+
+    def __init__(self, arch: Arch, options: RunOptions) -> None:
+        """Take the architecture, which must be this machine's, and how to run. Raises UsageError otherwise."""
+        if not arch.is_host:
+            raise UsageError(
+                f"{arch.name} code cannot run natively on {os.uname().machine}",
+                "--target auto emulates it, --target ssh:HOST runs it on such a machine",
+            )
+        self._arch = arch
+        self._preload = ["pyperf"] if options.engine == "pyperf" else []
+        self._wanted = options.registration
+        isolated = facts.cpu_list(facts.isolated_cpus() or "") or ()
+        self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
+        self._built: Built | None = None
+        self._workers: dict[tuple[Registration, bool], Worker] = {}  # the second: amid what libraries need
+        self._resources = contextlib.ExitStack()
+        self._groups = library.asked(options.benchmarks)
+        self._libraries = library.Opened((), self._resources)
+        self._hello: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        """Compile what is not compiled yet, open what shipped libraries need, and start a first worker."""
+        self._built = products.extension(self._arch)
+        with contextlib.ExitStack() as stack:
+            self._libraries = library.Opened(self._groups, stack)
+            amid = self._libraries.there
+            worker = self._started(self._wanted, amid)
+            self._hello = worker.hello
+            self._workers[Registration(worker.hello["registration"]), amid] = worker
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all workers, and what was opened for them."""
+        self.new_round()
+        self._resources.close()
+
+    def new_round(self) -> None:
+        """Stop all workers, so that the next request starts fresh ones: a new layout in memory."""
+        for worker in self._workers.values():
+            worker.stop()
+        self._workers.clear()
+
+    def calls(self) -> list[Call]:
+        """Return the compiler's call, and those of libraries; a worker is this Python again."""
+        return [products.extension_call(self._arch), *library.calls(self._groups)]
+
+    @property
+    def arch(self) -> str:
+        """The name of this machine's architecture."""
+        return self._arch.name
+
+    def machine(self) -> Machine:
+        """Say what this machine is."""
+        found = facts.collect()
+        if self._built:
+            found |= {"compiler": self._built.compiler, "cflags": self._built.cflags, "kernels": self._built.digest}
+        found |= messages.rseq_facts(self._hello) | self._libraries.facts()
+        virtual = found.get("virtual", "none") != "none"
+        return Machine(self._arch.name, "native", "virtual" if virtual else "hardware", found)
+
+    def cpus(self) -> tuple[int, ...]:
+        """Return the CPUs to pin to."""
+        return self._cpus
+
+    def registration(self) -> Registration:
+        """Return who registers rseq in a worker by default."""
+        return Registration(self._hello["registration"])
+
+    def benchmarks(self) -> list[Benchmark]:
+        """Return all kernels; those that need rseq to be off are asked of a worker without it."""
+        without = self._worker(Registration.NONE, self._libraries.there).hello["kernels"]
+        programs = [
+            workloads.benchmark(one, "" if os.access(one.path, os.X_OK) else workloads.missing(one))
+            for one in workloads.PROGRAMS.values()
+        ]
+        kernels = messages.described(self._hello["kernels"], without)
+        shipped = map(self._libraries.described, [*kernels, *jemalloc.benchmarks()])
+        return messages.by_name([*shipped, *programs])
+
+    def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
+        """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
+        registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
+
+        def ask(request: dict[str, Any]) -> Mapping[str, Any]:
+            self._begin(benchmark.name, Stage.STRESSED if request["stress"] else Stage.CHECKED)
+            worker = self._worker(registration, self._libraries.have(benchmark.name))
+            found: Mapping[str, Any] = worker.ask({"do": "check", **request}, options.timeout_s)
+            why = self._libraries.doubts(benchmark.name) if found["passed"] else ""
+            return {**found, "passed": False, "message": why} if why else found
+
+        return messages.checked(benchmark, options, len(os.sched_getaffinity(0)), ask)
+
+    def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
+        """Time a case in a fresh process. Raises TargetError when it dies, fails, or has another registration."""
+        request = {
+            "do": "measure",
+            "kernel": case.benchmark,
+            "id": case.id,
+            "threads": case.threads,
+            "cpus": list(plan.cpus),
+            "min_time": plan.value_ms * 1e-3,
+            "values": plan.values,
+            "loops": loops,
+            "metadata": {
+                "benchmark": case.benchmark,
+                "arch": self._arch.name,
+                "threads": case.threads,
+                "engine": "pyperf",
+                "round": number,
+            },
+        }
+        self._begin(case.benchmark, Stage.TIMED)
+        worker = self._worker(case.registration, self._libraries.have(case.benchmark))
+        text = worker.ask(request, _MEASURE_TIMEOUT_S)
+        return pyperf.Benchmark.loads(text)
+
+    def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
+        """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""
+        request = {
+            "do": "calibrate",
+            "kernel": case.benchmark,
+            "threads": case.threads,
+            "cpus": list(plan.cpus),
+            "chunk_ns": chunk_ns,
+        }
+        self._libraries.begin([case.benchmark], Stage.TIMED)
+        worker = self._worker(self.registration(), self._libraries.have(case.benchmark))
+        return int(worker.ask(request, _MEASURE_TIMEOUT_S))
+
+    def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+        """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
+        request = {"do": "gate", **messages.gate_request(slots, plan, options)}
+        names = [slot.case.benchmark for slot in slots]
+        self._libraries.begin(names, Stage.TIMED)
+        worker = self._worker(self.registration(), any(map(self._libraries.have, names)))
+        answer = worker.ask(request, _MEASURE_TIMEOUT_S)
+        return messages.gated_round(answer, slots, not self._hello["no_counters"], self.registration())
+
+    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
+        """Raise TargetError: time is real here."""
+        raise TargetError("time is real on this machine, so nothing counts instructions", "--target qemu-system")
+
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+        """Run a program of this machine. Raises TargetError when it does not start or end."""
+        if registration == Registration.SELF:
+            raise TargetError("registration=self is of our own threads: a program has its C library's, or none")
+        return programs.run([path, *arguments], environment(registration.value), limit_s)
+
+    def doubts(self, case: Case) -> str:
+        """Return what the surroundings of a shipped library say against what a case just did."""
+        return self._libraries.doubts(case.benchmark)
+
+    def boot(self) -> str:
+        """Return Linux's own number of this boot."""
+        return facts.boot_id() or "unknown"
+
+    def reboot(self) -> bool:
+        """Return False: this machine is its user's to boot."""
+        return False
+
+    def _begin(self, benchmark: str, stage: Stage) -> None:
+        """Have the library of what is measured alone take note. Raises TargetError where that is void already."""
+        why = self._libraries.begin([benchmark], stage)
+        if why:
+            raise TargetError(why)
+
+    def _started(self, registration: str, amid: bool) -> Worker:
+        """Return a new worker; `amid`: where the libraries that are asked for find what they need."""
+        assert self._built is not None
+        around = environment(registration)
+        if not amid:
+            return Worker(self._built.path, registration, around, self._preload)
+        around |= self._libraries.environment()
+        return Worker(self._built.path, registration, around, self._preload, self._libraries.prefix())
+
+    def _worker(self, registration: Registration, amid: bool = False) -> Worker:
+        """Return a running worker whose registration really is the given one.
+
+        Only what calls a shipped library is measured `amid` what that needs: with it loaded, a fork takes a quarter
+        longer.
+        """
+        running = self._workers.get((registration, amid))
+        if running is None or not running.alive:
+            if self._built is None:
+                raise TargetError("the target is not entered")
+            if running is not None:
+                running.stop()
+            worker = self._started(registration.value, amid)
+            got = worker.hello["registration"]
+            if got != registration:
+                worker.stop()
+                raise TargetError(f"a worker has rseq registered by {got}, not {registration.value} as chosen")
+            self._workers[registration, amid] = worker
+        return self._workers[registration, amid]

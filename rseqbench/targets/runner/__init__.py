@@ -1,0 +1,1 @@
+"""Targets that speak to the static C runner."""

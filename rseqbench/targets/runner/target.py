@@ -1,0 +1,286 @@
+"""What all targets share that talk to a runner: everything but how to reach one."""
+
+from __future__ import annotations
+
+import abc
+import contextlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import pyperf
+
+from rseqbench import workloads
+from rseqbench.build import products
+from rseqbench.build.architectures import Arch
+from rseqbench.build.cache import Built
+from rseqbench.config import CheckOptions, RunOptions
+from rseqbench.errors import TargetError
+from rseqbench.host import facts
+from rseqbench.measure.plan import parse_cpus
+from rseqbench.model import (
+    Benchmark,
+    Case,
+    Check,
+    Counts,
+    Fact,
+    GatedRound,
+    Machine,
+    Plan,
+    Ran,
+    Registration,
+    Slot,
+    Timing,
+)
+from rseqbench.targets.called import Called
+from rseqbench.targets.runner import messages, protocol, pyperf_values
+from rseqbench.workloads import jemalloc
+
+_TIMEOUT_S = 60.0  # for an answer that takes no measuring
+_MEASURE_TIMEOUT_S = 300.0
+
+
+class Runner(Protocol):
+    """A runner that can be asked; see docs/protocol.md for the verbs."""
+
+    def ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
+        """Return the answer. Raises TargetError with the runner's words, or when it is gone or late."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether it cannot be asked any more."""
+
+
+class Served(Called):
+    """A target whose processes are a runner's children: each request is a fresh process by itself."""
+
+    timing: Timing | None = None  # None: real, and the machine's own facts say whether it is a virtual one's
+
+    def __init__(self, arch: Arch, options: RunOptions) -> None:
+        """Take the architecture and how to run."""
+        super().__init__(arch)
+        self._options = options
+        self._resources = contextlib.ExitStack()
+        self._lost: TargetError | None = None
+        self._hello: dict[str, Any] = {}
+        self._facts: dict[str, Fact] = {}
+        self._cpus: tuple[int, ...] = ()
+
+    def _approach(self, stack: contextlib.ExitStack) -> None:
+        """Do what has to be done before the runner is compiled, such as finding out for which architecture."""
+
+    @abc.abstractmethod
+    def _connect(self, program: Path, stack: contextlib.ExitStack) -> Runner:
+        """Start the runner `program` at its place and return it; `stack` gets what ends it."""
+
+    def _checker(self) -> Runner:
+        """Return the runner that checks, where it is not the one that measures."""
+        return self._reachable()
+
+    def _check_cpus(self) -> int:
+        """Return how many CPUs there are to check on."""
+        return len(self._hello["cpus"])
+
+    def _own_files(self) -> Mapping[str, Path]:
+        """Return files of the machine that are known from elsewhere, by their names there."""
+        return {}
+
+    def _own_facts(self) -> Mapping[str, Fact]:
+        """Return facts that only this kind of target has."""
+        return {}
+
+    @cached_property
+    def _built(self) -> Built:
+        """The runner, compiled unless it is already."""
+        return products.runner(self._arch)
+
+    def __enter__(self) -> Self:
+        """Compile what is not compiled yet, reach the place and start a runner there."""
+        self._reach()
+        try:
+            self._hello = self._ask("hello", _TIMEOUT_S, registration=self._options.registration)
+            self._facts = self._collect()
+            isolated = facts.cpu_list(str(self._facts.get("isolated_cpus", ""))) or ()
+            self._cpus = parse_cpus(self._options.cpus, set(self._hello["cpus"]), set(isolated))
+        except BaseException:
+            self._resources.close()
+            raise
+        return self
+
+    def _reach(self) -> None:
+        with contextlib.ExitStack() as stack:
+            self._approach(stack)
+            self._runner = self._connect(self._built.path, stack)
+            self._resources = stack.pop_all()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the runner and whatever it needed."""
+        self._resources.close()
+
+    def _reachable(self) -> Runner:
+        """Return the runner, another one if the one there cannot be asked any more: it may still be at what it was."""
+        if self._lost is not None:  # tried in this round: nobody waits for a dead host once a case
+            raise self._lost
+        if self._runner.broken:
+            self._resources.close()
+            try:
+                self._reach()
+            except TargetError as error:
+                self._lost = error
+                raise
+        return self._runner
+
+    def new_round(self) -> None:
+        """Start another runner if the one there is cannot be asked any more; each request is a fresh process anyway."""
+        self._lost = None
+        self._reachable()
+
+    @property
+    def arch(self) -> str:
+        """The name of the architecture."""
+        return self._arch.name
+
+    def machine(self) -> Machine:
+        """Say what the machine is that the runner runs on."""
+        timing = self.timing or ("virtual" if self._facts.get("virtual", "none") != "none" else "hardware")
+        return Machine(self._arch.name, self._options.target, timing, self._facts)
+
+    def cpus(self) -> tuple[int, ...]:
+        """Return the CPUs to pin to."""
+        return self._cpus
+
+    def registration(self) -> Registration:
+        """Return who registers rseq in a process by default."""
+        return Registration(self._hello["registration"])
+
+    def benchmarks(self) -> list[Benchmark]:
+        """Return all kernels; those that need rseq to be off are asked of a process without it."""
+        listed, without = (
+            protocol.kernels(self._ask("list", _TIMEOUT_S, registration=registration))
+            for registration in (self._options.registration, Registration.NONE.value)
+        )
+        programs = [workloads.benchmark(one, self._lacks(one)) for one in workloads.PROGRAMS.values()]
+        programs += jemalloc.benchmarks(jemalloc.ELSEWHERE)
+        return messages.by_name([*messages.described(listed, without), *programs])
+
+    def _lacks(self, program: workloads.Program) -> str:
+        """Return why a program cannot be run there, empty when it lies there."""
+        return "" if self._ask("glob", _TIMEOUT_S, pattern=program.path) else workloads.missing(program)
+
+    def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
+        """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
+        registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
+        checker = self._checker()
+
+        def ask(request: dict[str, Any]) -> Mapping[str, Any]:
+            found: Mapping[str, Any] = checker.ask(
+                "check", options.timeout_s, registration=registration.value, **request
+            )
+            return found
+
+        return messages.checked(benchmark, options, self._check_cpus(), ask)
+
+    def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
+        """Time a case in a fresh process, as pyperf's worker does; see targets/values.py. Raises TargetError."""
+        return pyperf_values.taken(partial(self._time, case, plan), case, plan, number, loops, self._arch.name)
+
+    def _time(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> tuple[list[int], list[int]]:
+        answer = self._ask(
+            "time",
+            _MEASURE_TIMEOUT_S,
+            kernel=case.benchmark,
+            threads=case.threads,
+            cpus=list(plan.cpus),
+            loops=list(loops),
+            repeat=repeat,
+            registration=case.registration.value,
+        )
+        return answer["ns"], answer["aborts"]
+
+    def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
+        """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""
+        found = self._ask(
+            "calibrate",
+            _MEASURE_TIMEOUT_S,
+            kernel=case.benchmark,
+            threads=case.threads,
+            cpus=list(plan.cpus),
+            chunk_ns=chunk_ns,
+            registration=self.registration().value,
+        )
+        return int(found)
+
+    def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+        """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
+        request = messages.gate_request(slots, plan, options)
+        answer = self._ask("gate", _MEASURE_TIMEOUT_S, registration=self.registration().value, **request)
+        return messages.gated_round(answer, slots, not self._hello["no_counters"], self.registration())
+
+    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
+        """Count what each number of `loops` takes by the guest's clock, of which a nanosecond is an instruction."""
+        if self.timing != "emulated":
+            raise TargetError(f"time is real on {self._options.target}, so nothing counts instructions")
+        ns, aborts = self._time(case, plan, loops, repeat)
+        taken = tuple(tuple(ns[i :: len(loops)]) for i in range(len(loops)))
+        return Counts(tuple(loops), taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
+
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+        """Run a program that lies there. Raises TargetError when it does not start, or not end within `limit_s`."""
+        answer = self._ask(
+            "program",
+            limit_s + _TIMEOUT_S,
+            path=path,
+            **({"arguments": list(arguments)} if arguments else {}),
+            limit_ms=round(limit_s * 1000),
+            registration=registration.value,
+        )
+        return messages.ran(answer)
+
+    def doubts(self, case: Case) -> str:
+        """Return nothing: shipped libraries are measured natively only."""
+        return ""
+
+    def boot(self) -> str:
+        """Return Linux's own number of the boot there."""
+        return protocol.content(self._ask("read", _TIMEOUT_S, path=f"/{facts.BOOT_ID}")).decode().strip()
+
+    def reboot(self) -> bool:
+        """Return False: the machine there is its user's to boot."""
+        return False
+
+    def _ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
+        return self._reachable().ask(verb, timeout_s, **arguments)
+
+    def _collect(self) -> dict[str, Fact]:
+        """Read the facts of the machine there: its files are laid out here, so that they are read as our own are."""
+        with tempfile.TemporaryDirectory(prefix="rseqbench-facts-") as name:
+            root = Path(name)
+            for path in self._sources():
+                try:
+                    _lay_out(root, path, protocol.content(self._ask("read", _TIMEOUT_S, path=path)))
+                except TargetError:  # the file is gone, or not for us: a fact that is not known
+                    if self._runner.broken:
+                        raise
+            for path, known in self._own_files().items():
+                _lay_out(root, path, known.read_bytes())
+            found = facts.of_machine(root, self._hello["machine"])
+        found |= {"compiler": self._built.compiler, "cflags": self._built.cflags, "kernels": self._built.digest}
+        found |= {"libc": f"glibc {self._hello['glibc']}", "page_size": self._hello["page_size"]}
+        return found | facts.of_python() | messages.rseq_facts(self._hello) | dict(self._own_facts())
+
+    def _sources(self) -> list[str]:
+        patterns = [f"/{source.format(release=self._hello['linux'])}" for source in facts.SOURCES]
+        found = [self._ask("glob", _TIMEOUT_S, pattern=one) if "*" in one else [one] for one in patterns]
+        return list(chain.from_iterable(found))
+
+
+def _lay_out(root: Path, path: str, content: bytes) -> None:
+    copy = root / path.removeprefix("/")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(content)

@@ -1,0 +1,204 @@
+"""Shipped libraries that kernels call: what each needs, and the surroundings in which its kernels can be measured."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from ctypes.util import find_library
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Protocol
+
+from rseqbench.build import compilers
+from rseqbench.config import unknown
+from rseqbench.errors import BuildError, RseqbenchError, TargetError
+from rseqbench.model import ALL, Benchmark, Call, Fact
+from rseqbench.support import process
+
+
+class Stage(Enum):
+    """What a process is about to do with a library: be timed, or be checked in the two ways that a check has."""
+
+    TIMED = auto()
+    CHECKED = auto()
+    STRESSED = auto()
+
+
+class Surroundings(Protocol):
+    """What is around the processes that measure a library, from before the first to after the last."""
+
+    def environment(self) -> Mapping[str, str]:
+        """Return what a process needs in its environment."""
+
+    def prefix(self) -> Sequence[str]:
+        """Return the words that a command is put behind, to run where the library finds what it needs."""
+
+    def facts(self) -> Mapping[str, Fact]:
+        """Return versions and whatever else decides the numbers."""
+
+    def absent(self, benchmark: str) -> str:
+        """Return why a benchmark cannot be measured with this version of the library; empty when it can."""
+
+    def begin(self, stage: Stage) -> str:
+        """Take note that a process is about to use the library.
+
+        Return what went wrong here, with which doubts() will void whatever the process does; empty when nothing did.
+        """
+
+    def doubts(self, benchmark: str) -> str:
+        """Return why what a benchmark just did cannot be believed, as seen from outside; empty when it can."""
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library that the kernels of a group call as it is shipped.
+
+    packages: Debian's, that it takes to compile and measure, each with the program, header or library it is needed for;
+    kernels: the group of the patch that does the same without it. The module of its group's name in this folder has a
+    function open_() that makes its Surroundings and ends them, and calls(), the command lines of that.
+    """
+
+    group: str
+    title: str
+    packages: Mapping[str, str]
+    kernels: str
+
+    def lacks(self) -> list[str]:
+        """Return which of its packages are not here, by what they are needed for."""
+        return [package for package, needed in self.packages.items() if not _is_here(needed)]
+
+    def ensure(self) -> None:
+        """Raise TargetError, with the packages to install, where something of it is not here."""
+        lacking = self.lacks()
+        if lacking:
+            needed = ", ".join(self.packages[package] for package in lacking)
+            raise TargetError(
+                f"{self.title} cannot be measured without {needed}", f"apt-get install {' '.join(lacking)}"
+            )
+
+
+def _is_here(needed: str) -> bool:
+    if needed.endswith(".h"):
+        return compilers.include(needed)
+    if needed.endswith(".so"):
+        return find_library(needed.removeprefix("lib").removesuffix(".so")) is not None
+    return shutil.which(needed) is not None
+
+
+def ensure_loads(path: Path, environment: Mapping[str, str], prefix: Sequence[str]) -> None:
+    """Load a compiled provider once, in a process of its own. Raises BuildError with the loader's words."""
+    load = "import ctypes, os, sys; ctypes.CDLL(sys.argv[1], os.RTLD_NOW)"
+    command = [*prefix, sys.executable, "-c", load, str(path)]
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip().rpartition("\n")[2] or process.ending(done.returncode)
+        raise BuildError(f"what calls it does not load: {said.removeprefix('OSError: ')}")
+
+
+_ALL = (
+    Library(
+        "lttng",
+        "LTTng-UST",
+        {"lttng-tools": "lttng-sessiond", "liblttng-ust-dev": "lttng/tracepoint.h", "babeltrace2": "babeltrace2"},
+        "ring_buffer",
+    ),
+    Library("urcu", "liburcu", {"liburcu-dev": "urcu.h"}, "rcu"),
+    Library("jemalloc", "jemalloc", {"libjemalloc2": "libjemalloc.so"}, "freelist"),
+)
+LIBRARIES = {one.group: one for one in _ALL}
+# What `--suite` names: patterns of benchmarks. A library is measured beside the kernels that do the same.
+SUITES = {
+    **{one.group: (one.group, one.kernels) for one in _ALL},
+    "kernels": (ALL,),
+    "all": (ALL, *LIBRARIES),
+}
+
+
+def patterns(suites: Sequence[str], benchmarks: Sequence[str]) -> list[str]:
+    """Return the patterns of benchmarks that suites and `benchmarks` mean together. Raises UsageError."""
+    for name in suites:
+        if name not in SUITES:
+            raise unknown("suite", name, SUITES)
+    return list(dict.fromkeys([*(pattern for name in suites for pattern in SUITES[name]), *benchmarks]))
+
+
+def asked(patterns: Sequence[str]) -> list[str]:
+    """Return the groups of shipped libraries that patterns of benchmarks ask for by name."""
+    return [group for group in LIBRARIES if any(_names(pattern, group) for pattern in patterns)]
+
+
+def _names(pattern: str, group: str) -> bool:
+    """Whether a pattern may name a benchmark of a group; one of stars alone means all kernels."""
+    return fnmatchcase(group, pattern.partition("/")[0]) and bool(pattern.strip("*"))
+
+
+def calls(groups: Sequence[str]) -> list[Call]:
+    """Return the command lines that opening the libraries of `groups` takes, none of which is executed."""
+    return [call for group in groups for call in _module(group).calls()]
+
+
+def _module(group: str) -> Any:
+    return importlib.import_module(f"rseqbench.workloads.{group}")
+
+
+class Opened:
+    """The surroundings of the libraries that a run asks for, as one; a library without them is only its reason why."""
+
+    def __init__(self, groups: Sequence[str], stack: contextlib.ExitStack) -> None:
+        """Open those of `groups`; `stack` ends them."""
+        self._open: dict[str, Surroundings] = {}
+        self._absent = dict.fromkeys(LIBRARIES, "")
+        for group in groups:
+            try:
+                self._open[group] = stack.enter_context(_module(group).open_())
+            except RseqbenchError as error:
+                self._absent[group] = str(error)
+
+    @property
+    def there(self) -> bool:
+        """Whether any library is."""
+        return bool(self._open)
+
+    def have(self, benchmark: str) -> bool:
+        """Whether a benchmark calls one of them."""
+        return benchmark.partition("/")[0] in self._open
+
+    def environment(self) -> dict[str, str]:
+        """Return what a process needs in its environment."""
+        return {name: value for one in self._open.values() for name, value in one.environment().items()}
+
+    def prefix(self) -> list[str]:
+        """Return the words that a command is put behind."""
+        return [word for one in self._open.values() for word in one.prefix()]
+
+    def facts(self) -> dict[str, Fact]:
+        """Return versions and whatever else decides the numbers."""
+        return {name: value for one in self._open.values() for name, value in one.facts().items()}
+
+    def begin(self, benchmarks: Sequence[str], stage: Stage) -> str:
+        """Take note that a process is about to measure `benchmarks`, some of which may be a library's.
+
+        Return what went wrong with a library, whose benchmarks are void with that; empty when nothing did.
+        """
+        groups = {benchmark.partition("/")[0] for benchmark in benchmarks} & set(self._open)
+        return next(filter(None, [self._open[group].begin(stage) for group in sorted(groups)]), "")
+
+    def doubts(self, benchmark: str) -> str:
+        """Return why what a benchmark just did cannot be believed; empty when it can, or is no library's."""
+        found = self._open.get(benchmark.partition("/")[0])
+        return found.doubts(benchmark) if found else ""
+
+    def described(self, benchmark: Benchmark) -> Benchmark:
+        """Return a benchmark, with the reason why it cannot be measured where its library is not there."""
+        found = self._open.get(benchmark.group)
+        why = found.absent(benchmark.name) if found else self._absent.get(benchmark.group, "")
+        return replace(benchmark, unavailable=why) if why else benchmark

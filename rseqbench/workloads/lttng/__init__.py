@@ -1,0 +1,186 @@
+"""LTTng-UST in a session of our own, and the witness of it: what was emitted has to be in LTTng's trace.
+
+A snapshot session is what is timed: it overwrites its buffers, so that nothing is consumed meanwhile. What it holds at
+the end of a round is counted by babeltrace2, and how much it has overwritten is known from the numbers of its packets.
+In a check a second session discards what it has no room for, and counts that: recorded and discarded are all.
+Needs LTTng-tools 2.13 (lttng-sessiond(8)).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rseqbench.build import products
+from rseqbench.build.cache import Built
+from rseqbench.errors import TargetError
+from rseqbench.model import Call, Fact
+from rseqbench.suites import versions
+from rseqbench.support import process
+from rseqbench.workloads.library import LIBRARIES, Stage, ensure_loads
+from rseqbench.workloads.lttng import namespace, trace
+from rseqbench.workloads.lttng.session_daemon import COMMAND, Daemon
+
+_PROVIDER = "RSEQBENCH_LTTNG"
+_LINKED = ("-llttng-ust", "-llttng-ust-common", "-ldl")
+_SUB_BUFFERS = ("--buffers-uid", f"--subbuf-size={trace.SUB_BUFFER}", "--num-subbuf=4")  # cold, larger ones cost more
+_TIMED = ("rseqbench", "--overwrite")  # the session that is timed, and what becomes of its oldest events
+_PROOF = ("rseqbench-proof", "--discard")
+_LISTED = re.compile(r"<session>\s*<name>([^<]*)</name>.*?<enabled>(\w+)</enabled>", re.DOTALL)
+_COUNTER = ("babeltrace2", "--component=sink.utils.counter", "--params=step=+0")
+
+
+@contextlib.contextmanager
+def open_() -> Iterator[Session]:
+    """Start a session; end it and all that belongs to it. Raises TargetError or BuildError where it cannot be had."""
+    LIBRARIES["lttng"].ensure()
+    provider = products.provider("lttng", _LINKED)
+    with (
+        tempfile.TemporaryDirectory(prefix="rseqbench-lttng-", ignore_cleanup_errors=True) as name,
+        process.group() as group,
+        namespace.found(group, (Path(name), provider.path)) as enter,
+        Daemon(Path(name), enter, group) as daemon,
+    ):
+        yield Session(daemon, provider)
+
+
+def calls() -> list[Call]:
+    """Return the command lines of open_(), which are not executed."""
+    where = (
+        "in a mount namespace of its own, where that can be" if os.geteuid() == 0 else "with an LTTNG_HOME of its own"
+    )
+    started = Call(f"start LTTng's session daemon {where}, and sessions of ours in it", COMMAND)
+    return [products.provider_call("lttng", _LINKED), started]
+
+
+class Session:
+    """What is around the kernels of group lttng."""
+
+    def __init__(self, daemon: Daemon, provider: Built) -> None:
+        """Take a running daemon and the compiled provider, and have the events recorded."""
+        self._daemon, self._provider = daemon, provider
+        self._snapshots = 0
+        self._begun: dict[int, trace.Packet] = {}  # the last of each stream when a round began
+        self._stage = Stage.TIMED
+        self._wrong = ""  # with whatever is measured, until the next round begins
+        self._found: Mapping[str, str] | None = None
+        ensure_loads(provider.path, self.environment(), self.prefix())
+        daemon.lttng("create", _TIMED[0], "--snapshot", f"--output={daemon.home / 'traces'}")
+        self._record(*_TIMED, "rseqbench:event,rseqbench:told")
+
+    def environment(self) -> Mapping[str, str]:
+        """Return where the provider and the daemon are, for a process that is measured."""
+        return {_PROVIDER: str(self._provider.path), **self._daemon.environment()}
+
+    def prefix(self) -> Sequence[str]:
+        """Return what puts a command where the daemon is."""
+        return self._daemon.prefix()
+
+    def facts(self) -> Mapping[str, Fact]:
+        """Return the versions of what is measured and of what counts."""
+        return {
+            "lttng_ust": versions.library("lttng-ust"),
+            "lttng_tools": versions.program("lttng"),
+            "babeltrace2": versions.program("babeltrace2"),
+            "lttng_linked": versions.linked(self._provider, _LINKED),
+            "lttng_channel": " ".join([_TIMED[1], *_SUB_BUFFERS]),
+        }
+
+    def absent(self, benchmark: str) -> str:
+        """Return nothing: all versions have all of it."""
+        return ""
+
+    def begin(self, stage: Stage) -> str:
+        """Empty the buffers and note where they are; under stress, have every single event counted besides."""
+        self._wrong, self._found, self._stage = "", None, stage
+        try:
+            self._end_proof()  # of a check that failed before it was asked
+            self._daemon.lttng("clear", _TIMED[0])
+            with self._snapshot() as taken:
+                self._begun = trace.last(trace.packets(taken))
+            if stage == Stage.STRESSED:
+                self._daemon.lttng("create", _PROOF[0], f"--output={self._daemon.home / 'proof'}")
+                self._record(*_PROOF, "rseqbench:event")
+        except TargetError as error:
+            self._wrong = error.message
+        return self._wrong
+
+    def doubts(self, benchmark: str) -> str:
+        """Return how the events that a method has emitted since begin() are not all there; empty when they are."""
+        method = benchmark.partition("/")[2]
+        if self._found is None and not self._wrong:
+            try:
+                self._found = self._look()
+            except TargetError as error:
+                self._wrong = error.message
+        return self._wrong or (self._found or {}).get(method, trace.NOTHING)
+
+    def _look(self) -> Mapping[str, str]:
+        """Take a snapshot and return, for every method that told how much it emitted, what is wrong with it."""
+        stressed = self._stage == Stage.STRESSED
+        try:
+            self._ensure_alone([_TIMED[0], _PROOF[0]] if stressed else [_TIMED[0]])
+            with self._snapshot() as taken:
+                seen = trace.read(self._text(taken))
+                recorders = 2 if stressed else 1
+                found = trace.doubts(seen, self._begun, trace.packets(taken), self._stage != Stage.TIMED, recorders)
+            return {method: why or self._uncounted(seen) for method, why in found.items()} if stressed else found
+        finally:
+            if stressed:
+                self._end_proof()
+
+    def _uncounted(self, seen: trace.Seen) -> str:
+        """Return how recorded and discarded are not all in the session that counts, which then stops."""
+        folder = self._daemon.home / "proof"
+        self._daemon.lttng("stop", _PROOF[0])
+        discarded = sum(packet.discarded for packet in trace.last(trace.packets(folder)).values())
+        recorded = trace.counted(self._daemon.run(*_COUNTER, str(folder))) if any(folder.rglob("metadata")) else 0
+        emitted = sum(told.emitted for told in seen.told.values())
+        if recorded + discarded == emitted:
+            return ""
+        return f"LTTng recorded {recorded} and discarded {discarded} of the {emitted} events that were emitted"
+
+    def _end_proof(self) -> None:
+        """End the session that counts, where there is one: whatever it records besides costs its time."""
+        if _PROOF[0] in self._sessions():
+            self._daemon.lttng("destroy", "--no-wait", _PROOF[0])
+        shutil.rmtree(self._daemon.home / "proof", ignore_errors=True)
+
+    def _ensure_alone(self, ours: Sequence[str]) -> None:
+        """Raise TargetError where a session that is not ours records in our daemon."""
+        others = [name for name, active in self._sessions().items() if active and name not in ours]
+        if others:
+            raise TargetError(f"another session of LTTng's records in the same daemon: {', '.join(others)}")
+
+    def _sessions(self) -> Mapping[str, bool]:
+        """Return whether each session of our daemon records."""
+        return {name: active == "true" for name, active in _LISTED.findall(self._daemon.lttng("--mi=xml", "list"))}
+
+    def _record(self, name: str, oldest: str, events: str) -> None:
+        """Begin to record into a session that was created."""
+        session = ("--userspace", f"--session={name}")
+        self._daemon.lttng("enable-channel", *session, oldest, *_SUB_BUFFERS, "channel")
+        self._daemon.lttng("enable-event", *session, "--channel=channel", events)
+        self._daemon.lttng("start", name)
+
+    @contextlib.contextmanager
+    def _snapshot(self) -> Iterator[Path]:
+        """Yield the folder of a new snapshot, gone afterwards; there is none while nothing was ever recorded."""
+        self._snapshots += 1
+        name = f"s{self._snapshots}"
+        self._daemon.lttng("snapshot", "record", f"--session={_TIMED[0]}", f"--name={name}")
+        traces = self._daemon.home / "traces"
+        taken = next(traces.glob(f"{name}-*"), traces / name)
+        try:
+            yield taken
+        finally:
+            shutil.rmtree(taken, ignore_errors=True)
+
+    def _text(self, taken: Path) -> str:
+        """Return what babeltrace2 reads in a snapshot; without one event there is no trace."""
+        return self._daemon.run("babeltrace2", str(taken)) if any(taken.rglob("metadata")) else ""

@@ -1,0 +1,107 @@
+"""A program of Debian's for any architecture, with its loader and libraries: fetched once, for guests to run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rseqbench import paths
+from rseqbench.build.architectures import Arch
+from rseqbench.build.linux.apt import Apt
+from rseqbench.build.linux.image import emulated, unpack
+from rseqbench.errors import TargetError
+from rseqbench.workloads import Program
+
+_FACTS = "facts.json"
+_LIBRARIES = ("libc6",)  # Debian's packages that a program may need beside its own
+_NEEDED = re.compile(r"\(NEEDED\)\s+Shared library: \[(.+)\]")
+_LOADER = re.compile(r"Requesting program interpreter: /(.+)\]")
+
+
+def files(arch: Arch, program: Program) -> dict[str, bytes]:
+    """Return what a guest needs to run a program, by path without the leading slash; fetched unless the cache has it.
+
+    Raises TargetError without apt, network or space.
+    """
+    folder = paths.cache() / "programs" / arch.name / program.package
+    if not (folder / _FACTS).is_file():
+        _fetch(arch, program, folder)
+    try:
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        return {path: (folder / path).read_bytes() for path in facts["files"]}
+    except (OSError, ValueError, KeyError) as error:
+        raise TargetError(f"{folder} is damaged: {error}", f"rm -r {folder}") from error
+
+
+def _fetch(arch: Arch, program: Program, folder: Path) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{program.package}-") as name:
+            scratch = Path(name)
+            apt = Apt(emulated(arch).debian, scratch)
+            apt.update()
+            debs = [apt.download(package) for package in (program.package, *_LIBRARIES)]
+            for deb in debs:
+                unpack(deb, scratch / "tree")
+            kept = _keep(scratch / "tree", program.path.removeprefix("/"), scratch / "keep")
+            package, of, _ = debs[0].stem.split("_")
+            facts = {"package": f"{package} {of}", "files": sorted(kept)}
+            (scratch / "keep" / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            os.rename(scratch / "keep", folder)
+    except OSError as error:
+        if not (folder / _FACTS).is_file():  # nobody else was faster
+            raise TargetError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
+
+
+def _keep(tree: Path, path: str, keep: Path) -> list[str]:
+    """Copy a program of an unpacked tree with all it needs into `keep`; return the paths, as the program asks for them.
+
+    A library lies where the loader finds it without a cache of its own, which a guest has not.
+    """
+    wanted = {path: tree / path}
+    for name, found in _needed(tree, tree / path):
+        wanted[name] = found
+    for name, found in wanted.items():
+        (keep / name).parent.mkdir(parents=True, exist_ok=True)
+        (keep / name).write_bytes(found.read_bytes())
+    return list(wanted)
+
+
+def _needed(tree: Path, program: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the loader and the libraries of a program, theirs included: where each has to be, and where it is."""
+    loader = _LOADER.search(_headers(program))
+    if loader is None:
+        return
+    yield loader[1], _library(tree, Path(loader[1]).name)
+    seen: set[str] = set()
+    left = [program]
+    while left:
+        for name in _NEEDED.findall(_headers(left.pop())):
+            if name not in seen and name != Path(loader[1]).name:
+                seen.add(name)
+                left.append(_library(tree, name))
+                yield f"lib/{name}", left[-1]
+
+
+def _library(tree: Path, name: str) -> Path:
+    found = [path for path in sorted(tree.rglob(name)) if path.is_file() and not path.is_symlink()]
+    if not found:
+        raise TargetError(f"none of {', '.join(_LIBRARIES)} holds {name}", "report it: Debian's packages have changed")
+    return found[0]
+
+
+def _headers(elf: Path) -> str:
+    command: Sequence[str] = ("readelf", "--wide", "--dynamic", "--program-headers", str(elf))
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, env={**os.environ, "LC_ALL": "C"}
+        ).stdout
+    except FileNotFoundError as error:
+        raise TargetError("no readelf here to see what a program needs", "apt-get install binutils") from error
+    except subprocess.CalledProcessError as error:
+        raise TargetError(f"readelf cannot read {elf.name}: {error.stderr.strip()}") from error
