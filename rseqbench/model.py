@@ -5,11 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 Fact = str | int | float | bool
 EMULATING = "qemu, emulating"  # the fact `virtual` of a machine whose Linux runs on no CPU
 Timing = Literal["hardware", "virtual", "emulated", "published"]
+ALL = "all"  # the pattern of benchmarks that means all kernels
+BASELINE = "cpu_id/baseline"
+CONTROLS = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))  # the same code twice
+USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
+REPLAY = "replay"  # the target that measures nothing: it hands out the rounds of a stored run
+COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
+_FLAGS = {
+    "needs_rseq": 0x01,
+    "needs_no_rseq": 0x04,
+    "shared": 0x08,
+    "sequence": 0x10,
+    "threaded": 0x20,
+    "trivial": 0x40,
+    "own_cpus": 0x80,
+    "library": 0x800,
+}
 
 
 class Registration(StrEnum):
@@ -18,14 +34,6 @@ class Registration(StrEnum):
     GLIBC = "glibc"
     SELF = "self"
     NONE = "none"
-
-
-ALL = "all"  # the pattern of benchmarks that means all kernels
-BASELINE = "cpu_id/baseline"
-CONTROLS = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))  # the same code twice
-USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
-REPLAY = "replay"  # the target that measures nothing: it hands out the rounds of a stored run
-COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
 
 
 @dataclass(frozen=True)
@@ -290,3 +298,19 @@ class Plan:
     def rounds_of(self, boot: int) -> list[int]:
         """Return the numbers of the rounds that a boot has."""
         return [number for number in range(self.rounds) if self.boot(number) == boot]
+
+
+@dataclass(frozen=True)
+class LabPlace:
+    """A place of the lab. `holder` is HOST/USER, empty when it is free; `resources` are those that are there now."""
+
+    name: str
+    tags: Mapping[str, str]
+    holder: str
+    resources: tuple[str, ...]
+
+
+def described(name: str, doc: str, unavailable: str, flags: int) -> dict[str, Any]:
+    """Return a kernel as the mapping that a target makes a Benchmark of; `flags` is struct host_kernel's."""
+    named = {flag: bool(flags & bit) for flag, bit in _FLAGS.items()}
+    return {"name": name, "doc": doc, "unavailable": unavailable, **named}

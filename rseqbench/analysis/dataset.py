@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -13,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rseqbench import lookup
 from rseqbench.analysis import ratios as quotients
 from rseqbench.analysis import stats
 from rseqbench.analysis.ratios import Side
@@ -54,6 +54,8 @@ Rounds = NDArray[np.int64]
 Columns = Mapping[str, NDArray[Any]]
 Groups = Mapping[tuple[str, str, str, int], NDArray[np.intp]]  # rows of a label's arch, benchmark and threads
 Key = tuple[str, str, int]  # arch, benchmark, threads
+Rows = NDArray[np.intp]
+_NONE: Rows = np.empty(0, dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def series(frame: pd.DataFrame, label: str, key: Key, column: str = "value") -> 
 
 def _rounds(frame: pd.DataFrame, label: str, key: Key, column: str) -> tuple[Rounds, Floats]:
     """Return the same as arrays: the numbers of the rounds, ascending, and the column."""
-    return lookup.of(frame).values(label, key, column)
+    return of(frame).values(label, key, column)
 
 
 def _joined(frame: pd.DataFrame, label: str, keys: Sequence[Key], column: str) -> list[Floats]:
@@ -249,7 +251,7 @@ def _resolution(frame: pd.DataFrame, label: str, key: Key) -> float:
 
 def unit(frame: pd.DataFrame, label: str, arch: str) -> str:
     """Return the unit of the values that run `label` has for `arch`; an empty string where it has none."""
-    return lookup.of(frame).units.get((label, arch), "")
+    return of(frame).units.get((label, arch), "")
 
 
 def _level(unit_name: str, confidence: float) -> float | None:
@@ -296,3 +298,48 @@ def _net(columns: Columns, groups: Groups, key: tuple[str, str, str, int], confi
     _, mine, its = np.intersect1d(rounds[own], rounds[base], return_indices=True)
     values = columns["value"]
     return stats.median(values[own[mine]] - values[base[its]], confidence) if len(mine) else None
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A table's columns as arrays, as pandas takes its time for each; `rows` of a benchmark are in order of rounds.
+
+    `units` is by label and arch.
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+    rows: Mapping[tuple[str, str, str, int], Rows]
+    units: Mapping[tuple[str, str], str]
+
+    def values(self, label: str, key: tuple[str, str, int], column: str) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the numbers of the rounds of one benchmark of one run, ascending, and a column, without NaN."""
+        rows = self.rows.get((label, *key), _NONE)
+        rounds, values = self.columns["round"][rows], self.columns[column][rows]
+        known = ~np.isnan(values)
+        return rounds[known], values[known]
+
+
+_last: tuple[weakref.ref[pd.DataFrame] | None, Lookup] = None, Lookup({}, {}, {})
+
+
+def of(frame: pd.DataFrame) -> Lookup:
+    """Return where in a table what is. That of the last one is kept: nobody changes a table once it is built."""
+    global _last  # noqa: PLW0603 - one slot
+    whose, found = _last
+    if whose is None or whose() is not frame:
+        found = _looked(frame)
+        _last = weakref.ref(frame), found
+    return found
+
+
+def _looked(frame: pd.DataFrame) -> Lookup:
+    columns = {name: frame[name].to_numpy() for name in frame.columns}
+    keys = [columns[name].tolist() for name in ("label", "arch", "benchmark", "threads")]
+    places: dict[tuple[str, str, str, int], list[int]] = {}
+    units: dict[tuple[str, str], str] = {}
+    for row, (label, arch, benchmark, threads) in enumerate(zip(*keys, strict=True)):
+        places.setdefault((label, arch, benchmark, threads), []).append(row)
+        units.setdefault((label, arch), str(columns["unit"][row]))
+    rounds = columns["round"].tolist()
+    rows = {key: np.asarray(sorted(own, key=rounds.__getitem__), dtype=np.intp) for key, own in places.items()}
+    return Lookup(columns, rows, units)

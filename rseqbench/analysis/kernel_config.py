@@ -16,8 +16,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from rseqbench import verdicts
-from rseqbench.analysis import compare, dataset, patch_claims, stats
+from rseqbench.analysis import compare, dataset, patch_claims, stats, verdicts
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.build.linux import kconfig, sizes

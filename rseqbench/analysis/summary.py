@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from rseqbench import speedups
 from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, patch_message, verdicts
+from rseqbench.analysis import compare as speedups
+from rseqbench.analysis.compare import Speedup
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.kernel_config import Said
 from rseqbench.analysis.patch_claims import Pair
@@ -21,9 +22,7 @@ from rseqbench.build.linux import kconfig
 from rseqbench.build.linux.sizes import Sizes
 from rseqbench.config import VerdictRules
 from rseqbench.model import Check, Estimate, Skip
-from rseqbench.report import prose
-from rseqbench.show import booted
-from rseqbench.speedups import Speedup
+from rseqbench.report import caveats, prose
 from rseqbench.store.runs import Header, Run
 
 NO_CHECK = "no check"  # of a benchmark that shares no state, or where the run was told not to check
@@ -179,7 +178,7 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
         sizes=_sizes(a, b) if len(arches) == 1 else None,
         options=_options(a, b) if len(arches) == 1 else {},
         beyond=kernel_config.beyond(a, b),
-        notes=tuple(booted.limits(a.header, b.header)) if rows else (compare.NOTHING,),
+        notes=tuple(caveats.boot_comparison_limits(a.header, b.header)) if rows else (compare.NOTHING,),
     )
 
 

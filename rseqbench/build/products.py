@@ -13,6 +13,7 @@ from rseqbench.build.architectures import Arch
 from rseqbench.errors import BuildError
 from rseqbench.model import Call
 from rseqbench.build.cache import Built, Product, Recipe
+import re
 
 _EXTENSION = Product(f"{cache.MODULE}.abi3.so", "-shared", ("core", "src", "libraries"), glue=True)
 _LIBRARY = Product("libkernels.so", "-shared", ("core", "src", "libraries"))
@@ -148,3 +149,21 @@ def _provider(group: str, libraries: Sequence[str], told: Sequence[str]) -> Reci
     recipe = cache.recipe(arch, told, product)
     seen = compilers.seen(recipe.compiler, [*recipe.flags, *cache.includes(arch)], cache.sources(product))
     return cache.recipe(arch, told, replace(product, foreign=seen))
+
+
+def groups() -> list[str]:
+    """Return the groups there are: each is a file of sources."""
+    return sorted(source.stem for folder in ("src", "libraries") for source in (paths.kernels() / folder).glob("*.c"))
+
+
+def names() -> list[str]:
+    """Return the names of all benchmarks in the cache's newest extension or runner, sorted; none if it has neither.
+
+    A name is a string of its own among those of the program: group/method, and the end of the string.
+    """
+    files = [file for kind in (f"{cache.MODULE}.*", "runner") for file in paths.cache().glob(f"*/{kind}")]
+    if not files:
+        return []
+    newest = max(files, key=lambda file: file.stat().st_mtime)
+    name = re.compile(rb"(?<![\w/.-])((?:%s)/\w+)\0" % b"|".join(group.encode() for group in groups()))
+    return sorted({found.decode() for found in name.findall(newest.read_bytes())})

@@ -104,7 +104,7 @@ def main() -> None:
     """Run the command line: 0 on success, 1 for a failed run, 2 for misuse, 130 after Ctrl-C; never a traceback."""
     if os.environ.get(COMPLETE, "").endswith("_complete"):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the user is typing: nothing may be written into that
-        importlib.import_module("rseqbench.cli.shells").register()
+        importlib.import_module("rseqbench.cli.completion").register()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:  # not under nohup
         signal.signal(signal.SIGHUP, signal.default_int_handler)

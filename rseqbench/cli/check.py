@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from rseqbench.cli import place, what
+from rseqbench.cli import options as place
+from rseqbench.cli import options as what
 
 
 @click.command("check")
-@what.options
-@place.options
+@what.benchmark_options
+@place.target_options
 @click.option("--disturbances", type=click.IntRange(1, 1_000_000), help="Migrations and signals a check must see.")
 @click.pass_context
 def command(ctx: click.Context, /, disturbances: int | None, **given: Any) -> None:
@@ -30,8 +31,8 @@ def command(ctx: click.Context, /, disturbances: int | None, **given: Any) -> No
     from rseqbench.report.text import terminal
 
     config = (ctx.find_object(State) or State(None)).config()
-    asked = what.given(given) or [ALL]
-    options = config.options(None, {**place.given(given), "benchmarks": asked})
+    asked = what.benchmark_patterns(given) or [ALL]
+    options = config.options(None, {**place.given_options(given), "benchmarks": asked})
     hardness = dataclasses.replace(config.check, **({"disturbances": disturbances} if disturbances else {}))
     with targets.create(architectures.named(options.arch), options) as entered:
         chosen = plan.select(entered.benchmarks(), asked)

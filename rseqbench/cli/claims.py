@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rseqbench.cli import State, complete
+from rseqbench.cli import State, completion
 
 if TYPE_CHECKING:
     from rseqbench.report.run_view import Contents
 
 
 @click.command("claims")
-@click.argument("label", required=False, shell_complete=complete.labels)
+@click.argument("label", required=False, shell_complete=completion.labels)
 @click.option(
     "--format", "style", type=click.Choice(["table", "csv", "json", "markdown"]), default="table", show_default=True
 )

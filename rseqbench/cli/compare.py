@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from rseqbench.cli import State, complete
+from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.cli import State, completion
 
 if TYPE_CHECKING:
     from rseqbench.analysis.fleet.compare import Machines
     from rseqbench.analysis.summary import Compared
     from rseqbench.store.runs import Run
 
+_MOST = 2  # fleets
+
 
 @click.command("compare")
-@click.argument("labels", nargs=-1, required=True, metavar="A [B] [C]...", shell_complete=complete.labels_and_fleets)
+@click.argument("labels", nargs=-1, required=True, metavar="A [B] [C]...", shell_complete=completion.labels_and_fleets)
 @click.option(
     "--format",
     "style",
@@ -44,11 +49,10 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
     Of a fleet, one label is enough: its machines are held against each other, those pairs first on which they differ.
     Two fleets are compared place by place.
     """
-    from rseqbench.cli import matrix
     from rseqbench.errors import RseqbenchError
 
     state = ctx.find_object(State) or State(None)
-    machines = matrix.fleets(state, labels)
+    machines = fleets(state, labels)
     slow = _fleets(machines, style, fail_above) if machines else _runs(state, labels, style, fail_above)
     if slow:
         raise RseqbenchError(slow)
@@ -57,28 +61,28 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
 def _fleets(found: Machines, style: str, limit: float | None) -> str:
     """Print fleets; return the line that says what is slower than the limit, or could not be judged; else nothing."""
     from rseqbench.cli import report
+    from rseqbench.report import prose
     from rseqbench.report.text import terminal
-    from rseqbench.show import gates
 
     if style == "table":
         terminal.machines(found, terminal.console())
     else:
         report.say(report.of_machines(found, style))
-    return "" if limit is None else gates.failure(found, limit)
+    return "" if limit is None else prose.failure(found, limit)
 
 
 def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) -> str:
     """Print runs against the first of them; return the same."""
     from rseqbench.cli import report
+    from rseqbench.report import prose
     from rseqbench.report.text import terminal
-    from rseqbench.show import gates
 
     (runs, found), rules = compared(state, labels), state.config().verdict
     if style == "table":
         terminal.comparison(found, terminal.console())
     else:
         report.say(report.of_runs(runs, found, rules, style))
-    return "" if limit is None else gates.failure_of_runs(found, rules, limit)
+    return "" if limit is None else prose.failure_of_runs(found, rules, limit)
 
 
 def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compared]]:
@@ -96,3 +100,40 @@ def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compa
     store, rules = state.store(), state.config().verdict
     runs = [store.load(label) for label in labels]
     return runs, [summary.compared(runs[0], other, rules) for other in runs[1:]]
+
+
+@contextlib.contextmanager
+def _unswept() -> Iterator[None]:
+    """Look for no rings of garbage: there are none among millions of values, and looking is a tenth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def fleets(state: State, labels: Sequence[str]) -> Machines | None:
+    """Return what a fleet says, or two of them; None where the labels are those of runs.
+
+    Garbage is collected again when the command ends. Raises UsageError for a mixture, for more than two, and for the
+    same one twice.
+    """
+    from rseqbench.analysis.fleet import compare
+    from rseqbench.errors import UsageError
+    from rseqbench.store import fleets as index
+
+    store, rules = state.store(), state.config().verdict
+    known = [label for label in labels if index.is_fleet(store.root, label)]
+    if not known:
+        return None
+    if len(known) < len(labels):
+        other = next(label for label in labels if label not in known)
+        raise UsageError(f"{known[0]!r} is a fleet and {other!r} is none", "give one fleet, two fleets, or runs only")
+    if len(set(labels)) < len(labels):
+        raise UsageError(f"{labels[0]!r} is given twice", "give one fleet, or two different ones")
+    if len(labels) > _MOST:
+        raise UsageError(f"{len(labels)} fleets", "give one, or two to be held against each other")
+    click.get_current_context().with_resource(_unswept())
+    if len(labels) == 1:
+        return compare.one(store, labels[0], rules)
+    return compare.two(store, labels[0], labels[1], rules)

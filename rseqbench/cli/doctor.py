@@ -48,7 +48,7 @@ def _examine(host: Host, style: str) -> int:
 
     from rseqbench import doctor
     from rseqbench.report.tables import doctor as findings
-    from rseqbench.show import screen
+    from rseqbench.report.text import console
 
     found = doctor.examine(host)
     pyperf = doctor.pyperf_system()
@@ -56,7 +56,7 @@ def _examine(host: Host, style: str) -> int:
         report = {"checks": [asdict(finding) for finding in found], "pyperf": pyperf}
         click.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        out = screen.console()
+        out = console.console()
         for line in findings.lines(found, out.width):
             out.print(line, soft_wrap=True)
         out.print(f"\npyperf's own check: {doctor.PYPERF_COMMAND}\n", style="bold", soft_wrap=True)

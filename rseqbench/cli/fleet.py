@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, complete, place, what
+from rseqbench.cli import INTERRUPTED, State, completion
 from rseqbench.cli import options as how
+from rseqbench.cli import options as place
+from rseqbench.cli import options as what
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rseqbench.config import Config, RunOptions
+    from rseqbench.model import LabPlace
     from rseqbench.store.fleets import Fleet
     from rseqbench.store.runs import Store
-    from rseqbench.targets.labgrid.client import Desk, Place
+    from rseqbench.targets.labgrid.client import Desk
 
 
 @click.group("fleet")
@@ -25,18 +28,18 @@ def command() -> None:
 
 
 @command.command("run")
-@what.options
+@what.benchmark_options
 @click.option("--places", metavar="NAMES", help="Names or patterns, such as 'pi*,cubie'; default: all.")
 @click.option("--tags", metavar="NAME=VALUE[,...]", help="Only places that have all of these tags.")
 @click.option("--at-once", type=click.IntRange(1, 10_000), default=200, show_default=True, help="So many at a time.")
-@how.options
-@partial(place.options, only=place.OF_A_LAB)
+@how.measuring_options
+@partial(place.target_options, only=place.OF_A_LAB)
 @click.option("--label", help="The fleet's name in the results folder; each run is LABEL@PLACE.")
 @click.option("--force", is_flag=True, help="Replace the runs of that label.")
 @click.option(
     "--resume",
     metavar="LABEL",
-    shell_complete=complete.labels,
+    shell_complete=completion.labels,
     help="Measure what is missing of a fleet; everything else is as it was begun.",
 )
 @click.option("--dry-run", is_flag=True, help="Print which places are meant, and do nothing else.")
@@ -49,8 +52,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     """
     import dataclasses
 
-    from rseqbench.fleet import files
-    from rseqbench.measure.fleet import members
+    from rseqbench.measure.fleet import members, scheduler
     from rseqbench.report.progress import run as progress
     from rseqbench.store import fleets
     from rseqbench.targets.labgrid import client
@@ -58,14 +60,14 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
     at_once = given.pop("at_once")
-    chosen = place.given(given)
+    chosen = place.given_options(given)
     begun = fleets.read(store.root, _alone(chosen)) if "resume" in chosen else None
     if begun and "wait" in chosen:
         begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
-    asked = what.given(chosen)
+    asked = what.benchmark_patterns(chosen)
     chosen |= {"benchmarks": asked} if asked else {}
     options = members.shared(how.run_options(config, chosen)) if begun is None else begun.options
-    files.make_room(at_once)
+    scheduler.make_room(at_once)
     with progress.busy("asking the coordinator"):
         lab = ctx.with_resource(client.shared(options.coordinator, options.environment))
         places = lab.places()
@@ -73,7 +75,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     if given["dry_run"]:
         _list(fleet, places, store)
         return
-    files.check(min(at_once, len(fleet.members)))
+    scheduler.check(min(at_once, len(fleet.members)))
     failed = _measure(fleet, lab, at_once, config, store)
     _show(fleet.label, state)
     ctx.exit(1 if failed else 0)
@@ -90,13 +92,15 @@ def _alone(chosen: dict[str, Any]) -> str:
     return label
 
 
-def _fleet(places: Sequence[Place], options: RunOptions, chosen: dict[str, Any], config: Config, store: Store) -> Fleet:
+def _fleet(
+    places: Sequence[LabPlace], options: RunOptions, chosen: dict[str, Any], config: Config, store: Store
+) -> Fleet:
     """Return the fleet that the options mean. Raises UsageError, or ResultsError when one of its labels is taken."""
     import secrets
     from datetime import UTC, datetime
 
-    from rseqbench.fleet import choice
     from rseqbench.measure import session
+    from rseqbench.measure.fleet import members as choice
     from rseqbench.store import fleets, labels
     from rseqbench.store.fleets import Fleet, Member
 
@@ -119,13 +123,13 @@ def _fleet(places: Sequence[Place], options: RunOptions, chosen: dict[str, Any],
     return fleet
 
 
-def _list(fleet: Fleet, places: Sequence[Place], store: Store) -> None:
+def _list(fleet: Fleet, places: Sequence[LabPlace], store: Store) -> None:
     """Print which places are meant and not done yet, what of them is known, and the labels of their runs."""
     from rseqbench.measure.fleet import members
+    from rseqbench.report.tables import fleet as lab
     from rseqbench.report.text import terminal
-    from rseqbench.show.grids import lab
 
-    terminal.table(lab.places(fleet.label, members.missing(fleet, store), places), terminal.console())
+    terminal.table(lab.lab_places(fleet.label, members.missing(fleet, store), places), terminal.console())
 
 
 def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store) -> bool:
@@ -157,10 +161,10 @@ def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store
 
 def _show(label: str, state: State) -> None:
     """Print what machines differ by, and write the page about all of them."""
-    from rseqbench.cli import matrix, report
+    from rseqbench.cli import compare, report
     from rseqbench.report.text import terminal
 
-    found = matrix.fleets(state, (label,))
+    found = compare.fleets(state, (label,))
     assert found is not None
     path = report.write(report.of_machines(found, "html"), None, label, state.config())
     # Behind the page, as whoever reads the table may have seen enough of it.

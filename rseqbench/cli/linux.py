@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rseqbench.cli import State, complete
+from rseqbench.cli import State, completion
 
 
 @click.group("linux")
@@ -13,8 +13,10 @@ def command() -> None:
 
 
 @command.command("build")
-@click.argument("configurations", nargs=-1, metavar="[CONFIGURATION]...", shell_complete=complete.booted_configurations)
-@click.option("--arch", shell_complete=complete.arches, help="host, x86_64, arm32 or arm64.")
+@click.argument(
+    "configurations", nargs=-1, metavar="[CONFIGURATION]...", shell_complete=completion.booted_configurations
+)
+@click.option("--arch", shell_complete=completion.arches, help="host, x86_64, arm32 or arm64.")
 @click.pass_context
 def build(ctx: click.Context, configurations: tuple[str, ...], arch: str | None) -> None:
     """Build what CONFIGURATIONs (default: all) boot, prove that CONFIG_RSEQ is all they differ in, and print both.

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from rseqbench.cli import place, what
+from rseqbench.cli import options as place
+from rseqbench.cli import options as what
 
 
 @click.command("list")
-@what.options
-@place.options
+@what.benchmark_options
+@place.target_options
 @click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.pass_context
 def command(ctx: click.Context, /, style: str, **given: Any) -> None:
@@ -24,14 +25,14 @@ def command(ctx: click.Context, /, style: str, **given: Any) -> None:
     from rseqbench.cli import State
     from rseqbench.measure import plan
     from rseqbench.model import ALL
+    from rseqbench.report.tables import listing
     from rseqbench.report.text import terminal
-    from rseqbench.show.grids import kernels
     from rseqbench.workloads import library
 
     state = ctx.find_object(State) or State(None)
-    asked = what.given(given)
+    asked = what.benchmark_patterns(given)
     opened = {"benchmarks": asked or list(library.SUITES["all"])}
-    options = state.config().options(None, {**place.given(given), **opened})
+    options = state.config().options(None, {**place.given_options(given), **opened})
     with targets.create(architectures.named(options.arch), options) as entered:
         everything = entered.benchmarks()
         machine = entered.machine()
@@ -39,4 +40,4 @@ def command(ctx: click.Context, /, style: str, **given: Any) -> None:
     if style == "json":
         click.echo(json.dumps([dataclasses.asdict(benchmark) for benchmark in chosen], indent=1))
         return
-    terminal.console().print(kernels.tree(chosen if asked else everything, f"{machine.arch} ({machine.target})"))
+    terminal.console().print(listing.tree(chosen if asked else everything, f"{machine.arch} ({machine.target})"))

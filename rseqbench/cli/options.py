@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from rseqbench.cli import complete
+from rseqbench.cli import completion
+from rseqbench.config import REGISTRATIONS, RUNNERS
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, Preset, RunOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_TARGET_OPTIONS = {
+    "arch": click.option("--arch", shell_complete=completion.arches, help="host, x86_64, arm32 or arm64."),
+    "target": click.option(
+        "--target",
+        shell_complete=completion.targets,
+        help="native, ssh:[USER@]HOST[:PORT], labgrid:PLACE, runner or qemu-system, -kvm, -user; auto chooses.",
+    ),
+    "coordinator": click.option("--coordinator", metavar="HOST:PORT", help="labgrid's, in place of $LG_COORDINATOR."),
+    "environment": click.option(
+        "--environment",
+        metavar="PATH",
+        shell_complete=completion.files,
+        help="labgrid's settings of SSHDrivers, in place of $LG_ENV.",
+    ),
+    "wait": click.option("--wait", is_flag=True, help="Queue for a place of labgrid that is held."),
+    "registration": click.option("--registration", type=click.Choice(REGISTRATIONS), help="Who registers rseq."),
+    "linux": click.option(
+        "--linux",
+        metavar="PATH",
+        shell_complete=completion.files,
+        help="What qemu-system boots, in place of Debian's own.",
+    ),
+    "runner": click.option(
+        "--runner", type=click.Choice(RUNNERS), help="What starts a guest: qemu, or virtme-ng (vng)."
+    ),
+}
+OF_A_LAB = ("arch", "coordinator", "environment", "wait", "registration")
 
 
 def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -> list[int] | None:
@@ -24,10 +52,10 @@ def _counts(ctx: click.Context, parameter: click.Parameter, value: str | None) -
     return [int(part) for part in parts]
 
 
-_OPTIONS = (
+_MEASURING_OPTIONS = (
     click.option("--quick", "preset", flag_value="quick", help="A few seconds."),
     click.option("--rigorous", "preset", flag_value="rigorous", help="A few minutes."),
-    click.option("--preset", shell_complete=complete.presets, help="A preset of bench.toml by its name."),
+    click.option("--preset", shell_complete=completion.presets, help="A preset of bench.toml by its name."),
     click.option(
         "--rounds", type=click.IntRange(1, 10_000), help="Passes over all benchmarks, in place of the preset's."
     ),
@@ -36,7 +64,7 @@ _OPTIONS = (
     ),
     click.option(
         "--engine",
-        shell_complete=complete.engines,
+        shell_complete=completion.engines,
         help="How a value is taken: gated, pyperf, counted; both, as two runs; auto chooses.",
     ),
     click.option("--threads", callback=_counts, metavar="N[,N...]", help="Thread counts, where they mean something."),
@@ -45,9 +73,9 @@ _OPTIONS = (
 )
 
 
-def options(command: Command) -> Command:
+def measuring_options(command: Command) -> Command:
     """Add the options to a command, which gets None for what was not given."""
-    for option in reversed(_OPTIONS):
+    for option in reversed(_MEASURING_OPTIONS):
         command = option(command)
     return command
 
@@ -69,3 +97,39 @@ def run_options(config: Config, chosen: dict[str, Any]) -> RunOptions:
     names = {field.name for field in fields(RunOptions)}
     overlay = {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items() if name in names}
     return config.options(chosen.get("configuration"), overlay)
+
+
+def benchmark_options(command: Command) -> Command:
+    """Add the argument BENCHMARK... and the option --suite to a command."""
+    command = click.option(
+        "--suite",
+        "suites",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=completion.suites,
+        help="A library as it is shipped beside the kernels that do the same: lttng, urcu, jemalloc; kernels; all.",
+    )(command)
+    shown = click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=completion.benchmarks)
+    return shown(command)
+
+
+def benchmark_patterns(values: dict[str, Any]) -> list[str]:
+    """Take both out of the options of a command; return the patterns that they mean together. Raises UsageError."""
+    from rseqbench.workloads import library
+
+    return library.patterns(values.pop("suites", ()), values.pop("benchmarks", ()))
+
+
+def target_options(command: Command, only: Sequence[str] = tuple(_TARGET_OPTIONS)) -> Command:
+    """Add the options, or `only` those, to a command, which gets None for what was not given.
+
+    [run] of bench.toml has the defaults.
+    """
+    for name in reversed(only):
+        command = _TARGET_OPTIONS[name](command)
+    return command
+
+
+def given_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Return those that were given of the options of a command."""
+    return {name: value for name, value in values.items() if value is not None and value is not False and value != ()}

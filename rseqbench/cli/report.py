@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rseqbench.cli import State, complete
+from rseqbench.cli import State, completion
 
 if TYPE_CHECKING:
     from rseqbench.analysis.fleet.compare import Machines
@@ -34,7 +34,7 @@ _LONGEST = 200  # characters of a file's name; a filesystem takes 255
     goes to standard output, unless --output names a file.
     """,
 )
-@click.argument("labels", nargs=-1, metavar="[LABEL] [OTHER]...", shell_complete=complete.labels_and_fleets)
+@click.argument("labels", nargs=-1, metavar="[LABEL] [OTHER]...", shell_complete=completion.labels_and_fleets)
 @click.option(
     "--format",
     "style",
@@ -55,7 +55,7 @@ _LONGEST = 200  # characters of a file's name; a filesystem takes 255
 @click.pass_context
 def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str | None, history: bool) -> None:
     """Write about runs; `help` says it to users, with the number of labels."""
-    from rseqbench.cli import matrix
+    from rseqbench.cli import compare
     from rseqbench.cli.compare import compared
     from rseqbench.cli.show import latest
     from rseqbench.errors import UsageError
@@ -66,7 +66,7 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
     config, store = state.config(), state.store()
     if history and style != "html":
         raise UsageError(f"a history is a page, and nothing in {style}", "give --format html, or no --history")
-    fleet = None if history else matrix.fleets(state, labels)
+    fleet = None if history else compare.fleets(state, labels)
     if fleet:
         name, text = _name(labels), of_machines(fleet, style)
     elif history or (style == "html" and len(labels) >= HISTORY):
@@ -164,9 +164,9 @@ def of_machines(found: Machines, style: str) -> str:
     from rseqbench.report.text import mail, markdown
 
     if style == "html":
-        from rseqbench.report.html import fleet as matrix
+        from rseqbench.report.html import fleet
 
-        return matrix.page(found)
+        return fleet.page(found)
     if style in ("mail", "markdown"):
         return {"mail": mail.machines, "markdown": markdown.machines}[style](found)
     write = data.fleets_json if style == "json" else data.fleets_csv

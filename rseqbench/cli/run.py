@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, complete, place, what
+from rseqbench.cli import INTERRUPTED, State, completion
 from rseqbench.cli import options as how
+from rseqbench.cli import options as place
+from rseqbench.cli import options as what
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, RunOptions
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@what.options
-@how.options
-@place.options
+@what.benchmark_options
+@how.measuring_options
+@place.target_options
 @click.option(
     "--config",
     "configuration",
     metavar="NAME",
-    shell_complete=complete.configurations,
+    shell_complete=completion.configurations,
     help="A configuration of bench.toml.",
 )
 @click.option("--boots", type=click.IntRange(1, 1000), help="Boots of that Linux; each is a unit of its own.")
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--resume",
     metavar="LABEL",
-    shell_complete=complete.unfinished,
+    shell_complete=completion.unfinished,
     help="Take up an unfinished run; everything else is as it was begun.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and all command lines, and do nothing else.")
@@ -57,12 +59,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     state = ctx.find_object(State) or State(None)
     config = state.config()
     store = state.store()
-    chosen = place.given(given)
+    chosen = place.given_options(given)
     label = chosen.pop("resume", None)
     if label is not None:
         _resume(label, chosen, config, store)
         return
-    patterns = what.given(chosen)
+    patterns = what.benchmark_patterns(chosen)
     chosen |= {"benchmarks": patterns} if patterns else {}
     options = how.run_options(config, chosen)
     if given["dry_run"]:
@@ -126,10 +128,11 @@ def _labels(label: str, each: Sequence[str]) -> dict[str, str]:
 
 def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:
     """Take up an unfinished run on the machine where it was begun."""
-    from rseqbench import resume, targets
+    from rseqbench import targets
     from rseqbench.build import architectures
     from rseqbench.errors import UsageError
     from rseqbench.measure import session
+    from rseqbench.measure import session as resume
 
     wait = chosen.pop("wait", config.run.wait)  # that is about now, not about the run
     if chosen:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from rseqbench.cli import State, complete
+from rseqbench.cli import State, completion
 
 
 @click.group("runs", invoke_without_command=True)
@@ -31,7 +31,7 @@ def command(ctx: click.Context, style: str) -> None:
 
 
 @command.command("rm")
-@click.argument("labels", nargs=-1, required=True, metavar="LABEL...", shell_complete=complete.labels_and_fleets)
+@click.argument("labels", nargs=-1, required=True, metavar="LABEL...", shell_complete=completion.labels_and_fleets)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
 def remove(ctx: click.Context, labels: tuple[str, ...], yes: bool) -> None:
@@ -53,7 +53,7 @@ def remove(ctx: click.Context, labels: tuple[str, ...], yes: bool) -> None:
 
 
 @command.command("rename")
-@click.argument("old", metavar="OLD", shell_complete=complete.labels)
+@click.argument("old", metavar="OLD", shell_complete=completion.labels)
 @click.argument("new", metavar="NEW")
 @click.pass_context
 def rename(ctx: click.Context, old: str, new: str) -> None:

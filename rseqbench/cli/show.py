@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rseqbench.cli import State, complete
+from rseqbench.cli import State, completion
 
 if TYPE_CHECKING:
     from rseqbench.config import Config
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show")
-@click.argument("label", required=False, shell_complete=complete.labels)
+@click.argument("label", required=False, shell_complete=completion.labels)
 @click.pass_context
 def command(ctx: click.Context, label: str | None) -> None:
     """Print the stored run LABEL (default: the last one) as `run` printed it at its end."""

@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from rseqbench.doctor import emulation, noise, rseq, toolchain, tools
+from rseqbench.doctor import emulation, noise, programs, rseq, toolchain
 from rseqbench.doctor.finding import Check, Finding, Host, Status
 
 __all__ = ["CHECKS", "PYPERF_COMMAND", "Finding", "Host", "Status", "examine", "pyperf_system", "runs_natively"]
 
-CHECKS: tuple[Check, ...] = (*toolchain.CHECKS, *emulation.CHECKS, *tools.CHECKS, *rseq.CHECKS, *noise.CHECKS)
+CHECKS: tuple[Check, ...] = (*toolchain.CHECKS, *emulation.CHECKS, *programs.CHECKS, *rseq.CHECKS, *noise.CHECKS)
 PYPERF_COMMAND = "python -m pyperf system show"
 
 

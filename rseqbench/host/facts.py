@@ -11,11 +11,10 @@ import os
 import platform
 import re
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from rseqbench import hypervisors
 from rseqbench.model import EMULATING, Fact
 
 ROOT = Path("/")
@@ -30,6 +29,46 @@ _DEVICE_TREE = "proc/device-tree"
 _SMBIOS = "sys/class/dmi/id"
 _MODEL = (("cpu family", "model", "stepping"), ("CPU implementer", "CPU part", "CPU variant", "CPU revision"))
 _QEMUS_TIMER = "125.00"  # twice the 62.5 MHz of the ARM timer that qemu emulates; under KVM it is the host's own
+# All files that the facts of a machine are read from, relative to its root: patterns, with {release} for uname -r.
+# Another machine's are copied here by these, and then read as our own are.
+SOURCES = (
+    "proc/cpuinfo",
+    "proc/loadavg",
+    "proc/sys/kernel/osrelease",
+    "proc/config.gz",
+    "boot/config-{release}",
+    f"{_DEVICE_TREE}/model",
+    f"{_DEVICE_TREE}/compatible",
+    f"{_DEVICE_TREE}/hypervisor/compatible",
+    f"{_SMBIOS}/sys_vendor",
+    f"{_SMBIOS}/product_name",
+    "sys/hypervisor/type",
+    f"{_CPUS}/online",
+    f"{_CPUS}/isolated",
+    f"{_CPUS}/nohz_full",
+    f"{_CPUS}/smt/active",
+    f"{_CPUS}/cpu*/cpufreq/scaling_governor",
+    NO_TURBO,
+    BOOST,
+    f"{_CLOCKS}/available_clocksource",
+    f"{_CLOCKS}/current_clocksource",
+)
+_BY_MARK = {
+    "kvm": "kvm",
+    "amazon ec2": "kvm",
+    "google compute engine": "kvm",
+    "qemu": "qemu",
+    "linux,dummy-virt": "qemu",
+    "vmware": "vmware",
+    "virtualbox": "virtualbox",
+    "innotek": "virtualbox",
+    "xen": "xen",
+    "hyperv": "hyperv",
+    "parallels": "parallels",
+    "apple virtualization": "apple",
+    "bhyve": "bhyve",
+    "virtual machine": "hyperv",
+}
 
 
 def read(root: Path, name: str) -> str | None:
@@ -157,7 +196,7 @@ def _hypervisor(root: Path) -> str | None:
         _product(root),
         read(root, f"{_DEVICE_TREE}/compatible"),
     ]
-    return hypervisors.named(hints)
+    return named(hints)
 
 
 def _product(root: Path) -> str:
@@ -229,32 +268,6 @@ def package(name: str) -> str | None:
         return None
 
 
-# All files that the facts of a machine are read from, relative to its root: patterns, with {release} for uname -r.
-# Another machine's are copied here by these, and then read as our own are.
-SOURCES = (
-    "proc/cpuinfo",
-    "proc/loadavg",
-    "proc/sys/kernel/osrelease",
-    "proc/config.gz",
-    "boot/config-{release}",
-    f"{_DEVICE_TREE}/model",
-    f"{_DEVICE_TREE}/compatible",
-    f"{_DEVICE_TREE}/hypervisor/compatible",
-    f"{_SMBIOS}/sys_vendor",
-    f"{_SMBIOS}/product_name",
-    "sys/hypervisor/type",
-    f"{_CPUS}/online",
-    f"{_CPUS}/isolated",
-    f"{_CPUS}/nohz_full",
-    f"{_CPUS}/smt/active",
-    f"{_CPUS}/cpu*/cpufreq/scaling_governor",
-    NO_TURBO,
-    BOOST,
-    f"{_CLOCKS}/available_clocksource",
-    f"{_CLOCKS}/current_clocksource",
-)
-
-
 def of_machine(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]:
     """Return the facts of the machine under `root`, of architecture `machine` (as in `uname -m`; None: this one).
 
@@ -293,3 +306,12 @@ def collect(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]:
 def _known(readers: Mapping[str, Callable[[], Fact | None]]) -> dict[str, Fact]:
     found = {name: reader() for name, reader in readers.items()}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def named(hints: Iterable[str | None]) -> str | None:
+    """Return the hypervisor that the first telling one of `hints` names, None where none does."""
+    for hint in filter(None, hints):
+        for mark, name in _BY_MARK.items():
+            if mark in hint.lower():
+                return name
+    return None

@@ -6,15 +6,39 @@ import shlex
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
-from rseqbench import resume, workloads
+from rseqbench import workloads
 from rseqbench.build import disassembly
 from rseqbench.build.linux.build import attachments
 from rseqbench.config import Preset, RunOptions
 from rseqbench.errors import UsageError
 from rseqbench.measure import plan
+from rseqbench.model import Machine
 from rseqbench.store.runs import Header, Store, Unfinished
 from rseqbench.targets import Target, resolve
+
+# What must not change between the rounds of one run.
+SAME = (
+    "cpu",
+    "cpu_model",
+    "linux",
+    "libc",
+    "config_rseq",
+    "compiler",
+    "kernels",
+    "registration",
+    "rseq_feature_size",
+    "virtual",
+    "emulator",
+    "linux_package",
+    "linux_build",
+    "runner",
+    "lttng_ust",
+    "lttng_linked",
+    "liburcu",
+    "liburcu_linked",
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +87,38 @@ def anew(target: Target, asked: Asked, store: Store) -> Unfinished:
 
 def again(target: Target, unfinished: Unfinished) -> None:
     """Take up an unfinished run on the entered target. Raises UsageError when that is not the machine any more."""
-    changed = resume.changed_since(unfinished.header.machines[0], target.machine())
+    changed = changed_since(unfinished.header.machines[0], target.machine())
     if changed:
         raise UsageError(f"run {unfinished.header.label!r} cannot be resumed: {changed}", "begin a new one")
+
+
+def changed_since(begun: Machine, now: Machine) -> str:
+    """Return which fact of the machine differs from when a run was begun, in words; empty when none does."""
+    for name in SAME:
+        if name == "cpu_model" and name not in begun.facts:  # begun by a rseqbench that did not know it
+            continue
+        if begun.facts.get(name) != now.facts.get(name):
+            return f"{name} was {begun.facts.get(name)!r} and is {now.facts.get(name)!r}"
+    return ""
+
+
+def resumed_options(header: Header) -> dict[str, Any]:
+    """Return the options under which a stored run was begun, as far as its target needs them again."""
+    machine = header.machines[0]
+    options: dict[str, Any] = {
+        "arch": machine.arch,
+        "target": machine.target,
+        "engine": header.plan.engine,
+        "cpus": ",".join(map(str, header.plan.cpus)),
+        "registration": str(machine.facts.get("registration", "auto")),
+    }
+    benchmarks = sorted({case.benchmark for case in header.plan.cases})
+    if benchmarks:  # what is measured decides which libraries are opened, and what lies in a guest
+        options["benchmarks"] = benchmarks
+    for option, fact in (("coordinator", "coordinator"), ("environment", "labgrid_environment")):
+        if fact in machine.facts:
+            options[option] = machine.facts[fact]
+    if "linux_image" in machine.facts:
+        options["linux"] = machine.facts["linux_image"]
+        options["runner"] = machine.facts.get("runner", "qemu")
+    return options

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
 
 from rseqbench.analysis import stats
-from rseqbench.model import Fact, Machine, Plan, Registration
+from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.patch_tables import PatchTable
+from rseqbench.model import BASELINE, USER_ONLY, Check, Fact, Machine, Plan, Registration
+from rseqbench.report import formatting
 from rseqbench.report.prose import replayed, virtual, why_nothing
 from rseqbench.store.runs import Header
 
@@ -14,6 +20,18 @@ _BUSY_LOAD = 0.5
 _REPLAY = (
     "these are the values of a run that was recorded elsewhere and comes with rseqbench, shown once more. "
     "Nothing was measured here, and nothing is said of this machine; rseqbench run measures it."
+)
+_NAMED = 3  # runs named of those that something limits
+_NO_COUNTS = pd.DataFrame({"interrupted": [], "values": []})  # what was left out of each stands in its own page
+_NUMBER = re.compile(r"\d+(\.\d+)*")
+_KERNEL_GROUP = "linux/"  # of the kernels that are about Linux itself
+_MIGRATES = (
+    "Counted on one emulated CPU: nothing here migrates, so what rseq costs a migration is not measured; a guest with "
+    "two CPUs did the checks."
+)
+_REPEATS = (
+    "Requests reach a guest when we send them, which is no time of its own, and Linux's caches differ with what was "
+    "done before: so long operations do not repeat to the digit."
 )
 
 
@@ -108,3 +126,146 @@ def _checks(header: Header) -> Iterable[str]:
     unproved = sorted({check.benchmark for check in header.checks if check.passed} - exercised)
     if unproved:
         yield f"Exact, but its check did not meet all that it should have met (see the checks): {', '.join(unproved)}."
+
+
+def limits_of(runs: Sequence[Header], confidence: float, alike: bool = False) -> list[str]:
+    """Return the sentences of all runs; where `alike`, those that differ in numbers only are told once, of the first.
+
+    Fifty machines have fifty loads.
+    """
+    about: dict[str, tuple[str, list[str]]] = {}
+    for header in runs:
+        for text in (*emulation_limits(header, _NO_COUNTS), *limits(header, confidence)):
+            key = _NUMBER.sub("0", text) if alike else text
+            about.setdefault(key, (text, []))[1].append(header.label)
+    return [_about(labels, len(runs)) + text for text, labels in about.values()]
+
+
+def _about(labels: Sequence[str], of: int) -> str:
+    return "" if len(labels) == of else f"{named(labels)}: "
+
+
+def named(labels: Sequence[str], most: int = _NAMED) -> str:
+    """Return labels in a line: "a, b, c and 4 more"."""
+    more = f" and {len(labels) - most} more" if len(labels) > most else ""
+    return f"{', '.join(labels[:most])}{more}"
+
+
+def emulation_limits(header: Header, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the sentences for every emulated machine of a run; `frame` is its tidy table. Others have none."""
+    machines = [machine for machine in header.machines if machine.timing == "emulated"]
+    if not machines:
+        return ()
+    found = [text for machine in machines for text in _emulated_machine(machine, header.checks, header.plan)]
+    return (*found, *_left_out_counts(frame))
+
+
+def _emulated_machine(machine: Machine, checks: Sequence[Check], plan: Plan) -> Iterable[str]:
+    facts = machine.facts
+    user = machine.target == USER_ONLY
+    word = formatting.short("user instructions" if user else "instructions")
+    whose = "the program alone; Linux's in a system call are not counted" if user else "the program and of Linux"
+    yield f"Emulated by {machine.target}: {word} means instructions per operation, those of {whose}."
+    yield (
+        "Instructions are no time: caches, barriers, traps and what an atomic costs are not in them. "
+        "Nothing here can be held against the patch's nanoseconds but the direction."
+    )
+    if user:
+        yield "There is no rseq under user-mode emulation: qemu-system boots a Linux that has it."
+    else:
+        yield from _booted_kernel(machine)
+    if plan.boots == 1:
+        yield (
+            f"The {plan.rounds} rounds are one sample: where they agree, the count repeats. Another build, C library "
+            "or Linux has counts of its own."
+        )
+    threads = max((check.threads for check in checks), default=0)
+    if "check_cpus" in facts and threads:
+        yield (
+            f"Counted on one emulated CPU with nothing else at work; checked in a guest of its own, by up to {threads} "
+            f"threads on {facts['check_cpus']} CPUs."
+        )
+
+
+def _booted_kernel(machine: Machine) -> Iterable[str]:
+    facts = machine.facts
+    if "linux" in facts:
+        source = str(facts.get("linux_package", "package not known")).removeprefix("none: ")
+        yield f"Linux {facts['linux']} was booted ({source}): what a system call takes is that Linux's."
+
+
+def _left_out_counts(frame: pd.DataFrame) -> Iterable[str]:
+    left_out, kept = int(frame["interrupted"].sum()), int(frame["values"].sum())
+    if left_out:
+        yield (
+            f"{left_out} counts were left out, as they did not agree with most: a timer tick or the like; "
+            f"{kept} pairs of counts were kept."
+        )
+
+
+def boot_limits(header: Header) -> Iterable[str]:
+    """Yield a sentence for each thing that booting a Linux makes of one run's numbers."""
+    machine, boots = header.machines[0], header.plan.boots
+    counted = machine.timing == "emulated"
+    if boots > 1:
+        yield _boot_units(str(boots), counted)
+    elif "linux_build" in machine.facts:
+        yield "One boot: nothing here covers what differs from boot to boot; run --boots 10 measures that."
+    if counted and _about_linux(header):
+        yield _MIGRATES
+
+
+def _boot_units(boots: str, counted: bool) -> str:
+    rest = f"range the least and the most of them. {_REPEATS}" if counted else "interval one over them."
+    return f"The units are boots, {boots}: a value is the median of theirs, its {rest}"
+
+
+def _about_linux(header: Header) -> bool:
+    return any(case.benchmark.startswith(_KERNEL_GROUP) for case in header.plan.cases)
+
+
+def boot_comparison_limits(a: Header, b: Header) -> Iterable[str]:
+    """Yield a sentence for each thing that limits what two runs on two Linuxes, or two boots of one, can say."""
+    machines = a.machines[0], b.machines[0]
+    if any(machine.timing == "published" for machine in machines) or _same_boot(*machines):
+        return
+    single = [header.label for header in (a, b) if header.plan.boots == 1]
+    counted = all(machine.timing == "emulated" for machine in machines)
+    if len(single) == 2:
+        yield "One boot each: no interval here covers what differs from boot to boot; run --boots 10 measures that."
+    elif single:
+        yield f"{single[0]} is one boot: its interval does not cover what differs from boot to boot."
+    else:
+        yield _boot_units(f"{a.plan.boots} and {b.plan.boots}", counted)
+    if counted and (_about_linux(a) or _about_linux(b)):
+        yield _MIGRATES
+
+
+def _same_boot(a: Machine, b: Machine) -> bool:
+    """Whether two runs may well be of one boot: nothing was booted for them, and all that is known agrees."""
+    names = ("linux", "config_rseq", "registration")
+    built = any("linux_build" in machine.facts for machine in (a, b))
+    return not built and all(a.facts.get(name) == b.facts.get(name) for name in names)
+
+
+def share(shown: PatchTable) -> str:
+    """Return a sentence on the empty loop's share in the run's values of a table of pairs; empty without such values.
+
+    A list of times has the loop as a line of its own.
+    """
+    measured = {row.benchmark: row for line in shown.pairs for row in line.values if row and row.timing != "published"}
+    if not measured:
+        return ""
+    parts = {formatting.method(name): _percent(row) for name, row in measured.items()}
+    if not all(parts.values()):
+        return f"How much of these is the empty loop is not known: {BASELINE} was not measured."
+    listed = ", ".join(f"{name} {part}" for name, part in parts.items())
+    return f"The empty loop is left in, as the patch left it. Its share of this run's values: {listed}."
+
+
+def _percent(row: Row) -> str:
+    """Return the loop's share of a value; empty where it was not taken apart."""
+    if row.net is None:
+        return ""
+    part = 1 - row.net.value / row.gross.value
+    return "below 1%" if part < 0.01 else f"{part:.0%}"

@@ -18,9 +18,10 @@ from rseqbench.analysis.summary import Compared
 from rseqbench.config import VerdictRules
 from rseqbench.model import REPLAY, Machine, VerdictWord
 from rseqbench.report import caveats, formatting, prose
+from rseqbench.report import caveats as baseline
+from rseqbench.report import caveats as emulated
 from rseqbench.report.run_view import Contents
 from rseqbench.report.tables import Grid, run
-from rseqbench.show import baseline, emulated
 from rseqbench.store.runs import PATCH, Run
 
 _CLAUSE = re.compile(r"[:;] |, so ")  # where a limit has said what it is, and goes on to what follows from it
@@ -118,7 +119,7 @@ def _limits(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules)
     """Return the label of each limit, empty for what is true of all, and its words."""
     each = {
         one.label: [
-            *emulated.limits(one.header, dataset.build([one])),
+            *emulated.emulation_limits(one.header, dataset.build([one])),
             *caveats.limits(one.header, rules.confidence),
         ]
         for one in runs

@@ -11,11 +11,11 @@ from rseqbench.analysis.fleet.cell import EMULATED_TIME, Cell, What, timed
 from rseqbench.analysis.fleet.compare import Machines
 from rseqbench.analysis.fleet.matrix import Column, Matrix
 from rseqbench.model import Machine
-from rseqbench.report import context, formatting
+from rseqbench.report import caveats, context, formatting
+from rseqbench.report import caveats as booted
+from rseqbench.report.caveats import named
 from rseqbench.report.context import Brief
 from rseqbench.report.tables.fleet import name
-from rseqbench.show import booted, several
-from rseqbench.show.several import named
 from rseqbench.store.runs import Header
 
 _TOLD = 3  # columns that are told in sentences
@@ -150,7 +150,7 @@ def limits(found: Machines) -> list[str]:
         *_blind(found),
         *_differ(headers),
         *_pairwise(found),
-        *several.limits_of(headers, found.rules.confidence, alike=True),
+        *caveats.limits_of(headers, found.rules.confidence, alike=True),
         *_nowhere(found),
     ]
 
@@ -171,7 +171,7 @@ def _pairwise(found: Machines) -> Iterable[str]:
     about: dict[str, list[str]] = {}
     for place, (a, b) in pairs.items():
         if a and b:
-            for text in (*booted.limits(a, b), *_exchanged(a, b)):
+            for text in (*booted.boot_comparison_limits(a, b), *_exchanged(a, b)):
                 about.setdefault(text, []).append(place)
     for text, places in about.items():
         yield text if len(places) == len(pairs) else f"{named(places)}: {text}"

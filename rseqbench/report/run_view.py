@@ -15,7 +15,8 @@ from rseqbench.analysis.summary import Measured, Quotient
 from rseqbench.analysis.verdicts import Judged
 from rseqbench.config import VerdictRules
 from rseqbench.report import caveats, formatting, prose
-from rseqbench.show import booted, emulated
+from rseqbench.report import caveats as booted
+from rseqbench.report import caveats as emulated
 from rseqbench.store.runs import Run
 
 
@@ -88,7 +89,11 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
 
 def _limits(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
     header = run.header
-    return (*emulated.limits(header, frame), *booted.of_run(header), *caveats.limits(header, rules.confidence))
+    return (
+        *emulated.emulation_limits(header, frame),
+        *booted.boot_limits(header),
+        *caveats.limits(header, rules.confidence),
+    )
 
 
 def _false_alarms(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rseqbench import __version__, stored
+from rseqbench import __version__
 from rseqbench.config import Preset, RunOptions, unknown
 from rseqbench.errors import ResultsError
 from rseqbench.store.labels import check_label, is_label
 from rseqbench.store.runs import FLEET, Header, Store
-from rseqbench.support import atomic_io
+from rseqbench.support import atomic_io, serialization
 
 SCHEMA = 1
 FILE = FLEET
@@ -54,12 +54,12 @@ class Fleet:
 
     def to_json(self) -> str:
         """Return the text of fleet.json."""
-        return stored.text(self)
+        return serialization.text(self)
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Fleet:
         """Parse fleet.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
-        return stored.read(text, where, SCHEMA, cls._made)
+        return serialization.read(text, where, SCHEMA, cls._made)
 
     @classmethod
     def _made(cls, raw: dict[str, Any]) -> Fleet:

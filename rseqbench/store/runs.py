@@ -17,7 +17,7 @@ from typing import Any
 
 import pyperf
 
-from rseqbench import __version__, paths, stored
+from rseqbench import __version__, paths
 from rseqbench.build import disassembly
 from rseqbench.build.linux import kconfig, sizes
 from rseqbench.build.linux.sizes import Sizes
@@ -26,7 +26,7 @@ from rseqbench.errors import BuildError, ResultsError
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 from rseqbench.store import pyperf_reader
 from rseqbench.store.labels import check_label, is_label
-from rseqbench.support import atomic_io
+from rseqbench.support import atomic_io, serialization
 
 SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
@@ -62,12 +62,12 @@ class Header:
 
     def to_json(self) -> str:
         """Return the text of run.json."""
-        return stored.text(self)
+        return serialization.text(self)
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Header:
         """Parse run.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
-        return stored.read(text, where, SCHEMA, cls._made)
+        return serialization.read(text, where, SCHEMA, cls._made)
 
     @classmethod
     def _made(cls, raw: dict[str, Any]) -> Header:

@@ -7,7 +7,11 @@ import ctypes
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from rseqbench.errors import TargetError
+from rseqbench.model import Ran
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # looked up before a fork: little is safe between fork and exec
@@ -64,3 +68,33 @@ def kill(process: subprocess.Popen[bytes], group: int | None = None) -> None:
         if pipe is not None:
             with contextlib.suppress(OSError):  # a request that it did not take any more is still in the pipe
                 pipe.close()
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> Ran:
+    """Run a program to its end; all that it starts ends with it, and with us, however that happens.
+
+    Raises TargetError when it does not start, does not end within `limit_s`, or was ended by a signal.
+    """
+    with group() as leader:
+        began = time.monotonic_ns()
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                process_group=leader,
+            )
+        except OSError as error:
+            raise TargetError(f"cannot start {command[0]}: {error.strerror}") from error
+        try:
+            output, errors = process.communicate(timeout=limit_s)
+            took = time.monotonic_ns() - began
+        except subprocess.TimeoutExpired as error:
+            raise TargetError(f"{command[0]} did not end within {limit_s:g} s") from error
+        finally:
+            kill(process, leader)
+    if process.returncode < 0:
+        raise TargetError(f"{command[0]} was ended by {ending(process.returncode)}")
+    return Ran(process.returncode, took, output.decode(errors="replace"), errors.decode(errors="replace"))

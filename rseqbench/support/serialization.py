@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from _typeshed import DataclassInstance
+
+from rseqbench.errors import ResultsError, damage
+
+T = TypeVar("T")
 
 
 def fits(value: object, kind: Any) -> bool:
@@ -32,3 +40,28 @@ def fits(value: object, kind: Any) -> bool:
 def _declared(kind: Any) -> Mapping[str, Any] | None:
     """Return the kinds of a dataclass's fields; None where it is none."""
     return get_type_hints(kind) if dataclasses.is_dataclass(kind) else None
+
+
+def text(stored: DataclassInstance) -> str:
+    """Return the text of a dataclass, which has a field `schema`."""
+    return json.dumps(dataclasses.asdict(stored), indent=1, ensure_ascii=False) + "\n"
+
+
+def read(text: str, where: Path, schema: int, made: Callable[[dict[str, Any]], T]) -> T:
+    """Return what `made` makes of the fields in the text of the file `where`; it raises ValueError of what is wrong.
+
+    Raises ResultsError when the file is damaged, foreign, or in a newer schema than `schema`.
+    """
+    try:
+        raw = json.loads(text, parse_constant=int)  # which refuses NaN: JSON has none
+        written = raw["schema"]
+        if type(written) is not int or written < 1:
+            raise ValueError(f"no schema of rseqbench: {written!s:.40}")
+        if written > schema:
+            raise ResultsError(f"{where}: written in schema {written}, this rseqbench reads {schema}", "update it")
+        found = made(raw)
+        if not fits(found, type(found)):
+            raise ValueError("a field is not of its kind")
+        return found
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ResultsError(f"{where}: damaged, or not written by rseqbench ({damage(error)})") from error

@@ -18,7 +18,7 @@ from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
 from rseqbench.model import Benchmark, Call, Fact, Ran, Registration
-from rseqbench.targets import programs
+from rseqbench.support import process
 from rseqbench.targets.native.worker_process import environment
 from rseqbench.workloads.library import LIBRARIES, Stage
 
@@ -176,7 +176,7 @@ class Allocators:
 
 def _version() -> str:
     shipped = METHODS[0]
-    ran = programs.run([*command(shipped), *_TRIAL], environment("auto"), _TRIAL_LIMIT_S)
+    ran = process.run([*command(shipped), *_TRIAL], environment("auto"), _TRIAL_LIMIT_S)
     try:
         return str(json.loads(ran.output)["jemalloc"]) or "not known"
     except (ValueError, KeyError) as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rseqbench import paths
 from rseqbench.build.architectures import Arch
+from rseqbench.build.cache import Built
 from rseqbench.build.linux.apt import Apt
 from rseqbench.build.linux.image import emulated, unpack
 from rseqbench.errors import TargetError
@@ -21,6 +22,9 @@ _FACTS = "facts.json"
 _LIBRARIES = ("libc6",)  # Debian's packages that a program may need beside its own
 _NEEDED = re.compile(r"\(NEEDED\)\s+Shared library: \[(.+)\]")
 _LOADER = re.compile(r"Requesting program interpreter: /(.+)\]")
+_UNKNOWN = "not known"
+_VERSION = re.compile(r"\d+\.\d+(\.\d+)*\S*")
+_MODULES = ("/usr/lib/*/pkgconfig", "/usr/lib*/pkgconfig", "/usr/local/lib/pkgconfig", "/usr/share/pkgconfig")
 
 
 def files(arch: Arch, program: Program) -> dict[str, bytes]:
@@ -105,3 +109,28 @@ def _headers(elf: Path) -> str:
         raise TargetError("no readelf here to see what a program needs", "apt-get install binutils") from error
     except subprocess.CalledProcessError as error:
         raise TargetError(f"readelf cannot read {elf.name}: {error.stderr.strip()}") from error
+
+
+def library(module: str) -> str:
+    """Return the version of a library by its pkg-config module, which is read as it is: pkg-config may be missing."""
+    for pattern in _MODULES:
+        for path in sorted(Path("/").glob(f"{pattern[1:]}/{module}.pc")):
+            found = re.search(r"^Version:\s*(\S+)", path.read_text(errors="replace"), re.MULTILINE)
+            if found:
+                return found[1]
+    return _UNKNOWN
+
+
+def program(name: str) -> str:
+    """Return the version that a program says it has."""
+    try:
+        done = subprocess.run([name, "--version"], capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return _UNKNOWN
+    found = _VERSION.search(done.stdout)
+    return found[0] if found else _UNKNOWN
+
+
+def linked(provider: Built, libraries: Sequence[str]) -> str:
+    """Return how the code that calls a library was compiled and linked."""
+    return f"{provider.compiler} {provider.cflags} -shared {' '.join(libraries)}"

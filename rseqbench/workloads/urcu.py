@@ -11,7 +11,7 @@ from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import BuildError
 from rseqbench.model import Call, Fact
-from rseqbench.suites import versions
+from rseqbench.workloads import packages
 from rseqbench.workloads.library import LIBRARIES, Stage, ensure_loads
 
 # A program reaches the library's thread-local data by a fixed distance; so does a provider only if it is told to.
@@ -77,8 +77,8 @@ class Flavours:
     def facts(self) -> Mapping[str, Fact]:
         """Return the version of what is linked with, and how."""
         flavour, built = next(iter(self._made.items()))
-        told = f"{versions.linked(built, _linked(flavour))}, and so for each flavour"
-        return {"liburcu": versions.library("liburcu"), "liburcu_linked": told}
+        told = f"{packages.linked(built, _linked(flavour))}, and so for each flavour"
+        return {"liburcu": packages.library("liburcu"), "liburcu_linked": told}
 
     def absent(self, benchmark: str) -> str:
         """Return why a flavour is not there, empty when it is."""

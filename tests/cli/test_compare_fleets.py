@@ -6,7 +6,7 @@ from dataclasses import replace
 import click
 import pytest
 
-from rseqbench.cli import complete, group
+from rseqbench.cli import completion, group
 from tests.commands import in_process, rseqbench
 from tests.fleets import fleet, machine, three
 from tests.simulated import Simulation, store
@@ -181,6 +181,6 @@ def test_fleets_are_completed_where_they_can_stand(monkeypatch, folder):
     monkeypatch.chdir(folder)
     context = click.Context(group)
     argument = click.Argument(["labels"], nargs=-1)
-    words = {item.value for item in complete.labels_and_fleets(context, argument, "be")}
+    words = {item.value for item in completion.labels_and_fleets(context, argument, "be")}
     assert words == {"before", "before@xeon", "before@opteron", "before@neoverse"}
-    assert "before" not in {item.value for item in complete.labels(context, argument, "be")}
+    assert "before" not in {item.value for item in completion.labels(context, argument, "be")}

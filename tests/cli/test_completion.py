@@ -109,7 +109,7 @@ def test_completing_loads_nothing_heavy(names, tmp_path, words):
     program = (sys.executable, "-c", f"{code}\nfrom rseqbench.cli import main\nmain()")
     assert completions("rseqbench", *words, cwd=tmp_path, program=program)
     loaded = set((tmp_path / "loaded").read_text().split())
-    assert "rseqbench.cli.complete" in loaded
+    assert "rseqbench.cli.completion" in loaded
     assert not loaded & (HEAVY - {"pyperf"}), "runs and targets need pyperf's own small modules"
 
 

@@ -6,9 +6,9 @@ from rseqbench.build import disassembly, elf
 from rseqbench.build.disassembly import Listing
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.model import Machine
+from rseqbench.report.html import run as code
 from rseqbench.report.html import run as html
-from rseqbench.show import code
-from rseqbench.show.code import limited
+from rseqbench.report.html.run import limited
 from tests.simulated import Simulation, shown
 
 TEXT = """# x86_64: the loops that were timed, read by GNU objdump 2.40

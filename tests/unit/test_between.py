@@ -8,6 +8,7 @@ import pytest
 from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, stats, summary
 from rseqbench.build.linux.sizes import Sizes
 from rseqbench.model import Case, Machine, Plan, Registration, Skip, VerdictWord
+from rseqbench.report.tables import kernel_config as kernel_config_tables
 from rseqbench.store.runs import Header, Run
 from tests.machines import defaults
 

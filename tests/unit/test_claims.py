@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench import verdicts
-from rseqbench.analysis import patch_claims
+from rseqbench.analysis import patch_claims, verdicts
 from rseqbench.analysis import verdicts as claims
 from rseqbench.analysis.dataset import build
 from rseqbench.model import BASELINE, EMULATING, Estimate, Machine, Skip, VerdictWord

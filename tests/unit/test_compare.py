@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from rseqbench import speedups
 from rseqbench.analysis import compare, regression_gate
+from rseqbench.analysis import compare as speedups
 from rseqbench.analysis.dataset import build
 from rseqbench.analysis.patch_claims import Pair
 from rseqbench.model import BASELINE, Skip

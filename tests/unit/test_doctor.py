@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from rseqbench import doctor, paths
 from rseqbench.cli.doctor import command
-from rseqbench.doctor import emulation, finding, noise, rseq, toolchain, tools
+from rseqbench.doctor import emulation, finding, noise, rseq, toolchain
+from rseqbench.doctor import programs as tools
 from rseqbench.doctor.finding import Finding, Host
 from rseqbench.host import facts, rseq_support
 from rseqbench.workloads.library import Library

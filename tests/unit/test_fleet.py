@@ -11,8 +11,9 @@ import pytest
 
 from rseqbench import config, paths
 from rseqbench.errors import ResultsError, TargetError, UsageError
-from rseqbench.fleet import choice, files
 from rseqbench.measure.fleet import members, scheduler
+from rseqbench.measure.fleet import members as choice
+from rseqbench.measure.fleet import scheduler as files
 from rseqbench.measure.fleet.scheduler import Begun, Ended, Stopped, Tells
 from rseqbench.store import fleets
 from rseqbench.store.fleets import Fleet, Member

@@ -10,9 +10,9 @@ import pytest
 
 from rseqbench.build import architectures
 from rseqbench.build.linux import build, make
+from rseqbench.build.linux import make as locks
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import BuildError
-from rseqbench.linux import alone as locks
 from tests.commands import processes_with
 from tests.linuxtree import plant
 from tests.sshd import eventually

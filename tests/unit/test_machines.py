@@ -10,8 +10,7 @@ from rseqbench.analysis.fleet.cell import EMULATED_TIME, What
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
 from rseqbench.model import EMULATING
-from rseqbench.report import fleet_prose
-from rseqbench.show import gates
+from rseqbench.report import fleet_prose, prose
 from rseqbench.store import fleets as index
 from rseqbench.support import parallel
 from tests.fleets import costs, emulated, fleet, machine, many, three
@@ -211,12 +210,12 @@ def test_an_emulated_clock_decides_nothing_and_fails_no_gate(tmp_path):
     others = machines.two(results, "a", "alone", RULES).rows["xeon"]
     assert [row.p for row in both.rows["xeon"]] == [row.p for row in others]
     assert fleet_prose.answers(both)[0].endswith("on 0 machines of 1, and slower in none.")
-    assert gates.failure(both, 0) == ""
+    assert prose.failure(both, 0) == ""
     alone = machines.one(results, "b", RULES)
     (shown,) = (one for one in alone.matrices if one.unit == EMULATED_TIME)
     words = {cell.word for column in shown.columns for cell in column.valued.values()}
     assert words == {compare.NOT_COMPARABLE} and shown.columns[0].is_telling
-    assert gates.failure(alone, 100) == ""
+    assert prose.failure(alone, 100) == ""
     assert "on 1 of 1 machines" in fleet_prose.answers(alone)[0]
     assert not any(column.disagrees for one in alone.matrices for column in one.columns)
 
@@ -231,7 +230,7 @@ def test_two_emulated_clocks_are_not_held_against_each_other(tmp_path):
     assert fleet_prose.answers(found) == [
         "No machine has a value but by a clock that qemu emulates, which tells no time, so nothing can be said."
     ]
-    assert gates.failure(found, 0) == "nothing was compared: no machine of x has a value"
+    assert prose.failure(found, 0) == "nothing was compared: no machine of x has a value"
 
 
 # ---- what two fleets cannot see ----
@@ -250,7 +249,7 @@ def test_too_few_rounds_of_two_fleets_are_told_in_place_of_slower_in_none(tmp_pa
     fleet(tmp_path, "a", before)
     found = machines.two(fleet(tmp_path, "b", after), "a", "b", RULES)
     tested = sum(row.p is not None for rows in found.rows.values() for row in rows)
-    said, failed = fleet_prose.answers(found)[0], gates.failure(found, 0)
+    said, failed = fleet_prose.answers(found)[0], prose.failure(found, 0)
     if seen:
         assert "slower in some on 5 machines" in said and "counter/rseq is 20" in failed
         return
@@ -267,25 +266,25 @@ def test_a_machine_with_too_few_rounds_is_named(tmp_path):
     results = fleet(tmp_path, "b", {name: replace(one, seed=one.seed + 70) for name, one in own.items()})
     found = machines.two(results, "a", "b", RULES)
     assert fleet_prose.answers(found)[0].endswith("and slower in none; too few rounds to see either on short.")
-    assert gates.failure(found, 0) == "1 of 2 machines has too few rounds for any slowdown to be seen: short"
+    assert prose.failure(found, 0) == "1 of 2 machines has too few rounds for any slowdown to be seen: short"
 
 
 def test_a_machine_that_became_virtual_has_nothing_to_compare(tmp_path):
     fleet(tmp_path, "a", {"x": machine(0), "y": machine(1)})
     results = fleet(tmp_path, "b", {"x": machine(0, seed=70), "y": machine(1, seed=71, timing="virtual")})
     found = machines.two(results, "a", "b", RULES)
-    assert gates.failure(found, 0) == "1 of 2 machines has nothing to compare: y"
+    assert prose.failure(found, 0) == "1 of 2 machines has nothing to compare: y"
     assert fleet_prose.answers(found)[0].endswith("on 0 machines of 1, and slower in none.")
     fleet(tmp_path, "c", {"y": machine(1)})
     nothing = machines.two(fleet(tmp_path, "d", {"y": machine(1, timing="virtual")}), "c", "d", RULES)
     assert fleet_prose.answers(nothing)[0] == "Nothing in d can be compared with c."
     assert "too few rounds" not in " ".join(fleet_prose.answers(nothing))
-    assert gates.failure(nothing, 0).startswith("nothing was compared: ")
+    assert prose.failure(nothing, 0).startswith("nothing was compared: ")
 
 
 def test_a_run_that_measured_nothing_is_no_success(tmp_path):
     found = machines.one(fleet(tmp_path, "x", {"a": machine(0), "b": machine(1, costs={})}), "x", RULES)
-    assert gates.failure(found, 100) == "1 of 2 machines has nothing to compare: b"
+    assert prose.failure(found, 100) == "1 of 2 machines has nothing to compare: b"
 
 
 def test_what_limits_two_runs_limits_two_fleets(tmp_path):

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.targets.remote.joined import Joined
 from rseqbench.targets.ssh.command import own
 from rseqbench.targets.ssh.remote_host import Host
+from rseqbench.targets.ssh.target import Joined
 from tests.commands import ROOT, processes_with
 from tests.sshd import eventually
 

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rseqbench import __version__, resume
+from rseqbench import __version__
 from rseqbench.analysis import dataset
 from rseqbench.build.linux.sizes import Sizes
 from rseqbench.errors import ResultsError
+from rseqbench.measure import session
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
 from rseqbench.paths import builtin_results
 from rseqbench.store import manage
@@ -368,7 +369,7 @@ def test_what_was_interrupted_while_it_was_written_does_not_count_as_a_round(sto
 
 
 def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
-    assert resume.resumed_options(header()) == {
+    assert session.resumed_options(header()) == {
         "arch": "x86_64",
         "target": "native",
         "engine": "pyperf",
@@ -377,13 +378,13 @@ def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
         "benchmarks": sorted({case.benchmark for case in header().plan.cases}),
     }
     without = dataclasses.replace(header().machines[0], facts={"registration": "none"})
-    assert resume.resumed_options(header(machines=(without,)))["registration"] == "none"
+    assert session.resumed_options(header(machines=(without,)))["registration"] == "none"
 
 
 def test_a_run_in_a_guest_is_resumed_with_the_linux_it_was_begun_with():
     guest = Machine("arm32", "qemu-system", "emulated", {"registration": "glibc", "linux_image": "/boot/zImage"})
-    assert resume.resumed_options(header(machines=(guest,)))["linux"] == "/boot/zImage"
-    assert "linux" not in resume.resumed_options(header())
+    assert session.resumed_options(header(machines=(guest,)))["linux"] == "/boot/zImage"
+    assert "linux" not in session.resumed_options(header())
 
 
 SAME = ("cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registration", "emulator", "linux_package")
@@ -392,10 +393,10 @@ SAME = ("cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registrat
 @pytest.mark.parametrize("name", SAME)
 def test_another_machine_is_told_from_the_one_a_run_was_begun_on(name):
     begun = header().machines[0]
-    assert resume.changed_since(begun, begun) == ""
+    assert session.changed_since(begun, begun) == ""
     other = dataclasses.replace(begun, facts={**begun.facts, name: "other"})
-    assert resume.changed_since(begun, other).startswith(f"{name} was ")
-    assert resume.changed_since(begun, dataclasses.replace(begun, facts={**begun.facts, "load_1min": 9.0})) == ""
+    assert session.changed_since(begun, other).startswith(f"{name} was ")
+    assert session.changed_since(begun, dataclasses.replace(begun, facts={**begun.facts, "load_1min": 9.0})) == ""
 
 
 def test_another_model_of_the_same_name_is_told_where_the_run_knows_its_own():
@@ -404,9 +405,9 @@ def test_another_model_of_the_same_name_is_told_where_the_run_knows_its_own():
         dataclasses.replace(begun, facts={**begun.facts, "cpu_model": f"family 25, model {number}"})
         for number in (1, 17)
     )
-    assert resume.changed_since(one, other) == "cpu_model was 'family 25, model 1' and is 'family 25, model 17'"
-    assert resume.changed_since(one, begun).startswith("cpu_model was ")
-    assert resume.changed_since(begun, other) == "", "begun by an older rseqbench"
+    assert session.changed_since(one, other) == "cpu_model was 'family 25, model 1' and is 'family 25, model 17'"
+    assert session.changed_since(one, begun).startswith("cpu_model was ")
+    assert session.changed_since(begun, other) == "", "begun by an older rseqbench"
 
 
 # ---- damage ----

@@ -11,7 +11,7 @@ from rseqbench.errors import CheckError, TargetError
 from rseqbench.measure import plan as planning
 from rseqbench.measure import rounds
 from rseqbench.measure.engines.divided import Divided
-from rseqbench.measure.engines.plain import Plain
+from rseqbench.measure.engines.sequential import Plain
 from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Registration, Skip
 from rseqbench.store.runs import Header, Store
 from rseqbench.targets import Target

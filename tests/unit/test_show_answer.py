@@ -3,8 +3,8 @@
 import pytest
 
 from rseqbench.model import Skip, VerdictWord
-from rseqbench.report import headline
-from rseqbench.show import baseline, bidi
+from rseqbench.report import caveats, headline
+from rseqbench.support import text as bidi
 from tests.simulated import COSTS, Simulation, shown
 
 
@@ -70,17 +70,17 @@ def test_an_architecture_without_claims_has_no_question(tmp_path):
 
 def test_the_empty_loop_s_share(tmp_path):
     table = shown(tmp_path, Simulation(rounds=8, spread=0)).patch_tables[0]
-    assert baseline.share(table).endswith("values: getcpu+atomic 6%, rseq 50%, rseq+atomic 16%.")
+    assert caveats.share(table).endswith("values: getcpu+atomic 6%, rseq 50%, rseq+atomic 16%.")
 
 
 def test_no_share_without_the_empty_loop(tmp_path):
     skips = (Skip("cpu_id/baseline", 1, "not wanted"),)
-    assert "is not known" in baseline.share(shown(tmp_path, Simulation(rounds=8, skips=skips)).patch_tables[0])
+    assert "is not known" in caveats.share(shown(tmp_path, Simulation(rounds=8, skips=skips)).patch_tables[0])
 
 
 def test_no_share_of_what_was_not_measured(tmp_path):
     skips = tuple(Skip(name, 1, "ENOSYS") for name in COSTS)
-    assert baseline.share(shown(tmp_path, Simulation(rounds=1, skips=skips)).patch_tables[0]) == ""
+    assert caveats.share(shown(tmp_path, Simulation(rounds=1, skips=skips)).patch_tables[0]) == ""
 
 
 # ---- direction ----

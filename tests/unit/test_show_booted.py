@@ -9,8 +9,7 @@ import pytest
 from rseqbench.analysis import summary
 from rseqbench.config import load
 from rseqbench.model import Skip
-from rseqbench.report import data
-from rseqbench.show import booted
+from rseqbench.report import caveats, data
 from rseqbench.store.runs import PATCH, Store
 from tests.simulated import COSTS, FACTS, Simulation, shown, store
 
@@ -27,7 +26,7 @@ def header(folder, simulation):
 
 
 def said(folder, a, b):
-    return " ".join(booted.limits(header(folder, a), header(folder, b)))
+    return " ".join(caveats.boot_comparison_limits(header(folder, a), header(folder, b)))
 
 
 # ---- one run ----
@@ -56,13 +55,13 @@ def test_too_few_boots_give_no_interval_however_many_rounds(tmp_path):
 
 
 def test_one_boot_of_a_linux_that_was_built_says_so(tmp_path):
-    assert "One boot: nothing here covers" in " ".join(booted.of_run(header(tmp_path, ONE)))
-    assert list(booted.of_run(header(tmp_path, dataclasses.replace(ONE, facts=FACTS)))) == []
+    assert "One boot: nothing here covers" in " ".join(caveats.boot_limits(header(tmp_path, ONE)))
+    assert list(caveats.boot_limits(header(tmp_path, dataclasses.replace(ONE, facts=FACTS)))) == []
 
 
 @pytest.mark.parametrize("timing", ["hardware", "emulated"])
 def test_several_boots_are_named_as_the_unit(tmp_path, timing):
-    text = " ".join(booted.of_run(header(tmp_path, dataclasses.replace(SEVERAL, timing=timing))))
+    text = " ".join(caveats.boot_limits(header(tmp_path, dataclasses.replace(SEVERAL, timing=timing))))
     assert "The units are boots, 10:" in text
     assert ("range the least and the most" in text) == (timing == "emulated")
     assert "one sample" not in " ".join(shown(tmp_path, dataclasses.replace(SEVERAL, **COUNTED)).limits)

@@ -6,9 +6,9 @@ import pytest
 
 from rseqbench.report import charts
 from rseqbench.report.charts import axes
+from rseqbench.report.charts.intervals import places
 from rseqbench.report.charts.threads import apart
 from rseqbench.report.html.run import page
-from rseqbench.show.charts.distributions import places
 from tests.simulated import COSTS, Simulation, shown
 
 HOSTILE = 'x</text><script>alert(1)</script>"$\\frac$\u202e'

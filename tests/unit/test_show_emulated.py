@@ -12,13 +12,12 @@ from rich.console import Console
 from rseqbench.analysis import compare, regression_gate, summary
 from rseqbench.config import load
 from rseqbench.model import USER_ONLY, VerdictWord
-from rseqbench.report import charts, data, prose
+from rseqbench.report import caveats, charts, data, prose
 from rseqbench.report.html import run
 from rseqbench.report.tables import comparison as of_comparison
 from rseqbench.report.tables import make
 from rseqbench.report.tables import run as of_run
 from rseqbench.report.text import markdown, terminal
-from rseqbench.show import emulated
 from rseqbench.store.runs import PATCH, Store
 from tests.simulated import Simulation, shown, store
 
@@ -114,12 +113,12 @@ def test_a_linux_of_the_user_s_is_no_package(a32):
         a32.run.header.machines[0], facts={**FACTS, "linux_package": "none: a file of the user's"}
     )
     header = dataclasses.replace(a32.run.header, machines=(machine,))
-    assert any("was booted (a file of the user's)" in text for text in emulated.limits(header, a32.frame))
+    assert any("was booted (a file of the user's)" in text for text in caveats.emulation_limits(header, a32.frame))
 
 
 def test_hardware_is_not_spoken_of_as_emulated(tmp_path):
     found = shown(tmp_path, Simulation(rounds=8))
-    assert emulated.limits(found.run.header, found.frame) == ()
+    assert caveats.emulation_limits(found.run.header, found.frame) == ()
     assert not any("insn" in text for text in found.limits)
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from rseqbench.model import Benchmark
-from rseqbench.show.grids import kernels
+from rseqbench.report.tables import listing
 
 SEVERAL = [
     Benchmark("zoo/ape", "a group of our own"),
@@ -19,7 +19,7 @@ SEVERAL = [
 
 def drawn(benchmarks, width=100, machine="x86_64 (native)", **options):
     out = io.StringIO()
-    Console(file=out, width=width, **options).print(kernels.tree(benchmarks, machine))
+    Console(file=out, width=width, **options).print(listing.tree(benchmarks, machine))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 

@@ -7,9 +7,8 @@ import pytest
 from rseqbench.model import Skip
 from rseqbench.report.charts import beside_kernels
 from rseqbench.report.html import run as html
-from rseqbench.report.tables import Reason
+from rseqbench.report.tables import Reason, allocators
 from rseqbench.report.text import markdown
-from rseqbench.show.grids import libraries
 from tests.simulated import COSTS, Simulation, shown
 
 WHY = "LTTng-UST cannot be measured without babeltrace2; apt-get install babeltrace2"
@@ -40,7 +39,7 @@ def cells(grid):
 
 def test_rows_of_both_stand_in_one_table_the_cheapest_first(lttng):
     (one,) = lttng.shipped
-    table = cells(libraries.together(one)[0])
+    table = cells(allocators.together(one)[0])
     assert [(row[0], row[1]) for row in table] == [
         ("ring_buffer/rseq", "kernel"),
         ("ring_buffer/rseq_atomic", "kernel"),
@@ -54,7 +53,7 @@ def test_rows_of_both_stand_in_one_table_the_cheapest_first(lttng):
 
 
 def test_differences_are_in_ns_and_the_atomics_said_to_be_not_included(lttng):
-    prices = {row[0]: row[1:] for row in cells(libraries.together(lttng.shipped[0])[1])}
+    prices = {row[0]: row[1:] for row in cells(allocators.together(lttng.shipped[0])[1])}
     assert prices["lttng/lsl - lttng/rseq"][0].startswith("14.0")
     assert prices["ring_buffer/getcpu_atomic - ring_buffer/rseq_atomic"][0].startswith("17.5")
     atomics = prices["ring_buffer/rseq_atomic - ring_buffer/rseq"]
@@ -89,16 +88,16 @@ def test_a_difference_without_both_its_sides_is_not_there(tmp_path):
 
 
 def test_the_widths_of_the_two_headers_are_told(lttng):
-    (note,) = libraries.together(lttng.shipped[0])[0].notes
+    (note,) = allocators.together(lttng.shipped[0])[0].notes
     assert "48 bits" in note
     assert "32" in note
 
 
 def test_that_no_flavour_is_of_the_patch_is_told(tmp_path):
     (one,) = of(tmp_path, URCU).shipped
-    (note,) = libraries.together(one)[0].notes
+    (note,) = allocators.together(one)[0].notes
     assert "No flavour that liburcu ships counts its readers by CPU" in note
-    assert [row[0] for row in cells(libraries.together(one)[0])] == [
+    assert [row[0] for row in cells(allocators.together(one)[0])] == [
         "rcu/rseq", "urcu/memb_inline", "urcu/signal", "urcu/memb",
     ]  # fmt: skip
 
@@ -107,7 +106,7 @@ def test_a_library_that_is_missing_is_rows_with_the_reason(tmp_path):
     costs = {name: cost for name, cost in LTTNG.items() if not name.startswith("lttng/")}
     run = shown(tmp_path, Simulation(costs=costs, rounds=8, skips=(Skip("lttng/rseq", 1, WHY),)))
     (one,) = run.shipped
-    (table,) = libraries.together(dataclasses.replace(one, differences=()))
+    (table,) = allocators.together(dataclasses.replace(one, differences=()))
     assert table.rows[-1] == ("lttng/rseq", "LTTng-UST", Reason(f"not measured: {WHY}"))
 
 

@@ -5,8 +5,8 @@ import pytest
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.measure import plan
 from rseqbench.model import Benchmark
-from rseqbench.suites import versions
 from rseqbench.workloads import library as libraries
+from rseqbench.workloads import packages
 from rseqbench.workloads.library import LIBRARIES, SUITES, Library
 from rseqbench.workloads.lttng import namespace
 from tests.commands import rseqbench
@@ -68,8 +68,8 @@ def test_what_is_missing_is_named_by_what_it_is_needed_for():
 
 
 def test_versions_that_are_not_known_are_said_to_be_not_known():
-    assert versions.library("no-such-module") == "not known"
-    assert versions.program("no-such-program") == "not known"
+    assert packages.library("no-such-module") == "not known"
+    assert packages.program("no-such-program") == "not known"
 
 
 def test_what_was_at_a_place_before_stays_and_what_came_goes(tmp_path, monkeypatch):

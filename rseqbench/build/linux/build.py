@@ -22,7 +22,7 @@ from rseqbench.build.architectures import Arch, LinuxBuild
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import BuildError, UsageError
 from rseqbench.build.linux import kconfig, sizes, source
-from rseqbench.linux.alone import alone
+from rseqbench.build.linux.make import alone
 from rseqbench.build.linux.make import Make, Progress, Tools
 from rseqbench.build.linux.sizes import Sizes
 from rseqbench.build.linux.source import Source

@@ -13,6 +13,9 @@ from pathlib import Path
 from rseqbench.support import process as lifetime
 from rseqbench.build.architectures import Arch, LinuxBuild
 from rseqbench.errors import BuildError
+import contextlib
+import fcntl
+from collections.abc import Iterator
 
 # What every build needs, with Debian's package for it; x86's objtool reads ELF files with libelf.
 _TOOLS = {"make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "perl": "perl", "gcc": "gcc"}
@@ -198,3 +201,31 @@ def _words(lines: Sequence[str]) -> str:
     wrong = [line for line in lines if _WRONG.search(line) and not line.startswith("make")]
     full = [line for line in wrong if _FULL in line]
     return (full or wrong or [line for line in reversed(lines) if line] or ["it says nothing"])[0]
+
+
+@contextlib.contextmanager
+def alone(path: Path, what: str) -> Iterator[int]:
+    """Hold the lock file `path`, which is removed afterwards; its folder must be there. Yields its descriptor.
+
+    A child that inherits the descriptor holds the lock as well, for as long as it lives. Raises BuildError, saying
+    `what` another rseqbench does, when somebody else holds it, and OSError when it cannot be made.
+    """
+    descriptor = _taken(path, what)
+    try:
+        yield descriptor
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _taken(path: Path, what: str) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except OSError as error:
+            os.close(descriptor)
+            raise BuildError(f"another rseqbench is {what}", "wait until it is done") from error
+        os.close(descriptor)  # whoever held it has removed it since we opened it

@@ -15,7 +15,7 @@ from rseqbench.build import architectures
 from rseqbench.support import atomic_io
 from rseqbench import paths
 from rseqbench.errors import BuildError
-from rseqbench.linux.alone import alone
+from rseqbench.build.linux.make import alone
 from rseqbench.build.linux.apt import Apt
 from rseqbench.build.linux.image import emulated, unpack
 from rseqbench.build.linux.make import environment

@@ -52,3 +52,25 @@ class OneByOne(abc.ABC):
     def pause_s(self) -> float:
         """Return 0: a pyperf round takes long enough by itself, and nobody disturbs a count."""
         return 0.0
+
+
+_PROCESS_S = 0.02  # beside its values: it is started, and pinned
+
+
+_CALIBRATION = 3  # values: as its loops double, each takes half of the next
+
+
+class Plain(OneByOne):
+    """The engine `pyperf`."""
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return how long the processes take: in each round one a case, and before the first the calibrations."""
+        value_s = plan.value_ms * 1e-3
+        once = _PROCESS_S + (plan.values + 1) * value_s  # one more warms up
+        return len(plan.cases) * (plan.rounds * once + _PROCESS_S + _CALIBRATION * value_s)
+
+    def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
+        return int(target.measure(case, plan, number, 0).get_runs()[0].get_loops())
+
+    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
+        return target.measure(case, plan, number, loops)

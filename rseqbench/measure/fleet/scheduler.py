@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import resource
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from rseqbench.errors import TargetError
+from rseqbench.errors import TargetError, UsageError
 
 Job = TypeVar("Job")
 Told = TypeVar("Told")
+_OWN, _EACH = 100, 10  # files of ours, and for each machine: seven were counted, of three calls of ssh and the store
 
 
 @dataclass(frozen=True)
@@ -115,3 +117,22 @@ def _do(
     except BaseException as caught:  # it is told to whoever reads, and a thread has nobody else
         error = caught
     told.put(Ended(job, error))
+
+
+def make_room(at_once: int) -> None:
+    """Ask for as many open files as so many machines need, as far as we may have them; what we start inherits that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OWN + _EACH * at_once
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def check(at_once: int) -> None:
+    """Raise UsageError when we may not have as many open files as so many machines need."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < _OWN + _EACH * at_once:
+        raise UsageError(
+            f"{at_once} machines at once need {_OWN + _EACH * at_once} open files, and we may have {soft}",
+            f"--at-once {max(1, (soft - _OWN) // _EACH)}, or a higher limit (ulimit -Hn)",
+        )

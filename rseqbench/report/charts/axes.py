@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 import textwrap
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
@@ -13,11 +15,32 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from rseqbench.model import Estimate
-from rseqbench.show import svg
+from rseqbench.report import formatting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+
+# What charts are drawn in, and what it becomes: the page's own colours, with a fallback for an SVG on its own.
+TEXT = "#000001"
+RULE = "#000002"
+BAND = "#000003"
+FIRST = "#000004"
+SECOND = "#000005"
+_COLOURS = {
+    TEXT: "currentColor",
+    RULE: "var(--rule, #8886)",
+    BAND: "var(--band, #8884)",
+    FIRST: "var(--first, #1a6fb5)",
+    SECOND: "var(--second, #b3591a)",
+}
+_SCALE = 1.33  # CSS pixels a point, so that text has the same size in every plot
+_HEAD = re.compile(r"^.*?<svg[^>]*?viewBox=\"([^\"]*)\"[^>]*>", re.DOTALL)
+_METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
+_STYLE = re.compile(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_WORDS = re.compile(r">([^<]*)</text>")
+_FONT = re.compile(r"font: ([\d.]+)px [^;\"]*")
 
 WIDTH = 7.8  # inches
 NARROW = 3.7  # inches that a phone shows without making its text smaller
@@ -32,11 +55,11 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "rseqbench",
     "font.family": "DejaVu Sans",
     "font.size": 9,
-    "text.color": svg.TEXT,
-    "axes.edgecolor": svg.RULE,
-    "axes.labelcolor": svg.TEXT,
-    "xtick.color": svg.TEXT,
-    "ytick.color": svg.TEXT,
+    "text.color": TEXT,
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": TEXT,
+    "xtick.color": TEXT,
+    "ytick.color": TEXT,
     "legend.fontsize": 9,
     "text.parse_math": False,  # a label with dollar signs is no formula
 }
@@ -108,10 +131,10 @@ def _is_narrow(figure: Figure | None) -> bool:
 
 def plain(axes: Axes, grid: Literal["both", "x", "y"]) -> None:
     """Leave of the axes their lower edge, faint ticks, and a faint grid behind what is drawn."""
-    axes.tick_params(axis="x", color=svg.RULE)
+    axes.tick_params(axis="x", color=RULE)
     if grid != "x":
-        axes.tick_params(axis="y", color=svg.RULE)
-    axes.grid(axis=grid, color=svg.RULE, linewidth=0.6)
+        axes.tick_params(axis="y", color=RULE)
+    axes.grid(axis=grid, color=RULE, linewidth=0.6)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
@@ -170,10 +193,10 @@ def symmetric(axes: Axes, furthest: float) -> None:
 
 def legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
     """Explain the marks above the axes: (marker or line style, filled, text)."""
-    colours = {mark: (svg.FIRST, svg.SECOND)[place % 2] for place, mark in enumerate(MARKS)}
+    colours = {mark: (FIRST, SECOND)[place % 2] for place, mark in enumerate(MARKS)}
     handles = []
     for mark, filled, text in keys:
-        colour = colours.get(mark, svg.TEXT)
+        colour = colours.get(mark, TEXT)
         line = {"linestyle": (0, (4, 3)), "linewidth": 0.8} if mark == "--" else {"linestyle": "", "marker": mark}
         size = 12 if mark == "|" else 6
         handles.append(Line2D([], [], color=colour, label=text, markersize=size,
@@ -181,7 +204,7 @@ def legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
     with mpl.rc_context(STYLE):
         abreast = 1 if _is_narrow(axes.get_figure(root=True)) else _ABREAST
         axes.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=min(len(keys), abreast),
-                    frameon=False, borderaxespad=0.2, handletextpad=0.4, labelcolor=svg.TEXT)  # fmt: skip
+                    frameon=False, borderaxespad=0.2, handletextpad=0.4, labelcolor=TEXT)  # fmt: skip
 
 
 def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
@@ -194,13 +217,13 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
         figure.savefig(
             out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}
         )
-    return svg.finish(out.getvalue(), name, title, description)
+    return finish(out.getvalue(), name, title, description)
 
 
 def shape(number: int) -> tuple[str, str, bool]:
     """Return the mark, colour and hollowness that tell a run from the others: twenty differ."""
     mark = MARKS[number % len(MARKS)]
-    return mark, (svg.FIRST, svg.SECOND)[number % 2], bool(number // len(MARKS)) != bool(number % 2)
+    return mark, (FIRST, SECOND)[number % 2], bool(number // len(MARKS)) != bool(number % 2)
 
 
 def around_one(axes: Axes, values: Sequence[float]) -> bool:
@@ -215,3 +238,36 @@ def around_one(axes: Axes, values: Sequence[float]) -> bool:
     axes.set_xlim(1 - 1.15 * furthest - 0.001, 1 + 1.15 * furthest + 0.001)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{round(100 * (x - 1), 6):+g}%" if x != 1 else "0"))
     return False
+
+
+def finish(raw: str, name: str, title: str, description: str) -> str:
+    """Return matplotlib's `raw` SVG as an element for HTML; `name` starts all of its ids.
+
+    Global styles, comments, prolog and metadata are gone, so that it cannot reach out of itself; text is harmless.
+    """
+    head = _HEAD.match(raw)
+    if head is None:
+        raise ValueError("not an SVG as matplotlib writes it")
+    width = float(head[1].split()[2]) * _SCALE
+    body = raw[head.end() :]
+    for pattern in (_METADATA, _STYLE, _COMMENT):
+        body = pattern.sub("", body)
+    body = re.sub(r'\bid="([^"]*)"', rf'id="{name}-\1"', body)
+    body = re.sub(r"url\(#([^)]*)\)", rf"url(#{name}-\1)", body)
+    body = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{name}-\1"', body)
+    for drawn, shown in _COLOURS.items():
+        body = body.replace(drawn, shown)
+    body = _WORDS.sub(lambda text: f">{formatting.line(text[1])}</text>", body)
+    body = _FONT.sub(r"font-size: \1px", body)
+    spoken = {"title": escape(formatting.line(title)), "desc": escape(formatting.line(description))}
+    alternative = "\n".join(f'<{tag} id="{name}-{tag}">{text}</{tag}>' for tag, text in spoken.items())
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{head[1]}" width="{width:.0f}" role="img" '
+        f'stroke-linejoin="round" aria-labelledby="{name}-title {name}-desc">\n'
+        f"{alternative}{_squeezed(body)}"
+    )
+
+
+def _squeezed(body: str) -> str:
+    """Return the body without blank lines and indentation, which are a tenth of it."""
+    return "\n".join(stripped for line in body.splitlines() if (stripped := line.strip()))

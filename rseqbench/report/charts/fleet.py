@@ -10,8 +10,8 @@ from rseqbench.analysis.fleet.compare import Machines
 from rseqbench.analysis.fleet.matrix import Column, Matrix
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
+from rseqbench.report.charts import axes as svg
 from rseqbench.report.tables.fleet import name as named
-from rseqbench.show import svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

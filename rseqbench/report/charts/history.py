@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rseqbench.analysis.history import History, Series
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
-from rseqbench.show import svg
+from rseqbench.report.charts import axes as svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

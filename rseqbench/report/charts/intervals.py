@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 from rseqbench.analysis import compare
 from rseqbench.analysis.compare import Comparison
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.library_costs import Beside
+from rseqbench.analysis.summary import Compared, Measured
+from rseqbench.analysis.verdicts import Judged
+from rseqbench.model import BASELINE
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
-from rseqbench.show import svg
+from rseqbench.report.charts import axes as svg
+from rseqbench.report.run_view import Contents
 
 _NOTED = 2  # further runs whose differences fit behind a row
 _WHOLE = 100  # a difference from which on decimals mean nothing
 _VISIBLE = 1.0001  # a quotient of the ends of a range of counts
+_FEWEST = 2  # methods besides the empty loop: one alone is compared with nothing
+_SPREAD = 0.7  # of a row's height
+_NARROW_DOTS = 1200  # a narrow drawing is the second one of its page
+_MOST_DOTS = 4000  # a page must stay readable and small: beyond this, every n-th round is drawn, and that is said
 
 
 def differences(found: Sequence[Compared], name: str = "differences", narrow: bool = False) -> str:
@@ -63,3 +72,145 @@ def _difference(row: Comparison) -> str:
     difference = row.b.gross.value - row.a.gross.value
     number = f"{difference:+,.0f}" if abs(difference) >= _WHOLE else f"{difference:+.2g}"
     return f"{number} {formatting.short(row.b.unit).removesuffix('/op')}"
+
+
+def beside_kernels(one: Beside, name: str, narrow: bool = False) -> str:
+    """Draw what each row of a library and its kernels costs, loop included."""
+    drawn = [(row, row.row) for row in one.rows if row.row]
+    if not drawn:
+        return ""
+    notes = [f"{formatting.cost(values.gross).value} {formatting.short(values.unit)}" for _, values in drawn]
+    labels = [formatting.with_threads(row.benchmark, row.threads) for row, _ in drawn]
+    figure, axes = shared.rows(labels, notes, narrow)
+    for y, (row, values) in enumerate(drawn):
+        shipped = row.group == one.library.group
+        mark, colour = ("o", svg.FIRST) if shipped else ("s", svg.SECOND)
+        shared.point(axes, values.gross, y, mark, colour, hollow=not shipped)
+    shared.logarithmic(axes, [x for _, values in drawn for x in shared.span(values.gross)])
+    axes.set_xlabel(f"{formatting.unit(drawn[0][1].unit)} with the loop, logarithmic")
+    shared.legend(
+        axes, [("o", True, f"{one.library.title} as it is shipped"), ("s", False, "the operation alone, as a kernel")]
+    )
+    spoken = "; ".join(f"{label}: {note}" for label, note in zip(labels, notes, strict=True))
+    return shared.as_svg(figure, name, f"{one.library.title} beside the kernels that do the same", spoken)
+
+
+def reading_cpu(shown: Contents, name: str = "reading", narrow: bool = False) -> str:
+    """Draw what each way of reading the CPU number costs, loop included, beside what the message printed."""
+    group = BASELINE.partition("/")[0]
+    drawn = [one for one in shown.measured if one.group == group and one.threads == 1]
+    arch = drawn[0].arch if drawn else ""
+    drawn = sorted((one for one in drawn if one.arch == arch), key=lambda m: m.row.gross.value if m.row else math.inf)
+    if sum(one.row is not None for one in drawn if one.benchmark != BASELINE) < _FEWEST:
+        return ""
+    notes = [
+        f"{formatting.cost(one.row.gross).value} {formatting.short(one.row.unit)}" if one.row else "not measured"
+        for one in drawn
+    ]
+    figure, axes = shared.rows([one.method for one in drawn], notes, narrow)
+    printed = _printed(shown, arch)
+    values: list[float] = []
+    for y, one in enumerate(drawn):
+        if one.row:
+            shared.point(axes, one.row.gross, y, "o", svg.FIRST)
+            values += shared.span(one.row.gross)
+        if one.benchmark in printed:
+            axes.plot(printed[one.benchmark], y, marker="D", markersize=6, color=svg.SECOND, markerfacecolor="none")
+            values.append(printed[one.benchmark])
+        if one.benchmark == BASELINE and one.row:
+            axes.axvline(one.row.gross.value, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    shared.logarithmic(axes, values)
+    axes.set_xlabel(f"{shown.unit} with the loop, logarithmic")
+    keys = [("o", True, "measured"), ("--", True, "the empty loop, measured")]
+    shared.legend(axes, [*keys, *([("D", False, f"printed in the patch ({arch})")] if printed else [])])
+    spoken = "; ".join(f"{one.method}: {note}" for one, note in zip(drawn, notes, strict=True))
+    return shared.as_svg(figure, name, "Cost of reading the CPU number", spoken)
+
+
+def _printed(shown: Contents, arch: str) -> dict[str, float]:
+    """Return the message's values for this architecture, where they have the run's unit and are not the run itself."""
+    rows = shown.patch[shown.patch["arch"] == arch]
+    same = shown.unit == formatting.unit("ns") and not (shown.frame["timing"] == "published").any()
+    return dict(zip(rows["benchmark"], rows["value"], strict=True)) if same else {}
+
+
+def speedups(shown: Contents, name: str = "speedups", narrow: bool = False) -> str:
+    """Draw every quotient the message claims for the run's machines: measured with its interval, claimed, today's."""
+    arches = {machine.arch for machine in shown.run.header.machines}
+    drawn = [j for j in shown.judged if j.claim.kind in ("speedup", "equal") and j.claim.arch in arches]
+    if not any(one.measured for one in drawn):
+        return ""
+    labels = [formatting.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
+    figure, axes = shared.rows(labels, [one.verdict.word.value for one in drawn], narrow)
+    for y, one in enumerate(drawn):
+        if not shown.counts:  # instructions reproduce no time
+            axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
+        axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=svg.TEXT, zorder=2)
+        shared.point(axes, one.measured, y, "o", svg.FIRST)
+        shared.point(axes, one.today, y + (0.2 if narrow else 0.32), "s", svg.SECOND, hollow=True)
+    axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    values = [x for one in drawn for x in shared.span(one.measured) + shared.span(one.today)] + [
+        j.claim.stated for j in drawn
+    ]
+    shared.logarithmic(axes, [*values, 1.0])
+    what = (
+        "times the instructions of rseq" if shown.counts else "times faster, or where equality is claimed times as long"
+    )
+    axes.set_xlabel(f"{what}; 1 is no difference; logarithmic")
+    measured, claimed = ("instructions", "claimed, in time") if shown.counts else ("measured", "claimed")
+    shared.legend(
+        axes, [("o", True, measured), ("|", True, claimed), ("s", False, f"what is in use today, {measured}")]
+    )
+    return shared.as_svg(figure, name, "What was measured beside what was claimed", "; ".join(map(_spoken, drawn)))
+
+
+def _reproduced(one: Judged, shown: Contents) -> tuple[float, float]:
+    """Return the range that counts as reproduced."""
+    rules, stated = shown.rules, one.claim.stated
+    share = 1 / (1 + rules.equal_band) if one.claim.kind == "equal" else rules.reach
+    return stated * share, stated / share
+
+
+def _spoken(one: Judged) -> str:
+    measured = f"measured {formatting.ratio(one.measured)}" if one.measured else "without a measured value"
+    stated = formatting.stated(one.claim.stated, "x")
+    return f"{formatting.claim(one.claim)}: claimed {stated}, {measured}, {one.verdict.word}"
+
+
+def rounds(shown: Contents, name: str = "rounds", narrow: bool = False) -> str:
+    """Draw every round of every benchmark as a dot: how far it lies from its benchmark's median, in percent."""
+    drawn = [one for one in shown.measured if one.row]
+    if not drawn or shown.frame["round"].nunique() < 2:
+        return ""
+    labels = [formatting.with_threads(m.benchmark, m.threads) for m in drawn]
+    figure, axes = shared.rows(labels, [_median(m) for m in drawn], narrow)
+    step = math.ceil(len(shown.frame) / (_NARROW_DOTS if narrow else _MOST_DOTS))
+    furthest = 1.0
+    for y, one in enumerate(drawn):
+        percent = _deviations(shown, one)[::step]
+        furthest = max(furthest, *map(abs, percent))
+        axes.plot(percent, places(y, len(percent)), linestyle="", marker="o", markersize=3.2, alpha=0.7,
+                  color=svg.FIRST, markeredgewidth=0)  # fmt: skip
+        if y and drawn[y - 1].group != one.group:
+            axes.axhline(y - 0.5, color=svg.RULE, linewidth=0.8)
+    shared.symmetric(axes, furthest)
+    thinned = f"; one round in {step}" if step > 1 else ""
+    axes.set_xlabel(f"percent from the benchmark's median; straight to 1%, logarithmic beyond{thinned}")
+    spoken = [f"{m.benchmark}: {min(d):+.1f}% to {max(d):+.1f}%" for m in drawn if (d := _deviations(shown, m))]
+    return shared.as_svg(figure, name, "All rounds of all benchmarks, as distance from the median", "; ".join(spoken))
+
+
+def places(y: int, rounds: int) -> list[float]:
+    """Return the heights of a row's dots, the first round's on top: rounds that agree do not hide each other."""
+    return [y - _SPREAD / 2 + _SPREAD * (number + 0.5) / rounds for number in range(rounds)]
+
+
+def _median(one: Measured) -> str:
+    return f"{formatting.cost(one.row.gross).value} {formatting.short(one.row.unit)}" if one.row else ""
+
+
+def _deviations(shown: Contents, one: Measured) -> list[float]:
+    frame = shown.frame
+    own = (frame["arch"] == one.arch) & (frame["benchmark"] == one.benchmark) & (frame["threads"] == one.threads)
+    values = frame[own].sort_values("round")["value"]
+    return [float(share) for share in (values / values.median() - 1) * 100]

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from rseqbench.analysis.allocators import AGAINST, Curve, Served
 from rseqbench.report.charts import axes as shared
-from rseqbench.show import svg
+from rseqbench.report.charts import axes as svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

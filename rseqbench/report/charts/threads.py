@@ -13,8 +13,8 @@ from rseqbench.analysis.summary import Measured
 from rseqbench.model import Estimate
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
+from rseqbench.report.charts import axes as svg
 from rseqbench.report.run_view import Contents
-from rseqbench.show import svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

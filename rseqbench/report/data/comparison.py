@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Sequence
 
 from rseqbench.analysis import compare
+from rseqbench.analysis.compare import Speedup
 from rseqbench.analysis.summary import Compared
 from rseqbench.build.linux import sizes
 from rseqbench.report import formatting
 from rseqbench.report.data.writers import Record, estimate, facts, texts, to_csv, to_json
-from rseqbench.speedups import Speedup
 from rseqbench.store.runs import Run
 
 _MORE = ("name", "claim", "stated", "stated_unit", "measured", "a_text", "b_text", "label", "text")

@@ -11,11 +11,10 @@ from rseqbench import __version__
 from rseqbench.analysis import history, patch_message
 from rseqbench.analysis.history import History, Series
 from rseqbench.config import VerdictRules
-from rseqbench.report import charts, data, formatting, prose
+from rseqbench.report import caveats, charts, data, formatting, prose
 from rseqbench.report.html import run
 from rseqbench.report.html.run import Download, Figure
 from rseqbench.report.tables import history as of_history
-from rseqbench.show import several
 from rseqbench.store.summary_csv import Summary
 
 _MOST_VALUES = 5000  # rows of the CSV that still fit a page
@@ -38,7 +37,7 @@ def _parts(found: History, rules: VerdictRules, left_out: Sequence[str]) -> dict
         "version": __version__,
         "title": f"{len(found.runs)} runs",
         "summary": _summary(found),
-        "notes": [*map(formatting.line, left_out), *several.limits_of(found.runs, rules.confidence)],
+        "notes": [*map(formatting.line, left_out), *caveats.limits_of(found.runs, rules.confidence)],
         "rules": rules,
         "usually": history.USUALLY,
         "further": history.FURTHER,

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 
 from rseqbench.analysis.library_costs import Beside
+from rseqbench.analysis.summary import Measured
+from rseqbench.build import disassembly
+from rseqbench.build.disassembly import Listing
 from rseqbench.model import VerdictWord
 from rseqbench.report import charts, context, data, formatting, headline, prose
 from rseqbench.report.charts import shares
 from rseqbench.report.formatting import Printed
 from rseqbench.report.html import captions
 from rseqbench.report.run_view import Contents
-from rseqbench.report.tables import Cell, Grid, Reason
+from rseqbench.report.tables import Cell, Grid, Reason, allocators
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
 from rseqbench.report.tables import run as of_run
-from rseqbench.show import bidi, code
-from rseqbench.show.grids import libraries
+from rseqbench.support import text as bidi
 
 _MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
+_MOST = 300_000  # characters on a page
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,10 @@ def _parts(shown: Contents) -> dict[str, object]:
         "stated": of_claims.claims(shown.judged),
         "times": of_claims.times(shown.judged),
         "patch_tables": list(map(context.patch_table, shown.patch_tables)),
-        "shipped": [(libraries.together(one), _beside(one)) for one in shown.shipped],
+        "shipped": [(allocators.together(one), _beside(one)) for one in shown.shipped],
         "figures": _figures(shown),
         "distributions": _distributions(shown),
-        "code": code.timed(shown.run.folder, shown.measured),
+        "code": timed(shown.run.folder, shown.measured),
         "measured": of_run.measured(shown.measured),
         "allocators": of_allocators.all_of(shown.served),
         "gains": _gains(shown),
@@ -181,3 +185,35 @@ def download(name: str, holds: str, kind: str, text: str) -> Download:
     """Return a file to be carried in a page."""
     encoded = base64.b64encode(text.encode("utf-8", errors="replace")).decode("ascii")
     return Download(name, holds, f"data:{kind};charset=utf-8;base64,{encoded}")
+
+
+@dataclass(frozen=True)
+class Timed:
+    """The loops to show, and a line on why some or all of them are missing, else empty."""
+
+    listings: tuple[Listing, ...]
+    missing: str
+
+
+def timed(folder: Path, found: Iterable[Measured]) -> Timed:
+    """Return the code of what was measured, from the run's folder. Raises ResultsError where its file is damaged."""
+    wanted = dict.fromkeys(one.benchmark for one in found if one.row)
+    kept = disassembly.stored(folder)
+    if kept is None:
+        return Timed(
+            (), f"No {disassembly.FILE} is kept with this run: it is older than that, or there was no objdump."
+        )
+    by_name = {one.kernel: one for one in kept}
+    return limited([by_name[name] for name in wanted if name in by_name], [n for n in wanted if n not in by_name])
+
+
+def limited(listings: Sequence[Listing], unknown: Sequence[str], most: int = _MOST) -> Timed:
+    """Keep as many loops as have `most` characters together; say which are left out, and which nobody knows."""
+    reached = accumulate(sum(len(line) + 1 for line in one.lines) for one in listings)
+    fitting = sum(characters <= most for characters in reached)
+    left = [one.kernel for one in listings[fitting:]]
+    said = [
+        f"Too long for a page, but in {disassembly.FILE}: {', '.join(left)}." if left else "",
+        f"No kernel of ours, so no loop of it is known: {', '.join(unknown)}." if unknown else "",
+    ]
+    return Timed(tuple(listings[:fitting]), " ".join(filter(None, said)))

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyperf
 
-from rseqbench import verdicts
-from rseqbench.analysis import dataset, patch_claims
+from rseqbench.analysis import dataset, patch_claims, verdicts
 from rseqbench.config import VerdictRules
 from rseqbench.measure.plan import ALONG
 from rseqbench.model import Verdict

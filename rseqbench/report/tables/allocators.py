@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rseqbench.analysis.allocators import GAINS, Curve, Phase, Served
+from rseqbench.analysis.library_costs import Beside
 from rseqbench.model import Estimate
+from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
-from rseqbench.report.tables import Cell, Grid, make
+from rseqbench.report.tables import Cell, Grid, Reason, make, time
 
 _LOOP = (
     "Closed loop: a thread's next request begins when its last is done, so a stall delays requests that never came; "
@@ -114,3 +116,25 @@ def _percent(gain: Estimate) -> Printed:
     if gain.low is None or gain.high is None:
         return Printed(f"{gain.value:+.1%}", f"{gain.n} rounds")
     return Printed(f"{gain.value:+.1%}", f"{gain.low:+.1%} .. {gain.high:+.1%}")
+
+
+def together(one: Beside) -> list[Grid]:
+    """Return the table of a library and its kernels, and that of what parts of an operation cost, where known."""
+    library = one.library
+    units = sorted({formatting.short(row.row.unit) for row in one.rows if row.row})
+    per = ", ".join(units) or "per op"
+    rows: list[tuple[Cell, ...]] = []
+    for row in one.rows:
+        name = formatting.with_threads(row.benchmark, row.threads)
+        whose = library.title if row.group == library.group else "kernel"
+        if row.row is None:
+            rows.append((name, whose, Reason(f"not measured: {row.reason}")))
+        else:
+            net = formatting.cost(row.row.net) if row.row.net else "no baseline"
+            rows.append((name, whose, time(row.row), net))
+    caption = f"{library.title} as it is shipped, and kernels that do the same, on {one.arch}"
+    grids = [make(caption, ("benchmark", "whose", f"{per} with loop", f"{per} net of it"), "--nn", rows, one.notes)]
+    if one.differences:
+        prices = [(f"{d.slow} - {d.fast}", formatting.cost(d.price), d.words) for d in one.differences]
+        grids.append(make(f"What parts of it cost, on {one.arch}", ("difference", per, "the price of"), "-n-", prices))
+    return grids

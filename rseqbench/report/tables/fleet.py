@@ -11,11 +11,12 @@ from rseqbench.analysis.fleet.compare import Machines, Place
 from rseqbench.analysis.fleet.heterogeneity import Apart
 from rseqbench.analysis.fleet.matrix import Column, Matrix
 from rseqbench.analysis.verdicts import Judged
-from rseqbench.model import Machine, VerdictWord
+from rseqbench.model import LabPlace, Machine, VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
 from rseqbench.report.tables import Cell as Shown
 from rseqbench.report.tables import Grid, Reason, make
+from rseqbench.store.fleets import Member
 
 _ABREAST = 3  # columns that a hundred characters hold, each with its interval
 _CLOSE = 10  # the same without, at most
@@ -211,3 +212,25 @@ def _verdict(one: Judged | None) -> Shown:
 def _icons(found: Machines) -> tuple[str, ...]:
     said = {one.verdict.word for judged in found.judged.values() for one in judged}
     return ("; ".join(f"{icon} {word}" for word, icon in formatting.ICONS.items() if word in said),)
+
+
+def lab_places(label: str, members: Iterable[Member], known: Iterable[LabPlace]) -> Grid:
+    """Return a row for each member that is to be measured: its tags, its state, and the label of its run."""
+    there = {place.name: place for place in known}
+    rows = []
+    for member in members:
+        place = there.get(member.place)
+        tags = (
+            ", ".join(f"{name}={value}" for name, value in sorted(place.tags.items())) if place else formatting.NOTHING
+        )
+        state = _place_state(place)
+        rows.append((member.place, tags, state, member.label))
+    return make(f"The places of {label}", ("place", "tags", "now", "its run"), "----", rows)
+
+
+def _place_state(place: LabPlace | None) -> str:
+    if place is None:
+        return "not in this lab any more"
+    if place.holder:
+        return f"held by {place.holder}"
+    return "free" if place.resources else "free, and its board is not exported"

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
-from rseqbench.model import Machine
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from rseqbench.analysis import patch_message
+from rseqbench.measure.dry_run import Rehearsal
+from rseqbench.model import Benchmark, Call, Machine, Plan
+from rseqbench.report import formatting
 from rseqbench.report.tables import Cell, Grid, Reason, make
 from rseqbench.store.manage import Entry
 from rseqbench.store.runs import Header
@@ -15,6 +25,7 @@ Record = dict[str, object]
 _NARROW = 80
 _HEADS = ("label", "when (UTC)", "machine", "Linux", "target", "state", "rounds")
 _KEPT = (0, 1, 5, 6)  # of the columns, where all would be words broken in pieces
+_MINUTE = 60
 
 
 def runs(found: Sequence[Entry], where: str, width: int) -> Grid:
@@ -86,3 +97,123 @@ def _record(entry: Entry) -> Record:
         "places": entry.places or None,
         "places_done": entry.done if entry.places else None,
     }  # fmt: skip
+
+
+def tree(benchmarks: Sequence[Benchmark], machine: str) -> Tree:
+    """Return a branch a group, in the order of the message, and in it a leaf a method: threads, and what it does.
+
+    `machine` is what they were asked on: an architecture, and by which target.
+    """
+    ordered = sorted(benchmarks, key=lambda b: (patch_message.group_order(b.group), bool(b.unavailable), b.name))
+    here = sum(not benchmark.unavailable for benchmark in ordered)
+    counted = f"{_counted(here, len(ordered))} can be measured, with one thread or any number of them"
+    root = Tree(Text(f"{formatting.line(machine)}: {counted}", "bold"))
+    for group, part in groupby(ordered, key=lambda b: b.group):
+        _add_group(root, group, list(part))
+    return root
+
+
+def _counted(here: int, all_of_them: int) -> str:
+    return f"all {here}" if here == all_of_them else f"{here} of {all_of_them}"
+
+
+def _add_group(root: Tree, group: str, benchmarks: Sequence[Benchmark]) -> None:
+    here = sum(not benchmark.unavailable for benchmark in benchmarks)
+    title = patch_message.group_title(group)
+    label = Text.assemble((formatting.line(group), "bold cyan"), f" ({_counted(here, len(benchmarks))})")
+    branch = root.add(label.append(f": {title}") if title else label)
+    width = max(len(formatting.line(benchmark.method)) for benchmark in benchmarks)
+    for benchmark in benchmarks:
+        branch.add(_leaf(benchmark, width))
+
+
+def _leaf(benchmark: Benchmark, width: int) -> Table:
+    """Return a line, or more where it has to be folded: the parts stay below each other."""
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(width=width, overflow="fold")
+    if benchmark.unavailable:
+        line.add_column(overflow="fold")
+        reason = Text.assemble(("not here: ", "yellow"), (formatting.line(benchmark.unavailable), "dim"))
+        line.add_row(Text(formatting.line(benchmark.method), "dim"), reason)
+        return line
+    line.add_column(width=3)
+    line.add_column(overflow="fold")
+    doc = formatting.line(benchmark.doc) + (" (only where it is asked for by name)" if benchmark.whole else "")
+    threads = "any" if benchmark.threaded else "" if benchmark.whole else "one"
+    line.add_row(Text(formatting.line(benchmark.method), "green"), threads, Text(doc))
+    return line
+
+
+def plan(found: Rehearsal) -> Grid:
+    """Return what a run would do, a row a decision."""
+    options, first = found.options, found.plans[0]
+    asked = ", ".join(options.benchmarks)
+    each = f"{len(first.cases)} cases, for {asked}" if first.cases else f"those that {asked} names"
+    rounds = f"{first.rounds}" + (f", over {first.boots} boots" if first.boots > 1 else "")
+    rows = [
+        ("target", found.target),
+        ("architecture", found.arch),
+        ("engine", ", then ".join(one.engine for one in found.plans)),
+        ("benchmarks", each),
+        ("threads", ", ".join(map(str, options.threads))),
+        ("rounds", f"{rounds} (preset {first.preset})"),
+        *(("values in a round", _values(one)) for one in found.plans if one.engine == "pyperf"),
+        ("order", f"seed {found.seed}" if found.seed is not None else "a new seed, drawn when it begins; --seed N"),
+        ("CPUs", ", ".join(map(str, found.cpus)) or "as the target has them"),
+        ("registration", options.registration),
+        ("the rounds take", _expected(found)),
+    ]
+    return make("What would be done", ("what", "how"), "--", rows)
+
+
+def _values(one: Plan) -> str:
+    return f"{one.values}, of at least {one.value_ms:g} ms each"
+
+
+def _expected(found: Rehearsal) -> str:
+    if found.expected_s is None:
+        return "not known before they are tried"
+    seconds = found.expected_s
+    about = f"{seconds:.0f} s" if seconds < 10 * _MINUTE else f"{seconds / _MINUTE:.0f} min"
+    return f"about {about} on cores that are ours, more beside others; checks come before"
+
+
+def cases(plans: Sequence[Plan]) -> list[Grid]:
+    """Return what would be measured by each engine, and what would not, as far as that is known."""
+    return [_cases(one, several=len(plans) > 1) for one in plans if one.cases or one.skips]
+
+
+def _cases(one: Plan, several: bool) -> Grid:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name in dict.fromkeys(case.benchmark for case in one.cases):
+        threads = ", ".join(str(case.threads) for case in one.cases if case.benchmark == name)
+        group, _, method = name.partition("/")
+        groups.setdefault((group, threads), []).append(method)
+    rows: list[tuple[Cell, ...]] = [
+        (group, threads, ", ".join(methods)) for (group, threads), methods in groups.items()
+    ]
+    rows += [
+        (formatting.with_threads(skip.benchmark, skip.threads), Reason(f"not: {skip.reason}")) for skip in one.skips
+    ]
+    caption = "Benchmarks" + (f" of engine {one.engine}" if several else "")
+    return make(caption, ("group", "threads", "methods"), "---", rows)
+
+
+def commands(found: Sequence[Call]) -> list[tuple[str, str]]:
+    """Return what each command line is for, with what cannot be known of it, and the line as bash takes it."""
+    return [
+        (f"{one.what}" + (f" ({one.note})" if one.note else ""), " ".join(map(_quoted, one.words))) for one in found
+    ]
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for bash, exactly; what a terminal would obey is spelled out."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(map(_escaped, word)) + "'"
+
+
+def _escaped(char: str) -> str:
+    if char in "'\\":
+        return f"\\{char}"
+    return char if char.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))

@@ -15,13 +15,12 @@ from rseqbench.report import context, fleet_prose, formatting
 from rseqbench.report.context import Brief
 from rseqbench.report.formatting import Printed
 from rseqbench.report.run_view import Contents
-from rseqbench.report.tables import Cell, Column, Grid, make, patch
+from rseqbench.report.tables import Cell, Column, Grid, allocators, make, patch
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
 from rseqbench.report.tables import fleet as of_machines
 from rseqbench.report.tables import run as of_run
 from rseqbench.report.text import ascii_table
-from rseqbench.show.grids import libraries
 from rseqbench.store.runs import Run
 
 _ARITHMETIC = "The message's own arithmetic"  # as the grid calls it
@@ -43,7 +42,7 @@ def _run(shown: Contents) -> Iterator[str]:
     yield from _section(_ARITHMETIC, [of_claims.arithmetic(shown.judged)])
     measured = [one for one in shown.measured if one.row is not None]
     yield from _section("Everything measured", [*of_run.measured(measured), of_run.quotients(_untold(shown))])
-    beside_kernels = [grid for one in shown.shipped for grid in libraries.together(one)]
+    beside_kernels = [grid for one in shown.shipped for grid in allocators.together(one)]
     yield from _section("The libraries themselves", beside_kernels)
     yield from _section("A server over each allocator", of_allocators.all_of(shown.served))
     reasons = (

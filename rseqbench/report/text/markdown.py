@@ -15,12 +15,11 @@ from rseqbench.config import VerdictRules
 from rseqbench.report import context, fleet_prose, formatting
 from rseqbench.report.context import Brief
 from rseqbench.report.run_view import Contents
-from rseqbench.report.tables import Cell, Grid, patch
+from rseqbench.report.tables import Cell, Grid, allocators, patch
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
 from rseqbench.report.tables import fleet as of_machines
 from rseqbench.report.tables import run as of_run
-from rseqbench.show.grids import libraries
 from rseqbench.store.runs import Run
 
 _ACTIVE = re.compile(r"([\\`*\[\]~#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -76,7 +75,7 @@ def _run(shown: Contents) -> Iterator[str]:
         )
     yield from _tables(map(context.patch_table, shown.patch_tables))
     for one in shown.shipped:
-        yield from _tables(libraries.together(one))
+        yield from _tables(allocators.together(one))
     yield from _folded("A server over each allocator", _tables(of_allocators.all_of(shown.served)))
     yield from _folded("In words", _list(shown.sentences))
     yield from _folded("What limits this", _list(shown.limits))

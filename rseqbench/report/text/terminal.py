@@ -18,15 +18,14 @@ from rseqbench.measure.dry_run import Rehearsal
 from rseqbench.model import VerdictWord
 from rseqbench.report import fleet_prose, formatting, prose
 from rseqbench.report.run_view import Contents
-from rseqbench.report.tables import Cell, Grid, Reason
+from rseqbench.report.tables import Cell, Grid, Reason, allocators
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
 from rseqbench.report.tables import fleet as of_machines
+from rseqbench.report.tables import listing as of_rehearsal
 from rseqbench.report.tables import patch as together
 from rseqbench.report.tables import run as of_run
-from rseqbench.show import screen
-from rseqbench.show.grids import libraries
-from rseqbench.show.grids import rehearsal as of_rehearsal
+from rseqbench.report.text import console as screen
 
 WIDTH, console = screen.WIDTH, screen.console
 _PIECE = re.compile(r"[^\s/]+/?\s*|/\s*")  # of a name, behind which a line may end
@@ -51,7 +50,7 @@ def run(shown: Contents, out: Console) -> None:
         table(grid, out)
     for patch in shown.patch_tables:
         table(of_run.patch_table(patch), out)
-    for grid in (grid for one in shown.shipped for grid in libraries.together(one)):
+    for grid in (grid for one in shown.shipped for grid in allocators.together(one)):
         table(grid, out)
     decided, absent, _ = of_claims.split(shown.judged)
     mark = "REPLAY: " if prose.replayed(shown.run.header) else ""

@@ -17,20 +17,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from rseqbench.errors import RseqbenchError, TargetError, UsageError
-from rseqbench.targets.labgrid import by_hand
+from rseqbench.model import LabPlace
+from rseqbench.targets.labgrid.daemon import errors
 
 _END_S = 90.0  # for the keeper to release what is held, the coordinator perhaps gone
 _Key = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place of the lab. `holder` is HOST/USER, empty when it is free; `resources` are those that are there now."""
-
-    name: str
-    tags: Mapping[str, str]
-    holder: str
-    resources: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ class Refusal(TargetError):
 class Held:
     """A place that is ours. It may be taken away: connect() raises then, and connections that are open are cut."""
 
-    def __init__(self, desk: Desk, place: Place) -> None:
+    def __init__(self, desk: Desk, place: LabPlace) -> None:
         """Take the desk that holds it."""
         self._desk = desk
         self.place = place
@@ -105,7 +96,7 @@ class Desk:
         """Have everything released that is still held, and wait for that."""
         self._close()
 
-    def places(self) -> list[Place]:
+    def places(self) -> list[LabPlace]:
         """Return all places of the lab, by their names. Raises TargetError when the coordinator is gone."""
         return [_place(one) for one in self.ask("places")]
 
@@ -191,7 +182,7 @@ class Desk:
             assert self._process.stdout is not None
             self._process.stdout.close()
         for name, _ in () if done else sorted(self._holding):
-            free = shlex.join(by_hand.client(self.coordinator, name, ("release",)))
+            free = shlex.join(errors.client(self.coordinator, name, ("release",)))
             what = f"place {name} may still be held: the process that held it was killed, or hangs; to free it"
             print(f"rseqbench: {what}: {free}", file=sys.stderr)
 
@@ -212,8 +203,8 @@ def _result(answer: Future[Any]) -> Any:
     raise error
 
 
-def _place(raw: Mapping[str, Any]) -> Place:
-    return Place(raw["name"], raw["tags"], raw["holder"], tuple(raw["resources"]))
+def _place(raw: Mapping[str, Any]) -> LabPlace:
+    return LabPlace(raw["name"], raw["tags"], raw["holder"], tuple(raw["resources"]))
 
 
 _SHARED: dict[_Key, tuple[Desk, int]] = {}

@@ -13,10 +13,10 @@ from rseqbench.build.architectures import Arch
 from rseqbench.config import RunOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import Call, Fact
-from rseqbench.targets.labgrid import by_hand, client
-from rseqbench.targets.remote.joined import Joined
+from rseqbench.targets.labgrid import client
+from rseqbench.targets.labgrid.daemon import errors
 from rseqbench.targets.ssh import failures
-from rseqbench.targets.ssh.target import Far
+from rseqbench.targets.ssh.target import Far, Joined
 
 
 class Labgrid(Far):
@@ -56,7 +56,7 @@ class Labgrid(Far):
         """Return the compiler's call, those of ssh, and what acquires and releases the place by hand."""
         acquire = [Call("acquire the place", self._by_hand("acquire"), "by way of labgrid's library")]
         if self._options.wait:
-            reserve = by_hand.asking(self._coordinator, ("reserve", "--wait", f"name={self._name}"))
+            reserve = errors.asking(self._coordinator, ("reserve", "--wait", f"name={self._name}"))
             acquire.insert(0, Call("queue for the place, if it is held", reserve, "by way of labgrid's library"))
         release = Call("release the place", self._by_hand("release"), "by way of labgrid's library, whatever happens")
         return [*acquire, *super().calls(), release]
@@ -78,7 +78,7 @@ class Labgrid(Far):
         return Joined(name, found.words, found.host, login)
 
     def _by_hand(self, what: str, environment: str = "") -> tuple[str, ...]:
-        return by_hand.client(self._coordinator, self._name, (what,), environment)
+        return errors.client(self._coordinator, self._name, (what,), environment)
 
     def _own_facts(self) -> Mapping[str, Fact]:
         assert self._held is not None

@@ -19,7 +19,7 @@ from rseqbench.errors import TargetError, UsageError
 from rseqbench.host import facts
 from rseqbench.measure.plan import parse_cpus
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
-from rseqbench.targets import programs
+from rseqbench.support import process
 from rseqbench.targets.native.worker_process import Worker, environment
 from rseqbench.targets.runner import messages
 from rseqbench.workloads import jemalloc, library
@@ -179,7 +179,7 @@ class Native:
         """Run a program of this machine. Raises TargetError when it does not start or end."""
         if registration == Registration.SELF:
             raise TargetError("registration=self is of our own threads: a program has its C library's, or none")
-        return programs.run([path, *arguments], environment(registration.value), limit_s)
+        return process.run([path, *arguments], environment(registration.value), limit_s)
 
     def doubts(self, case: Case) -> str:
         """Return what the surroundings of a shipped library say against what a case just did."""

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rseqbench.flags import described
+from rseqbench.model import described
 from rseqbench.support.process import die_with_parent
 
 # The fields of struct host_chunk, in the order in which a gated round's answer lists them.

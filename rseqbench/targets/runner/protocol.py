@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from rseqbench.errors import TargetError
-from rseqbench.flags import described
+from rseqbench.model import described
 
 VERSION = 1
 LONGEST_REQUEST = 65535  # bytes, without the newline: MAX_LINE of kernels/runner/request.h

@@ -24,6 +24,7 @@ from rseqbench.host import facts
 from rseqbench.measure.plan import parse_cpus
 from rseqbench.model import (
     Benchmark,
+    Call,
     Case,
     Check,
     Counts,
@@ -36,7 +37,6 @@ from rseqbench.model import (
     Slot,
     Timing,
 )
-from rseqbench.targets.called import Called
 from rseqbench.targets.runner import messages, protocol, pyperf_values
 from rseqbench.workloads import jemalloc
 
@@ -53,6 +53,23 @@ class Runner(Protocol):
     @property
     def broken(self) -> bool:
         """Whether it cannot be asked any more."""
+
+
+class Called(abc.ABC):
+    """A target that is reached by command lines, of which each is made in one place, to be executed or to be shown."""
+
+    def __init__(self, arch: Arch) -> None:
+        """Take the architecture."""
+        self._arch = arch
+
+    @abc.abstractmethod
+    def _connecting(self, program: Path) -> list[Call]:
+        """Return the command lines that start the runner `program` at its place."""
+
+    def calls(self) -> list[Call]:
+        """Return the compiler's call, and those that start the runner."""
+        compiled = products.runner_call(self._arch)
+        return [compiled, *self._connecting(products.runner_path(self._arch) if compiled.words else Path("RUNNER"))]
 
 
 class Served(Called):

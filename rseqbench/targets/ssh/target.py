@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 
 from rseqbench.build import architectures
@@ -12,10 +13,14 @@ from rseqbench.errors import TargetError
 from rseqbench.model import Call
 from rseqbench.targets.runner.local import Session
 from rseqbench.targets.runner.target import Served
+from rseqbench.targets.ssh import command
+from rseqbench.targets.ssh import command as client
 from rseqbench.targets.ssh.command import Calling
 from rseqbench.targets.ssh.remote_host import Host
 
 _SERVE = ("serve",)
+# Over the open connection there is no proxy; without it, ssh would make one of its own, by other settings.
+_NO_OTHER = ("-oControlMaster=no", "-oProxyCommand=false")
 
 
 class Far(Served):
@@ -47,3 +52,37 @@ class Far(Served):
     def _connecting(self, program: Path) -> list[Call]:
         """Return the calls of ssh."""
         return self._host.calls(program, _SERVE)
+
+
+class Ssh(Far):
+    """The target `ssh:DESTINATION`."""
+
+    def __init__(self, arch: Arch, options: RunOptions) -> None:
+        """Take the architecture of the machine there and how to run. Raises UsageError for a malformed destination."""
+        super().__init__(arch, options, command.own(options.target.partition(":")[2]))
+
+
+@dataclass(frozen=True)
+class Joined:
+    """How ssh is called for a machine to which a connection is open.
+
+    destination: what it is called in errors; words: ssh with its options, the control socket among them; host: what
+    it is given to connect to; login: what a person types to log in there.
+    """
+
+    destination: str
+    words: tuple[str, ...]
+    host: str
+    login: str
+
+    def command(self, remote: str, first: bool) -> list[str]:
+        """Return the call of ssh that runs the command line `remote`."""
+        return [*self.words, *client.ALWAYS, *_NO_OTHER, "--", self.host, remote]
+
+    def by_hand(self) -> str:
+        """Return what a person types to log in there."""
+        return self.login
+
+    def missing(self) -> TargetError:
+        """Return the error for an ssh that is not there."""
+        return client.missing(self.words[0])

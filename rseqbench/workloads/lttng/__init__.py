@@ -20,8 +20,8 @@ from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import TargetError
 from rseqbench.model import Call, Fact
-from rseqbench.suites import versions
 from rseqbench.support import process
+from rseqbench.workloads import packages
 from rseqbench.workloads.library import LIBRARIES, Stage, ensure_loads
 from rseqbench.workloads.lttng import namespace, trace
 from rseqbench.workloads.lttng.session_daemon import COMMAND, Daemon
@@ -84,10 +84,10 @@ class Session:
     def facts(self) -> Mapping[str, Fact]:
         """Return the versions of what is measured and of what counts."""
         return {
-            "lttng_ust": versions.library("lttng-ust"),
-            "lttng_tools": versions.program("lttng"),
-            "babeltrace2": versions.program("babeltrace2"),
-            "lttng_linked": versions.linked(self._provider, _LINKED),
+            "lttng_ust": packages.library("lttng-ust"),
+            "lttng_tools": packages.program("lttng"),
+            "babeltrace2": packages.program("babeltrace2"),
+            "lttng_linked": packages.linked(self._provider, _LINKED),
             "lttng_channel": " ".join([_TIMED[1], *_SUB_BUFFERS]),
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rseqbench.targets.labgrid.daemon.pipes import Pipes
+from rseqbench.targets.labgrid.daemon.server import Pipes
 
 # gRPC writes of its threads and its lost connections to standard error, where only we speak.
 os.environ.update({"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "0"})

@@ -13,7 +13,7 @@ from labgrid.remote.client import ClientSession, Error
 from labgrid.remote.common import Place
 from labgrid.util.proxy import proxymanager
 
-from rseqbench.targets.labgrid import by_hand
+from rseqbench.targets.labgrid.daemon import errors
 from rseqbench.targets.labgrid.daemon.errors import Refused
 
 _PORT = 20408
@@ -114,7 +114,7 @@ class Coordinator:
     def by_hand(self, what: str, place: str = "") -> str:
         """Return the call of labgrid-client that does `what` with a place, or with none."""
         return shlex.join(
-            by_hand.client(self.address, place, (what,)) if place else by_hand.asking(self.address, (what,))
+            errors.client(self.address, place, (what,)) if place else errors.asking(self.address, (what,))
         )
 
     async def call(self, verb: str, request: Any, patience_s: float = _OPEN_S) -> Any:
