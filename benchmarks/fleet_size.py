@@ -30,11 +30,11 @@ from rseqbench.analysis import dataset
 from rseqbench.errors import TargetError
 from rseqbench.measure import engines, rounds
 from rseqbench.measure.fleet import members
-from rseqbench.measure.fleet.members import Stored, Told, Work
-from rseqbench.measure.fleet.scheduler import Ended
+from rseqbench.measure.fleet.members import Work
 from rseqbench.measure.replay import Replay, Replayed, header
 from rseqbench.report import data
 from rseqbench.store import fleets
+from rseqbench.store.events import JobEnded, MemberEvent, RoundDone, Stored
 from rseqbench.store.fleets import Fleet, Member
 from rseqbench.store.runs import Run, Store
 from rseqbench.targets.labgrid import client
@@ -98,7 +98,7 @@ def replaying(fleet: Fleet, lab: Desk, store: Store, run_s: float, failing: froz
     def summary(run: Run) -> str:
         return data.table_csv(run, settings.verdict.confidence)
 
-    def replay(member: Member) -> Generator[Told, None, None]:
+    def replay(member: Member) -> Generator[MemberEvent, None, None]:
         with lab.hold(member.place, None):
             own = dataclasses.replace(header(recorded), label=member.label, created=fleet.created)
             own = dataclasses.replace(own, plan=dataclasses.replace(own.plan, seed=fleet.seed))
@@ -107,7 +107,7 @@ def replaying(fleet: Fleet, lab: Desk, store: Store, run_s: float, failing: froz
             with Replay(recorded, check_s) as target:
                 for event in rounds.run(target, unfinished, engine, settings.check):
                     yield event
-                    if isinstance(event, rounds.RoundDone) and 2 * event.done >= event.of and member.place in failing:
+                    if isinstance(event, RoundDone) and 2 * event.done >= event.of and member.place in failing:
                         raise TargetError(f"connection to place {member.place} lost")
             run = unfinished.finish(summary)
         yield Stored(run, ())
@@ -185,7 +185,7 @@ def passed(fleet: Fleet, store: Store, work: Work, at_once: int, cut: Callable[[
     began = time.monotonic()
     todo = members.missing(fleet, store)
     with contextlib.closing(members.run(fleet, todo, store, work, at_once, cut)) as events:
-        failed = sum(isinstance(event, Ended) and event.error is not None for event in events)
+        failed = sum(isinstance(event, JobEnded) and event.error is not None for event in events)
     return time.monotonic() - began, failed
 
 

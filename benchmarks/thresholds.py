@@ -14,7 +14,7 @@ from functools import partial
 
 import common
 
-from rseqbench import config, targets
+from rseqbench import config, model, targets
 from rseqbench.analysis import stats
 from rseqbench.build import architectures
 from rseqbench.config import Preset
@@ -138,7 +138,7 @@ def _ratios(
     found = []
     for stream in streams:
         top, bottom = (_values(stream[KERNELS.index(name)], fastest, gated) for name in (KERNELS[2], KERNELS[0]))
-        if len(top) >= stats.FEWEST_CHUNKS and len(bottom) >= stats.FEWEST_CHUNKS:
+        if len(top) >= model.FEWEST_CHUNKS and len(bottom) >= model.FEWEST_CHUNKS:
             found.append(estimate(top) / estimate(bottom))
     return found
 

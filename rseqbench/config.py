@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from rseqbench import paths
-from rseqbench.errors import ConfigError, UsageError
+from rseqbench.errors import ConfigError, unknown
 
 T = TypeVar("T")
 
@@ -23,7 +22,6 @@ def _limits(low: float, high: float) -> Mapping[str, float]:
 
 REGISTRATIONS = ("auto", "glibc", "self", "full", "none")
 RUNNERS = ("qemu", "vng")
-_NAMED = 100  # names that an error lists at most
 
 
 @dataclass(frozen=True)
@@ -137,15 +135,6 @@ def configured_rseq(config: Config, names: Sequence[str]) -> dict[str, str]:
             raise unknown("configuration with rseq = n or y", name, asking, f"in {config.source}")
     chosen = names or [name for name in config.configurations if name in asking]
     return {name: str(config.configurations[name]["rseq"]) for name in chosen}
-
-
-def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
-    """Build the error for a name that is not there, with the nearest names that are."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    hint = f"did you mean {', '.join(near)}?" if near else f"there is: {', '.join(names[:_NAMED]) or 'none'}{more}"
-    return UsageError(f"unknown {what} {name!r}" + (f" {where}" if where else ""), hint)
 
 
 def load(path: Path | None = None) -> Config:

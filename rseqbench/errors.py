@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import json
+from collections.abc import Iterable
+
+_NAMED = 100  # names that an error lists at most
 
 
 class RseqbenchError(Exception):
@@ -55,3 +59,12 @@ def damage(error: Exception) -> str:
         return f"it lacks {error.args[0]}"
     own = isinstance(error, ValueError | csv.Error)
     return str(error) if own else "something in it is not of its kind, is missing or is unknown"
+
+
+def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
+    """Build the error for a name that is not there, with the nearest names that are."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    hint = f"did you mean {', '.join(near)}?" if near else f"there is: {', '.join(names[:_NAMED]) or 'none'}{more}"
+    return UsageError(f"unknown {what} {name!r}" + (f" {where}" if where else ""), hint)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
+
+from rseqbench.config import RunOptions
 
 Fact = str | int | float | bool
 EMULATING = "qemu, emulating"  # the fact `virtual` of a machine whose Linux runs on no CPU
@@ -26,6 +28,29 @@ _FLAGS = {
     "own_cpus": 0x80,
     "library": 0x800,
 }
+# What must not change between the rounds of one run.
+SAME_IN_A_RUN = (
+    "cpu",
+    "cpu_model",
+    "linux",
+    "libc",
+    "config_rseq",
+    "compiler",
+    "kernels",
+    "registration",
+    "rseq_feature_size",
+    "virtual",
+    "emulator",
+    "linux_package",
+    "linux_build",
+    "runner",
+    "lttng_ust",
+    "lttng_linked",
+    "liburcu",
+    "liburcu_linked",
+)
+FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anything
+Status = Literal["ok", "warn", "bad"]
 
 
 class Registration(StrEnum):
@@ -314,3 +339,46 @@ def described(name: str, doc: str, unavailable: str, flags: int) -> dict[str, An
     """Return a kernel as the mapping that a target makes a Benchmark of; `flags` is struct host_kernel's."""
     named = {flag: bool(flags & bit) for flag, bit in _FLAGS.items()}
     return {"name": name, "doc": doc, "unavailable": unavailable, **named}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: `value` is what is there, `advice` what to do in words, `command` what to type.
+
+    `packages` are Debian's that are missing; the command installs them.
+
+    It is "bad" only when it keeps a native run from working, and "warn" when some rows will be missing or the numbers
+    less steady than they could be.
+    """
+
+    name: str
+    value: str
+    status: Status = "ok"
+    advice: str = ""
+    command: str = ""
+    packages: tuple[str, ...] = ()
+
+
+def missing_packages(findings: Iterable[Finding]) -> list[str]:
+    """Return Debian's names of all packages that were found missing, each once."""
+    return list(dict.fromkeys(package for finding in findings for package in finding.packages))
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """A run that was not made: its plans, one an engine, and the command lines that it would execute.
+
+    `plans` have no cases where the benchmarks are not known. `cpus` is empty where only the target knows them, `seed`
+    None where each run draws its own; `expected_s` is how long the rounds take on a machine that is ours, None where
+    only trying tells. `unknown` says, in sentences, what cannot be known before.
+    """
+
+    arch: str
+    target: str
+    options: RunOptions
+    plans: tuple[Plan, ...]
+    cpus: tuple[int, ...]
+    seed: int | None
+    expected_s: float | None
+    calls: tuple[Call, ...]
+    unknown: tuple[str, ...]

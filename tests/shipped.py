@@ -8,14 +8,15 @@ import pytest
 
 from rseqbench import paths
 from rseqbench.config import CheckOptions
-from rseqbench.workloads.library import LIBRARIES
+from rseqbench.selection import LIBRARIES
+from rseqbench.workloads.library import missing_packages
 
 HARDNESS = CheckOptions(threads_per_cpu=4, disturbances=50, operations=20_000_000, timeout_s=60.0)
 
 
 def needs(group):
     """Skip a test where a library is not installed."""
-    lacking = LIBRARIES[group].lacks()
+    lacking = missing_packages(LIBRARIES[group])
     return pytest.mark.skipif(bool(lacking), reason=f"apt-get install {' '.join(lacking)}")
 
 

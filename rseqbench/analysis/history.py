@@ -13,16 +13,16 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import median
 
+from rseqbench import model
 from rseqbench.analysis import compare, kernel_config, stats
 from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import VerdictRules
-from rseqbench.measure import session
 from rseqbench.model import BASELINE, Estimate
 from rseqbench.store.runs import Header
-from rseqbench.store.summary_csv import Summary
 
 # Besides what must not change inside a run: what may change between runs, and then belongs beside their differences.
-WATCHED = (*session.SAME, "cflags", "governor", "smt", "turbo", "vdso_getcpu", "isolated_cpus")
+WATCHED = (*model.SAME_IN_A_RUN, "cflags", "governor", "smt", "turbo", "vdso_getcpu", "isolated_cpus")
 USUALLY = 7  # changes between neighbours from which on it is known what they usually differ by
 FURTHER = 6.0  # times their median: beyond it lies one in 20,000 of normally distributed ones
 

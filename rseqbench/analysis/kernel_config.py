@@ -16,19 +16,19 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from rseqbench.analysis import compare, dataset, patch_claims, stats, verdicts
+from rseqbench.analysis import compare, dataset, kernel_sizes, patch_claims, stats, verdicts
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_claims import Claim
-from rseqbench.build.linux import kconfig, sizes
-from rseqbench.build.linux.sizes import Sizes
 from rseqbench.config import VerdictRules
 from rseqbench.model import Estimate, Fact, Machine, Verdict, VerdictWord
 from rseqbench.store.runs import Header, Run
+from rseqbench.support import kconfig
+from rseqbench.support.attachments import KernelSizes
 
 HACKBENCH = "hackbench/processes"
 _UNKNOWN = "not known"
 _OWN_COMMAND = "hackbench -l 100000"  # as the message has it
-_TYPES = {"size-text": sizes.TEXT, "size-data": sizes.DATA}
+_TYPES = {"size-text": kernel_sizes.TEXT, "size-data": kernel_sizes.DATA}
 _OF_LINUX = {
     "linux_source": "the source of Linux",
     "linux_base": "its configuration",
@@ -201,7 +201,7 @@ def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> Said:
     differ = beyond(n, y)
     if differ:
         return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {differ}")
-    grown = sizes.growth(found[0], found[1], _TYPES[claim.id]).net
+    grown = kernel_sizes.growth(found[0], found[1], _TYPES[claim.id]).net
     verdict = size_verdict(claim, grown, _by_size(claim, found[0], found[1]), machine, rules)
     along = [
         name for name in kconfig.difference(n.linux_config() or "", y.linux_config() or "") if name != kconfig.RSEQ
@@ -212,7 +212,7 @@ def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> Said:
     return Said(claim, f"{grown:+,} bytes", verdict)
 
 
-def _by_size(claim: Claim, n: Sizes, y: Sizes) -> int:
+def _by_size(claim: Claim, n: KernelSizes, y: KernelSizes) -> int:
     return y.text - n.text if claim.id == "size-text" else y.data - n.data
 
 

@@ -11,8 +11,8 @@ import pandas as pd
 from rseqbench.analysis import dataset
 from rseqbench.analysis.summary import Measured
 from rseqbench.model import Estimate
+from rseqbench.selection import LIBRARIES, Library
 from rseqbench.store.runs import Run
-from rseqbench.workloads.library import LIBRARIES, Library
 
 
 @dataclass(frozen=True)

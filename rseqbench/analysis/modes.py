@@ -11,9 +11,7 @@ import pandas as pd
 
 from rseqbench.analysis import dataset, stats
 from rseqbench.config import VerdictRules
-from rseqbench.report import formatting
 
-_NAMED = 3  # benchmarks; the rest is counted
 _GAP = 3  # the nearest of such rounds is so many times as far from the median as the farthest of the others
 
 
@@ -55,24 +53,3 @@ def _of(benchmark: str, threads: int, values: stats.Floats, rules: VerdictRules)
     for side in (factors > 1 + rules.mode, factors < 1 - rules.mode):
         if side.any():
             yield Mode(benchmark, threads, int(side.sum()), len(values), float(np.median(factors[side])))
-
-
-def sentence(frame: pd.DataFrame, rules: VerdictRules) -> str:
-    """Return what the modes of a run are, the first of them by name; empty where it has none."""
-    found = modes(frame, rules)
-    if not found:
-        return ""
-    said = [_took(one) for one in found[:_NAMED]]
-    if found[_NAMED:]:
-        said.append(f"{len(found) - _NAMED} more have such rounds")
-    *others, last = said
-    told = f"{', '.join(others)}, and {last}" if others else last
-    return (
-        f"{told}: apart from all others, as of a process that keeps another state from start to end. "
-        "The median does not move with it, and an interval has it only where it is frequent."
-    )
-
-
-def _took(one: Mode) -> str:
-    name = formatting.with_threads(one.benchmark, one.threads)
-    return f"{one.rounds} of {one.of} rounds of {name} took {one.factor:.2f} times its median"

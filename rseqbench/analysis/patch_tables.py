@@ -12,8 +12,8 @@ from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_message import Section
 from rseqbench.analysis.summary import Measured
 from rseqbench.model import REPLAY, Estimate, Machine
+from rseqbench.selection import LIBRARIES
 from rseqbench.store.runs import Run
-from rseqbench.workloads.library import LIBRARIES
 
 REPLAYED = "REPLAYED run"  # in place of "this run"
 

@@ -15,12 +15,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from rseqbench.model import Estimate
+from rseqbench.model import FEWEST_CHUNKS, Estimate
 
 Floats = NDArray[np.float64]
 
 
-FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anything
 SAME_COUNT = 0.1  # instructions per operation: thrice what a step of an emulated clock makes of a slope at worst
 _LOW = 0.1
 

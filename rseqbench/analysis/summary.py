@@ -18,12 +18,12 @@ from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.kernel_config import Said
 from rseqbench.analysis.patch_claims import Pair
 from rseqbench.analysis.verdicts import Judged
-from rseqbench.build.linux import kconfig
-from rseqbench.build.linux.sizes import Sizes
 from rseqbench.config import VerdictRules
 from rseqbench.model import Check, Estimate, Skip
-from rseqbench.report import caveats, prose
+from rseqbench.store import runs
 from rseqbench.store.runs import Header, Run
+from rseqbench.support import kconfig
+from rseqbench.support.attachments import KernelSizes
 
 NO_CHECK = "no check"  # of a benchmark that shares no state, or where the run was told not to check
 
@@ -58,7 +58,7 @@ class Compared:
 
     Where each booted a Linux that was built for it, `sizes` are how large those are and `options` in what their
     configurations differ; `beyond` is what else they differ in, in words; `said` is what the two say of the claims
-    about CONFIG_RSEQ; `notes` limit it all.
+    about CONFIG_RSEQ; `headers` are those of the two runs.
     """
 
     a: str
@@ -67,10 +67,10 @@ class Compared:
     skips: tuple[tuple[str, Skip], ...]
     speedups: tuple[Speedup, ...]
     said: tuple[Said, ...] = ()
-    sizes: tuple[Sizes, Sizes] | None = None
+    sizes: tuple[KernelSizes, KernelSizes] | None = None
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     beyond: str = ""
-    notes: tuple[str, ...] = ()
+    headers: tuple[Header, Header] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def measured(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Measured
     """
     header = run.header
     rows = {row.key: row for row in dataset.summarise(frame[frame["label"] == run.label], confidence)}
-    reasons, checks, replayed = _reasons(header, rows), _checks(header.checks), prose.replayed(header)
+    reasons, checks, replayed = _reasons(header, rows), _checks(header.checks), runs.replayed(header)
     found = [
         Measured(*key, header.docs.get(key[1], ""), checks.get(key[1], NO_CHECK), rows.get(key), why, replayed)
         for key, why in {**reasons, **dict.fromkeys(rows, "")}.items()
@@ -178,11 +178,11 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
         sizes=_sizes(a, b) if len(arches) == 1 else None,
         options=_options(a, b) if len(arches) == 1 else {},
         beyond=kernel_config.beyond(a, b),
-        notes=tuple(caveats.boot_comparison_limits(a.header, b.header)) if rows else (compare.NOTHING,),
+        headers=headers,
     )
 
 
-def _sizes(a: Run, b: Run) -> tuple[Sizes, Sizes] | None:
+def _sizes(a: Run, b: Run) -> tuple[KernelSizes, KernelSizes] | None:
     """Return the sizes of two Linuxes that were built, where they are two."""
     one, other = a.sizes(), b.sizes()
     return (one, other) if one and other and one != other else None

@@ -30,7 +30,7 @@ from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_claims import Arithmetic, Claim
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, Estimate, Machine, Skip, Verdict, VerdictWord
-from rseqbench.workloads.library import LIBRARIES
+from rseqbench.selection import LIBRARIES
 
 _IN_LIBRARY = "in the shipped library, where rseq gives the CPU number and the two atomics of an event stay"
 

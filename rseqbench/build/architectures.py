@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rseqbench import paths
-from rseqbench.config import unknown
+from rseqbench.errors import unknown
 from rseqbench.errors import BuildError
 
 HOST = "host"  # the architecture of the machine that measures, whichever that is

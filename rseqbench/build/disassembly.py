@@ -19,21 +19,13 @@ from rseqbench.build.architectures import Arch
 from rseqbench.build.elf import Loop
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.model import Machine
+from rseqbench.support.attachments import ASSEMBLY_FILE
 
-FILE = "assembly.txt"
 MOST_LINES = 150  # of one loop; the longest of ours has 60
 _LINE = re.compile(r"^ *([0-9a-f]+):\t(.+?) *$", re.MULTILINE)
 _TARGET = re.compile(r"\b(?:0x)?([0-9a-f]+) <([^>+]+)(\+0x[0-9a-f]+)?>")
-_HEAD = re.compile(r"(\S+) <(\S+)>")
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The timed loop of a kernel: the function's symbol, and its instructions, a line each."""
-
-    kernel: str
-    symbol: str
-    lines: tuple[str, ...]
 
 
 def attachments(machine: Machine) -> list[Path]:
@@ -44,7 +36,7 @@ def attachments(machine: Machine) -> list[Path]:
     built = products.cached(str(machine.facts.get("kernels", "")))
     if built is None:
         return []
-    path = built.with_name(FILE)
+    path = built.with_name(ASSEMBLY_FILE)
     if not path.is_file():
         try:
             text = listed(architectures.named(machine.arch), built)
@@ -55,13 +47,6 @@ def attachments(machine: Machine) -> list[Path]:
     return [path]
 
 
-def stored(folder: Path) -> list[Listing] | None:
-    """Return what is kept with the run in `folder`; None where nothing is. Raises ResultsError when it is damaged."""
-    path = folder / FILE
-    try:
-        return parsed(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: {error}", "the run folder is damaged") from error
 
 
 def listed(arch: Arch, path: Path) -> str:
@@ -75,16 +60,6 @@ def listed(arch: Arch, path: Path) -> str:
     return "\n".join(blocks)
 
 
-def parsed(text: str) -> list[Listing]:
-    """Return what assembly.txt holds. Raises ValueError where it is not one."""
-    found = []
-    for block in text.split("\n\n")[1:]:
-        head, *lines = block.strip("\n").split("\n")
-        named = _HEAD.fullmatch(head)
-        if named is None:
-            raise ValueError(f"no name of a kernel: {head[:60]!r}")
-        found.append(Listing(named[1], named[2], tuple(lines)))
-    return found
 
 
 def _instructions(tool: str, path: Path, loop: Loop) -> list[str]:

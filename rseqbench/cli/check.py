@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from rseqbench import selection
 from rseqbench.cli import options as place
 from rseqbench.cli import options as what
 
@@ -25,7 +26,7 @@ def command(ctx: click.Context, /, disturbances: int | None, **given: Any) -> No
     from rseqbench import targets
     from rseqbench.build import architectures
     from rseqbench.cli import State
-    from rseqbench.measure import plan, rounds
+    from rseqbench.measure import rounds
     from rseqbench.model import ALL
     from rseqbench.report.tables import run as grids
     from rseqbench.report.text import terminal
@@ -35,7 +36,7 @@ def command(ctx: click.Context, /, disturbances: int | None, **given: Any) -> No
     options = config.options(None, {**place.given_options(given), "benchmarks": asked})
     hardness = dataclasses.replace(config.check, **({"disturbances": disturbances} if disturbances else {}))
     with targets.create(architectures.named(options.arch), options) as entered:
-        chosen = plan.select(entered.benchmarks(), asked)
+        chosen = selection.select(entered.benchmarks(), asked)
         checks = [event.check for event in rounds.check(entered, chosen, hardness)]
     terminal.table(grids.checks(checks, chosen), terminal.console())
     wrong = [check for check in checks if not check.passed]

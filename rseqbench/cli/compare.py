@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rseqbench.analysis.fleet.compare import Machines
-from rseqbench.cli import State, completion
+from rseqbench.cli import State, completion, output
 
 if TYPE_CHECKING:
     from rseqbench.analysis.fleet.compare import Machines
@@ -52,7 +51,7 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
     from rseqbench.errors import RseqbenchError
 
     state = ctx.find_object(State) or State(None)
-    machines = fleets(state, labels)
+    machines = load_fleets(state, labels)
     slow = _fleets(machines, style, fail_above) if machines else _runs(state, labels, style, fail_above)
     if slow:
         raise RseqbenchError(slow)
@@ -60,32 +59,30 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
 
 def _fleets(found: Machines, style: str, limit: float | None) -> str:
     """Print fleets; return the line that says what is slower than the limit, or could not be judged; else nothing."""
-    from rseqbench.cli import report
-    from rseqbench.report import prose
+    from rseqbench.report import prose, render
     from rseqbench.report.text import terminal
 
     if style == "table":
         terminal.machines(found, terminal.console())
     else:
-        report.say(report.of_machines(found, style))
+        output.print_document(render.render_fleet(found, style))
     return "" if limit is None else prose.failure(found, limit)
 
 
 def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) -> str:
     """Print runs against the first of them; return the same."""
-    from rseqbench.cli import report
-    from rseqbench.report import prose
+    from rseqbench.report import prose, render
     from rseqbench.report.text import terminal
 
-    (runs, found), rules = compared(state, labels), state.config().verdict
+    (runs, found), rules = compare_runs(state, labels), state.config().verdict
     if style == "table":
         terminal.comparison(found, terminal.console())
     else:
-        report.say(report.of_runs(runs, found, rules, style))
+        output.print_document(render.render_comparison(runs, found, rules, style))
     return "" if limit is None else prose.failure_of_runs(found, rules, limit)
 
 
-def compared(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compared]]:
+def compare_runs(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compared]]:
     """Load runs and compare each further one with the first; return both.
 
     Raises UsageError for fewer than two, or one that is there twice.
@@ -112,7 +109,7 @@ def _unswept() -> Iterator[None]:
         gc.enable()
 
 
-def fleets(state: State, labels: Sequence[str]) -> Machines | None:
+def load_fleets(state: State, labels: Sequence[str]) -> Machines | None:
     """Return what a fleet says, or two of them; None where the labels are those of runs.
 
     Garbage is collected again when the command ends. Raises UsageError for a mixture, for more than two, and for the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import (
@@ -19,7 +19,9 @@ from click.shell_completion import (
 )
 
 from rseqbench.cli import COMPLETE
-from rseqbench.config import Config
+
+if TYPE_CHECKING:
+    from rseqbench.config import Config
 
 # What installs it, in one line; the comment at the end of each script.
 INSTALL = {
@@ -121,7 +123,7 @@ def _booted(ctx: click.Context) -> Iterable[str]:
 
 
 def _suites(ctx: click.Context) -> Iterable[str]:
-    from rseqbench.workloads.library import SUITES
+    from rseqbench.selection import SUITES
 
     return SUITES
 

@@ -30,8 +30,7 @@ def command(ctx: click.Context, output: str | None) -> None:
     import tempfile
 
     from rseqbench import paths
-    from rseqbench.cli.report import write
-    from rseqbench.cli.show import printed
+    from rseqbench.cli.output import print_run, write_document
     from rseqbench.report import run_view
     from rseqbench.report.html import run as html
     from rseqbench.store.runs import PATCH, Store
@@ -42,9 +41,9 @@ def command(ctx: click.Context, output: str | None) -> None:
     with tempfile.TemporaryDirectory(prefix="rseqbench-demo-") as scratch:
         run = _replayed(recorded, config, Path(scratch))
         if output != "-":
-            printed(run, store, config)
+            print_run(run, store, config)
         page = html.page(run_view.contents(run, store.load(PATCH), config.verdict))
-    path = write(page, output, "demo", config)
+    path = write_document(page, output, "demo", config)
     click.echo("a replay: nothing was measured here" + (f"; its page is {path}" if path else ""), err=True)
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rseqbench import model
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -72,7 +74,7 @@ def _fix(host: Host, yes: bool) -> int:
     from rseqbench.doctor import packages
     from rseqbench.errors import RseqbenchError
 
-    wanted = packages.missing(doctor.examine(host))
+    wanted = model.missing_packages(doctor.examine(host))
     if not wanted:
         click.echo("no package is missing")
         return 0
@@ -82,7 +84,7 @@ def _fix(host: Host, yes: bool) -> int:
         click.echo("nothing was installed")
         return 0
     packages.install(lines)
-    left = packages.missing(doctor.examine(host))
+    left = model.missing_packages(doctor.examine(host))
     if left:
         raise RseqbenchError(f"installed, and still missing: {' '.join(left)}", "rseqbench doctor says why")
     click.echo(f"installed: {' '.join(wanted)}")

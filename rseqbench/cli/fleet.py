@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, completion
+from rseqbench.cli import INTERRUPTED, State, completion, output
 from rseqbench.cli import options as how
 from rseqbench.cli import options as place
 from rseqbench.cli import options as what
+from rseqbench.report import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -161,12 +162,12 @@ def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store
 
 def _show(label: str, state: State) -> None:
     """Print what machines differ by, and write the page about all of them."""
-    from rseqbench.cli import compare, report
+    from rseqbench.cli import compare
     from rseqbench.report.text import terminal
 
-    found = compare.fleets(state, (label,))
+    found = compare.load_fleets(state, (label,))
     assert found is not None
-    path = report.write(report.of_machines(found, "html"), None, label, state.config())
+    path = output.write_document(render.render_fleet(found, "html"), None, label, state.config())
     # Behind the page, as whoever reads the table may have seen enough of it.
     terminal.machines(found, terminal.console(), each=False)
     click.echo(f"what each machine has: rseqbench compare {label}", err=True)

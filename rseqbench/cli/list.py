@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from rseqbench import selection
 from rseqbench.cli import options as place
 from rseqbench.cli import options as what
 
@@ -23,20 +24,18 @@ def command(ctx: click.Context, /, style: str, **given: Any) -> None:
     from rseqbench import targets
     from rseqbench.build import architectures
     from rseqbench.cli import State
-    from rseqbench.measure import plan
     from rseqbench.model import ALL
     from rseqbench.report.tables import listing
     from rseqbench.report.text import terminal
-    from rseqbench.workloads import library
 
     state = ctx.find_object(State) or State(None)
     asked = what.benchmark_patterns(given)
-    opened = {"benchmarks": asked or list(library.SUITES["all"])}
+    opened = {"benchmarks": asked or list(selection.SUITES["all"])}
     options = state.config().options(None, {**place.given_options(given), **opened})
     with targets.create(architectures.named(options.arch), options) as entered:
         everything = entered.benchmarks()
         machine = entered.machine()
-    chosen = plan.select(everything, asked or [ALL])  # without whole programs
+    chosen = selection.select(everything, asked or [ALL])  # without whole programs
     if style == "json":
         click.echo(json.dumps([dataclasses.asdict(benchmark) for benchmark in chosen], indent=1))
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from rseqbench import selection
 from rseqbench.cli import completion
 from rseqbench.config import REGISTRATIONS, RUNNERS
 
@@ -115,9 +116,7 @@ def benchmark_options(command: Command) -> Command:
 
 def benchmark_patterns(values: dict[str, Any]) -> list[str]:
     """Take both out of the options of a command; return the patterns that they mean together. Raises UsageError."""
-    from rseqbench.workloads import library
-
-    return library.patterns(values.pop("suites", ()), values.pop("benchmarks", ()))
+    return selection.suite_patterns(values.pop("suites", ()), values.pop("benchmarks", ()))
 
 
 def target_options(command: Command, only: Sequence[str] = tuple(_TARGET_OPTIONS)) -> Command:

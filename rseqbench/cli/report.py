@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from rseqbench.cli import State, completion
-
-if TYPE_CHECKING:
-    from rseqbench.analysis.fleet.compare import Machines
-    from rseqbench.analysis.summary import Compared
-    from rseqbench.config import Config, VerdictRules
-    from rseqbench.report.run_view import Contents
-    from rseqbench.store.runs import Run
+from rseqbench.cli.output import write_document
 
 FORMATS = ("html", "mail", "markdown", "json", "csv")
 HISTORY = 5  # labels from which on a page is their history without being asked to be: fewer are held against the first
@@ -56,47 +48,33 @@ _LONGEST = 200  # characters of a file's name; a filesystem takes 255
 def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str | None, history: bool) -> None:
     """Write about runs; `help` says it to users, with the number of labels."""
     from rseqbench.cli import compare
-    from rseqbench.cli.compare import compared
-    from rseqbench.cli.show import latest
+    from rseqbench.cli.compare import compare_runs
+    from rseqbench.cli.output import latest_label
     from rseqbench.errors import UsageError
     from rseqbench.report import run_view
+    from rseqbench.report.render import render_comparison, render_fleet, render_run
     from rseqbench.store.runs import PATCH
 
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
     if history and style != "html":
         raise UsageError(f"a history is a page, and nothing in {style}", "give --format html, or no --history")
-    fleet = None if history else compare.fleets(state, labels)
+    fleet = None if history else compare.load_fleets(state, labels)
     if fleet:
-        name, text = _name(labels), of_machines(fleet, style)
+        name, text = _name(labels), render_fleet(fleet, style)
     elif history or (style == "html" and len(labels) >= HISTORY):
         text, number = _history(state, labels)
         name = f"history-of-{number}-runs"
-    elif len(labels := labels or (latest(store),)) == 1:
+    elif len(labels := labels or (latest_label(store),)) == 1:
         name, text = (
             _name(labels),
-            of_run(run_view.contents(store.load(labels[0]), store.load(PATCH), config.verdict), style),
+            render_run(run_view.contents(store.load(labels[0]), store.load(PATCH), config.verdict), style),
         )
     else:
-        name, text = _name(labels), of_runs(*compared(state, labels), config.verdict, style)
-    path = write(text, "-" if output is None and style != "html" else output, name, config)
+        name, text = _name(labels), render_comparison(*compare_runs(state, labels), config.verdict, style)
+    path = write_document(text, "-" if output is None and style != "html" else output, name, config)
     if path:
         click.echo(path)
-
-
-def write(text: str, output: str | None, name: str, config: Config) -> Path | None:
-    """Write a document to the file `output`, to standard output if that is "-", and without it as the page `name`.
-
-    Return the file's path. Only the folder of the pages is made where it is not there.
-    """
-    from rseqbench.support import atomic_io
-
-    if output == "-":
-        say(text)
-        return None
-    path = Path(config.paths.reports) / f"{name}.html" if output is None else Path(output)
-    atomic_io.save(path, text, ours=output is None)
-    return path
 
 
 def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
@@ -104,9 +82,9 @@ def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
 
     Raises UsageError for fewer than two, or one given twice.
     """
+    from rseqbench.analysis import summary_csv
     from rseqbench.errors import ResultsError, UsageError
     from rseqbench.report.html import history
-    from rseqbench.store import summary_csv
     from rseqbench.store.runs import PATCH
 
     config, store = state.config(), state.store()
@@ -127,55 +105,6 @@ def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
         said = f"{twice!r} is given twice" if twice else "; ".join([f"a history of {number}", *unreadable])
         raise UsageError(said, "give the labels of two runs, or more")
     return history.page(found, config.verdict, unreadable), len(found)
-
-
-def of_run(shown: Contents, style: str) -> str:
-    """Return all that is shown of one run in one of FORMATS."""
-    from rseqbench.report import data
-    from rseqbench.report.text import mail, markdown
-
-    if style == "html":
-        from rseqbench.report.html import run
-
-        return run.page(shown)
-    if style == "json":
-        return data.run_json(shown, each_round=True)
-    return {"mail": mail.run, "markdown": markdown.run, "csv": data.run_csv}[style](shown)
-
-
-def of_runs(runs: list[Run], found: list[Compared], rules: VerdictRules, style: str) -> str:
-    """Return all that is shown of the comparisons of further runs with the first one, in one of FORMATS."""
-    from rseqbench.report import context, data
-    from rseqbench.report.text import mail, markdown
-
-    if style == "html":
-        from rseqbench.report.html import comparison
-
-        return comparison.page(runs, found, rules)
-    if style in ("mail", "markdown"):
-        return {"mail": mail.runs, "markdown": markdown.runs}[style](runs, found, rules)
-    limits = context.limits_of(runs, found, rules)
-    return {"json": data.comparisons_json, "csv": data.comparisons_csv}[style](found, runs, limits)
-
-
-def of_machines(found: Machines, style: str) -> str:
-    """Return all that is shown of one fleet, or of two place by place, in one of FORMATS."""
-    from rseqbench.report import data, fleet_prose
-    from rseqbench.report.text import mail, markdown
-
-    if style == "html":
-        from rseqbench.report.html import fleet
-
-        return fleet.page(found)
-    if style in ("mail", "markdown"):
-        return {"mail": mail.machines, "markdown": markdown.machines}[style](found)
-    write = data.fleets_json if style == "json" else data.fleets_csv
-    return write(found, fleet_prose.answers(found), fleet_prose.limits(found))
-
-
-def say(text: str) -> None:
-    """Print a document as UTF-8, whatever the locale: it may be on its way to a file."""
-    click.echo(text.encode("utf-8", errors="replace"), nl=False)
 
 
 def _name(labels: Sequence[str]) -> str:

@@ -162,7 +162,7 @@ def _kept(unfinished: Unfinished) -> str:
 
 def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> list[str]:
     """Go through the rounds, store the run and print it; return a line for each benchmark that failed."""
-    from rseqbench.cli.show import printed
+    from rseqbench.cli.output import print_run
     from rseqbench.errors import TargetError
     from rseqbench.measure import engines, rounds
     from rseqbench.report import data
@@ -184,6 +184,6 @@ def _measure(target: Target, unfinished: Unfinished, config: Config, store: Stor
         click.echo(f"boot it anew, and go on: {_kept(unfinished)}", err=True)
         return []
     run = unfinished.finish(lambda r: data.table_csv(r, config.verdict.confidence))
-    printed(run, store, config)
+    print_run(run, store, config)
     click.echo(f"stored in {run.folder}", err=True)
     return rounds.failures(run.header)

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterable
 
 from rseqbench.doctor import emulation, noise, programs, rseq, toolchain
-from rseqbench.doctor.finding import Check, Finding, Host, Status
+from rseqbench.doctor.finding import Check, Host
+from rseqbench.model import Finding, Status
 
 __all__ = ["CHECKS", "PYPERF_COMMAND", "Finding", "Host", "Status", "examine", "pyperf_system", "runs_natively"]
 

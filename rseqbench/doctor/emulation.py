@@ -12,9 +12,10 @@ from rseqbench.build.architectures import Arch, Qemu
 from rseqbench.build.linux import kvm, make
 from rseqbench.build.linux.apt import TOOLS
 from rseqbench.build.linux.image import qemu_version
-from rseqbench.doctor.finding import Check, Finding, Host, as_root, lacking
+from rseqbench.doctor.finding import Check, Host, as_root, lacking
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
 from rseqbench.host import facts
+from rseqbench.model import Finding
 from rseqbench.targets.qemu.instruction_count import qemu_with_plugins
 
 

@@ -9,29 +9,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from rseqbench.host import facts
-
-Status = Literal["ok", "warn", "bad"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found: `value` is what is there, `advice` what to do in words, `command` what to type.
-
-    `packages` are Debian's that are missing; the command installs them.
-
-    It is "bad" only when it keeps a native run from working, and "warn" when some rows will be missing or the numbers
-    less steady than they could be.
-    """
-
-    name: str
-    value: str
-    status: Status = "ok"
-    advice: str = ""
-    command: str = ""
-    packages: tuple[str, ...] = ()
+from rseqbench.model import Finding, Status
 
 
 @dataclass(frozen=True)

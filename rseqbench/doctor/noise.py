@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 
-from rseqbench.doctor.finding import Check, Finding, Host, as_root, ourselves
+from rseqbench.doctor.finding import Check, Host, as_root, ourselves
 from rseqbench.errors import RseqbenchError
 from rseqbench.host import facts, tuning
+from rseqbench.model import Finding
 
 _BUSY = 0.5  # a load average above this means that something else wants a CPU
 _NOT_OURS = "not for us to see or set"  # as in most virtual machines

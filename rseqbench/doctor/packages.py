@@ -8,13 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 
-from rseqbench.doctor.finding import Finding
 from rseqbench.errors import RseqbenchError
-
-
-def missing(findings: Iterable[Finding]) -> list[str]:
-    """Return Debian's names of all packages that were found missing, each once."""
-    return list(dict.fromkeys(package for finding in findings for package in finding.packages))
 
 
 def commands(packages: list[str]) -> list[list[str]]:

@@ -6,9 +6,10 @@ import os
 import shutil
 from importlib import metadata
 
-from rseqbench import workloads
-from rseqbench.doctor.finding import Check, Finding, Host, lacking
+from rseqbench import selection, workloads
+from rseqbench.doctor.finding import Check, Host, lacking
 from rseqbench.errors import TargetError
+from rseqbench.model import Finding
 from rseqbench.targets.qemu import virtme_ng
 from rseqbench.workloads import library
 
@@ -23,7 +24,7 @@ def programs(host: Host) -> Finding:
 
 def shipped(host: Host) -> Finding:
     """The libraries of --suite, with what it takes to compile and to measure what calls them."""
-    lacks = {one.title: one.lacks() for one in library.LIBRARIES.values()}
+    lacks = {one.title: library.missing_packages(one) for one in selection.LIBRARIES.values()}
     if any(lacks.values()):
         said = "; ".join(f"{title} needs {', '.join(packages)}" for title, packages in lacks.items() if packages)
         return lacking("libraries", said, "warn", [package for packages in lacks.values() for package in packages])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rseqbench.doctor.finding import Check, Finding, Host
+from rseqbench.doctor.finding import Check, Host
 from rseqbench.host import facts, rseq_support
+from rseqbench.model import Finding
 
 _UNTIL_THEN = "until then the rseq rows say why they are empty"
 

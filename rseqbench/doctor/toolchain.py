@@ -15,9 +15,10 @@ from pathlib import Path
 from rseqbench import paths
 from rseqbench.build import architectures
 from rseqbench.build.architectures import Arch
-from rseqbench.doctor.finding import Check, Finding, Host, lacking
+from rseqbench.doctor.finding import Check, Host, lacking
 from rseqbench.errors import RseqbenchError
 from rseqbench.host import facts
+from rseqbench.model import Finding
 
 _OLDEST = {"gcc": 9, "clang": 11}
 _NATIVE = "gcc libc6-dev"

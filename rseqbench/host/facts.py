@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rseqbench.model import EMULATING, Fact
+from rseqbench.selection import cpu_list
 
 ROOT = Path("/")
 X86 = frozenset({"x86_64", "i386", "i486", "i586", "i686"})
@@ -117,17 +118,6 @@ def cpu_flags(root: Path = ROOT) -> frozenset[str]:
     """Return the processor's feature flags in Linux's spelling; empty if they cannot be read."""
     info = cpuinfo(root)
     return frozenset((info.get("flags") or info.get("Features") or "").split())
-
-
-def cpu_list(text: str) -> tuple[int, ...] | None:
-    """Parse Linux's list format, "0-3,8", into CPU numbers in order; None if that is not what it is."""
-    numbers: list[int] = []
-    for part in filter(None, text.strip().split(",")):
-        span = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part)
-        if span is None or int(span[2] or span[1]) < int(span[1]):
-            return None
-        numbers.extend(range(int(span[1]), int(span[2] or span[1]) + 1))
-    return tuple(numbers)
 
 
 def cpus(root: Path = ROOT) -> int | None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import platform
 import sys
+
+from rseqbench.model import Registration
 
 AT_RSEQ_FEATURE_SIZE = 27
 AT_RSEQ_ALIGN = 28
@@ -21,6 +24,7 @@ _SYSCALLS = {  # the numbers of rseq and membarrier
     "arm": (398, 389),
 }
 _RSEQ_FLAG_UNREGISTER = 1
+_TUNABLE = "glibc.pthread.rseq"
 
 
 def _numbers() -> tuple[int, int] | None:
@@ -80,3 +84,13 @@ def auxiliary(entry: int) -> int | None:
     getauxval.restype = ctypes.c_ulong
     getauxval.argtypes = [ctypes.c_ulong]
     return int(getauxval(entry))
+
+
+def registration_environment(registration: str) -> dict[str, str]:
+    """Return our environment with the tunable that makes a registration possible (glibc 2.35 and newer)."""
+    found = dict(os.environ)
+    if registration != "auto":
+        others = [t for t in found.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
+        choice = f"{_TUNABLE}={int(registration == Registration.GLIBC)}"
+        found["GLIBC_TUNABLES"] = ":".join([*others, choice])
+    return found

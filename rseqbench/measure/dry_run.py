@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench import targets
+from rseqbench import selection, targets
 from rseqbench.build import architectures, products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.linux import DEBIAN, fetched
 from rseqbench.config import LinuxOptions, Preset, RunOptions
 from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
-from rseqbench.model import Benchmark, Call, Plan, Registration
+from rseqbench.model import Benchmark, DryRun, Registration
 from rseqbench.targets import resolve
 from rseqbench.targets.native.target import Native
 from rseqbench.workloads import PROGRAMS, benchmark
@@ -22,27 +21,7 @@ from rseqbench.workloads import PROGRAMS, benchmark
 _MANY_CPUS = tuple(range(4096))  # where they are not known yet, no case is left out for want of one
 
 
-@dataclass(frozen=True)
-class Rehearsal:
-    """A run that was not made: its plans, one an engine, and the command lines that it would execute.
-
-    `plans` have no cases where the benchmarks are not known. `cpus` is empty where only the target knows them, `seed`
-    None where each run draws its own; `expected_s` is how long the rounds take on a machine that is ours, None where
-    only trying tells. `unknown` says, in sentences, what cannot be known before.
-    """
-
-    arch: str
-    target: str
-    options: RunOptions
-    plans: tuple[Plan, ...]
-    cpus: tuple[int, ...]
-    seed: int | None
-    expected_s: float | None
-    calls: tuple[Call, ...]
-    unknown: tuple[str, ...]
-
-
-def rehearse(options: RunOptions, preset: Preset, linux: LinuxOptions, seed: int | None) -> Rehearsal:
+def rehearse(options: RunOptions, preset: Preset, linux: LinuxOptions, seed: int | None) -> DryRun:
     """Return what a run with these options would do. Raises UsageError for options that make no sense."""
     arch = architectures.named(options.arch)
     unknown: list[str] = []
@@ -60,7 +39,7 @@ def rehearse(options: RunOptions, preset: Preset, linux: LinuxOptions, seed: int
         own = dataclasses.replace(options, engine=engine, benchmarks=options.benchmarks if listed else [])
         plans.append(planning.make(listed, own, preset, registration, cpus or _MANY_CPUS, seed or 0))
     times = [engines.create(plan.engine).expected_s(plan) for plan in plans if plan.cases]
-    return Rehearsal(
+    return DryRun(
         arch=arch.name,
         target=options.target,
         options=options,
@@ -118,7 +97,7 @@ def _at_the_target(arch: Arch, options: RunOptions) -> list[str]:
     asked = [
         name
         for name in PROGRAMS
-        if any(planning.matches(benchmark(PROGRAMS[name]), pattern) for pattern in options.benchmarks)
+        if any(selection.matches(benchmark(PROGRAMS[name]), pattern) for pattern in options.benchmarks)
     ]
     if asked and options.runner == "qemu":
         found.append(f"The packages of {', '.join(asked)} are fetched with apt-get first, unless the cache has them.")

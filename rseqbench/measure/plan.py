@@ -3,41 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence, Set
-from fnmatch import fnmatchcase
+from collections.abc import Sequence
 
-from rseqbench.config import Preset, RunOptions, unknown
-from rseqbench.errors import UsageError
-from rseqbench.host.facts import cpu_list
-from rseqbench.model import ALL, BASELINE, CONTROLS, Benchmark, Case, Plan, Registration, Skip
-
-# What every run measures, whatever was asked for: every value is also given net of the baseline, and the controls show
-# whether the run raises false alarms.
-ALONG = frozenset({BASELINE, *(name for pair in CONTROLS for name in pair)})
-
-
-def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()) -> list[Benchmark]:
-    """Return the benchmarks that the patterns name: "all" kernels, a group, group/method, or with * and ?.
-
-    Whole programs, which take longer than everything else together, and shipped libraries have to be named. Those in
-    `along` come along in any case. Raises UsageError for a pattern that names nothing.
-    """
-    chosen = set(along)
-    for pattern in patterns:
-        found = [b.name for b in benchmarks if matches(b, pattern)]
-        if not found:
-            names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {ALL}
-            raise unknown("benchmark", pattern, names)
-        chosen.update(found)
-    return [b for b in benchmarks if b.name in chosen]
-
-
-def matches(benchmark: Benchmark, pattern: str) -> bool:
-    """Whether a pattern names a benchmark."""
-    if pattern == ALL or set(pattern) == {"*"}:
-        return not benchmark.whole and not benchmark.library
-    return pattern in (benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
-
+from rseqbench.config import Preset, RunOptions
+from rseqbench.model import Benchmark, Case, Plan, Registration, Skip
+from rseqbench.selection import ALONG, select
 
 _OWN_LIBRARY = "a program registers rseq as its C library does, or not at all"
 _CROWDED = "a thread preempted within an operation makes the others lose theirs: needs a CPU for each thread"
@@ -120,21 +90,3 @@ def order(plan: Plan, number: int, cases: Sequence[Case]) -> list[Case]:
     boot = plan.boot(number)
     random.Random(f"{plan.seed}/boot {boot}").shuffle(shuffled)
     return shuffled[:: -1 if (number - plan.rounds_of(boot)[0]) % 2 else 1]
-
-
-def parse_cpus(wanted: str, allowed: Set[int], isolated: Set[int]) -> tuple[int, ...]:
-    """Return the CPUs to pin to, the one for single threads first.
-
-    "auto" prefers an isolated CPU, then the highest allowed one (CPU 0 often serves interrupts), then the others;
-    else a list such as "2,3" or "0-3", taken as it stands. Raises UsageError for a CPU that is not there.
-    """
-    if wanted == "auto":
-        free = sorted(allowed, reverse=True)
-        return tuple([*(cpu for cpu in free if cpu in isolated), *(cpu for cpu in free if cpu not in isolated)])
-    found = cpu_list(wanted)
-    if not found:
-        raise UsageError(f"bad CPU list {wanted!r}", "write it like 0,2-3, or auto")
-    absent = [cpu for cpu in found if cpu not in allowed]
-    if absent:
-        raise UsageError(f"CPU {absent[0]} is not one we may use", f"there are {sorted(allowed)}")
-    return tuple(dict.fromkeys(found))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pyperf
@@ -17,74 +17,22 @@ from rseqbench.config import CheckOptions
 from rseqbench.errors import CheckError, TargetError
 from rseqbench.measure import plan as planning
 from rseqbench.measure.engines import Engine
-from rseqbench.model import Benchmark, Case, Check, Skip
+from rseqbench.model import Benchmark, Case, Skip
+from rseqbench.store.events import (
+    BootDone,
+    CaseMeasured,
+    Checked,
+    ChecksBegun,
+    Preparing,
+    RoundBegun,
+    RoundDone,
+    RunEvent,
+)
 from rseqbench.store.runs import Header, Unfinished
 from rseqbench.targets import Target
 
 MOST_VOID = 0.3  # of the rounds; a case void in more has no number, whatever the others say
 _FAILED = "failed in every round"
-
-
-@dataclass(frozen=True)
-class ChecksBegun:
-    """The checks of these benchmarks follow, in this order."""
-
-    benchmarks: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A check is over; `done` of `of` are."""
-
-    check: Check
-    done: int
-    of: int
-
-
-@dataclass(frozen=True)
-class Preparing:
-    """The engine finds out what it has to know before its first round, which takes some seconds."""
-
-
-@dataclass(frozen=True)
-class RoundBegun:
-    """A round begins: `steps` follow in this order, each of the cases that are measured at once."""
-
-    number: int
-    rounds: int
-    steps: tuple[tuple[Case, ...], ...]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A case was measured, or failed with a reason, in a round; `done` of `of` cases of all rounds are."""
-
-    case: Case
-    number: int
-    failure: str
-    done: int
-    of: int
-
-
-@dataclass(frozen=True)
-class RoundDone:
-    """A round is complete and on disk, with the values of `suite`; `done` of `of` are."""
-
-    number: int
-    done: int
-    of: int
-    suite: pyperf.BenchmarkSuite
-
-
-@dataclass(frozen=True)
-class BootDone:
-    """The rounds of a boot are complete; `done` of `of` boots are."""
-
-    done: int
-    of: int
-
-
-Event = ChecksBegun | Checked | Preparing | RoundBegun | Measured | RoundDone | BootDone
 
 
 Failures = dict[Case, dict[int, str]]  # why a case was void, by round
@@ -102,7 +50,7 @@ def check(target: Target, benchmarks: Sequence[Benchmark], options: CheckOptions
         yield Checked(target.check(benchmark, options), done, len(available))
 
 
-def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOptions) -> Iterator[Event]:
+def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOptions) -> Iterator[RunEvent]:
     """Do what is left of an unfinished run: its checks, if they were not done, and its missing rounds.
 
     A case whose check fails is not timed; a case that fails in a round is void in that round. Both are written into
@@ -140,7 +88,7 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
                 failures.setdefault(taken.case, {})[number] = taken.failure
             else:
                 suite.append(taken.bench)
-            yield Measured(taken.case, number, taken.failure, done, of)
+            yield CaseMeasured(taken.case, number, taken.failure, done, of)
         if suite:
             values = pyperf.BenchmarkSuite(suite)
             unfinished.save_round(number, values)

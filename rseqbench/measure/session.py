@@ -14,31 +14,9 @@ from rseqbench.build.linux.build import attachments
 from rseqbench.config import Preset, RunOptions
 from rseqbench.errors import UsageError
 from rseqbench.measure import plan
-from rseqbench.model import Machine
+from rseqbench.model import SAME_IN_A_RUN, Machine
 from rseqbench.store.runs import Header, Store, Unfinished
 from rseqbench.targets import Target, resolve
-
-# What must not change between the rounds of one run.
-SAME = (
-    "cpu",
-    "cpu_model",
-    "linux",
-    "libc",
-    "config_rseq",
-    "compiler",
-    "kernels",
-    "registration",
-    "rseq_feature_size",
-    "virtual",
-    "emulator",
-    "linux_package",
-    "linux_build",
-    "runner",
-    "lttng_ust",
-    "lttng_linked",
-    "liburcu",
-    "liburcu_linked",
-)
 
 
 @dataclass(frozen=True)
@@ -94,7 +72,7 @@ def again(target: Target, unfinished: Unfinished) -> None:
 
 def changed_since(begun: Machine, now: Machine) -> str:
     """Return which fact of the machine differs from when a run was begun, in words; empty when none does."""
-    for name in SAME:
+    for name in SAME_IN_A_RUN:
         if name == "cpu_model" and name not in begun.facts:  # begun by a rseqbench that did not know it
             continue
         if begun.facts.get(name) != now.facts.get(name):

@@ -7,13 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from rseqbench.analysis import stats
+from rseqbench.analysis import compare, stats
 from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.modes import Mode, modes
 from rseqbench.analysis.patch_tables import PatchTable
+from rseqbench.analysis.summary import Compared
+from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, USER_ONLY, Check, Fact, Machine, Plan, Registration
 from rseqbench.report import formatting
-from rseqbench.report.prose import replayed, virtual, why_nothing
-from rseqbench.store.runs import Header
+from rseqbench.report.formatting import named
+from rseqbench.report.prose import virtual, why_nothing
+from rseqbench.store.runs import Header, replayed
 
 _BUSY_SHARE = 0.1  # of all CPUs: more load than this before the run means that something else was at work
 _BUSY_LOAD = 0.5
@@ -21,7 +25,6 @@ _REPLAY = (
     "these are the values of a run that was recorded elsewhere and comes with rseqbench, shown once more. "
     "Nothing was measured here, and nothing is said of this machine; rseqbench run measures it."
 )
-_NAMED = 3  # runs named of those that something limits
 _NO_COUNTS = pd.DataFrame({"interrupted": [], "values": []})  # what was left out of each stands in its own page
 _NUMBER = re.compile(r"\d+(\.\d+)*")
 _KERNEL_GROUP = "linux/"  # of the kernels that are about Linux itself
@@ -33,6 +36,7 @@ _REPEATS = (
     "Requests reach a guest when we send them, which is no time of its own, and Linux's caches differ with what was "
     "done before: so long operations do not repeat to the digit."
 )
+_NAMED_MODES = 3  # benchmarks; the rest is counted
 
 
 def limits(header: Header, confidence: float) -> tuple[str, ...]:
@@ -145,12 +149,6 @@ def _about(labels: Sequence[str], of: int) -> str:
     return "" if len(labels) == of else f"{named(labels)}: "
 
 
-def named(labels: Sequence[str], most: int = _NAMED) -> str:
-    """Return labels in a line: "a, b, c and 4 more"."""
-    more = f" and {len(labels) - most} more" if len(labels) > most else ""
-    return f"{', '.join(labels[:most])}{more}"
-
-
 def emulation_limits(header: Header, frame: pd.DataFrame) -> tuple[str, ...]:
     """Return the sentences for every emulated machine of a run; `frame` is its tidy table. Others have none."""
     machines = [machine for machine in header.machines if machine.timing == "emulated"]
@@ -224,6 +222,13 @@ def _about_linux(header: Header) -> bool:
     return any(case.benchmark.startswith(_KERNEL_GROUP) for case in header.plan.cases)
 
 
+def comparison_notes(found: Compared) -> tuple[str, ...]:
+    """Return a sentence for each thing that limits what one comparison of two runs can say."""
+    if not found.rows:
+        return (compare.NOTHING,)
+    return () if found.headers is None else tuple(boot_comparison_limits(*found.headers))
+
+
 def boot_comparison_limits(a: Header, b: Header) -> Iterable[str]:
     """Yield a sentence for each thing that limits what two runs on two Linuxes, or two boots of one, can say."""
     machines = a.machines[0], b.machines[0]
@@ -269,3 +274,24 @@ def _percent(row: Row) -> str:
         return ""
     part = 1 - row.net.value / row.gross.value
     return "below 1%" if part < 0.01 else f"{part:.0%}"
+
+
+def modes_sentence(frame: pd.DataFrame, rules: VerdictRules) -> str:
+    """Return what the modes of a run are, the first of them by name; empty where it has none."""
+    found = modes(frame, rules)
+    if not found:
+        return ""
+    said = [_took(one) for one in found[:_NAMED_MODES]]
+    if found[_NAMED_MODES:]:
+        said.append(f"{len(found) - _NAMED_MODES} more have such rounds")
+    *others, last = said
+    told = f"{', '.join(others)}, and {last}" if others else last
+    return (
+        f"{told}: apart from all others, as of a process that keeps another state from start to end. "
+        "The median does not move with it, and an interval has it only where it is frequent."
+    )
+
+
+def _took(one: Mode) -> str:
+    name = formatting.with_threads(one.benchmark, one.threads)
+    return f"{one.rounds} of {one.of} rounds of {name} took {one.factor:.2f} times its median"

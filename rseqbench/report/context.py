@@ -22,7 +22,7 @@ from rseqbench.report import caveats as baseline
 from rseqbench.report import caveats as emulated
 from rseqbench.report.run_view import Contents
 from rseqbench.report.tables import Grid, run
-from rseqbench.store.runs import PATCH, Run
+from rseqbench.store.runs import PATCH, Run, replayed
 
 _CLAUSE = re.compile(r"[:;] |, so ")  # where a limit has said what it is, and goes on to what follows from it
 _RELEASE = re.compile(r"\d+(\.\d+)*")
@@ -42,7 +42,7 @@ def of_run(shown: Contents) -> Brief:
     machines = shown.run.header.machines
     number = sum(one.row is not None for one in shown.measured)
     what = f"{number} benchmarks" if number else "nothing was measured"
-    if prose.replayed(shown.run.header):
+    if replayed(shown.run.header):
         what = f"REPLAY of a recorded run, nothing was measured here: {what}"
     if published(shown.run):
         what = f"{number} printed values"
@@ -126,7 +126,7 @@ def _limits(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules)
     }
     shared = [text for text in each[runs[0].label] if all(text in texts for texts in each.values())]
     own = [(label, text) for label, texts in each.items() for text in texts if text not in shared]
-    notes = dict.fromkeys(text for one in found for text in one.notes)
+    notes = dict.fromkeys(text for one in found for text in caveats.comparison_notes(one))
     return [*(("", text) for text in (*notes, *shared)), *own]
 
 
@@ -154,7 +154,7 @@ def commands_of_run(one: Run) -> list[str]:
 
     They are as they were typed: who prints them spells out what a terminal would obey.
     """
-    if prose.replayed(one.header):
+    if replayed(one.header):
         return [one.header.command, "rseqbench demo"]
     label = shlex.quote(one.label)
     again = [] if one.header.plan.engine == "published" else [one.header.command]

@@ -13,8 +13,8 @@ from rseqbench.analysis.fleet.matrix import Column, Matrix
 from rseqbench.model import Machine
 from rseqbench.report import caveats, context, formatting
 from rseqbench.report import caveats as booted
-from rseqbench.report.caveats import named
 from rseqbench.report.context import Brief
+from rseqbench.report.formatting import named
 from rseqbench.report.tables.fleet import name
 from rseqbench.store.runs import Header
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rseqbench.analysis import compare
@@ -214,3 +215,9 @@ def _ranged(number: Estimate, places: int, suffix: str) -> Printed:
 def _fixed(value: float, places: int) -> str:
     text = f"{value:.{places}f}"
     return text.removeprefix("-") if float(text) == 0 else text
+
+
+def named(labels: Sequence[str], most: int = 3) -> str:
+    """Return labels in a line: "a, b, c and 4 more"."""
+    more = f" and {len(labels) - most} more" if len(labels) > most else ""
+    return f"{', '.join(labels[:most])}{more}"

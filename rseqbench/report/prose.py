@@ -14,11 +14,10 @@ from rseqbench.analysis.regression_gate import Unseen
 from rseqbench.analysis.summary import Compared
 from rseqbench.analysis.verdicts import Judged
 from rseqbench.config import VerdictRules
-from rseqbench.model import REPLAY, Estimate, Fact, Machine, Plan, VerdictWord
+from rseqbench.model import Estimate, Fact, Machine, Plan, VerdictWord
 from rseqbench.report import formatting
-from rseqbench.report.caveats import named
-from rseqbench.report.formatting import Printed
-from rseqbench.store.runs import Header
+from rseqbench.report.formatting import Printed, named
+from rseqbench.store.runs import Header, replayed
 
 TOO_FEW = "could not have seen any slowdown: too few rounds"
 
@@ -61,11 +60,6 @@ def moment(stamp: str) -> str:
 def why_nothing(plan: Plan) -> str:
     """Return why a run has nothing, in one line, to go behind where that was; empty where it may have something."""
     return f": all {len(plan.skips)} skipped: {plan.skips[0].reason}" if plan.skips and not plan.cases else ""
-
-
-def replayed(header: Header) -> bool:
-    """Whether a run is the replay of another, and no measurement of the machine that it was replayed on."""
-    return any(machine.target == REPLAY for machine in header.machines)
 
 
 def _machine(machine: Machine) -> str:

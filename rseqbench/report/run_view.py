@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rseqbench.analysis import allocators, controls, dataset, library_costs, modes, patch_tables
+from rseqbench.analysis import allocators, controls, dataset, library_costs, patch_tables
 from rseqbench.analysis import summary as tables
 from rseqbench.analysis.allocators import Served
 from rseqbench.analysis.library_costs import Beside
@@ -77,7 +77,7 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         limits=(
             *_false_alarms(run, units, rules),
             *_limits(run, frame, rules),
-            *filter(None, [modes.sentence(frame, rules)]),
+            *filter(None, [caveats.modes_sentence(frame, rules)]),
             *_placement(run, units),
         ),
         sentences=prose.verdicts(judged, run.header.machines),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rseqbench import __version__
-from rseqbench.config import Preset, RunOptions, unknown
-from rseqbench.errors import ResultsError
+from rseqbench.config import Preset, RunOptions
+from rseqbench.errors import ResultsError, unknown
 from rseqbench.store.labels import check_label, is_label
 from rseqbench.store.runs import FLEET, Header, Store
 from rseqbench.support import atomic_io, serialization

@@ -12,8 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rseqbench import paths
-from rseqbench.config import unknown
-from rseqbench.errors import ResultsError
+from rseqbench.errors import ResultsError, unknown
 from rseqbench.store import fleets
 from rseqbench.store.labels import check_label, is_label
 from rseqbench.store.runs import PATCH, UNFINISHED, Header, Store, built_in

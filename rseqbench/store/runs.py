@@ -18,19 +18,20 @@ from typing import Any
 import pyperf
 
 from rseqbench import __version__, paths
-from rseqbench.build import disassembly
-from rseqbench.build.linux import kconfig, sizes
-from rseqbench.build.linux.sizes import Sizes
-from rseqbench.config import unknown
-from rseqbench.errors import BuildError, ResultsError
-from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
+from rseqbench.errors import BuildError, ResultsError, unknown
+from rseqbench.model import REPLAY, Case, Check, Machine, Plan, Registration, Skip
 from rseqbench.store import pyperf_reader
 from rseqbench.store.labels import check_label, is_label
-from rseqbench.support import atomic_io, serialization
+from rseqbench.support import atomic_io, attachments, kconfig, serialization
+from rseqbench.support.attachments import KernelSizes
 
 SCHEMA = 1
 PATCH = "patch-2018"  # the label of the table in the patch message
-ATTACHED = (sizes.FILE, kconfig.FILE, disassembly.FILE)  # of the Linux and the kernels that were built for a run
+ATTACHED = (
+    attachments.SIZES_FILE,
+    kconfig.CONFIG_FILE,
+    attachments.ASSEMBLY_FILE,
+)  # of the Linux and the kernels that were built for a run
 UNFINISHED = ".unfinished-"
 FLEET = "fleet.json"  # which makes of a folder a fleet, whose runs have folders of their own
 
@@ -95,17 +96,17 @@ class Run:
     header: Header
     suite: pyperf.BenchmarkSuite
 
-    def sizes(self) -> Sizes | None:
+    def sizes(self) -> KernelSizes | None:
         """Return how large the Linux is that was built for the run; None where none was. Raises ResultsError."""
-        path = self.folder / sizes.FILE
+        path = self.folder / attachments.SIZES_FILE
         try:
-            return Sizes.load(path) if path.is_file() else None
+            return KernelSizes.load(path) if path.is_file() else None
         except BuildError as error:
             raise ResultsError(error.message, "the run folder is damaged") from error
 
     def linux_config(self) -> str | None:
         """Return the configuration of that Linux; None where none was built. Raises ResultsError."""
-        path = self.folder / kconfig.FILE
+        path = self.folder / kconfig.CONFIG_FILE
         return _read(path) if path.is_file() else None
 
     @property
@@ -301,3 +302,8 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         why = f"{path}: {getattr(error, 'strerror', None) or error}"
         raise ResultsError(why, "the run folder is damaged, or not a run of rseqbench") from error
+
+
+def replayed(header: Header) -> bool:
+    """Whether a run is the replay of another, and no measurement of the machine that it was replayed on."""
+    return any(machine.target == REPLAY for machine in header.machines)

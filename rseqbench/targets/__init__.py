@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.linux import DEBIAN
-from rseqbench.config import CheckOptions, RunOptions, unknown
-from rseqbench.errors import UsageError
+from rseqbench.config import CheckOptions, RunOptions
+from rseqbench.errors import UsageError, unknown
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ from typing import Any
 from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
+from rseqbench.host.rseq_support import registration_environment
 from rseqbench.model import Benchmark, Call, Fact, Ran, Registration
+from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
-from rseqbench.targets.native.worker_process import environment
-from rseqbench.workloads.library import LIBRARIES, Stage
+from rseqbench.workloads.library import Stage
 
 GROUP = "jemalloc"
 TIMES_CPUS = (4, 1)  # threads: four for each CPU, and one
@@ -176,7 +177,7 @@ class Allocators:
 
 def _version() -> str:
     shipped = METHODS[0]
-    ran = process.run([*command(shipped), *_TRIAL], environment("auto"), _TRIAL_LIMIT_S)
+    ran = process.run([*command(shipped), *_TRIAL], registration_environment("auto"), _TRIAL_LIMIT_S)
     try:
         return str(json.loads(ran.output)["jemalloc"]) or "not known"
     except (ValueError, KeyError) as error:

@@ -10,16 +10,15 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from ctypes.util import find_library
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol
 
 from rseqbench.build import compilers
-from rseqbench.config import unknown
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
-from rseqbench.model import ALL, Benchmark, Call, Fact
+from rseqbench.model import Benchmark, Call, Fact
+from rseqbench.selection import LIBRARIES, Library
 from rseqbench.support import process
 
 
@@ -56,32 +55,19 @@ class Surroundings(Protocol):
         """Return why what a benchmark just did cannot be believed, as seen from outside; empty when it can."""
 
 
-@dataclass(frozen=True)
-class Library:
-    """A library that the kernels of a group call as it is shipped.
+def missing_packages(library: Library) -> list[str]:
+    """Return which packages of a library are not here, by what they are needed for."""
+    return [package for package, needed in library.packages.items() if not _is_here(needed)]
 
-    packages: Debian's, that it takes to compile and measure, each with the program, header or library it is needed for;
-    kernels: the group of the patch that does the same without it. The module of its group's name in this folder has a
-    function open_() that makes its Surroundings and ends them, and calls(), the command lines of that.
-    """
 
-    group: str
-    title: str
-    packages: Mapping[str, str]
-    kernels: str
-
-    def lacks(self) -> list[str]:
-        """Return which of its packages are not here, by what they are needed for."""
-        return [package for package, needed in self.packages.items() if not _is_here(needed)]
-
-    def ensure(self) -> None:
-        """Raise TargetError, with the packages to install, where something of it is not here."""
-        lacking = self.lacks()
-        if lacking:
-            needed = ", ".join(self.packages[package] for package in lacking)
-            raise TargetError(
-                f"{self.title} cannot be measured without {needed}", f"apt-get install {' '.join(lacking)}"
-            )
+def ensure_installed(library: Library) -> None:
+    """Raise TargetError, with the packages to install, where something of a library is not here."""
+    lacking = missing_packages(library)
+    if lacking:
+        needed = ", ".join(library.packages[package] for package in lacking)
+        raise TargetError(
+            f"{library.title} cannot be measured without {needed}", f"apt-get install {' '.join(lacking)}"
+        )
 
 
 def _is_here(needed: str) -> bool:
@@ -102,43 +88,6 @@ def ensure_loads(path: Path, environment: Mapping[str, str], prefix: Sequence[st
     if done.returncode:
         said = done.stderr.strip().rpartition("\n")[2] or process.ending(done.returncode)
         raise BuildError(f"what calls it does not load: {said.removeprefix('OSError: ')}")
-
-
-_ALL = (
-    Library(
-        "lttng",
-        "LTTng-UST",
-        {"lttng-tools": "lttng-sessiond", "liblttng-ust-dev": "lttng/tracepoint.h", "babeltrace2": "babeltrace2"},
-        "ring_buffer",
-    ),
-    Library("urcu", "liburcu", {"liburcu-dev": "urcu.h"}, "rcu"),
-    Library("jemalloc", "jemalloc", {"libjemalloc2": "libjemalloc.so"}, "freelist"),
-)
-LIBRARIES = {one.group: one for one in _ALL}
-# What `--suite` names: patterns of benchmarks. A library is measured beside the kernels that do the same.
-SUITES = {
-    **{one.group: (one.group, one.kernels) for one in _ALL},
-    "kernels": (ALL,),
-    "all": (ALL, *LIBRARIES),
-}
-
-
-def patterns(suites: Sequence[str], benchmarks: Sequence[str]) -> list[str]:
-    """Return the patterns of benchmarks that suites and `benchmarks` mean together. Raises UsageError."""
-    for name in suites:
-        if name not in SUITES:
-            raise unknown("suite", name, SUITES)
-    return list(dict.fromkeys([*(pattern for name in suites for pattern in SUITES[name]), *benchmarks]))
-
-
-def asked(patterns: Sequence[str]) -> list[str]:
-    """Return the groups of shipped libraries that patterns of benchmarks ask for by name."""
-    return [group for group in LIBRARIES if any(_names(pattern, group) for pattern in patterns)]
-
-
-def _names(pattern: str, group: str) -> bool:
-    """Whether a pattern may name a benchmark of a group; one of stars alone means all kernels."""
-    return fnmatchcase(group, pattern.partition("/")[0]) and bool(pattern.strip("*"))
 
 
 def calls(groups: Sequence[str]) -> list[Call]:

@@ -11,8 +11,9 @@ from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import BuildError
 from rseqbench.model import Call, Fact
+from rseqbench.selection import LIBRARIES
 from rseqbench.workloads import packages
-from rseqbench.workloads.library import LIBRARIES, Stage, ensure_loads
+from rseqbench.workloads.library import Stage, ensure_installed, ensure_loads
 
 # A program reaches the library's thread-local data by a fixed distance; so does a provider only if it is told to.
 _AS_A_PROGRAM = "-ftls-model=initial-exec"
@@ -22,7 +23,7 @@ _FLAVOURS = ("memb", "mb", "bp", "qsbr", "signal")  # signal: until 0.14
 @contextlib.contextmanager
 def open_() -> Iterator[Flavours]:
     """Compile the flavours. Raises TargetError without liburcu, BuildError where none compiles."""
-    LIBRARIES["urcu"].ensure()
+    ensure_installed(LIBRARIES["urcu"])
     made, wrong = {}, {}
     for flavour in _FLAVOURS:
         try:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rseqbench.workloads.library import LIBRARIES
+from rseqbench.selection import LIBRARIES
 from tests.cli.test_startup import HEAVY
 from tests.commands import rseqbench, tree
 from tests.shells import STARTS, Shell

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from rseqbench.measure.fleet.members import INTERRUPTED
 from rseqbench.model import EMULATING
+from rseqbench.store.events import INTERRUPTED
 from tests.commands import PROGRAM, processes_with, rseqbench
 from tests.lab import Lab, keepers
 from tests.sshd import Sshd, eventually

@@ -21,6 +21,7 @@ from rseqbench.errors import TargetError
 from rseqbench.measure import rounds
 from rseqbench.measure.engines import gated
 from rseqbench.model import Case, Check, Plan, Slot
+from rseqbench.store.events import CaseMeasured
 from rseqbench.store.runs import Header, Store
 from rseqbench.targets.native import target as native_module
 from tests.machines import defaults, native, some_rseq, two_cpus
@@ -463,7 +464,7 @@ def test_what_happens_to_a_round_makes_it_void_and_the_run_goes_on(target, tmp_p
             pytest.skip("this machine is too busy for the gated engine")
         raise
     failures = [
-        (one.number, one.case.id, one.failure) for one in events if isinstance(one, rounds.Measured) and one.failure
+        (one.number, one.case.id, one.failure) for one in events if isinstance(one, CaseMeasured) and one.failure
     ]
     hit = [failure for number, _, failure in failures if number == 0]
     assert len(hit) == len(CASES)

@@ -8,8 +8,10 @@ import sys
 
 import pytest
 
+from rseqbench.analysis import kernel_sizes
 from rseqbench.build import architectures
-from rseqbench.build.linux import build, kconfig, sizes, source
+from rseqbench.build.linux import build, source
+from rseqbench.support import kconfig
 from rseqbench.targets import create, resolve
 from tests.commands import rseqbench
 from tests.machines import defaults
@@ -35,7 +37,11 @@ def test_what_depends_on_rseq_is_little(built_linuxes):
 
 @pytest.mark.parametrize(
     ("option", "types"),
-    [("-t", sizes.TEXT), ("-d", sizes.DATA + sizes.READ_ONLY), (None, sizes.TEXT + sizes.DATA + sizes.READ_ONLY)],
+    [
+        ("-t", kernel_sizes.TEXT),
+        ("-d", kernel_sizes.DATA + kernel_sizes.READ_ONLY),
+        (None, kernel_sizes.TEXT + kernel_sizes.DATA + kernel_sizes.READ_ONLY),
+    ],
 )
 def test_symbols_grow_as_linux_s_own_script_says(built_linuxes, option, types):
     script = source.tree(LINUX.source).path / "scripts/bloat-o-meter"
@@ -43,7 +49,7 @@ def test_symbols_grow_as_linux_s_own_script_says(built_linuxes, option, types):
     command = [sys.executable, str(script), *filter(None, [option]), *files]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     added, removed, net = map(int, re.search(r"up/down: (\d+)/-?(\d+) \((-?\d+)\)", said).groups())
-    grown = sizes.growth(built_linuxes["n"].sizes, built_linuxes["y"].sizes, types)
+    grown = kernel_sizes.growth(built_linuxes["n"].sizes, built_linuxes["y"].sizes, types)
     assert (grown.added, grown.removed, grown.net) == (added, removed, net)
     name, before, after = grown.changed[0]
     assert re.search(rf"^{re.escape(name)}\s+{before or '-'}\s+{after}\s+\+{after - before}$", said, re.MULTILINE)

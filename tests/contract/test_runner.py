@@ -14,6 +14,7 @@ import pytest
 from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
+from rseqbench.host import rseq_support
 from rseqbench.targets.native import worker_process
 from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.line_channel import Lines
@@ -81,7 +82,7 @@ def time_request(**changes):
 @pytest.mark.parametrize("registration", ["auto", "none", pytest.param("self", marks=some_rseq)])
 def test_it_says_the_same_of_itself_as_a_worker(ask, registration):
     worker = worker_process.Worker(
-        products.extension(architectures.host()).path, registration, worker_process.environment(registration)
+        products.extension(architectures.host()).path, registration, rseq_support.registration_environment(registration)
     )
     worker.stop()
     hello = ask("hello", registration=registration)

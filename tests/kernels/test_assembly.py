@@ -7,6 +7,7 @@ import pytest
 from rseqbench.build import architectures, disassembly, elf, products
 from rseqbench.errors import BuildError
 from rseqbench.model import Machine
+from rseqbench.support import attachments
 from tests.kernels.test_codegen import compiled
 
 ARCHES = ["arm32", "arm64", "x86_64"]
@@ -29,7 +30,7 @@ def text(arch, library):
 
 @pytest.fixture(scope="module")
 def listings(text):
-    return {one.kernel: one for one in disassembly.parsed(text)}
+    return {one.kernel: one for one in attachments.parse_listings(text)}
 
 
 def test_every_kernel_that_is_there_has_its_loop(library, listings):
@@ -86,7 +87,7 @@ def test_a_run_of_a_build_gets_the_file_that_was_made_once_for_it(arch, monkeypa
         pytest.skip(str(error))
     machine = Machine(arch.name, "runner", "hardware", {"kernels": built.digest})
     (path,) = disassembly.attachments(machine)
-    assert path.name == disassembly.FILE
+    assert path.name == attachments.ASSEMBLY_FILE
     monkeypatch.setenv("PATH", "")  # no objdump is asked again
     assert disassembly.attachments(machine) == [path]
 
@@ -96,7 +97,7 @@ def test_without_objdump_a_run_has_no_assembly(arch, monkeypatch):
         built = products.runner(arch)
     except BuildError as error:
         pytest.skip(str(error))
-    built.path.with_name(disassembly.FILE).unlink(missing_ok=True)
+    built.path.with_name(attachments.ASSEMBLY_FILE).unlink(missing_ok=True)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BuildError, match="no objdump"):
         disassembly.listed(arch, built.path)

@@ -7,6 +7,7 @@ import pytest
 
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
+from rseqbench.host import rseq_support
 from rseqbench.targets.native import worker_process
 from rseqbench.targets.runner import protocol
 
@@ -50,7 +51,7 @@ def test_it_says_which_instructions_it_is_made_of(variant):
 
 def test_it_lists_the_same_kernels_as_this_machine_s(variant):
     worker = worker_process.Worker(
-        products.extension(architectures.host()).path, "auto", worker_process.environment("auto")
+        products.extension(architectures.host()).path, "auto", rseq_support.registration_environment("auto")
     )
     worker.stop()
     assert [kernel["name"] for kernel in listed(variant)] == [kernel["name"] for kernel in worker.hello["kernels"]]

@@ -3,12 +3,13 @@
 import pytest
 
 from rseqbench.build import disassembly, elf
-from rseqbench.build.disassembly import Listing
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.model import Machine
 from rseqbench.report.html import run as code
 from rseqbench.report.html import run as html
 from rseqbench.report.html.run import limited
+from rseqbench.support import attachments
+from rseqbench.support.attachments import Listing
 from tests.simulated import Simulation, shown
 
 TEXT = """# x86_64: the loops that were timed, read by GNU objdump 2.40
@@ -28,7 +29,7 @@ COSTS = {"cpu_id/baseline": 0.3, "counter/rseq": 0.6, "hackbench/processes": 1e9
 
 def simulation(text=TEXT, **more):
     return Simulation(
-        costs=COSTS, rounds=6, skips=(), attached={} if text is None else {disassembly.FILE: text}, **more
+        costs=COSTS, rounds=6, skips=(), attached={} if text is None else {attachments.ASSEMBLY_FILE: text}, **more
     )
 
 
@@ -37,25 +38,25 @@ def section(text):
 
 
 def test_the_file_is_read_as_it_was_written():
-    assert disassembly.parsed(TEXT) == [RSEQ, BASELINE]
+    assert attachments.parse_listings(TEXT) == [RSEQ, BASELINE]
 
 
 @pytest.mark.parametrize("text", ["# x\n\nno name here\n   0: ret\n", "# x\n\n   0: ret\n"])
 def test_a_damaged_file_is_named(tmp_path, text):
-    (tmp_path / disassembly.FILE).write_text(text)
+    (tmp_path / attachments.ASSEMBLY_FILE).write_text(text)
     with pytest.raises(ResultsError, match=r"assembly\.txt: no name of a kernel"):
-        disassembly.stored(tmp_path)
+        attachments.load_listings(tmp_path)
 
 
 def test_a_file_that_is_no_text_is_named(tmp_path):
-    (tmp_path / disassembly.FILE).write_bytes(b"\xff\xfe\x00")
+    (tmp_path / attachments.ASSEMBLY_FILE).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ResultsError, match=r"assembly\.txt"):
-        disassembly.stored(tmp_path)
+        attachments.load_listings(tmp_path)
 
 
 def test_a_run_keeps_it_and_its_page_shows_what_was_timed(tmp_path):
     found = shown(tmp_path, simulation())
-    assert (found.run.folder / disassembly.FILE).read_text() == TEXT
+    assert (found.run.folder / attachments.ASSEMBLY_FILE).read_text() == TEXT
     assert code.timed(found.run.folder, found.measured).listings == (RSEQ, BASELINE)
     text = section(html.page(found))
     assert "counter/rseq: run_rseq, 3 lines" in text

@@ -6,17 +6,19 @@ import pyperf
 import pytest
 
 from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, stats, summary
-from rseqbench.build.linux.sizes import Sizes
 from rseqbench.model import Case, Machine, Plan, Registration, Skip, VerdictWord
 from rseqbench.report.tables import kernel_config as kernel_config_tables
 from rseqbench.store.runs import Header, Run
+from rseqbench.support.attachments import KernelSizes
 from tests.machines import defaults
 
 RULES = defaults().verdict
 CASE = Case(kernel_config.HACKBENCH, 1, Registration.NONE)
 # As `size` has Linux 6.12 in one small configuration, and by symbol.
-N_SIZES = Sizes(6595469, 2025968, 0, {}, {"t __schedule": 1367, "d init_task": 6464})
-Y_SIZES = Sizes(6595689, 2026032, 0, {}, {"t __schedule": 1367, "t rseq": 1800, "d init_task": 6528, "r words": 4000})
+N_SIZES = KernelSizes(6595469, 2025968, 0, {}, {"t __schedule": 1367, "d init_task": 6464})
+Y_SIZES = KernelSizes(
+    6595689, 2026032, 0, {}, {"t __schedule": 1367, "t rseq": 1800, "d init_task": 6528, "r words": 4000}
+)
 
 
 def run(

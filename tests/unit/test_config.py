@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from rseqbench import config, paths
+from rseqbench import config, errors, paths
 from rseqbench.errors import ConfigError, UsageError
 
 DEFAULT = tomllib.loads(paths.default_config().read_text(encoding="utf-8"))
@@ -285,5 +285,5 @@ def test_a_configuration_with_an_unknown_preset_is_refused_when_it_is_taken(load
     ],
 )
 def test_nearest_names(name, known, hint):
-    assert config.unknown("benchmark", name, known).hint == hint
-    assert str(config.unknown("benchmark", name, known)) == f"unknown benchmark {name!r}; {hint}"
+    assert errors.unknown("benchmark", name, known).hint == hint
+    assert str(errors.unknown("benchmark", name, known)) == f"unknown benchmark {name!r}; {hint}"

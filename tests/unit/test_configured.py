@@ -6,9 +6,9 @@ import pytest
 
 from rseqbench.build import architectures
 from rseqbench.build.linux import build, kvm
-from rseqbench.build.linux.build import BuiltLinux
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import UsageError
+from rseqbench.support.attachments import BuiltKernel
 from rseqbench.targets import resolve
 from tests.machines import defaults
 
@@ -26,7 +26,7 @@ def built(tmp_path, monkeypatch):
 
     def built(arch, linux, rseq):
         asked.append((arch.name, linux, rseq))
-        return BuiltLinux(tmp_path / rseq, arch.name, rseq, "Linux 6.12", "small", "gcc 12", "6.12.1", 0.0)
+        return BuiltKernel(tmp_path / rseq, arch.name, rseq, "Linux 6.12", "small", "gcc 12", "6.12.1", 0.0)
 
     monkeypatch.setattr(build, "built", built)
     return asked

@@ -15,9 +15,10 @@ from rseqbench import doctor, paths
 from rseqbench.cli.doctor import command
 from rseqbench.doctor import emulation, finding, noise, rseq, toolchain
 from rseqbench.doctor import programs as tools
-from rseqbench.doctor.finding import Finding, Host
+from rseqbench.doctor.finding import Host
 from rseqbench.host import facts, rseq_support
-from rseqbench.workloads.library import Library
+from rseqbench.model import Finding
+from rseqbench.selection import Library
 
 CPUS = "sys/devices/system/cpu"
 

@@ -5,14 +5,14 @@ import stat
 import pytest
 from click.testing import CliRunner
 
-from rseqbench import doctor
+from rseqbench import doctor, model
 from rseqbench.cli.doctor import command
-from rseqbench.doctor import finding, packages
+from rseqbench.doctor import packages
 
-FLEX = finding.Finding("Linux build", "without flex", "warn", packages=("flex", "bison"))
-GCC = finding.Finding("compiler", "none", "bad", packages=("gcc", "flex"))
-OK = finding.Finding("load", "0.00")
-LOADED = finding.Finding("load", "9.00", "warn", "something else is running", "top")
+FLEX = model.Finding("Linux build", "without flex", "warn", packages=("flex", "bison"))
+GCC = model.Finding("compiler", "none", "bad", packages=("gcc", "flex"))
+OK = model.Finding("load", "0.00")
+LOADED = model.Finding("load", "9.00", "warn", "something else is running", "top")
 
 
 @pytest.fixture

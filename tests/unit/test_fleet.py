@@ -14,8 +14,8 @@ from rseqbench.errors import ResultsError, TargetError, UsageError
 from rseqbench.measure.fleet import members, scheduler
 from rseqbench.measure.fleet import members as choice
 from rseqbench.measure.fleet import scheduler as files
-from rseqbench.measure.fleet.scheduler import Begun, Ended, Stopped, Tells
 from rseqbench.store import fleets
+from rseqbench.store.events import INTERRUPTED, JobBegun, JobEnded, JobReported, Stopped, failure_text
 from rseqbench.store.fleets import Fleet, Member
 from rseqbench.store.runs import Store
 from tests.simulated import Simulation, store
@@ -82,9 +82,11 @@ def test_every_job_is_done_and_no_error_reaches_another():
             raise TargetError(f"{number} is gone")
 
     events = list(scheduler.run(range(1, 10), work, 4, nothing))
-    assert sorted(event.job for event in events if isinstance(event, Begun)) == list(range(1, 10))
-    assert {event.told for event in events if isinstance(event, Tells)} == {f"{n} on its way" for n in range(1, 10)}
-    errors = {event.job: event.error for event in events if isinstance(event, Ended)}
+    assert sorted(event.job for event in events if isinstance(event, JobBegun)) == list(range(1, 10))
+    assert {event.told for event in events if isinstance(event, JobReported)} == {
+        f"{n} on its way" for n in range(1, 10)
+    }
+    errors = {event.job: event.error for event in events if isinstance(event, JobEnded)}
     assert {job for job, error in errors.items() if error} == {3, 6, 9}
     assert str(errors[6]) == "6 is gone"
 
@@ -95,7 +97,7 @@ def test_so_many_run_at_the_same_time_and_no_more():
     first = next(events)  # all that may begin have begun, and none can end
     assert threading.active_count() - before == 3
     gate.set()
-    done = [event.job for event in (first, *events) if isinstance(event, Ended)]
+    done = [event.job for event in (first, *events) if isinstance(event, JobEnded)]
     assert sorted(done) == sorted(left) == list(range(12))
 
 
@@ -116,7 +118,7 @@ def waiting_for(gate, left):
 def test_leaving_ends_every_job_and_begins_no_other(how):
     gate, left, before = threading.Event(), [], threading.active_count()
     events = scheduler.run(range(8), waiting_for(gate, left), 4, gate.set)
-    while sum(isinstance(event, Tells) for event in [next(events) for _ in range(8)]) < 4:
+    while sum(isinstance(event, JobReported) for event in [next(events) for _ in range(8)]) < 4:
         raise AssertionError("each of the four begins and says so")
     if how == "interrupt":
         with pytest.raises(KeyboardInterrupt):
@@ -221,7 +223,7 @@ def test_who_was_interrupted_is_in_the_index_and_missing(tmp_path, fleet):
     events.close()
     assert sorted(member.place for member in left) == ["a", "b"]
     kept = fleets.read(tmp_path, "f")
-    assert {member.failure for member in kept.members} == {members.INTERRUPTED}
+    assert {member.failure for member in kept.members} == {INTERRUPTED}
     assert [member.place for member in members.missing(kept, Store(tmp_path))] == ["a", "b", "c"]
 
 
@@ -316,7 +318,7 @@ def test_where_no_thread_can_be_started_the_others_do_it(monkeypatch):
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", scarce)
-    done = [event.job for event in scheduler.run("abc", iter_of, 3, nothing) if isinstance(event, Ended)]
+    done = [event.job for event in scheduler.run("abc", iter_of, 3, nothing) if isinstance(event, JobEnded)]
     assert sorted(done) == ["a", "b", "c"]
 
 
@@ -344,11 +346,11 @@ def test_a_disk_that_is_full_for_a_while_ends_no_place(tmp_path, fleet, monkeypa
 
     monkeypatch.setattr(members.fleets, "save", full_in_between)
     events = list(members.run(fleet, fleet.members, Store(tmp_path), iter_of, 1, nothing))
-    assert sum(isinstance(event, Ended) for event in events) == 3
+    assert sum(isinstance(event, JobEnded) for event in events) == 3
 
 
 def test_stopping_is_no_defect():
-    assert members.words(Stopped()) == members.INTERRUPTED
+    assert failure_text(Stopped()) == INTERRUPTED
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from rseqbench.analysis import summary
 from rseqbench.cli import report
 from rseqbench.config import load
 from rseqbench.model import Skip
+from rseqbench.report import render
 from rseqbench.report.run_view import contents
 from rseqbench.store.runs import PATCH, Store
 from tests import readback
@@ -40,7 +41,7 @@ def seen(request, tmp_path_factory):
         found = contents(patch, patch, load().verdict)
     else:
         found = shown(folder, RUNS[request.param])
-    return found, {style: report.of_run(found, style) for style in report.FORMATS}
+    return found, {style: render.render_run(found, style) for style in report.FORMATS}
 
 
 def test_every_cost_is_the_same_in_all_formats(seen):
@@ -123,7 +124,7 @@ def pair(request, tmp_path_factory):
         runs[0] = store_.load(PATCH)
     rules = load().verdict
     found = [summary.compared(runs[0], runs[1], rules)]
-    return found, {style: report.of_runs(runs, found, rules, style) for style in report.FORMATS}
+    return found, {style: render.render_comparison(runs, found, rules, style) for style in report.FORMATS}
 
 
 def test_every_difference_is_the_same_in_all_formats(pair):
@@ -149,7 +150,7 @@ def test_sizes_are_the_same_in_all_formats(tmp_path):
     store_, rules = Store(tmp_path), load().verdict
     runs = [store(store_, one) for one in (N, Y)]
     found = [summary.compared(*runs, rules)]
-    documents = {style: report.of_runs(runs, found, rules, style) for style in report.FORMATS}
+    documents = {style: render.render_comparison(runs, found, rules, style) for style in report.FORMATS}
     true = json.loads(documents["json"])["sizes"]
     rows = list(csv.DictReader(io.StringIO(documents["csv"])))
     for kind, sized in (("size", {name: true[name] for name in ("text", "data", "bss")}),

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rseqbench.analysis.stats import FEWEST_CHUNKS, quantile, round_value
+from rseqbench.analysis.stats import quantile, round_value
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import gated
-from rseqbench.model import Case, Chunk, GatedRound, Plan, Registration
+from rseqbench.model import FEWEST_CHUNKS, Case, Chunk, GatedRound, Plan, Registration
 
 N = gated.WANTED_CHUNKS
 FAST = 1000  # the fastest probe, in ticks

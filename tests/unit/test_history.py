@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from rseqbench.analysis import dataset, history
+from rseqbench.analysis import dataset, history, summary_csv
 from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.history import Change
+from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
 from rseqbench.model import Estimate
-from rseqbench.store import summary_csv
 from rseqbench.store.runs import PATCH, Store
-from rseqbench.store.summary_csv import Summary
 from tests.simulated import FACTS, Simulation, store
 
 RULES = load().verdict

@@ -9,7 +9,7 @@ import pytest
 
 from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.report import formatting
+from rseqbench.report import formatting, render
 from rseqbench.report.text import terminal
 from tests import hostile, readback
 
@@ -24,8 +24,8 @@ def made(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     shown = hostile.shown(folder, request.param)
     runs, found = hostile.compared(folder, request.param)
-    documents = [(style, report.of_run(shown, style)) for style in TEXT]
-    documents += [(style, report.of_runs(runs, found, RULES, style)) for style in TEXT]
+    documents = [(style, render.render_run(shown, style)) for style in TEXT]
+    documents += [(style, render.render_comparison(runs, found, RULES, style)) for style in TEXT]
     drawn = [readback.on_terminal(lambda out: terminal.run(shown, out)),
              readback.on_terminal(lambda out: terminal.comparison(found, out))]  # fmt: skip
     return request.param, documents, drawn

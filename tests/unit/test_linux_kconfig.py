@@ -1,9 +1,9 @@
-"""rseqbench/build/linux/kconfig.py: what a configuration holds, and what two may differ in."""
+"""rseqbench/support/kconfig.py: what a configuration holds, and what two may differ in."""
 
 import pytest
 
-from rseqbench.build.linux import kconfig
 from rseqbench.errors import BuildError
+from rseqbench.support import kconfig
 
 N = 'CONFIG_SMP=y\n# CONFIG_RSEQ is not set\nCONFIG_NAME="a=b"\n# a comment\n'
 Y = 'CONFIG_SMP=y\nCONFIG_RSEQ=y\nCONFIG_SCHED_MM_CID=y\nCONFIG_NAME="a=b"\n'

@@ -5,9 +5,10 @@ import subprocess
 
 import pytest
 
+from rseqbench.analysis import kernel_sizes
 from rseqbench.build.linux import sizes
-from rseqbench.build.linux.sizes import Sizes
 from rseqbench.errors import BuildError
+from rseqbench.support.attachments import KernelSizes
 
 NM = """
 0000000000000010 t helper.isra.0
@@ -33,7 +34,7 @@ Total             7000000
 
 
 def of(symbols, text=100, data=10):
-    return Sizes(text, data, 0, {".text": 4096}, symbols)
+    return KernelSizes(text, data, 0, {".text": 4096}, symbols)
 
 
 def test_symbols_are_summed_by_the_name_that_stands_in_the_source():
@@ -48,17 +49,17 @@ def test_debugging_information_is_no_part_of_the_size():
 def test_growth_is_counted_by_symbol_whatever_its_section():
     before = of({"t a": 100, "t b": 50, "d c": 8, "t gone": 7, "T same": 1})
     after = of({"t a": 90, "t b": 80, "d c": 16, "T new": 5, "t same": 1})
-    grown = sizes.growth(before, after)
+    grown = kernel_sizes.growth(before, after)
     assert grown.changed == (("b", 50, 80), ("c", 8, 16), ("new", 0, 5), ("gone", 7, 0), ("a", 100, 90))
     assert (grown.added, grown.removed, grown.net) == (43, 17, 26)
-    assert sizes.growth(before, after, sizes.DATA).net == 8
-    assert sizes.growth(before, after, sizes.TEXT).net == 18
+    assert kernel_sizes.growth(before, after, kernel_sizes.DATA).net == 8
+    assert kernel_sizes.growth(before, after, kernel_sizes.TEXT).net == 18
 
 
 def test_they_come_back_as_they_were_stored(tmp_path):
     one = of({"t a": 1})
     one.save(tmp_path / "sizes.json")
-    assert Sizes.load(tmp_path / "sizes.json") == one
+    assert KernelSizes.load(tmp_path / "sizes.json") == one
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_they_come_back_as_they_were_stored(tmp_path):
 def test_damaged_ones_are_refused_in_one_line(tmp_path, text):
     (tmp_path / "sizes.json").write_text(text)
     with pytest.raises(BuildError, match=r"sizes\.json: damaged"):
-        Sizes.load(tmp_path / "sizes.json")
+        KernelSizes.load(tmp_path / "sizes.json")
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_the_real_tools_agree_on_what_a_function_adds(compiled):
         "other", "int table[9] = {1}; int more(int x) { return x * table[x]; } void start(void) { for (;;) ; }"
     )
     a, b = (sizes.measured(path, "") for path in (one, other))
-    grown = sizes.growth(a, b)
+    grown = kernel_sizes.growth(a, b)
     assert {name for name, *_ in grown.changed} == {"table", "more"}
     assert ("table", 16, 36) in grown.changed
     assert b.text > a.text

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from rseqbench import selection
 from rseqbench.config import Preset
 from rseqbench.errors import UsageError
 from rseqbench.measure import plan
@@ -48,11 +49,11 @@ def make(benchmarks=BENCHMARKS, registration=GLIBC, cpus=(1, 0), seed=7, asked=(
     ],
 )
 def test_groups_names_and_patterns_select(patterns, names):
-    assert [benchmark.name for benchmark in plan.select(BENCHMARKS, patterns)] == names
+    assert [benchmark.name for benchmark in selection.select(BENCHMARKS, patterns)] == names
 
 
 def test_what_comes_along_need_not_be_asked_for_nor_be_there():
-    found = plan.select(BENCHMARKS, ["counter/rseq"], {BASELINE, "counter/rseq", "control/absent"})
+    found = selection.select(BENCHMARKS, ["counter/rseq"], {BASELINE, "counter/rseq", "control/absent"})
     assert [benchmark.name for benchmark in found] == ["counter/rseq", BASELINE]
 
 
@@ -86,7 +87,7 @@ def test_the_controls_come_along_where_they_are(threads):
 )
 def test_what_names_nothing_is_refused_and_the_nearest_named(pattern, hint):
     with pytest.raises(UsageError, match="unknown benchmark") as caught:
-        plan.select(BENCHMARKS, ["counter", pattern])
+        selection.select(BENCHMARKS, ["counter", pattern])
     assert repr(pattern) in caught.value.message
     assert hint in caught.value.hint
 
@@ -198,7 +199,7 @@ def test_ordering_leaves_the_plan_alone():
     ],
 )
 def test_cpus(wanted, allowed, isolated, found):
-    assert plan.parse_cpus(wanted, allowed, isolated) == found
+    assert selection.parse_cpus(wanted, allowed, isolated) == found
 
 
 @pytest.mark.parametrize(
@@ -206,13 +207,13 @@ def test_cpus(wanted, allowed, isolated, found):
 )
 def test_what_is_no_cpu_list_is_refused(wanted):
     with pytest.raises(UsageError, match="bad CPU list"):
-        plan.parse_cpus(wanted, {0, 1}, set())
+        selection.parse_cpus(wanted, {0, 1}, set())
 
 
 @pytest.mark.parametrize(("wanted", "absent"), [("2", 2), ("0-3", 2), ("1,7", 7), ("999999", 999999)])
 def test_a_cpu_that_is_not_ours_is_refused(wanted, absent):
     with pytest.raises(UsageError, match=rf"CPU {absent} is not one we may use; there are \[0, 1\]"):
-        plan.parse_cpus(wanted, {0, 1}, set())
+        selection.parse_cpus(wanted, {0, 1}, set())
 
 
 # ---- counted instructions ----

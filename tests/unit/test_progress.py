@@ -8,13 +8,13 @@ import pytest
 from rich.console import Console
 
 from rseqbench import config
-from rseqbench.measure import rounds
 from rseqbench.measure.engines.divided import Divided
 from rseqbench.measure.engines.gated import Gated
 from rseqbench.model import Case, Check, Plan, Registration
 from rseqbench.report.progress import live
 from rseqbench.report.progress import run as progress
 from rseqbench.report.progress.estimate import Running
+from rseqbench.store.events import CaseMeasured, Checked, ChecksBegun, Preparing, RoundBegun, RoundDone
 from rseqbench.store.runs import Store
 from rseqbench.workloads import jemalloc
 from tests.simulated import COSTS, Simulation, store
@@ -50,18 +50,18 @@ def check(name, passed=True):
 
 def events(clock, steps=((ONE,), (TWO,))):
     """Yield the events of two rounds of two cases, where a case takes a second and the pause before a round eight."""
-    yield rounds.ChecksBegun((ONE.id, TWO.id))
-    yield rounds.Checked(check(ONE.id), 1, 2)
-    yield rounds.Checked(check(TWO.id, passed=False), 2, 2)
-    yield rounds.Preparing()
+    yield ChecksBegun((ONE.id, TWO.id))
+    yield Checked(check(ONE.id), 1, 2)
+    yield Checked(check(TWO.id, passed=False), 2, 2)
+    yield Preparing()
     done = 0
     for number in range(3):
-        yield rounds.RoundBegun(number, 3, steps)
+        yield RoundBegun(number, 3, steps)
         for case in (ONE, TWO):
             clock[0] += 1
             done += 1
-            yield rounds.Measured(case, number, "Linux stumbled" if done == 2 else "", done, 6)
-        yield rounds.RoundDone(number, number + 1, 3, f"suite {number}")
+            yield CaseMeasured(case, number, "Linux stumbled" if done == 2 else "", done, 6)
+        yield RoundDone(number, number + 1, 3, f"suite {number}")
         clock[0] += 8
 
 

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from rseqbench import __version__
 from rseqbench.analysis import dataset
-from rseqbench.build.linux.sizes import Sizes
 from rseqbench.errors import ResultsError
 from rseqbench.measure import session
 from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
@@ -25,6 +24,7 @@ from rseqbench.store import manage
 from rseqbench.store import runs as results
 from rseqbench.store.runs import PATCH, Header, Store
 from rseqbench.support import atomic_io
+from rseqbench.support.attachments import KernelSizes
 from tests.commands import tree
 
 NAMES = ("cpu_id/baseline", "counter/rseq")
@@ -755,7 +755,7 @@ def test_what_a_copy_of_a_run_is_called_is_its_folder_s_name_in_the_list(store):
 def test_the_linux_that_was_built_for_a_run_is_known_where_one_was(store):
     run = stored(store)
     assert (run.sizes(), run.linux_config()) == (None, None)
-    Sizes(1, 2, 3, {}, {"t a": 4}).save(run.folder / "sizes.json")
+    KernelSizes(1, 2, 3, {}, {"t a": 4}).save(run.folder / "sizes.json")
     (run.folder / "linux.config").write_text("CONFIG_RSEQ=y\n")
     assert (run.sizes().text, run.linux_config()) == (1, "CONFIG_RSEQ=y\n")
 

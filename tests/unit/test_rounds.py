@@ -13,6 +13,7 @@ from rseqbench.measure import rounds
 from rseqbench.measure.engines.divided import Divided
 from rseqbench.measure.engines.sequential import Plain
 from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Registration, Skip
+from rseqbench.store.events import BootDone, CaseMeasured, Checked, RoundDone
 from rseqbench.store.runs import Header, Store
 from rseqbench.targets import Target
 from tests.machines import defaults
@@ -170,12 +171,12 @@ def test_a_case_is_calibrated_once(tmp_path):
 
 def test_events_count_what_is_done(tmp_path):
     events = run(Imagined(), begun(tmp_path))
-    checked = [event for event in events if isinstance(event, rounds.Checked)]
+    checked = [event for event in events if isinstance(event, Checked)]
     assert [(event.done, event.of) for event in checked] == [(1, 3), (2, 3), (3, 3)]
-    measured = [event for event in events if isinstance(event, rounds.Measured)]
+    measured = [event for event in events if isinstance(event, CaseMeasured)]
     assert [event.done for event in measured] == list(range(1, 3 * ROUNDS + 1))
     assert {event.of for event in measured} == {3 * ROUNDS}
-    done = [event for event in events if isinstance(event, rounds.RoundDone)]
+    done = [event for event in events if isinstance(event, RoundDone)]
     assert [(event.done, event.of) for event in done] == [(i + 1, ROUNDS) for i in range(ROUNDS)]
 
 
@@ -213,7 +214,7 @@ def fails_in(name, numbers):
 def test_a_case_that_fails_in_one_round_is_void_there_and_noted(tmp_path):
     unfinished = begun(tmp_path)
     events = run(Imagined(fails_in(RSEQ, {2})), unfinished)
-    void = [event for event in events if isinstance(event, rounds.Measured) and event.failure]
+    void = [event for event in events if isinstance(event, CaseMeasured) and event.failure]
     assert [(event.case.benchmark, event.number, event.failure) for event in void] == [(RSEQ, 2, "killed in round 2")]
     assert unfinished.header.notes == (f"{RSEQ}: void in 1 of {ROUNDS} rounds: killed in round 2",)
     assert unfinished.header.plan.skips == (Skip(LSL, 1, "x86 only"),)
@@ -249,7 +250,7 @@ def test_a_round_in_which_everything_fails_is_lost_and_the_run_goes_on(tmp_path)
     unfinished = begun(tmp_path)
     events = run(Imagined(lambda case, number: "Linux stumbled" if number == 2 else ""), unfinished)
     assert unfinished.rounds() == [0, 1, 3, 4, 5]
-    assert len([event for event in events if isinstance(event, rounds.RoundDone)]) == ROUNDS - 1
+    assert len([event for event in events if isinstance(event, RoundDone)]) == ROUNDS - 1
     assert len(unfinished.header.notes) == len(NAMES)
     assert values(unfinished) == dict.fromkeys(NAMES, ROUNDS - 1)
 
@@ -343,7 +344,7 @@ def test_a_listener_that_goes_away_loses_only_the_round_under_way(tmp_path):
     unfinished = begun(tmp_path)
     events = rounds.run(Imagined(), unfinished, Plain(), CHECK)
     for event in events:
-        if isinstance(event, rounds.Measured) and event.number == 2:
+        if isinstance(event, CaseMeasured) and event.number == 2:
             break
     events.close()
     assert Store(tmp_path / "results").resume("mine").rounds() == [0, 1]
@@ -355,7 +356,7 @@ def test_taken_up_again_only_missing_rounds_are_measured(tmp_path):
     events = run(target, resumed)
     assert {number for number, _, _ in target.measured} == {3, 4, 5}
     assert target.checked == []
-    done = [event for event in events if isinstance(event, rounds.RoundDone)]
+    done = [event for event in events if isinstance(event, RoundDone)]
     assert [(event.number, event.done, event.of) for event in done] == [(3, 4, 6), (4, 5, 6), (5, 6, 6)]
     assert values(resumed) == dict.fromkeys(NAMES, ROUNDS)
 
@@ -422,8 +423,8 @@ def test_a_machine_that_is_ours_is_booted_between_the_rounds_of_each_boot(tmp_pa
     events = run(target, unfinished)
     assert target.boots == 2
     assert unfinished.header.boots == ("boot 0", "boot 1", "boot 2")
-    assert [event for event in events if isinstance(event, rounds.BootDone)] == [
-        rounds.BootDone(1, 3), rounds.BootDone(2, 3)
+    assert [event for event in events if isinstance(event, BootDone)] == [
+        BootDone(1, 3), BootDone(2, 3)
     ]  # fmt: skip
     assert not unfinished.boots_left()
     assert values(unfinished) == dict.fromkeys(NAMES, ROUNDS)
@@ -454,14 +455,14 @@ def test_what_another_boot_left_of_a_unit_is_dropped_and_what_this_one_left_is_k
     target, unfinished = Imagined(), booted(tmp_path)
     target.ours = False
     for event in rounds.run(target, unfinished, Plain(), CHECK):
-        if isinstance(event, rounds.RoundDone):
+        if isinstance(event, RoundDone):
             break  # in the middle of the first boot
     run_again = [number for number, *_ in target.measured]
     run(target, unfinished)
     assert {number for number, *_ in target.measured[len(run_again) :]} == {1}  # the same boot: round 0 is kept
     target.boots += 1
     for event in rounds.run(target, unfinished, Plain(), CHECK):
-        if isinstance(event, rounds.RoundDone):
+        if isinstance(event, RoundDone):
             break
     target.boots += 1  # it crashed
     before = len(target.measured)

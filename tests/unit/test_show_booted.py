@@ -1,4 +1,4 @@
-"""rseqbench/show/booted.py, and boots as the unit of what is shown of one run."""
+"""rseqbench/report/caveats.py, and boots as the unit of what is shown of one run."""
 
 import csv
 import dataclasses

@@ -10,9 +10,8 @@ import jsonschema
 import pytest
 
 from rseqbench.analysis import summary
-from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.report import data
+from rseqbench.report import data, render
 from rseqbench.report.run_view import contents
 from rseqbench.store.runs import PATCH, Store
 from tests.simulated import COSTS, SKIPS, Simulation, shown, store
@@ -60,14 +59,14 @@ def test_the_schema_is_one():
 @pytest.mark.parametrize("simulation", RUNS.values(), ids=RUNS)
 def test_a_run_is_as_the_schema_says(tmp_path, simulation):
     found = shown(tmp_path, simulation)
-    held(report.of_run(found, "json"), "run")
+    held(render.render_run(found, "json"), "run")
     held(data.run_json(found), "run")  # as a page carries it
 
 
 def test_the_message_s_own_run_and_its_claims_are_as_the_schema_says(tmp_path):
     patch = Store(tmp_path).load(PATCH)
     found = contents(patch, patch, RULES)
-    held(report.of_run(found, "json"), "run")
+    held(render.render_run(found, "json"), "run")
     held(data.to_json("claims", claims=data.claims(found.judged)), "claims")
     held(data.to_json("claims", label="x", claims=data.verdicts(found.judged)), "claims")
 
@@ -86,12 +85,12 @@ def test_a_comparison_is_as_the_schema_says(tmp_path, simulations, kind):
     results = Store(tmp_path)
     runs = [store(results, one) for one in simulations]
     found = [summary.compared(runs[0], other, RULES) for other in runs[1:]]
-    document = held(report.of_runs(runs, found, RULES, "json"), kind)
+    document = held(render.render_comparison(runs, found, RULES, "json"), kind)
     assert [one["label"] for one in document["headers"]] == [run.label for run in runs]
 
 
 def test_a_document_that_lacks_a_field_is_refused(tmp_path):
-    document = json.loads(report.of_run(shown(tmp_path, Simulation(rounds=8)), "json"))
+    document = json.loads(render.render_run(shown(tmp_path, Simulation(rounds=8)), "json"))
     del document["measured"][0]["gross"]
     with pytest.raises(jsonschema.ValidationError, match="'gross' is a required property"):
         jsonschema.validate(document, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/run"})
@@ -130,7 +129,7 @@ def table_of(text):
 @pytest.mark.parametrize("simulation", RUNS.values(), ids=RUNS)
 def test_the_csv_of_a_run_is_one_rectangle_of_known_columns(tmp_path, simulation):
     found = shown(tmp_path, simulation)
-    text = report.of_run(found, "csv")
+    text = render.render_run(found, "csv")
     lines = list(csv.reader(io.StringIO(text)))
     assert {len(line) for line in lines} == {len(lines[0])}
     assert lines[0] == ["schema", *data.run.COLUMNS]
@@ -144,7 +143,7 @@ def test_the_csv_of_a_run_is_one_rectangle_of_known_columns(tmp_path, simulation
 
 def test_csv_and_json_of_a_run_hold_the_same(tmp_path):
     found = shown(tmp_path, Simulation(rounds=8))
-    document, rows = json.loads(report.of_run(found, "json")), table_of(report.of_run(found, "csv"))
+    document, rows = json.loads(render.render_run(found, "json")), table_of(render.render_run(found, "csv"))
     kinds = {"benchmark": "measured", "claim": "claims", "quotient": "quotients", "round": "rounds"}
     for kind, part in kinds.items():
         own = [row for row in rows if row["kind"] == kind]
@@ -165,7 +164,7 @@ def test_csv_and_json_of_a_run_hold_the_same(tmp_path):
 
 def test_every_round_is_in_both(tmp_path):
     found = shown(tmp_path, Simulation(rounds=8))
-    rounds = json.loads(report.of_run(found, "json"))["rounds"]
+    rounds = json.loads(render.render_run(found, "json"))["rounds"]
     assert len(rounds) == 8 * (len(COSTS) - 1)
     assert {one["unit"] for one in rounds} == {"ns/op"}
     true = found.frame.set_index(["benchmark", "round"])["value"]
@@ -178,7 +177,7 @@ def test_the_columns_of_a_comparison_are_the_same_with_and_without_a_built_linux
     headings = set()
     for simulations in pairs:
         runs = [store(results, one) for one in simulations]
-        text = report.of_runs(runs, [summary.compared(*runs, RULES)], RULES, "csv")
+        text = render.render_comparison(runs, [summary.compared(*runs, RULES)], RULES, "csv")
         lines = list(csv.reader(io.StringIO(text)))
         assert {len(line) for line in lines} == {len(lines[0])}
         headings.add(tuple(lines[0]))

@@ -10,7 +10,7 @@ import pytest
 from rseqbench.analysis.fleet import compare
 from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.report import data, fleet_prose
+from rseqbench.report import data, fleet_prose, render
 from rseqbench.report.html import fleet as pages
 from rseqbench.report.tables import fleet as grids
 from rseqbench.report.tables import make
@@ -159,7 +159,7 @@ def test_who_differs_is_named_where_they_are_not_the_extremes(tmp_path):
         f"{number}: {column.apart.highest} over {column.apart.lowest}; beyond them, but less surely: "
     )
     assert "g (2 rounds)" in note
-    record = held(report.of_machines(found, "json"), "fleet")["matrices"][0]["columns"][number - 1]
+    record = held(render.render_fleet(found, "json"), "fleet")["matrices"][0]["columns"][number - 1]
     assert (record["upper"], record["lower"]) == (column.apart.highest, column.apart.lowest)
     assert record["highest"] == "g"
 
@@ -174,7 +174,7 @@ def test_a_group_that_nobody_measured_is_one_word(tmp_path):
     counters = sum(what.slow.startswith("counter/") for what in found.nowhere)
     assert said.startswith(f"{len(found.nowhere)} pairs no machine has a value of: all {counters} of counter, ")
     assert "cpu_id/gs / rseq" in said and said.count("/") == 2
-    assert len(held(report.of_machines(found, "json"), "fleet")["nowhere"]) == len(found.nowhere)
+    assert len(held(render.render_fleet(found, "json"), "fleet")["nowhere"]) == len(found.nowhere)
 
 
 # ---- data ----
@@ -183,14 +183,14 @@ def test_a_group_that_nobody_measured_is_one_word(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_json_is_as_the_schema_says(made, kind):
     found = made[kind]
-    document = held(report.of_machines(found, "json"), "fleet")
+    document = held(render.render_fleet(found, "json"), "fleet")
     assert document["labels"] == list(found.labels)
     assert len(document["places"]) == len(found.places)
 
 
 def test_json_has_every_cell_unrounded(made):
     found = made["three"]
-    document = held(report.of_machines(found, "json"), "fleet")
+    document = held(render.render_fleet(found, "json"), "fleet")
     for one, matrix in zip(document["matrices"], found.matrices, strict=True):
         for record, column in zip(one["columns"], matrix.columns, strict=True):
             assert {cell["place"]: cell["ratio"] for cell in record["cells"]} == {
@@ -202,7 +202,7 @@ def test_json_has_every_cell_unrounded(made):
 @pytest.mark.parametrize("kind", KINDS)
 def test_csv_is_one_rectangle_of_known_columns_and_holds_the_same(made, kind):
     found = made[kind]
-    document, text = held(report.of_machines(found, "json"), "fleet"), report.of_machines(found, "csv")
+    document, text = held(render.render_fleet(found, "json"), "fleet"), render.render_fleet(found, "csv")
     assert next(csv.reader(io.StringIO(text))) == ["schema", *data.fleet.COLUMNS]
     rows = list(csv.DictReader(io.StringIO(text)))
     cells = [cell for one in document["matrices"] for column in one["columns"] for cell in column["cells"]]
@@ -225,14 +225,14 @@ def test_csv_is_one_rectangle_of_known_columns_and_holds_the_same(made, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_mail_is_one(made, kind):
-    lines = hostile.sound(report.of_machines(made[kind], "mail"))
+    lines = hostile.sound(render.render_fleet(made[kind], "mail"))
     assert lines[0].startswith("Fleet:  ")
     assert max(map(len, lines)) <= 76
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_markdown_starts_with_what_came_out(made, kind):
-    text = report.of_machines(made[kind], "markdown")
+    text = render.render_fleet(made[kind], "markdown")
     assert text.startswith("- **Fleet:** ")
     assert "- **Result:** " in text and "- **Limits:** " in text
 
@@ -263,7 +263,7 @@ def test_foreign_text_is_text(tmp_path, style):
     known = index.read(tmp_path, "x")
     members = (*known.members[:1], index.Member(evil, "x@b", evil))
     index.save(tmp_path, dataclasses.replace(known, command=f"rseqbench fleet run '{evil}'", members=members))
-    text = report.of_machines(compare.one(results, "x", RULES), style)
+    text = render.render_fleet(compare.one(results, "x", RULES), style)
     assert "\u202e" not in text
     if style == "html":
         assert "<script>" not in text and "<img" not in text

@@ -7,13 +7,13 @@ import pytest
 
 from rseqbench.analysis import history
 from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import load
 from rseqbench.model import Estimate
 from rseqbench.report import charts
 from rseqbench.report.charts.history import gathered
 from rseqbench.report.html import history as pages
 from rseqbench.store.runs import Store
-from rseqbench.store.summary_csv import Summary
 from tests.simulated import COSTS, FACTS, Simulation, store
 from tests.unit.test_show_html import Page
 

@@ -7,6 +7,7 @@ import pytest
 
 from rseqbench import config
 from rseqbench.analysis import modes
+from rseqbench.report import caveats
 from tests import frames
 from tests.simulated import Simulation, shown
 
@@ -25,7 +26,7 @@ def spread(about, spread_by, rounds, seed=1):
 def test_two_modes_are_told_with_share_and_factor():
     slow = gated({"counter/getcpu_atomic": [18.95] * 19 + [30.04] * 3})
     assert modes.modes(slow, RULES) == [modes.Mode("counter/getcpu_atomic", 1, 3, 22, pytest.approx(1.585, abs=2e-3))]
-    assert modes.sentence(slow, RULES).startswith(
+    assert caveats.modes_sentence(slow, RULES).startswith(
         "3 of 22 rounds of counter/getcpu_atomic took 1.59 times its median: apart from all others, as of"
     )
 
@@ -42,7 +43,7 @@ def test_modes_on_both_sides_are_two():
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("by", [0.0, 0.001, 0.01, 0.03, 0.06])
 def test_noise_is_no_mode(by, seed):
-    assert modes.sentence(gated({"a/b": spread(10, by, 22, seed)}), RULES) == ""
+    assert caveats.modes_sentence(gated({"a/b": spread(10, by, 22, seed)}), RULES) == ""
 
 
 def test_a_tail_without_a_gap_is_no_mode():
@@ -53,12 +54,12 @@ def test_a_tail_without_a_gap_is_no_mode():
 def test_two_are_joined():
     two = gated({"a/b": [1.0] * 9 + [1.5], "a/c": [1.0] * 9 + [1.25]})
     said = "1 of 10 rounds of a/b took 1.50 times its median, and 1 of 10 rounds of a/c took 1.25 times its median: "
-    assert modes.sentence(two, RULES).startswith(said)
+    assert caveats.modes_sentence(two, RULES).startswith(said)
 
 
 def test_the_farthest_are_named_first_and_the_rest_is_counted():
     many = {f"a/m{number}": [1.0] * 9 + [1.2 + number / 10] for number in range(5)}
-    said = modes.sentence(gated(many), RULES)
+    said = caveats.modes_sentence(gated(many), RULES)
     assert "a/m4 took 1.60 times" in said
     assert said.index("a/m4") < said.index("a/m3") < said.index("a/m2")
     assert "a/m1" not in said
@@ -67,13 +68,13 @@ def test_the_farthest_are_named_first_and_the_rest_is_counted():
 
 def test_only_gated_times_have_modes():
     far = {"a/b": [1.0] * 9 + [1.5]}
-    assert modes.sentence(gated(far), RULES)
-    assert modes.sentence(frames.run("simulated", far, engine="pyperf"), RULES) == ""
-    assert modes.sentence(gated(far, unit="instructions"), RULES) == ""
+    assert caveats.modes_sentence(gated(far), RULES)
+    assert caveats.modes_sentence(frames.run("simulated", far, engine="pyperf"), RULES) == ""
+    assert caveats.modes_sentence(gated(far, unit="instructions"), RULES) == ""
 
 
 def test_of_too_few_rounds_for_an_interval_nothing_is_said():
-    assert modes.sentence(gated({"a/b": [1.0] * 4 + [1.5]}), RULES) == ""
+    assert caveats.modes_sentence(gated({"a/b": [1.0] * 4 + [1.5]}), RULES) == ""
 
 
 def test_the_distance_is_bench_toml_s():
@@ -87,7 +88,7 @@ def test_of_a_tie_of_two_modes_nothing_is_said():
 
 
 def test_a_case_of_several_threads_is_named_with_them():
-    assert "4 threads" in modes.sentence(gated({"a/b": [1.0] * 9 + [1.5]}, threads=4), RULES)
+    assert "4 threads" in caveats.modes_sentence(gated({"a/b": [1.0] * 9 + [1.5]}, threads=4), RULES)
 
 
 def test_a_run_says_it_among_its_limits(tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 from rseqbench.analysis import summary
-from rseqbench.build.linux.sizes import Sizes
 from rseqbench.config import load
 from rseqbench.model import Skip
 from rseqbench.report import charts, data
@@ -18,13 +17,16 @@ from rseqbench.report.html import comparison
 from rseqbench.report.tables import patch
 from rseqbench.report.text import markdown, terminal
 from rseqbench.store.runs import Store
+from rseqbench.support.attachments import KernelSizes
 from tests.simulated import FACTS, Simulation, store
 from tests.unit.test_show_html import Page
 
 RULES = load().verdict
 # As `size` has Linux 6.12 in one small configuration; its .text is padded to 2 MiB, so that it stays as it is.
-N_SIZES = Sizes(6595469, 2025968, 0, {".text": 6291456, ".data": 925932}, {"t __schedule": 1367, "d init_task": 6464})
-Y_SIZES = Sizes(
+N_SIZES = KernelSizes(
+    6595469, 2025968, 0, {".text": 6291456, ".data": 925932}, {"t __schedule": 1367, "d init_task": 6464}
+)
+Y_SIZES = KernelSizes(
     6595689,
     2026032,
     0,

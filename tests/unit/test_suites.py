@@ -2,12 +2,12 @@
 
 import pytest
 
+from rseqbench import selection
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.measure import plan
 from rseqbench.model import Benchmark
-from rseqbench.workloads import library as libraries
+from rseqbench.selection import LIBRARIES, SUITES, Library
 from rseqbench.workloads import packages
-from rseqbench.workloads.library import LIBRARIES, SUITES, Library
+from rseqbench.workloads.library import ensure_installed, missing_packages
 from rseqbench.workloads.lttng import namespace
 from tests.commands import rseqbench
 
@@ -19,7 +19,7 @@ THERE = [
 
 
 def chosen(suites, benchmarks=()):
-    return {one.name for one in plan.select(THERE, libraries.patterns(suites, benchmarks))}
+    return {one.name for one in selection.select(THERE, selection.suite_patterns(suites, benchmarks))}
 
 
 def test_a_suite_is_a_library_and_the_kernels_beside_it():
@@ -30,10 +30,10 @@ def test_a_suite_is_a_library_and_the_kernels_beside_it():
 
 
 def test_suites_and_benchmarks_come_together_each_once():
-    assert libraries.patterns(["lttng", "urcu", "lttng"], ["cpu_id", "rcu"]) == [
+    assert selection.suite_patterns(["lttng", "urcu", "lttng"], ["cpu_id", "rcu"]) == [
         "lttng", "ring_buffer", "urcu", "rcu", "cpu_id",
     ]  # fmt: skip
-    assert libraries.patterns([], []) == []
+    assert selection.suite_patterns([], []) == []
 
 
 def test_every_library_is_a_suite_and_in_all_of_them():
@@ -43,7 +43,7 @@ def test_every_library_is_a_suite_and_in_all_of_them():
 
 def test_a_suite_that_is_not_there(tmp_path):
     with pytest.raises(UsageError) as error:
-        libraries.patterns(["ltng"], [])
+        selection.suite_patterns(["ltng"], [])
     assert str(error.value) == "unknown suite 'ltng'; did you mean lttng?"
     for command in ("run", "list", "check"):
         done = rseqbench(command, "--suite", "ltng", cwd=tmp_path)
@@ -51,18 +51,18 @@ def test_a_suite_that_is_not_there(tmp_path):
 
 
 def test_a_library_is_opened_only_where_it_is_asked_for():
-    assert libraries.asked(["all"]) == []
-    assert libraries.asked(["*"]) == []
-    assert libraries.asked(["lttng/lsl"]) == ["lttng"]
-    assert libraries.asked(["u*/memb"]) == ["urcu"]
-    assert libraries.asked(SUITES["all"]) == list(LIBRARIES)
+    assert selection.asked_libraries(["all"]) == []
+    assert selection.asked_libraries(["*"]) == []
+    assert selection.asked_libraries(["lttng/lsl"]) == ["lttng"]
+    assert selection.asked_libraries(["u*/memb"]) == ["urcu"]
+    assert selection.asked_libraries(SUITES["all"]) == list(LIBRARIES)
 
 
 def test_what_is_missing_is_named_by_what_it_is_needed_for():
     library = Library("x", "libx", {"x-tools": "no-such-program", "x-dev": "no/such.h", "libc6-dev": "stdio.h"}, "y")
-    assert library.lacks() == ["x-tools", "x-dev"]
+    assert missing_packages(library) == ["x-tools", "x-dev"]
     with pytest.raises(TargetError) as error:
-        library.ensure()
+        ensure_installed(library)
     why = "libx cannot be measured without no-such-program, no/such.h"
     assert str(error.value) == f"{why}; apt-get install x-tools x-dev"
 

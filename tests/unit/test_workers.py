@@ -12,6 +12,7 @@ import pytest
 
 from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
+from rseqbench.host import rseq_support
 from rseqbench.targets.native import worker_process
 
 REQUEST = {"do": "check", "kernel": "counter/plain", "threads": 1, "loops": 1000, "wanted": 1, "stress": False}
@@ -110,7 +111,7 @@ def test_the_registration_is_chosen_by_the_tunable_and_others_are_kept(monkeypat
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     if before:
         monkeypatch.setenv("GLIBC_TUNABLES", before)
-    assert worker_process.environment(registration).get("GLIBC_TUNABLES") == after
+    assert rseq_support.registration_environment(registration).get("GLIBC_TUNABLES") == after
 
 
 def test_stopping_takes_the_measuring_child_along():

@@ -21,11 +21,14 @@ from rseqbench import paths
 from rseqbench.build.architectures import Arch, LinuxBuild
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import BuildError, UsageError
-from rseqbench.build.linux import kconfig, sizes, source
+from rseqbench.support import kconfig
+from rseqbench.build.linux import sizes, source
 from rseqbench.build.linux.make import alone
 from rseqbench.build.linux.make import Make, Progress, Tools
-from rseqbench.build.linux.sizes import Sizes
+from rseqbench.support.attachments import KernelSizes
 from rseqbench.build.linux.source import Source
+from rseqbench.support.attachments import SIZES_FILE
+from rseqbench.support.attachments import BuiltKernel
 
 OURS = {"small": (), "vng": ("vng.config",)}  # the configurations of ours, and what each adds to kernels/linux.config
 _FACTS = "build.json"
@@ -33,39 +36,6 @@ _DIFFERENCE = "difference.json"
 _NEEDED_MIB = 250  # of a small build, where 140 to 180 were measured; a distribution's own takes 20 times that
 
 
-@dataclass(frozen=True)
-class BuiltLinux:
-    """A Linux that was built, in a folder of the cache: image, vmlinux, linux.config, sizes.json and build.json.
-
-    build.json also tells the binutils, the command, the seconds and the steps that the build took.
-
-    rseq: its CONFIG_RSEQ, "n" or "y"; source, base, compiler, release: what it was made of and by, and what it calls
-    itself; seconds: how long it took, of this call 0 where the cache had it.
-    """
-
-    folder: Path
-    arch: str
-    rseq: str
-    source: str
-    base: str
-    compiler: str
-    release: str
-    seconds: float
-
-    @property
-    def image(self) -> Path:
-        """What a guest boots."""
-        return self.folder / "image"
-
-    @property
-    def config(self) -> str:
-        """The text of its final .config."""
-        return (self.folder / kconfig.FILE).read_text(encoding="utf-8")
-
-    @property
-    def sizes(self) -> Sizes:
-        """How large it is."""
-        return Sizes.load(self.folder / sizes.FILE)
 
 
 @dataclass(frozen=True)
@@ -98,17 +68,17 @@ class _Recipe:
         return paths.cache() / "linux" / "build" / self.key
 
 
-def load(folder: Path) -> BuiltLinux | None:
+def load(folder: Path) -> BuiltKernel | None:
     """Return the Linux that was built into a folder, None where there is none."""
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        named = {field.name: facts[field.name] for field in fields(BuiltLinux) if field.name in facts}
-        return BuiltLinux(**{**named, "folder": folder, "seconds": 0.0})
+        named = {field.name: facts[field.name] for field in fields(BuiltKernel) if field.name in facts}
+        return BuiltKernel(**{**named, "folder": folder, "seconds": 0.0})
     except (OSError, ValueError, TypeError):
         return None
 
 
-def build(arch: Arch, options: LinuxOptions, rseq: str, progress: Progress) -> BuiltLinux:
+def build(arch: Arch, options: LinuxOptions, rseq: str, progress: Progress) -> BuiltKernel:
     """Return Linux for `arch` with CONFIG_RSEQ `rseq`, "n" or "y", built unless the cache has it.
 
     Raises BuildError with what is missing or what make said, and TargetError where the source cannot be fetched.
@@ -125,7 +95,7 @@ def build(arch: Arch, options: LinuxOptions, rseq: str, progress: Progress) -> B
             return load(recipe.folder) or _built(recipe, lock, progress)
 
 
-def built(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltLinux | None:
+def built(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltKernel | None:
     """Return what build() would, if the cache has it; never builds, fetches nothing that is not there."""
     if not source.is_there(options.source):
         return None
@@ -135,10 +105,10 @@ def built(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltLinux | None:
 def attachments(wanted: str) -> list[Path]:
     """Return what a run keeps of the Linux it booted, where that was built: its sizes and its configuration."""
     found = load(Path(wanted))
-    return [found.folder / sizes.FILE, found.folder / kconfig.FILE] if found else []
+    return [found.folder / SIZES_FILE, found.folder / kconfig.CONFIG_FILE] if found else []
 
 
-def difference(one: BuiltLinux, other: BuiltLinux, options: LinuxOptions) -> Mapping[str, tuple[str, str]]:
+def difference(one: BuiltKernel, other: BuiltKernel, options: LinuxOptions) -> Mapping[str, tuple[str, str]]:
     """Return how the final configurations of two builds differ: in CONFIG_RSEQ and what comes from it.
 
     It is kept beside both, as difference.json. Raises BuildError when they differ in anything else.
@@ -181,7 +151,7 @@ def _base(arch: Arch, wanted: str) -> str:
     return text
 
 
-def _built(recipe: _Recipe, lock: int, progress: Progress) -> BuiltLinux:
+def _built(recipe: _Recipe, lock: int, progress: Progress) -> BuiltKernel:
     """Build, or go on with it, and put what was built in its place."""
     _check_space(recipe.work)
     began = time.monotonic()
@@ -248,8 +218,8 @@ def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
     staged.mkdir()
     shutil.copyfile(recipe.work / recipe.linux.image, staged / "image")
     shutil.copyfile(recipe.work / "vmlinux", staged / "vmlinux")
-    shutil.copyfile(recipe.work / ".config", staged / kconfig.FILE)
-    sizes.measured(staged / "vmlinux", recipe.tools.prefix).save(staged / sizes.FILE)
+    shutil.copyfile(recipe.work / ".config", staged / kconfig.CONFIG_FILE)
+    sizes.measured(staged / "vmlinux", recipe.tools.prefix).save(staged / SIZES_FILE)
     facts = {
         "arch": recipe.arch.name,
         "rseq": recipe.rseq,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rseqbench.build.architectures import Arch
 from rseqbench.errors import UsageError
-from rseqbench.build.linux import build, kconfig
+from rseqbench.build.linux import build
+from rseqbench.support import kconfig
 from rseqbench.build.linux.image import DEBIAN, LinuxImage, debian, expected, given
 
 
@@ -23,4 +24,4 @@ def chosen(arch: Arch, wanted: str, rehearse: bool = False) -> LinuxImage:
         return given(arch, Path(wanted))
     if built.arch != arch.name:
         raise UsageError(f"{wanted} is a Linux for {built.arch}, not for {arch.name}", f"--arch {built.arch}")
-    return LinuxImage(arch.name, built.image, (), built.source, built.release, built.folder / kconfig.FILE)
+    return LinuxImage(arch.name, built.image, (), built.source, built.release, built.folder / kconfig.CONFIG_FILE)

@@ -9,8 +9,7 @@ from typing import Protocol
 
 import pyperf
 
-from rseqbench.config import unknown
-from rseqbench.errors import UsageError
+from rseqbench.errors import UsageError, unknown
 from rseqbench.model import Case, Plan
 from rseqbench.targets import Target
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from rseqbench.measure.engines import Engine, Taken, composite
 from rseqbench.model import Case, Plan
+from rseqbench.selection import LIBRARIES
 from rseqbench.targets import Target
 from rseqbench.workloads import PROGRAMS, jemalloc
-from rseqbench.workloads.library import LIBRARIES
 
 
 class Divided:

@@ -16,10 +16,9 @@ from datetime import datetime
 
 import pyperf
 
-from rseqbench.analysis.stats import FEWEST_CHUNKS
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import Taken
-from rseqbench.model import COUNTED, Case, Chunk, GatedRound, Plan, Registration, Slot
+from rseqbench.model import COUNTED, FEWEST_CHUNKS, Case, Chunk, GatedRound, Plan, Registration, Slot
 from rseqbench.targets import Target
 
 CHUNK_NS = 50_000

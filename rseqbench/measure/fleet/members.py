@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from rseqbench import targets
 from rseqbench.build import architectures
-from rseqbench.config import Config, RunOptions, unknown
-from rseqbench.errors import ResultsError, RseqbenchError, UsageError
+from rseqbench.config import Config, RunOptions
+from rseqbench.errors import ResultsError, UsageError, unknown
 from rseqbench.measure import engines, rounds, session
 from rseqbench.measure import session as resume
 from rseqbench.measure.fleet import scheduler
-from rseqbench.measure.fleet.scheduler import Ended, Event, Stopped
 from rseqbench.store import fleets
+from rseqbench.store.events import INTERRUPTED, JobEnded, JobEvent, MemberEvent, Stored, failure_text
 from rseqbench.store.fleets import Fleet, Member
 from rseqbench.store.runs import Run, Store, Unfinished
 
-INTERRUPTED = "interrupted"
 KIND = "labgrid"  # of the targets: places that are acquired
 
 
-@dataclass(frozen=True)
-class Stored:
-    """A run is finished and stored; `failures` are lines about benchmarks that should have been measured."""
-
-    run: Run
-    failures: tuple[str, ...]
-
-
-Told = rounds.Event | Stored
-Work = Callable[[Member], Generator[Told, None, None]]
+Work = Callable[[Member], Generator[MemberEvent, None, None]]
 
 
 def measuring(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run], str]) -> Work:
@@ -43,7 +33,7 @@ def measuring(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run
     something else has the label; what was finished of the run is kept.
     """
 
-    def measure(member: Member) -> Generator[Told, None, None]:
+    def measure(member: Member) -> Generator[MemberEvent, None, None]:
         left = _left(fleet, member, store)
         options = replace(fleet.options, target=f"{KIND}:{member.place}")
         if left:  # its coordinator is the fleet's: one for all, as one process talks to it
@@ -90,7 +80,7 @@ def complaints(fleet: Fleet, store: Store) -> list[str]:
 
 def run(
     fleet: Fleet, members: Sequence[Member], store: Store, work: Work, at_once: int, cut: Callable[[], None]
-) -> Generator[Event[Member, Told], None, None]:
+) -> Generator[JobEvent[Member, MemberEvent], None, None]:
     """Do `work` for the `members` of a fleet, `at_once` at the same time, and keep its index; yield what happens.
 
     `cut` ends all connections, so that whoever waits for a machine comes back. The index is on disk before anything
@@ -109,8 +99,8 @@ def run(
     events = scheduler.run(members, work, at_once, cut)
     try:
         for event in events:
-            if isinstance(event, Ended):
-                note(event.job, words(event.error))
+            if isinstance(event, JobEnded):
+                note(event.job, failure_text(event.error))
                 with contextlib.suppress(ResultsError):  # a disk that is full now: it is saved at the end, or that told
                     save()
             yield event
@@ -122,17 +112,6 @@ def run(
                 if member.place in left and fleets.done(store, fleet, member) is None:
                     note(member, INTERRUPTED)
             save()
-
-
-def words(error: BaseException | None) -> str:
-    """Return one line for what stopped a member, empty for nothing."""
-    if error is None:
-        return ""
-    if isinstance(error, Stopped | KeyboardInterrupt):
-        return INTERRUPTED
-    if isinstance(error, RseqbenchError):
-        return str(error)
-    return f"a defect in rseqbench itself: {type(error).__name__}: {error}"
 
 
 def shared(options: RunOptions) -> RunOptions:

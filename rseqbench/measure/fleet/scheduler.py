@@ -12,59 +12,26 @@ import resource
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from rseqbench.errors import TargetError, UsageError
+from rseqbench.store.events import Job, JobBegun, JobEnded, JobEvent, JobReported, Reported, Stopped
 
-Job = TypeVar("Job")
-Told = TypeVar("Told")
 _OWN, _EACH = 100, 10  # files of ours, and for each machine: seven were counted, of three calls of ssh and the store
-
-
-@dataclass(frozen=True)
-class Begun(Generic[Job]):
-    """A job has begun."""
-
-    job: Job
-
-
-@dataclass(frozen=True)
-class Tells(Generic[Job, Told]):
-    """A job tells something on its way."""
-
-    job: Job
-    told: Told
-
-
-@dataclass(frozen=True)
-class Ended(Generic[Job]):
-    """A job is over: with nothing, or with what stopped it."""
-
-    job: Job
-    error: BaseException | None
-
-
-Event = Begun[Job] | Tells[Job, Told] | Ended[Job]
-
-
-class Stopped(Exception):
-    """A job was told to stop: it is raised in the job, where that tells what it does."""
 
 
 def run(
     jobs: Sequence[Job],
-    work: Callable[[Job], Generator[Told, None, None]],
+    work: Callable[[Job], Generator[Reported, None, None]],
     at_once: int,
     cut: Callable[[], None],
-) -> Generator[Event[Job, Told], None, None]:
+) -> Generator[JobEvent[Job, Reported], None, None]:
     """Do `work` for each of the jobs in their order, `at_once` of them at the same time; yield what becomes of each.
 
     Every job that begins ends, and no error of one reaches another. When the generator is closed, or left by an
     exception such as Ctrl-C's, no further job begins; `cut` is called, which has to let all that wait come back; each
     job ends at the next thing it tells, and all threads are gone. At most `at_once` of what they tell is kept unread.
     """
-    told: queue.Queue[Event[Job, Told]] = queue.Queue(maxsize=max(1, at_once))
+    told: queue.Queue[JobEvent[Job, Reported]] = queue.Queue(maxsize=max(1, at_once))
     stop = threading.Event()
     waiting, running = deque(jobs), dict[Job, threading.Thread]()
 
@@ -85,7 +52,7 @@ def run(
         start()
         while running:
             event = told.get()
-            if isinstance(event, Ended):
+            if isinstance(event, JobEnded):
                 running.pop(event.job).join()
                 start()
             yield event
@@ -95,28 +62,28 @@ def run(
             cut()
             while running:
                 event = told.get()
-                if isinstance(event, Ended):
+                if isinstance(event, JobEnded):
                     running.pop(event.job).join()
 
 
 def _do(
     job: Job,
-    work: Callable[[Job], Generator[Told, None, None]],
-    told: queue.Queue[Event[Job, Told]],
+    work: Callable[[Job], Generator[Reported, None, None]],
+    told: queue.Queue[JobEvent[Job, Reported]],
     stop: threading.Event,
 ) -> None:
     """Do one job to its end, whatever that is."""
     error: BaseException | None = None
     try:
-        told.put(Begun(job))
+        told.put(JobBegun(job))
         with contextlib.closing(work(job)) as telling:
             for one in telling:
                 if stop.is_set():
                     raise Stopped
-                told.put(Tells(job, one))
+                told.put(JobReported(job, one))
     except BaseException as caught:  # it is told to whoever reads, and a thread has nobody else
         error = caught
-    told.put(Ended(job, error))
+    told.put(JobEnded(job, error))
 
 
 def make_room(at_once: int) -> None:

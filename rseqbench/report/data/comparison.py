@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from rseqbench.analysis import compare
+from rseqbench.analysis import compare, kernel_sizes
 from rseqbench.analysis.compare import Speedup
 from rseqbench.analysis.summary import Compared
-from rseqbench.build.linux import sizes
-from rseqbench.report import formatting
+from rseqbench.report import caveats, formatting
 from rseqbench.report.data.writers import Record, estimate, facts, texts, to_csv, to_json
 from rseqbench.store.runs import Run
 
@@ -80,7 +79,7 @@ def linuxes(found: Compared) -> dict[str, object]:
             **dict(_whole(found)),
             "sections": dict(_sections(found)),
             "symbols": dict(_symbols(found)),
-            "symbols_growth": sizes.growth(*found.sizes).net,
+            "symbols_growth": kernel_sizes.growth(*found.sizes).net,
         }
     if found.options:
         parts["options"] = {name: list(values) for name, values in found.options.items()}
@@ -108,7 +107,7 @@ def _sections(found: Compared) -> _Sized:
 
 
 def _symbols(found: Compared) -> _Sized:
-    return [(name, (a, b)) for name, a, b in sizes.growth(*found.sizes).changed] if found.sizes else []
+    return [(name, (a, b)) for name, a, b in kernel_sizes.growth(*found.sizes).changed] if found.sizes else []
 
 
 def _linux_records(found: Compared) -> list[Record]:
@@ -125,7 +124,7 @@ def _linux_records(found: Compared) -> list[Record]:
           for kind, rows in sized.items() for name, (a, b) in rows),
         *({"kind": "option", "name": name, "a_text": a, "b_text": b} for name, (a, b) in found.options.items()),
         *texts("beyond", filter(None, [found.beyond])),
-        *texts("note", found.notes),
+        *texts("note", caveats.comparison_notes(found)),
     ]  # fmt: skip
 
 
@@ -136,7 +135,7 @@ def comparisons_json(found: Sequence[Compared], runs: Sequence[Run] = (), limits
     """
     each = [
         {"a": one.a, "b": one.b, "benchmarks": comparison(one), "speedups": speedups(one), **linuxes(one),
-         "notes": one.notes}
+         "notes": caveats.comparison_notes(one)}
         for one in found
     ]  # fmt: skip
     parts: dict[str, object] = each[0] if len(each) == 1 else {"comparisons": each}

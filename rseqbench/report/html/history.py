@@ -10,12 +10,12 @@ from itertools import groupby
 from rseqbench import __version__
 from rseqbench.analysis import history, patch_message
 from rseqbench.analysis.history import History, Series
+from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import VerdictRules
 from rseqbench.report import caveats, charts, data, formatting, prose
 from rseqbench.report.html import run
 from rseqbench.report.html.run import Download, Figure
 from rseqbench.report.tables import history as of_history
-from rseqbench.store.summary_csv import Summary
 
 _MOST_VALUES = 5000  # rows of the CSV that still fit a page
 _MOST_LABELS = 50  # of the command to repeat

@@ -14,8 +14,6 @@ from markupsafe import Markup
 
 from rseqbench.analysis.library_costs import Beside
 from rseqbench.analysis.summary import Measured
-from rseqbench.build import disassembly
-from rseqbench.build.disassembly import Listing
 from rseqbench.model import VerdictWord
 from rseqbench.report import charts, context, data, formatting, headline, prose
 from rseqbench.report.charts import shares
@@ -26,7 +24,9 @@ from rseqbench.report.tables import Cell, Grid, Reason, allocators
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
 from rseqbench.report.tables import run as of_run
+from rseqbench.support import attachments
 from rseqbench.support import text as bidi
+from rseqbench.support.attachments import Listing
 
 _MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
 _MOST = 300_000  # characters on a page
@@ -198,10 +198,10 @@ class Timed:
 def timed(folder: Path, found: Iterable[Measured]) -> Timed:
     """Return the code of what was measured, from the run's folder. Raises ResultsError where its file is damaged."""
     wanted = dict.fromkeys(one.benchmark for one in found if one.row)
-    kept = disassembly.stored(folder)
+    kept = attachments.load_listings(folder)
     if kept is None:
         return Timed(
-            (), f"No {disassembly.FILE} is kept with this run: it is older than that, or there was no objdump."
+            (), f"No {attachments.ASSEMBLY_FILE} is kept with this run: it is older than that, or there was no objdump."
         )
     by_name = {one.kernel: one for one in kept}
     return limited([by_name[name] for name in wanted if name in by_name], [n for n in wanted if n not in by_name])
@@ -213,7 +213,7 @@ def limited(listings: Sequence[Listing], unknown: Sequence[str], most: int = _MO
     fitting = sum(characters <= most for characters in reached)
     left = [one.kernel for one in listings[fitting:]]
     said = [
-        f"Too long for a page, but in {disassembly.FILE}: {', '.join(left)}." if left else "",
+        f"Too long for a page, but in {attachments.ASSEMBLY_FILE}: {', '.join(left)}." if left else "",
         f"No kernel of ours, so no loop of it is known: {', '.join(unknown)}." if unknown else "",
     ]
     return Timed(tuple(listings[:fitting]), " ".join(filter(None, said)))

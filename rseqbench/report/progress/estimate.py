@@ -10,9 +10,9 @@ import pyperf
 
 from rseqbench.analysis import dataset, patch_claims, verdicts
 from rseqbench.config import VerdictRules
-from rseqbench.measure.plan import ALONG
 from rseqbench.model import Verdict
 from rseqbench.report import formatting, prose
+from rseqbench.selection import ALONG
 from rseqbench.store.runs import Header, Run
 
 

@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from rseqbench.measure.fleet import members
-from rseqbench.measure.fleet.members import Stored, Told
-from rseqbench.measure.fleet.scheduler import Begun, Ended, Event, Tells
-from rseqbench.measure.rounds import Checked, ChecksBegun, Measured, Preparing, RoundDone
 from rseqbench.report import formatting
 from rseqbench.report.progress import live, run
+from rseqbench.store.events import (
+    CaseMeasured,
+    Checked,
+    ChecksBegun,
+    JobBegun,
+    JobEnded,
+    JobEvent,
+    JobReported,
+    MemberEvent,
+    Preparing,
+    RoundDone,
+    Stored,
+    failure_text,
+)
 from rseqbench.store.fleets import Member
 
 _DRAWN_S = 0.1  # between two drawings: a thousand machines tell more than anybody reads
@@ -47,17 +57,17 @@ class Crowd:
         self.of, self.done, self.failed = of, done, 0
         self._began, self._before = time.monotonic(), done
 
-    def take(self, event: Event[Member, Told]) -> str:
+    def take(self, event: JobEvent[Member, MemberEvent]) -> str:
         """Take what happened; return a line that everybody should see, or nothing."""
         place = event.job.place
         match event:
-            case Begun():
+            case JobBegun():
                 self.running[place] = _Now()
-            case Ended(_, error):
+            case JobEnded(_, error):
                 now = self.running.pop(place)
                 self.done, self.failed = self.done + (error is None), self.failed + (error is not None)
-                return f"{place} FAILED: {members.words(error)}" if error else f"{place} done{now.voids()}"
-            case Tells(_, told):
+                return f"{place} FAILED: {failure_text(error)}" if error else f"{place} done{now.voids()}"
+            case JobReported(_, told):
                 return _told(self.running[place], place, told)
         return ""
 
@@ -88,7 +98,7 @@ class Crowd:
         return found if len(kept) == len(shown) else [*found, f"and {len(shown) - len(kept)} more"]
 
 
-def _told(now: _Now, place: str, told: Told) -> str:
+def _told(now: _Now, place: str, told: MemberEvent) -> str:
     """Note what a member tells of itself; return a line that everybody should see, or nothing."""
     match told:
         case ChecksBegun(names):
@@ -100,7 +110,7 @@ def _told(now: _Now, place: str, told: Told) -> str:
             now.doing = "getting ready for the first round"
         case RoundDone(_, done, of, _):
             now.doing, now.share = f"{done} of {of} rounds done", _CHECKS + (1 - _CHECKS) * done / of
-        case Measured(case, number, failure):
+        case CaseMeasured(case, number, failure):
             if failure:
                 now.void, now.first = now.void + 1, now.first or f"{case.id} in round {number + 1}: {failure}"
         case Stored(_, failures):
@@ -108,7 +118,7 @@ def _told(now: _Now, place: str, told: Told) -> str:
     return ""
 
 
-def follow(events: Iterable[Event[Member, Told]], of: int, done: int) -> Crowd:
+def follow(events: Iterable[JobEvent[Member, MemberEvent]], of: int, done: int) -> Crowd:
     """Go through the events of members and show them; return the state at the end. `done` of `of` were done before."""
     out, crowd = live.console(), Crowd(of, done)
     if live.wanted(out):
@@ -118,25 +128,25 @@ def follow(events: Iterable[Event[Member, Told]], of: int, done: int) -> Crowd:
     return crowd
 
 
-def _draw(events: Iterable[Event[Member, Told]], crowd: Crowd, out: Console) -> None:
+def _draw(events: Iterable[JobEvent[Member, MemberEvent]], crowd: Crowd, out: Console) -> None:
     drawn = 0.0
     with live.Foot(out) as foot:
         for event in events:
             line = crowd.take(event)
-            if line and not (isinstance(event, Ended) and event.error is None):
+            if line and not (isinstance(event, JobEnded) and event.error is None):
                 foot.say(line)
-            if not isinstance(event, Tells) or time.monotonic() - drawn >= _DRAWN_S:
+            if not isinstance(event, JobReported) or time.monotonic() - drawn >= _DRAWN_S:
                 room = min(_MOST_LINES, max(1, out.height - _OTHER_LINES))
                 foot.show(crowd.said(), crowd.share, crowd.left(), each=crowd.each(room))
                 drawn = time.monotonic()
 
 
-def _tell(events: Iterable[Event[Member, Told]], crowd: Crowd, out: Console) -> None:
+def _tell(events: Iterable[JobEvent[Member, MemberEvent]], crowd: Crowd, out: Console) -> None:
     told = time.monotonic()
     for event in events:
         line = crowd.take(event)
         if line:
-            out.print(Text(formatting.line(f"{line} ({crowd.said()})" if isinstance(event, Ended) else line)))
+            out.print(Text(formatting.line(f"{line} ({crowd.said()})" if isinstance(event, JobEnded) else line)))
         elif time.monotonic() - told >= _TOLD_S:
             told = time.monotonic()
             out.print(Text(", ".join(filter(None, (crowd.said(), crowd.left())))))

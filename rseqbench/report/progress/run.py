@@ -10,16 +10,25 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from rseqbench.measure.rounds import BootDone, Checked, ChecksBegun, Event, Measured, Preparing, RoundBegun, RoundDone
 from rseqbench.model import Case
 from rseqbench.report import formatting
 from rseqbench.report.progress import live
 from rseqbench.report.progress.estimate import Running
+from rseqbench.store.events import (
+    BootDone,
+    CaseMeasured,
+    Checked,
+    ChecksBegun,
+    Preparing,
+    RoundBegun,
+    RoundDone,
+    RunEvent,
+)
 
 _LONG_S = 600  # from which on nobody wants the seconds
 
 
-def follow(events: Iterable[Event], running: Running, mark: str = "") -> None:
+def follow(events: Iterable[RunEvent], running: Running, mark: str = "") -> None:
     """Go through the events of a run and show them: some live lines on a terminal, else one line a round.
 
     `mark` goes before whatever is said. None of it costs the measurement. The events are a generator's, so while one
@@ -88,7 +97,7 @@ class _Shown:
         self._over = 0  # cases of the first of them
         self._done, self._of = 0, 0  # cases of all rounds
 
-    def event(self, event: Event) -> None:
+    def event(self, event: RunEvent) -> None:
         """Show what an event tells."""
         match event:
             case ChecksBegun(names):
@@ -107,7 +116,7 @@ class _Shown:
                 self._title, self._steps = f"round {number + 1} of {rounds}", list(steps)
                 self._over = 0
                 self._draw_round()
-            case Measured():
+            case CaseMeasured():
                 self._measured(event)
             case RoundDone(suite=suite):
                 self._running.add(suite)
@@ -116,7 +125,7 @@ class _Shown:
             case BootDone(done, of):
                 self._foot.say(f"boot {done} of {of} done")
 
-    def _measured(self, event: Measured) -> None:
+    def _measured(self, event: CaseMeasured) -> None:
         if event.failure:
             self._foot.say(f"round {event.number + 1}: {event.case.id} is void: {event.failure}")
         self._done, self._of = event.done, event.of
@@ -143,7 +152,7 @@ def _step(cases: Sequence[Case]) -> str:
     return cases[0].id if len(cases) == 1 else f"{len(cases)} benchmarks, interleaved"
 
 
-def _follow_plainly(events: Iterable[Event], out: Console, mark: str) -> None:
+def _follow_plainly(events: Iterable[RunEvent], out: Console, mark: str) -> None:
     clock, part = _Clock(), (0, 0)
     for event in events:
         match event:
@@ -154,7 +163,7 @@ def _follow_plainly(events: Iterable[Event], out: Console, mark: str) -> None:
                     out.print(f"{mark}{of} checks done")
             case RoundBegun():
                 clock.begin(part[0])
-            case Measured(case, number, failure, done, of):
+            case CaseMeasured(case, number, failure, done, of):
                 part = done, of
                 if failure:
                     out.print(Text(formatting.line(f"{mark}round {number + 1}: {case.id} is void: {failure}")))

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
-from rseqbench.doctor import Finding
-from rseqbench.doctor.packages import missing
+from rseqbench.model import Finding, missing_packages
 from rseqbench.support import text as foreign
 
 _STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
@@ -33,7 +32,7 @@ def summary(findings: Sequence[Finding]) -> Text:
     warned = sum(finding.status == "warn" for finding in findings)
     told = f"A native run cannot work: {', '.join(bad)}." if bad else "A native run works here."
     told += f" {warned} warning{'s' if warned != 1 else ''}."
-    packages = missing(findings)
+    packages = missing_packages(findings)
     if packages:
         told += f" rseqbench doctor --fix installs: {' '.join(packages)}"
     return Text(told, "bold red" if bad else "bold")

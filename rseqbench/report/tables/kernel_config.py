@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from rseqbench.analysis import kernel_sizes
 from rseqbench.analysis.kernel_config import Said
+from rseqbench.analysis.kernel_sizes import Growth
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.analysis.summary import Compared
-from rseqbench.build.linux import sizes as sizing
-from rseqbench.build.linux.build import BuiltLinux
-from rseqbench.build.linux.kconfig import RSEQ
-from rseqbench.build.linux.sizes import Growth, Sizes
 from rseqbench.model import VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.tables import Column, Grid, Marks, make
+from rseqbench.support.attachments import BuiltKernel, KernelSizes
+from rseqbench.support.kconfig import RSEQ
 
 MOST_SYMBOLS = 10
 MOST_OPTIONS = 20  # as many as anybody reads; Linuxes with bases of their own differ in thousands
@@ -23,10 +23,10 @@ _CLAIMED = "What the patch claimed of the two configurations"
 _PROVED = "nothing else; all come from CONFIG_RSEQ, which `rseqbench linux build` proves of a pair"
 _SIZE = "Size of vmlinux in bytes, as `size` prints it"
 _PADDED = "a section is padded to a boundary, so `size` may hide what was added, or show more; symbols are not"
-_KINDS = {"code": sizing.TEXT, "data": sizing.DATA, "read-only data": sizing.READ_ONLY}
+_KINDS = {"code": kernel_sizes.TEXT, "data": kernel_sizes.DATA, "read-only data": kernel_sizes.READ_ONLY}
 
 
-def built(wanted: Mapping[str, str], made: Mapping[str, BuiltLinux]) -> Grid:
+def built(wanted: Mapping[str, str], made: Mapping[str, BuiltKernel]) -> Grid:
     """Return a row a configuration, by the CONFIG_RSEQ that it is `wanted` with: the Linux that was made for it."""
     rows = []
     for name, rseq in wanted.items():
@@ -100,14 +100,16 @@ def said(found: Sequence[Said], caption: str) -> Grid:
     return make(caption, heads, "-nn--", rows, marks.notes())
 
 
-def size(one: BuiltLinux) -> Grid:
+def size(one: BuiltKernel) -> Grid:
     """Return how large a Linux is for which there is no other to compare it with."""
     sizes = one.sizes
     row = (one.rseq, *(f"{value:,}" for value in (sizes.text, sizes.data, sizes.bss, one.image.stat().st_size)))
     return make(_SIZE, ("CONFIG_RSEQ", "text", "data", "bss", "image"), "-nnnn", [row])
 
 
-def sizes(one: str, a: Sizes, other: str, b: Sizes, claimed: Mapping[str, Claim] | None = None) -> list[Grid]:
+def sizes(
+    one: str, a: KernelSizes, other: str, b: KernelSizes, claimed: Mapping[str, Claim] | None = None
+) -> list[Grid]:
     """Return how large two Linuxes are: in all, by section where they differ, and the symbols that grew most.
 
     `claimed` are the message's own figures, by "text" and "data", where they are about this architecture.
@@ -118,7 +120,7 @@ def sizes(one: str, a: Sizes, other: str, b: Sizes, claimed: Mapping[str, Claim]
         _whole(one, other, whole, claimed or {}),
         _sized("Sections that differ, bytes", ("section", one, other), [row for row in sections if row[1] != row[2]]),
         _kinds(a, b),
-        _symbols(one, other, sizing.growth(a, b)),
+        _symbols(one, other, kernel_sizes.growth(a, b)),
     ]
 
 
@@ -138,8 +140,10 @@ def _sized(
     return make(caption, (*heads, "growth"), "-nnn", cells, notes)
 
 
-def _kinds(a: Sizes, b: Sizes) -> Grid:
-    grown = {name: sizing.growth(a, b, types) for name, types in _KINDS.items()} | {"all": sizing.growth(a, b)}
+def _kinds(a: KernelSizes, b: KernelSizes) -> Grid:
+    grown = {name: kernel_sizes.growth(a, b, types) for name, types in _KINDS.items()} | {
+        "all": kernel_sizes.growth(a, b)
+    }
     rows = [(name, f"+{one.added:,}", f"-{one.removed:,}", f"{one.net:+,}") for name, one in grown.items()]
     heads = ("symbols", "added", "removed", "growth")
     return make("Growth of the symbols, bytes, as Linux's bloat-o-meter counts it", heads, "-nnn", rows)

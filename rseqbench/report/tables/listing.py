@@ -12,8 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from rseqbench.analysis import patch_message
-from rseqbench.measure.dry_run import Rehearsal
-from rseqbench.model import Benchmark, Call, Machine, Plan
+from rseqbench.model import Benchmark, Call, DryRun, Machine, Plan
 from rseqbench.report import formatting
 from rseqbench.report.tables import Cell, Grid, Reason, make
 from rseqbench.store.manage import Entry
@@ -144,7 +143,7 @@ def _leaf(benchmark: Benchmark, width: int) -> Table:
     return line
 
 
-def plan(found: Rehearsal) -> Grid:
+def plan(found: DryRun) -> Grid:
     """Return what a run would do, a row a decision."""
     options, first = found.options, found.plans[0]
     asked = ", ".join(options.benchmarks)
@@ -170,7 +169,7 @@ def _values(one: Plan) -> str:
     return f"{one.values}, of at least {one.value_ms:g} ms each"
 
 
-def _expected(found: Rehearsal) -> str:
+def _expected(found: DryRun) -> str:
     if found.expected_s is None:
         return "not known before they are tried"
     seconds = found.expected_s

@@ -14,9 +14,8 @@ from rich.text import Text
 
 from rseqbench.analysis.fleet.compare import Machines
 from rseqbench.analysis.summary import Compared
-from rseqbench.measure.dry_run import Rehearsal
-from rseqbench.model import VerdictWord
-from rseqbench.report import fleet_prose, formatting, prose
+from rseqbench.model import DryRun, VerdictWord
+from rseqbench.report import caveats, fleet_prose, formatting, prose
 from rseqbench.report.run_view import Contents
 from rseqbench.report.tables import Cell, Grid, Reason, allocators
 from rseqbench.report.tables import allocators as of_allocators
@@ -26,6 +25,7 @@ from rseqbench.report.tables import listing as of_rehearsal
 from rseqbench.report.tables import patch as together
 from rseqbench.report.tables import run as of_run
 from rseqbench.report.text import console as screen
+from rseqbench.store import runs
 
 WIDTH, console = screen.WIDTH, screen.console
 _PIECE = re.compile(r"[^\s/]+/?\s*|/\s*")  # of a name, behind which a line may end
@@ -53,7 +53,7 @@ def run(shown: Contents, out: Console) -> None:
     for grid in (grid for one in shown.shipped for grid in allocators.together(one)):
         table(grid, out)
     decided, absent, _ = of_claims.split(shown.judged)
-    mark = "REPLAY: " if prose.replayed(shown.run.header) else ""
+    mark = "REPLAY: " if runs.replayed(shown.run.header) else ""
     if decided:
         table(of_claims.verdicts(decided, f"{mark}What the patch claimed"), out)
     if shown.quotients:
@@ -67,7 +67,7 @@ def run(shown: Contents, out: Console) -> None:
         paragraph(mark + shown.headline, out, "bold")
 
 
-def rehearsal(found: Rehearsal, out: Console) -> None:
+def rehearsal(found: DryRun, out: Console) -> None:
     """Print what a run would do, and each of its command lines as one line, to be copied."""
     for grid in (of_rehearsal.plan(found), *of_rehearsal.cases(found.plans)):
         table(grid, out)
@@ -95,7 +95,7 @@ def comparison(found: Sequence[Compared], out: Console) -> None:
     """Print runs beside the first, the speed-ups inside each, what their Linuxes differ by, and the limits."""
     for grid in together.everything(found):
         table(grid, out)
-    for text in dict.fromkeys(text for one in found for text in one.notes):
+    for text in dict.fromkeys(text for one in found for text in caveats.comparison_notes(one)):
         paragraph(f"Note: {text}", out, "yellow")
 
 

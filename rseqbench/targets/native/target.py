@@ -10,17 +10,18 @@ from typing import Any, Self
 
 import pyperf
 
-from rseqbench import workloads
+from rseqbench import selection, workloads
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.cache import Built
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.host import facts
-from rseqbench.measure.plan import parse_cpus
+from rseqbench.host.rseq_support import registration_environment
 from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
+from rseqbench.selection import parse_cpus
 from rseqbench.support import process
-from rseqbench.targets.native.worker_process import Worker, environment
+from rseqbench.targets.native.worker_process import Worker
 from rseqbench.targets.runner import messages
 from rseqbench.workloads import jemalloc, library
 from rseqbench.workloads.library import Stage
@@ -41,12 +42,12 @@ class Native:
         self._arch = arch
         self._preload = ["pyperf"] if options.engine == "pyperf" else []
         self._wanted = options.registration
-        isolated = facts.cpu_list(facts.isolated_cpus() or "") or ()
+        isolated = selection.cpu_list(facts.isolated_cpus() or "") or ()
         self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
         self._built: Built | None = None
         self._workers: dict[tuple[Registration, bool], Worker] = {}  # the second: amid what libraries need
         self._resources = contextlib.ExitStack()
-        self._groups = library.asked(options.benchmarks)
+        self._groups = selection.asked_libraries(options.benchmarks)
         self._libraries = library.Opened((), self._resources)
         self._hello: dict[str, Any] = {}
 
@@ -179,7 +180,7 @@ class Native:
         """Run a program of this machine. Raises TargetError when it does not start or end."""
         if registration == Registration.SELF:
             raise TargetError("registration=self is of our own threads: a program has its C library's, or none")
-        return process.run([path, *arguments], environment(registration.value), limit_s)
+        return process.run([path, *arguments], registration_environment(registration.value), limit_s)
 
     def doubts(self, case: Case) -> str:
         """Return what the surroundings of a shipped library say against what a case just did."""
@@ -202,7 +203,7 @@ class Native:
     def _started(self, registration: str, amid: bool) -> Worker:
         """Return a new worker; `amid`: where the libraries that are asked for find what they need."""
         assert self._built is not None
-        around = environment(registration)
+        around = registration_environment(registration)
         if not amid:
             return Worker(self._built.path, registration, around, self._preload)
         around |= self._libraries.environment()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Registration
 from rseqbench.support import process
 from rseqbench.targets.runner.line_channel import Lines
 
 START_TIMEOUT_S = 60.0
-_TUNABLE = "glibc.pthread.rseq"
 
 
 class Worker:
@@ -82,13 +79,3 @@ class Worker:
         return TargetError(
             f"a worker process {f'is gone ({reason})' if reason else f'died ({process.ending(self._process.wait())})'}"
         )
-
-
-def environment(registration: str) -> dict[str, str]:
-    """Return our environment with the tunable that makes a registration possible (glibc 2.35 and newer)."""
-    found = dict(os.environ)
-    if registration != "auto":
-        others = [t for t in found.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
-        choice = f"{_TUNABLE}={int(registration == Registration.GLIBC)}"
-        found["GLIBC_TUNABLES"] = ":".join([*others, choice])
-    return found

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rseqbench import workloads
+from rseqbench import selection, workloads
 from rseqbench.build.linux import LinuxImage, build, select
 from rseqbench.errors import TargetError
-from rseqbench.measure import plan
 from rseqbench.model import Fact
 from rseqbench.targets.qemu import virtme_ng
 from rseqbench.targets.qemu.virtual_machine import Guest
@@ -58,7 +57,7 @@ class Booted(Served):
         if self._vng:  # its file system is this machine's
             return found
         for program in workloads.PROGRAMS.values():
-            if any(plan.matches(workloads.benchmark(program), pattern) for pattern in self._options.benchmarks):
+            if any(selection.matches(workloads.benchmark(program), pattern) for pattern in self._options.benchmarks):
                 found |= packages.files(self._arch, program)
         return found
 

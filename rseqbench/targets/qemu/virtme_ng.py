@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rseqbench.build.architectures import Qemu
-from rseqbench.build.linux import kconfig
 from rseqbench.errors import TargetError
 from rseqbench.model import Call
+from rseqbench.support import kconfig
 from rseqbench.targets.qemu.virtual_machine import Guest
 
 _NO_CONSOLE = "file,id=console,path=/dev/null"  # where virtme-ng sends it

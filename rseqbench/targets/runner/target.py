@@ -14,14 +14,13 @@ from typing import Any, Protocol, Self
 
 import pyperf
 
-from rseqbench import workloads
+from rseqbench import selection, workloads
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.cache import Built
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError
 from rseqbench.host import facts
-from rseqbench.measure.plan import parse_cpus
 from rseqbench.model import (
     Benchmark,
     Call,
@@ -37,6 +36,7 @@ from rseqbench.model import (
     Slot,
     Timing,
 )
+from rseqbench.selection import parse_cpus
 from rseqbench.targets.runner import messages, protocol, pyperf_values
 from rseqbench.workloads import jemalloc
 
@@ -121,7 +121,7 @@ class Served(Called):
         try:
             self._hello = self._ask("hello", _TIMEOUT_S, registration=self._options.registration)
             self._facts = self._collect()
-            isolated = facts.cpu_list(str(self._facts.get("isolated_cpus", ""))) or ()
+            isolated = selection.cpu_list(str(self._facts.get("isolated_cpus", ""))) or ()
             self._cpus = parse_cpus(self._options.cpus, set(self._hello["cpus"]), set(isolated))
         except BaseException:
             self._resources.close()

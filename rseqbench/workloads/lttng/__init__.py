@@ -20,9 +20,10 @@ from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import TargetError
 from rseqbench.model import Call, Fact
+from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
 from rseqbench.workloads import packages
-from rseqbench.workloads.library import LIBRARIES, Stage, ensure_loads
+from rseqbench.workloads.library import Stage, ensure_installed, ensure_loads
 from rseqbench.workloads.lttng import namespace, trace
 from rseqbench.workloads.lttng.session_daemon import COMMAND, Daemon
 
@@ -38,7 +39,7 @@ _COUNTER = ("babeltrace2", "--component=sink.utils.counter", "--params=step=+0")
 @contextlib.contextmanager
 def open_() -> Iterator[Session]:
     """Start a session; end it and all that belongs to it. Raises TargetError or BuildError where it cannot be had."""
-    LIBRARIES["lttng"].ensure()
+    ensure_installed(LIBRARIES["lttng"])
     provider = products.provider("lttng", _LINKED)
     with (
         tempfile.TemporaryDirectory(prefix="rseqbench-lttng-", ignore_cleanup_errors=True) as name,

@@ -11,7 +11,7 @@ import grpc
 from labgrid.remote.common import Place
 from labgrid.remote.generated import labgrid_coordinator_pb2 as pb
 
-from rseqbench.config import unknown
+from rseqbench.errors import unknown
 from rseqbench.targets.labgrid.daemon import queue
 from rseqbench.targets.labgrid.daemon.connections import SERVICE, Board, Boards
 from rseqbench.targets.labgrid.daemon.coordinator import Coordinator

@@ -1,0 +1,48 @@
+"""A run, a comparison or a fleet as one document, in one of the formats of `report` and `compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.summary import Compared
+from rseqbench.config import VerdictRules
+from rseqbench.report import context, data, fleet_prose
+from rseqbench.report.run_view import Contents
+from rseqbench.report.text import mail, markdown
+from rseqbench.store.runs import Run
+
+
+def render_run(shown: Contents, style: str) -> str:
+    """Return all that is shown of one run as html, mail, markdown, json or csv."""
+    if style == "html":
+        from rseqbench.report.html import run  # noqa: PLC0415 - and with it matplotlib, which takes a second
+
+        return run.page(shown)
+    if style == "json":
+        return data.run_json(shown, each_round=True)
+    return {"mail": mail.run, "markdown": markdown.run, "csv": data.run_csv}[style](shown)
+
+
+def render_comparison(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules, style: str) -> str:
+    """Return all that is shown of the comparisons of further runs with the first one, in one of the same formats."""
+    if style == "html":
+        from rseqbench.report.html import comparison  # noqa: PLC0415 - as above
+
+        return comparison.page(runs, found, rules)
+    if style in ("mail", "markdown"):
+        return {"mail": mail.runs, "markdown": markdown.runs}[style](runs, found, rules)
+    limits = context.limits_of(runs, found, rules)
+    return {"json": data.comparisons_json, "csv": data.comparisons_csv}[style](found, runs, limits)
+
+
+def render_fleet(found: Machines, style: str) -> str:
+    """Return all that is shown of one fleet, or of two place by place, in one of the same formats."""
+    if style == "html":
+        from rseqbench.report.html import fleet  # noqa: PLC0415 - as above
+
+        return fleet.page(found)
+    if style in ("mail", "markdown"):
+        return {"mail": mail.machines, "markdown": markdown.machines}[style](found)
+    write = data.fleets_json if style == "json" else data.fleets_csv
+    return write(found, fleet_prose.answers(found), fleet_prose.limits(found))

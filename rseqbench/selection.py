@@ -1,0 +1,123 @@
+"""Which benchmarks, libraries and CPUs the words of a user name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from rseqbench.errors import UsageError, unknown
+from rseqbench.model import ALL, BASELINE, CONTROLS, Benchmark
+
+# What every run measures, whatever was asked for: every value is also given net of the baseline, and the controls show
+# whether the run raises false alarms.
+ALONG = frozenset({BASELINE, *(name for pair in CONTROLS for name in pair)})
+
+
+def cpu_list(text: str) -> tuple[int, ...] | None:
+    """Parse Linux's list format, "0-3,8", into CPU numbers in order; None if that is not what it is."""
+    numbers: list[int] = []
+    for part in filter(None, text.strip().split(",")):
+        span = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part)
+        if span is None or int(span[2] or span[1]) < int(span[1]):
+            return None
+        numbers.extend(range(int(span[1]), int(span[2] or span[1]) + 1))
+    return tuple(numbers)
+
+
+def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()) -> list[Benchmark]:
+    """Return the benchmarks that the patterns name: "all" kernels, a group, group/method, or with * and ?.
+
+    Whole programs, which take longer than everything else together, and shipped libraries have to be named. Those in
+    `along` come along in any case. Raises UsageError for a pattern that names nothing.
+    """
+    chosen = set(along)
+    for pattern in patterns:
+        found = [b.name for b in benchmarks if matches(b, pattern)]
+        if not found:
+            names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {ALL}
+            raise unknown("benchmark", pattern, names)
+        chosen.update(found)
+    return [b for b in benchmarks if b.name in chosen]
+
+
+def matches(benchmark: Benchmark, pattern: str) -> bool:
+    """Whether a pattern names a benchmark."""
+    if pattern == ALL or set(pattern) == {"*"}:
+        return not benchmark.whole and not benchmark.library
+    return pattern in (benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
+
+
+def parse_cpus(wanted: str, allowed: Set[int], isolated: Set[int]) -> tuple[int, ...]:
+    """Return the CPUs to pin to, the one for single threads first.
+
+    "auto" prefers an isolated CPU, then the highest allowed one (CPU 0 often serves interrupts), then the others;
+    else a list such as "2,3" or "0-3", taken as it stands. Raises UsageError for a CPU that is not there.
+    """
+    if wanted == "auto":
+        free = sorted(allowed, reverse=True)
+        return tuple([*(cpu for cpu in free if cpu in isolated), *(cpu for cpu in free if cpu not in isolated)])
+    found = cpu_list(wanted)
+    if not found:
+        raise UsageError(f"bad CPU list {wanted!r}", "write it like 0,2-3, or auto")
+    absent = [cpu for cpu in found if cpu not in allowed]
+    if absent:
+        raise UsageError(f"CPU {absent[0]} is not one we may use", f"there are {sorted(allowed)}")
+    return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library that the kernels of a group call as it is shipped.
+
+    packages: Debian's, that it takes to compile and measure, each with the program, header or library it is needed for;
+    kernels: the group of the patch that does the same without it. The module of its group's name in this folder has a
+    function open_() that makes its Surroundings and ends them, and calls(), the command lines of that.
+    """
+
+    group: str
+    title: str
+    packages: Mapping[str, str]
+    kernels: str
+
+
+_ALL = (
+    Library(
+        "lttng",
+        "LTTng-UST",
+        {"lttng-tools": "lttng-sessiond", "liblttng-ust-dev": "lttng/tracepoint.h", "babeltrace2": "babeltrace2"},
+        "ring_buffer",
+    ),
+    Library("urcu", "liburcu", {"liburcu-dev": "urcu.h"}, "rcu"),
+    Library("jemalloc", "jemalloc", {"libjemalloc2": "libjemalloc.so"}, "freelist"),
+)
+
+
+LIBRARIES = {one.group: one for one in _ALL}
+
+
+# What `--suite` names: patterns of benchmarks. A library is measured beside the kernels that do the same.
+SUITES = {
+    **{one.group: (one.group, one.kernels) for one in _ALL},
+    "kernels": (ALL,),
+    "all": (ALL, *LIBRARIES),
+}
+
+
+def suite_patterns(suites: Sequence[str], benchmarks: Sequence[str]) -> list[str]:
+    """Return the patterns of benchmarks that suites and `benchmarks` mean together. Raises UsageError."""
+    for name in suites:
+        if name not in SUITES:
+            raise unknown("suite", name, SUITES)
+    return list(dict.fromkeys([*(pattern for name in suites for pattern in SUITES[name]), *benchmarks]))
+
+
+def asked_libraries(patterns: Sequence[str]) -> list[str]:
+    """Return the groups of shipped libraries that patterns of benchmarks ask for by name."""
+    return [group for group in LIBRARIES if any(_may_name(pattern, group) for pattern in patterns)]
+
+
+def _may_name(pattern: str, group: str) -> bool:
+    """Whether a pattern may name a benchmark of a group; one of stars alone means all kernels."""
+    return fnmatchcase(group, pattern.partition("/")[0]) and bool(pattern.strip("*"))
