@@ -6,11 +6,12 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import groups, linuxes
-from tests.board import arm_board  # noqa: F401 - a fixture
-from tests.linuxes import built_linuxes  # noqa: F401 - a fixture
-from tests.sshd import sshd  # noqa: F401 - a fixture
+from tests.support import built_kernels, scheduling
+from tests.support.arm_board import arm_board  # noqa: F401 - a fixture
+from tests.support.built_kernels import built_linuxes  # noqa: F401 - a fixture
+from tests.support.sshd import sshd  # noqa: F401 - a fixture
 
+_HERE = Path(__file__).parent
 _FOREIGN = (
     "CC",
     "COLUMNS",
@@ -51,11 +52,13 @@ def own_environment(tmp_path_factory):
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
-    """Mark the tests that need a Linux to be built; begin with those that take longest."""
-    linuxes.mark(items)
-    groups.longest_first(items)
+    """Mark each test with its tier, and those that need a Linux to be built; begin with those that take longest."""
+    for item in items:
+        item.add_marker(item.path.relative_to(_HERE).parts[0])
+    built_kernels.mark(items)
+    scheduling.longest_first(items)
 
 
 def pytest_xdist_make_scheduler(config, log):
     """Have several processes take whole groups of tests."""
-    return groups.Scheduling(config, log)
+    return scheduling.Scheduling(config, log)

@@ -40,7 +40,7 @@
 /*
  * GCC before 11.5, 12.4 and 13.3 may drop an asm goto with outputs, use its outputs too early, or throw away what
  * stands behind the label that it jumps to (GCC bugs 98619 and 113921). An empty asm behind it cures the first two, and
- * one at each label, SEQ_LANDING, the third; tests/kernels/test_codegen.py looks at what comes out.
+ * one at each label, SEQ_LANDING, the third; tests/integration/kernels/test_codegen.py looks at what comes out.
  */
 #define SEQ_LANDING __asm__ volatile("")
 #define asm_goto_output(...)                                                                                           \

@@ -1,0 +1,1 @@
+"""From sources to programs: compilers, architectures, the cache of compiled benchmarks."""

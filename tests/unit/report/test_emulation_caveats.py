@@ -1,0 +1,323 @@
+"""A run on an emulated machine, as it is shown: instructions, never time, in every format."""
+
+import csv
+import dataclasses
+import io
+import re
+from collections import Counter
+
+import pytest
+from rich.console import Console
+
+from rseqbench.analysis import compare, regression_gate, summary
+from rseqbench.config import load
+from rseqbench.model import USER_ONLY, VerdictWord
+from rseqbench.report import caveats, charts, data, prose
+from rseqbench.report.html import run
+from rseqbench.report.tables import comparison as of_comparison
+from rseqbench.report.tables import make
+from rseqbench.report.tables import run as of_run
+from rseqbench.report.text import markdown, terminal
+from rseqbench.store.runs import PATCH, Store
+from tests.support.simulated_runs import Simulation, shown, store
+
+COSTS = {
+    "cpu_id/baseline": 2,
+    "cpu_id/rseq": 3,
+    "cpu_id/sched_getcpu": 27,
+    "cpu_id/sched_getcpu_norseq": 160,
+    "counter/getcpu_atomic": 143,
+    "counter/rseq": 11,
+    "counter/rseq_atomic": 9,
+    "ring_buffer/getcpu_atomic": 168,
+    "ring_buffer/rseq": 37,
+    "rcu/getcpu_atomic": 293,
+    "rcu/rseq": 28,
+    "rcu/rseq_atomic": 25,
+    "freelist/getcpu_cas": 1234567,
+    "freelist/rseq": 22,
+    "control/placed_0": 11,
+    "control/placed_16": 11,
+}
+FACTS = {
+    "cpu": "linux,dummy-virt",
+    "cpus": 1,
+    "linux": "6.1.0-50-armmp-lpae",
+    "libc": "glibc 2.36",
+    "virtual": "qemu",
+    "load_1min": 3.0,
+    "emulator": "qemu-system-arm 7.2.22, virt with cortex-a15",
+    "linux_package": "linux-image-6.1.0-50-armmp-lpae 6.1.176-1",
+    "check_cpus": 2,
+}
+A32 = Simulation(
+    "a32", COSTS, rounds=10, spread=0, arch="arm32", timing="emulated", target="qemu-system", facts=FACTS, skips=(),
+    interrupted=2, preset="quick",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def a32(tmp_path_factory):
+    return shown(tmp_path_factory.mktemp("results"), A32)
+
+
+def pair(folder, a, b):
+    results = Store(folder)
+    return summary.compared(store(results, a), store(results, b), load().verdict)
+
+
+def printed(call, *arguments):
+    out = Console(file=io.StringIO(), width=100)
+    call(*arguments, out)
+    return out.file.getvalue()
+
+
+# ---- what is said of the machine ----
+
+
+def test_the_emulator_is_named_in_place_of_the_cpu(a32):
+    assert "arm32 emulated by qemu-system (qemu-system-arm 7.2.22, virt with cortex-a15), Linux 6.1.0" in a32.summary
+    assert not re.search(r"dummy-virt|CPUs|virtual machine", a32.summary)
+
+
+def test_the_limits_are_those_of_a_count_not_of_a_shared_machine(a32):
+    text = " ".join(a32.limits)
+    for said in (
+        "insn/op means instructions per operation, those of the program and of Linux",
+        "caches, barriers, traps and what an atomic costs are not in them",
+        "Linux 6.1.0-50-armmp-lpae was booted (linux-image-6.1.0-50-armmp-lpae 6.1.176-1)",
+        "by up to 8 threads on 2 CPUs",
+        "The 10 rounds are one sample",
+        f"{2 * 10 * len(COSTS)} counts were left out",
+    ):
+        assert said in text
+    assert not re.search(r"neighbour|virtual machine|load was|quick run|interval|in memory", text)
+
+
+def test_user_mode_emulation_says_that_linux_is_not_counted(tmp_path):
+    found = shown(tmp_path, dataclasses.replace(A32, target=USER_ONLY, interrupted=0))
+    text = " ".join(found.limits)
+    assert "user insn/op means instructions per operation, those of the program alone" in text
+    assert "no rseq under user-mode emulation" in text
+    assert "counts were left out" not in text
+    assert {row["unit"] for row in data.measured("a32", found.measured)} == {"user instructions/op"}
+
+
+def test_two_rounds_of_counts_are_not_too_few(tmp_path):
+    found = shown(tmp_path, dataclasses.replace(A32, rounds=2, preset="default"))
+    assert not any("Too few rounds" in text for text in found.limits)
+
+
+def test_a_linux_of_the_user_s_is_no_package(a32):
+    machine = dataclasses.replace(
+        a32.run.header.machines[0], facts={**FACTS, "linux_package": "none: a file of the user's"}
+    )
+    header = dataclasses.replace(a32.run.header, machines=(machine,))
+    assert any("was booted (a file of the user's)" in text for text in caveats.emulation_limits(header, a32.frame))
+
+
+def test_hardware_is_not_spoken_of_as_emulated(tmp_path):
+    found = shown(tmp_path, Simulation(rounds=8))
+    assert caveats.emulation_limits(found.run.header, found.frame) == ()
+    assert not any("insn" in text for text in found.limits)
+
+
+# ---- tables ----
+
+
+def grids(found):
+    patch = [of_run.patch_table(one) for one in found.patch_tables]
+    return [*of_run.measured(found.measured), *patch, of_run.quotients(found.quotients)]
+
+
+def test_counts_are_whole_and_stand_on_one_line(a32):
+    text = printed(terminal.run, a32)
+    assert re.search(r"^counter/getcpu_atomic / rseq +13\.0x  as the patch claims it", text, re.MULTILINE)
+    assert re.search(r"^getcpu_cas +1,234,567 +1,234,565 ", text, re.MULTILINE)
+    assert re.search(r"^method +insn/op with loop  insn/op net of it  rseq by  aborts/M  check", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize("spread", [0, 0.1])
+def test_nothing_is_cut_off(tmp_path, width, spread):
+    costs = {name: cost * 997 for name, cost in COSTS.items()}
+    found = shown(tmp_path, dataclasses.replace(A32, costs=costs, spread=spread))
+    for grid in grids(found):
+        out = Console(file=io.StringIO(), width=width)
+        terminal.table(dataclasses.replace(grid, caption="", notes=()), out)
+        text = out.file.getvalue()
+        assert all(len(line) <= width for line in text.splitlines())
+        cells = "".join(str(cell) for row in grid.rows for cell in row) + "".join(c.head for c in grid.columns)
+        lost = Counter(cells.replace(" ", "")) - Counter(text)
+        assert not lost, (grid.caption, lost)
+
+
+def test_names_and_numbers_stay_whole_beside_a_long_text():
+    name, number, text = "counter/" + "a" * 30, "1.273x (1.273 .. 1.273)", "what comparing costs over not comparing"
+    grid = make("", ("slow / fast", "alone on the core", "what it is"), "-n-", [(name, number, text)])
+    shown_ = printed(terminal.table, grid)
+    assert f"{name}  {number}  what comparing costs" in shown_
+    assert all(shown_.count(word) for word in text.split())
+
+
+def test_time_and_instructions_never_share_a_unit_in_the_patch_s_tables(a32):
+    counter = of_run.patch_table(a32.patch_tables[0])
+    assert [column.head for column in counter.columns][1] == "unit"
+    assert [(row[0], row[1]) for row in counter.rows] == [
+        ("patch, arm32", "ns/op"),
+        ("patch, x86_64", "ns/op"),
+        ("this run", "insn/op"),
+        ("this run", "insn/op"),
+    ]
+    assert counter.notes[-1] == "rseq+atomic: fewer instructions, but these do not price an atomic."
+    reading = of_run.patch_table(next(table for table in a32.patch_tables if table.lines))
+    assert [column.head for column in reading.columns][1:4] == [
+        "patch, arm32, ns/op",
+        "patch, x86_64, ns/op",
+        "this run, insn/op",
+    ]
+
+
+def test_a_run_on_hardware_keeps_its_headings(tmp_path):
+    found = shown(tmp_path, Simulation(rounds=8))
+    heads = [column.head for column in of_run.patch_table(found.patch_tables[0]).columns]
+    assert heads == ["machine", "instead of", "ns/op", "rseq, ns/op", "speedup"]
+
+
+def test_a_count_that_changes_shows_its_range(tmp_path):
+    found = shown(tmp_path, dataclasses.replace(A32, spread=0.05))
+    row = next(one.row for one in found.measured if one.benchmark == "rcu/getcpu_atomic")
+    assert row.gross.is_range
+    assert row.gross.low < row.gross.value < row.gross.high
+    assert re.search(r"^getcpu_atomic +\S+ \(\S+ \.\. \S+\)", printed(terminal.run, found), re.MULTILINE)
+
+
+def test_what_the_emulator_was_stands_among_the_facts(a32):
+    rows = {row[0]: row[1] for row in of_run.facts(a32.run.header.machines).rows}
+    assert rows["emulated by"] == FACTS["emulator"]
+    assert rows["Linux, the package it is from"] == FACTS["linux_package"]
+    assert "frequency governor" not in rows
+
+
+# ---- claims ----
+
+
+def test_a_claim_in_time_is_never_judged_by_instructions(a32):
+    found = {one.claim.id: one for one in a32.judged if one.measured and one.claim.kind == "speedup"}
+    assert set(found) == {"counter-arm32", "lttng-arm32", "liburcu-arm32", "getcpu-arm32"}
+    assert {one.verdict.word for one in found.values()} == {VerdictWord.NOT_COMPARABLE}
+    reasons = {name: one.verdict.reason for name, one in found.items()}
+    assert reasons["counter-arm32"] == (
+        "same direction, 13x in instructions; time not comparable; "
+        "rseq_atomic takes fewer instructions than rseq, but instructions do not price an atomic"
+    )
+    assert reasons["getcpu-arm32"] == "same direction, 158x in instructions without the loop; time not comparable"
+    assert "time not comparable, and the kernel is the bare operation" in reasons["lttng-arm32"]
+
+
+def test_the_sentences_keep_time_and_instructions_apart(a32):
+    assert a32.sentences[0] == (
+        "counter: getcpu+atomic takes 13.0 times the instructions of rseq; the patch said 11 in time"
+    )
+    assert a32.sentences[1].endswith("the patch said 1.1 in time of LTTng-UST's whole event, clock included")
+
+
+def test_the_unit_of_what_was_measured_is_in_the_data(a32):
+    rows = {row["claim"]: row for row in csv.DictReader(io.StringIO(data.to_csv(data.verdicts(a32.judged))))}
+    assert rows["counter-arm32"]["measured_unit"] == "x of instructions"
+    assert rows["counter/rseq@arm32"]["measured_unit"] == "instructions/op"
+    assert rows["counter-x86_64"]["measured_unit"] == ""
+    assert float(rows["counter/rseq@arm32"]["measured"]) == 11
+
+
+# ---- two runs ----
+
+
+def test_counts_that_repeat_are_equal(tmp_path):
+    found = pair(tmp_path, A32, dataclasses.replace(A32, label="b32", seed=2))
+    assert {(row.word, row.p) for row in found.rows} == {(compare.EQUAL, None)}
+    assert "insn/op" in of_comparison.comparison(found)[0].caption
+    assert of_comparison.speedups(found).caption == "Quotients inside each run, insn/op"
+
+
+@pytest.mark.parametrize(("more", "word"), [(1, compare.MORE), (-1, compare.FEWER)])
+def test_one_instruction_in_a_million_is_a_difference(tmp_path, more, word):
+    costs = {**COSTS, "freelist/getcpu_cas": COSTS["freelist/getcpu_cas"] + more}
+    found = pair(tmp_path, dataclasses.replace(A32, rounds=1), dataclasses.replace(A32, label="b32", costs=costs))
+    assert [(row.benchmark, row.word) for row in found.rows if row.word != compare.EQUAL] == [
+        ("freelist/getcpu_cas", word)
+    ]
+
+
+def test_counts_whose_rounds_overlap_are_not_resolved(tmp_path):
+    noisy = dataclasses.replace(A32, spread=0.05)
+    found = pair(tmp_path, noisy, dataclasses.replace(noisy, label="b32", seed=2))
+    row = next(row for row in found.rows if row.benchmark == "rcu/getcpu_atomic")
+    assert (row.word, row.reason) == (compare.UNRESOLVED, "the counts overlap")
+
+
+@pytest.mark.parametrize(
+    ("rounds", "word"), [(3, compare.UNRESOLVED), (4, compare.MORE), (5, compare.MORE)]
+)  # 2 in 20 orders by chance, 2 in 70, 2 in 252
+def test_counts_that_do_not_repeat_differ_only_where_there_are_enough(tmp_path, rounds, word):
+    noisy = dataclasses.replace(A32, spread=0.001, rounds=rounds)
+    costs = {**COSTS, "freelist/getcpu_cas": COSTS["freelist/getcpu_cas"] * 1.1}
+    found = pair(tmp_path, noisy, dataclasses.replace(noisy, label="b32", costs=costs, seed=2))
+    row = next(row for row in found.rows if row.benchmark == "freelist/getcpu_cas")
+    assert row.word == word
+    if word == compare.UNRESOLVED:
+        assert row.reason == "3 and 3 counts that do not repeat lie apart by chance in 10% of cases"
+
+
+def test_a_limit_on_slowdowns_is_one_on_instructions(tmp_path):
+    found = pair(tmp_path, A32, dataclasses.replace(A32, label="b32", costs={**COSTS, "counter/rseq": 12}))
+    worst = regression_gate.worst_slowdown(found.rows)
+    assert prose.slower(worst, "a32", "b32", 5) == (
+        "counter/rseq takes 9.1% more instructions in b32 than in a32, more than 5%"
+    )
+    assert prose.slower(worst, "a32", "b32", 10) == ""
+
+
+def test_time_and_instructions_are_held_against_each_other_nowhere(tmp_path):
+    found = pair(tmp_path, Simulation("x", arch="arm32", rounds=8, skips=()), A32)
+    both = [row for row in found.rows if row.a and row.b]
+    assert both
+    assert {(row.word, row.ratio, row.p) for row in both} == {(compare.NOT_COMPARABLE, None, None)}
+    heads = [column.head for column in of_comparison.comparison(found)[0].columns]
+    assert heads[1:3] == ["x (ns/op)", "a32 (insn/op)"]
+    assert [column.head for column in of_comparison.speedups(found).columns][2:] == heads[1:3]
+    assert {(row["a_unit"], row["b_unit"]) for row in data.speedups(found)} == {("x", "x of instructions")}
+
+
+def test_instructions_with_linux_are_not_those_without(tmp_path):
+    found = pair(tmp_path, A32, dataclasses.replace(A32, label="u32", target=USER_ONLY))
+    assert {(row.word, row.reason) for row in found.rows} == {
+        (compare.NOT_COMPARABLE, "instructions against user instructions")
+    }
+
+
+def test_two_emulated_architectures_have_rows_of_their_own(tmp_path):
+    found = pair(tmp_path, A32, dataclasses.replace(A32, label="a64", arch="arm64"))
+    assert {(row.arch, row.word) for row in found.rows} == {("arm32", compare.MISSING), ("arm64", compare.MISSING)}
+
+
+def test_the_patch_beside_an_emulated_run_says_both_units(tmp_path):
+    results = Store(tmp_path)
+    found = summary.compared(results.load(PATCH), store(results, A32), load().verdict)
+    text = markdown.document([*of_comparison.comparison(found), of_comparison.speedups(found)])
+    assert "patch-2018 (ns/op)" in text
+    assert "a32 (insn/op)" in text
+
+
+# ---- the page ----
+
+
+def test_the_page_speaks_of_counts(a32):
+    text = run.page(a32).partition("</style>")[2]
+    assert "A count has no interval" in text
+    assert "times the instructions of rseq; 1 is no difference" in text
+    assert "instructions/op with the loop" in text
+    assert not re.search(
+        r"Each interval covers|a fresh process|Alone on the core|counts as\s+reproduced|values of at", text
+    )
+    assert "var(--band" not in charts.speedups(a32)

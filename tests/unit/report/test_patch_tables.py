@@ -1,0 +1,325 @@
+"""Several runs against the first: one grid of all, what they share once, and the page of them."""
+
+import dataclasses
+import io
+import json
+import re
+
+import pytest
+from rich.console import Console
+
+from rseqbench.analysis import summary
+from rseqbench.config import load
+from rseqbench.model import Skip
+from rseqbench.report import charts, data
+from rseqbench.report.charts import axes
+from rseqbench.report.html import comparison
+from rseqbench.report.tables import patch
+from rseqbench.report.text import markdown, terminal
+from rseqbench.store.runs import Store
+from rseqbench.support.attachments import KernelSizes
+from tests.support.simulated_runs import FACTS, Simulation, store
+from tests.unit.report.test_run_page import Page
+
+RULES = load().verdict
+# As `size` has Linux 6.12 in one small configuration; its .text is padded to 2 MiB, so that it stays as it is.
+N_SIZES = KernelSizes(
+    6595469, 2025968, 0, {".text": 6291456, ".data": 925932}, {"t __schedule": 1367, "d init_task": 6464}
+)
+Y_SIZES = KernelSizes(
+    6595689,
+    2026032,
+    0,
+    {".text": 6291456, ".data": 925996},
+    {"t __schedule": 1636, "t __rseq_handle_notify_resume": 837, "T __x64_sys_rseq": 389, "d init_task": 6528},
+)
+COUNTS = {
+    "cpu_id/baseline": 2.0,
+    "counter/plain": 3.0,
+    "hackbench/processes": 226_506_025.0,
+    "linux/pipe_one_cpu": 6695.0,
+    "linux/yield": 530.0,
+    "linux/pipe_two_cpus": 1.0,
+}
+TWO_CPUS = (Skip("linux/pipe_two_cpus", 1, "needs two CPUs, and there is one"),)
+
+
+def beside(sizes, rseq):
+    return {"sizes.json": json.dumps(dataclasses.asdict(sizes)), "linux.config": f"CONFIG_RSEQ={rseq}\n"}
+
+
+def facts(rseq):
+    known = {"linux_build": rseq, "linux_source": "linux-source-6.12 6.12.117-1", "linux_base": "small"}
+    return {**FACTS, **known, "config_rseq": rseq, "emulator": "qemu-system-x86_64 7.2.22"}
+
+
+N = Simulation(
+    "config-n",
+    COUNTS,
+    rounds=10,
+    boots=5,
+    timing="emulated",
+    target="qemu-system",
+    facts=facts("n"),
+    skips=TWO_CPUS,
+    hackbench="-l 100 -g 2",
+    attached=beside(N_SIZES, "n"),
+    interrupted=2,
+    spread=0.0,
+)
+Y = dataclasses.replace(
+    N,
+    label="config-y",
+    costs={**COUNTS, "linux/pipe_one_cpu": 6795.0},
+    facts=facts("y"),
+    attached=beside(Y_SIZES, "y"),
+)
+REGISTERED = dataclasses.replace(
+    Y, label="config-y-registered", costs={**COUNTS, "linux/pipe_one_cpu": 6989.0, "counter/rseq": 8.0}, interrupted=1
+)
+
+
+def together_of(folder, *simulations):
+    results = Store(folder)
+    first, *others = [store(results, one) for one in simulations]
+    return [first, *others], [summary.compared(first, other, RULES) for other in others]
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory):
+    return together_of(tmp_path_factory.mktemp("results"), N, Y, REGISTERED)
+
+
+def grids(found):
+    return {grid.caption: grid for grid in patch.everything(found)}
+
+
+def printed(found):
+    out = Console(file=io.StringIO(), width=terminal.WIDTH)
+    terminal.comparison(found, out)
+    return out.file.getvalue()
+
+
+def cells(grid, name):
+    return [str(cell) for cell in next(row for row in grid.rows if str(row[0]) == name)]
+
+
+# ---- one grid of all ----
+
+
+def test_all_runs_stand_in_one_line_a_benchmark(three):
+    grid = grids(three[1])["config-y, config-y-registered against config-n on x86_64, insn/op"]
+    assert cells(grid, "linux/pipe_one_cpu") == [
+        "linux/pipe_one_cpu",
+        "6,695",
+        "+100 (+1.49%)",
+        ">",
+        "+294 (+4.39%)",
+        ">",
+    ]
+    assert cells(grid, "linux/yield")[2:] == ["0", "=", "0", "="]
+    assert grid.notes[:2] == ("= equal: to 0.1 of an instruction", "> more instructions")
+
+
+def test_what_only_one_of_them_measured_says_why_in_each_place(three):
+    grid = grids(three[1])["config-y, config-y-registered against config-n on x86_64, insn/op"]
+    assert cells(grid, "counter/rseq")[1:] == ["-", "", "-", "", "-"]
+    assert grid.notes[-1].startswith("- not measured: ")
+    assert "not in config-y for x86_64 (counter/rseq)" in grid.notes[-1]
+
+
+def test_a_sign_with_several_reasons_names_the_benchmarks_of_each(tmp_path):
+    timed = Simulation("a", {"counter/rseq": 5.0, "counter/plain": 1.0, "linux/yield": 100.0}, rounds=20, skips=())
+    wide = dataclasses.replace(timed, label="b", seed=2, spread=0.2)
+    few = dataclasses.replace(timed, label="c", seed=3, rounds=1)
+    _, found = together_of(tmp_path, timed, wide, few)
+    note = next(note for note in patch.everything(found)[0].notes if note.startswith("~ no difference resolved"))
+    assert "too few rounds for an interval (1) (counter/plain, counter/rseq, linux/yield)" in note
+
+
+def test_two_further_runs_stand_beside_the_first_and_no_more(tmp_path):
+    full = dataclasses.replace(REGISTERED, label="config-y-full")
+    _, found = together_of(tmp_path, N, Y, REGISTERED, full)
+    captions = list(grids(found))
+    assert captions[0].startswith("config-y, config-y-registered against config-n")
+    assert captions[1].startswith("config-y-full against config-n")
+
+
+def test_the_terminal_holds_large_counts_of_three_runs_within_its_width(tmp_path):
+    noisy = [dataclasses.replace(one, spread=0.01, seed=seed) for seed, one in enumerate((N, Y, REGISTERED))]
+    text = printed(together_of(tmp_path, *noisy)[1])
+    table = text.partition("\n\n")[0].splitlines()
+    assert max(map(len, table)) <= terminal.WIDTH
+    assert sum(line.startswith("hackbench/processes ") for line in table) == 1
+    assert len([line for line in table if re.match(r"\w+/", line)]) == len(COUNTS)  # none folds
+
+
+def test_what_none_could_measure_is_said_once(three):
+    grid = grids(three[1])["Measured in none of the runs"]
+    assert [cells(grid, "linux/pipe_two_cpus")[1]] == [
+        "config-n, config-y, config-y-registered: needs two CPUs, and there is one"
+    ]
+
+
+def test_two_runs_have_their_values_and_words_in_full(three):
+    found = three[1][:1]
+    grid = grids(found)["config-y (second) against config-n (first) on x86_64, insn/op"]
+    assert cells(grid, "linux/pipe_one_cpu") == [
+        "linux/pipe_one_cpu", "6,695", "6,795", "+100 (+1.49%)", "more instructions",
+    ]  # fmt: skip
+
+
+# ---- spread ----
+
+
+def test_counts_that_repeat_in_all_boots_are_said_to(three):
+    grid = grids(three[1])["How far counts of the same lie apart, least to most, of the median"]
+    assert [column.head for column in grid.columns][1:] == [
+        "config-n, of 5", "config-y, of 5", "config-y-registered, of 5",
+    ]  # fmt: skip
+    assert [[str(cell) for cell in row] for row in grid.rows] == [["all 6", "the same", "the same", "the same"]]
+
+
+def test_the_spread_of_those_that_do_not_stands_beside_them(tmp_path):
+    noisy = dataclasses.replace(N, spread=0.01)
+    _, found = together_of(tmp_path, noisy, dataclasses.replace(Y, spread=0.01, seed=2))
+    grid = grids(found)["How far counts of the same lie apart, least to most, of the median"]
+    row = next(row.a for row in found[0].rows if row.benchmark == "hackbench/processes")
+    apart = (row.gross.high - row.gross.low) / row.gross.value
+    assert 0 < apart < 0.06
+    assert cells(grid, "hackbench/processes")[1] == f"{apart:.2%}"
+    assert cells(grid, "the other 2")[1:] == ["the same", "the same"]
+
+
+def test_times_have_intervals_and_no_such_table(tmp_path):
+    timed = Simulation("a", {"counter/rseq": 5.0}, rounds=8, skips=())
+    _, found = together_of(tmp_path, timed, dataclasses.replace(timed, label="b"))
+    assert not any("lie apart" in caption for caption in grids(found))
+
+
+# ---- what they share ----
+
+
+def test_sizes_and_options_of_the_same_linux_are_shown_once(three):
+    captions = [grid.caption for grid in patch.everything(three[1])]
+    assert len(captions) == len(set(captions))
+    whole = grids(three[1])["Size of vmlinux in bytes, as `size` prints it"]
+    assert [column.head for column in whole.columns] == [
+        "", "config-n", "config-y, config-y-registered", "growth", "the patch's",
+    ]  # fmt: skip
+    assert cells(whole, "text") == ["text", "6,595,469", "6,595,689", "+220", "+567"]
+    assert cells(whole, "data") == ["data", "2,025,968", "2,026,032", "+64", "+5,696"]
+    assert ".text" not in [str(row[0]) for row in grids(three[1])["Sections that differ, bytes"].rows]
+
+
+def test_the_patch_s_sizes_stand_beside_no_other_architecture(tmp_path):
+    _, found = together_of(tmp_path, *(dataclasses.replace(one, arch="arm32") for one in (N, Y)))
+    whole = grids(found)["Size of vmlinux in bytes, as `size` prints it"]
+    assert [column.head for column in whole.columns][-1] == "growth"
+
+
+def test_each_pair_s_claims_are_named_by_it_and_sizes_judged_once(three):
+    claimed = [grid for caption, grid in grids(three[1]).items() if caption.startswith("What the patch claimed")]
+    assert [grid.caption.rpartition(": ")[2] for grid in claimed] == [
+        "config-y against config-n", "config-y-registered against config-n",
+    ]  # fmt: skip
+    names = [[str(row[0]) for row in grid.rows] for grid in claimed]
+    assert names == [
+        ["hackbench-faster", "hackbench-n", "hackbench-y", "size-text", "size-data"],
+        ["hackbench-faster", "hackbench-n", "hackbench-y"],
+    ]
+
+
+# ---- formats ----
+
+
+def test_the_json_of_two_runs_is_one_comparison_and_of_more_a_list(three):
+    two, more = (json.loads(data.comparisons_json(found)) for found in (three[1][:1], three[1]))
+    assert two == {"schema": 1, "kind": "compare", **more["comparisons"][0]}
+    assert [(one["a"], one["b"]) for one in more["comparisons"]] == [
+        ("config-n", "config-y"), ("config-n", "config-y-registered"),
+    ]  # fmt: skip
+    assert two["sizes"]["text"] == [6595469, 6595689]
+    assert two["sizes"]["symbols"]["__rseq_handle_notify_resume"] == [0, 837]
+
+
+def test_markdown_has_the_same_tables(three):
+    text = markdown.document(patch.everything(three[1]))
+    assert "rseq_handle_notify_resume | 0 | 837 | +837 |" in text
+    assert "config-y, config-y-registered against config-n on x86_64, insn/op" in text
+
+
+def test_the_page_is_sound_and_holds_all_of_it(three):
+    text = comparison.page(*three, RULES)
+    page = Page(text)
+    assert page.scripts == 0
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.references) <= set(page.ids)
+    assert all(table["caption"] == 1 and table["scopes"] == table["heads"] for table in page.tables)
+    assert all(after - before <= 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    body = text.partition("</style>")[2]
+    for words in (
+        "What restartable sequences cost the rest of the system",
+        "Side by side",
+        "What the patch claimed",
+        "The Linuxes",
+        "qemu-system-x86_64 7.2.22",
+        "rseqbench compare config-n config-y config-y-registered",
+        "rseqbench linux build",
+        "nothing here migrates",
+    ):
+        assert words in body
+
+
+def test_the_page_begins_with_the_result_and_folds_what_none_measured(three):
+    body = comparison.page(*three, RULES).partition("</style>")[2]
+    assert re.search(r"Result:</b> \d+ more instructions, \d+ equal", body[: body.index("<main>")])
+    folded = body[body.index('id="absent"') :]
+    assert "<details>" in folded and "needs two CPUs" in folded
+    assert "needs two CPUs" not in body[: body.index('id="absent"')]
+    assert "less than 0.5% away is no difference" in body
+
+
+def test_the_page_says_what_limits_each_run_and_what_limits_all_only_once(three):
+    body = comparison.page(*three, RULES).partition("</style>")[2]
+    assert body.count("insn/op means instructions per operation") == 1
+    assert "config-n: 100 counts were left out" in body
+    assert "config-y-registered: 60 counts were left out" in body
+
+
+def test_the_page_has_the_facts_of_all_runs_beside_each_other(three):
+    body = comparison.page(*three, RULES).partition("</style>")[2]
+    assert body.count("<caption>Machine and build</caption>") == 1
+    head = re.search(r"Machine and build</caption>\s*<thead[^>]*>(.*?)</thead>", body, re.DOTALL)[1]
+    assert re.findall(r">([^<>\s][^<>]*)</th>", head) == ["fact", "config-n", "config-y", "config-y-registered"]
+    row = re.search(r"<th scope=.row.[^>]*>\s*Linux, its source\s*</th>(.*?)</tr>", body, re.DOTALL)[1]
+    assert row.count("linux-source-6.12 6.12.117-1") == 3
+
+
+def test_a_page_of_other_runs_does_not_speak_of_linux(tmp_path):
+    one = Simulation("a", {"counter/rseq": 5.0}, rounds=8, skips=())
+    body = comparison.page(*together_of(tmp_path, one, dataclasses.replace(one, label="b", seed=2)), RULES)
+    assert "<h1>b against a, measured</h1>" in body
+    assert "The Linuxes" not in body
+
+
+def test_the_chart_keeps_thread_counts_and_runs_apart(tmp_path):
+    one = Simulation("a", {"counter/rseq": 5.0}, rounds=8, skips=(), threads={"counter/rseq": 1})
+    four = dataclasses.replace(one, threads={"counter/rseq": 4})
+    results = Store(tmp_path)
+    runs = [store(results, dataclasses.replace(each, label=label)) for each, label in ((one, "a"), (one, "b"))]
+    more = [store(results, dataclasses.replace(each, label=label)) for each, label in ((four, "c"), (four, "d"))]
+    found = [summary.compared(*runs, RULES), summary.compared(*more, RULES)]
+    drawn = charts.differences(found)
+    assert "counter/rseq (4 threads)" in drawn
+    shapes = [axes.shape(number) for number in range(20)]
+    assert len(set(shapes)) == 20
+
+
+def test_ratios_far_from_one_are_drawn_on_a_logarithmic_axis(tmp_path):
+    one = Simulation("a", {"counter/rseq": 5.0}, rounds=8, skips=())
+    for factor, said in ((1.02, False), (20.0, True), (0.02, True)):
+        other = dataclasses.replace(one, label="b", costs={"counter/rseq": 5.0 * factor})
+        drawn = charts.differences(together_of(tmp_path, one, other)[1])
+        assert ("logarithmic" in drawn) == said

@@ -1,0 +1,214 @@
+"""The page: one file that needs nothing else, sound HTML, and there for every run."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from rseqbench.config import load
+from rseqbench.model import Skip
+from rseqbench.report import charts
+from rseqbench.report.html import run as html
+from rseqbench.report.run_view import contents
+from rseqbench.store.runs import PATCH, Store
+from tests.support.simulated_runs import COSTS, FACTS, Simulation, shown
+
+VOID = {"meta", "link", "br", "wbr", "hr", "img", "input", "use", "path"}
+SECTIONS = ["verdicts", "arithmetic", "patch", "plots", "measured", "checks", "distributions", "machine", "reproduce"]
+
+
+class Page(HTMLParser):
+    """Checks nesting, and collects ids, links, and what stands in tables and figures."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+        self.stack, self.ids, self.links, self.references, self.tables, self.headings = [], [], [], [], [], []
+        self.scripts = 0
+        self.feed(text)
+        self.close()
+        assert self.stack == []
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        assert "onclick" not in given and not any(name.startswith("on") for name in given)
+        if "id" in given:
+            self.ids.append(given["id"])
+        self.links += [given[name] for name in ("href", "src", "xlink:href") if name in given]
+        self.references += given.get("aria-labelledby", "").split()
+        self.references += re.findall(r"url\(#([^)]*)\)", " ".join(v or "" for v in given.values()))
+        self.scripts += tag == "script"
+        if tag == "table":
+            self.tables.append({"caption": 0, "scopes": 0, "heads": 0})
+        elif tag == "caption":
+            self.tables[-1]["caption"] += 1
+        elif tag == "th":
+            self.tables[-1]["heads"] += 1
+            self.tables[-1]["scopes"] += given.get("scope") in ("col", "row")
+        elif re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.stack.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self.stack.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory):
+    return shown(tmp_path_factory.mktemp("results"), Simulation(rounds=8))
+
+
+@pytest.fixture(scope="module")
+def nothing(tmp_path_factory):
+    skips = tuple(Skip(name, 1, "ENOSYS: no rseq here") for name in COSTS)
+    return shown(tmp_path_factory.mktemp("results"), Simulation(rounds=1, skips=skips, facts={}, docs={}))
+
+
+@pytest.fixture(scope="module")
+def patch(tmp_path_factory):
+    run = Store(tmp_path_factory.mktemp("results")).load(PATCH)
+    return contents(run, run, load().verdict)
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory):
+    costs = {name: cost * 100 for name, cost in COSTS.items()}
+    return shown(tmp_path_factory.mktemp("results"), Simulation(rounds=8, costs=costs, timing="emulated", facts={}))
+
+
+@pytest.fixture(params=["laptop", "nothing", "patch", "emulated"])
+def page(request):
+    return Page(html.page(request.getfixturevalue(request.param)))
+
+
+def test_the_page_is_sound(page):
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.references) <= set(page.ids)
+    assert page.tables
+    assert all(table["caption"] == 1 and table["heads"] == table["scopes"] > 0 for table in page.tables)
+    assert page.headings[0] == 1
+    assert page.headings.count(1) == 1
+    assert all(b <= a + 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+
+
+def test_the_page_needs_nothing_else(page):
+    assert page.scripts == 0
+    assert all(link.startswith(("#", "data:")) for link in page.links)
+    assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+    assert "@import" not in page.text
+    assert not re.search(r"url\((?!#)", page.text)
+    assert "default-src 'none'" in page.text
+
+
+def test_the_sections_are_there_in_order(page):
+    assert [name for name in page.ids if name in SECTIONS] == SECTIONS
+
+
+def test_verdicts_come_with_icon_and_word(laptop):
+    text = html.page(laptop)
+    for word in ("reproduced", "stronger", "not comparable", "not measured"):
+        assert re.search(rf'aria-hidden="true">[^<]</span> {word}</span>', text)
+    assert re.search(r"<b>5</b> <span[^>]*><span[^>]*>✓</span> reproduced", text)
+
+
+def test_the_answer_stands_before_everything_else(laptop):
+    text = html.page(laptop)
+    assert text.index("counter: rseq against getcpu+atomic") < text.index('id="arithmetic"')
+    assert text.index("32 benchmarks on Imagined Xeon") < text.index('id="verdicts"')
+
+
+def test_limits_are_said_before_the_verdicts(tmp_path):
+    text = html.page(shown(tmp_path, Simulation(rounds=2, facts={**FACTS, "virtual": "kvm"})))
+    assert text.index("virtual machine (kvm)") < text.index('id="verdicts"')
+
+
+def test_the_patch_s_wrong_number_is_named(page):
+    assert "13 / 0.8 = 16.25" in page.text
+    assert "says 14x" in page.text
+
+
+def test_every_plot_is_drawn_and_has_its_words(laptop):
+    text = html.page(laptop)
+    assert text.count("<svg ") == text.count("</svg>") == 2 * text.count("How to read this:") == 6
+    for name in (each + size for each in ("speedups", "reading", "rounds") for size in ("", "-narrow")):
+        drawing = re.search(rf'aria-labelledby="{name}-title {name}-desc">.*?</svg>', text, re.DOTALL).group()
+        assert re.search(rf'<title id="{name}-title">[^<]+</title>', drawing)
+        assert len(re.search(rf'<desc id="{name}-desc">([^<]+)</desc>', drawing)[1]) > 100
+        assert "<text" in drawing
+        assert "currentColor" in drawing
+        assert not re.search(r"#00000[1-5]", drawing)
+
+
+def test_the_plots_show_every_round_and_every_claim(laptop):
+    rounds = charts.rounds(laptop)
+    assert rounds.count("<use ") >= 8 * 32
+    speedups = charts.speedups(laptop)
+    for one in laptop.judged:
+        if one.claim.kind in ("speedup", "equal") and one.claim.arch == "x86_64":
+            assert f"claimed {one.claim.stated:g}x" in speedups
+    for name in (name for name in COSTS if name.startswith("cpu_id/")):
+        assert f">{name.partition('/')[2]}</text>" in charts.reading_cpu(laptop)
+
+
+def test_the_same_run_makes_the_same_page(laptop):
+    assert html.page(laptop) == html.page(laptop)
+
+
+def test_nothing_to_draw_is_said(nothing):
+    text = html.page(nothing)
+    assert "<svg" not in text
+    assert text.count("there is nothing to draw") == 3
+    assert "Nothing was measured" in text
+    assert text.count("ENOSYS: no rseq here") > len(COSTS)
+
+
+def test_missing_facts_are_said(nothing):
+    text = html.page(nothing)
+    assert "an unknown CPU" in text
+    assert re.search(r'scope="row"[^>]*>Linux</th>\s*<td[^>]*>not known</td>', text)
+
+
+def test_emulation_never_shows_its_numbers_as_time(emulated):
+    text = html.page(emulated)
+    measured = text[text.index('id="measured"') : text.index('id="checks"')]
+    assert "insn/op with loop" in measured
+    assert not re.search(r"\bns/op", measured)
+    drawn = charts.reading_cpu(emulated)
+    assert "instructions/op" in drawn
+    assert not re.search(r"\bns/op", drawn)
+    assert "printed in the patch" not in drawn
+    assert "reproduced" not in re.findall(r'data-word="([^"]*)"', text.partition("</style>")[2])
+
+
+def test_a_long_run_stays_small_and_says_what_it_left_out(tmp_path):
+    threads = {name: 4 for name in COSTS if name.startswith("counter/")}
+    big = shown(tmp_path, Simulation(rounds=200, values=1, threads=threads))
+    text = html.page(big)
+    assert len(text.encode()) < 1_000_000
+    assert "one round in 2" in text
+    assert "rounds.csv" not in text
+    assert "too many for a page" in text
+
+
+def test_how_to_reproduce_is_there(laptop):
+    text = html.page(laptop)
+    for part in ("rseqbench run --label simulated", "rseqbench report simulated", "results/simulated/pyperf.json"):
+        assert part in text
+    assert "seed 1 " in text
+
+
+def test_a_run_of_nothing_says_so(tmp_path):
+    empty = shown(tmp_path, Simulation(costs={}, skips=(), rounds=1, docs={}))
+    assert empty.limits == ("Nothing was measured: no benchmark was selected.",)
+    assert Page(html.page(empty)).tables
+
+
+def test_a_machine_without_facts_limits_what_its_run_says(nothing):
+    assert "Whether this machine was virtual, or busy with something else, is not known." in nothing.limits
