@@ -336,7 +336,7 @@ class LabPlace:
 
 
 def described(name: str, doc: str, unavailable: str, flags: int) -> dict[str, Any]:
-    """Return a kernel as the mapping that a target makes a Benchmark of; `flags` is struct host_kernel's."""
+    """Return a kernel as the mapping that a target makes a Benchmark of; `flags` is struct host_benchmark's."""
     named = {flag: bool(flags & bit) for flag, bit in _FLAGS.items()}
     return {"name": name, "doc": doc, "unavailable": unavailable, **named}
 

@@ -3,7 +3,7 @@
  * slowed: pairs that differ by exactly 1%, to see whether an engine finds that. 100 and 101 equal steps, each of which
  * waits for the one before, so the CPU cannot hide the last one behind the others.
  */
-#include "kernel.h"
+#include "benchmark.h"
 
 #define TEN(step) step step step step step step step step step step
 #define HUNDRED(step)                                                                                                  \
@@ -28,7 +28,7 @@ static unsigned long cell __attribute__((aligned(128)));
 		}                                                                                                      \
 		consume(value);                                                                                        \
 	}                                                                                                              \
-	KERNEL(symbol, .name = "slowed/" #symbol, .doc = doc_, .flags = IS_TRIVIAL, .run = run_##symbol)
+	BENCHMARK(symbol, .name = "slowed/" #symbol, .doc = doc_, .flags = IS_TRIVIAL, .run = run_##symbol)
 
 SLOWED(multiply_100, "a hundred multiplications", HUNDRED(MULTIPLY));
 SLOWED(multiply_101, "the same and one more", HUNDRED(MULTIPLY) MULTIPLY);

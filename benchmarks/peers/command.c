@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* `command KERNEL OPERATIONS`: a whole program that does one thing that many times, for hyperfine. */
+/* `command BENCHMARK OPERATIONS`: a whole program that does one thing that many times, for hyperfine. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 
 int main(int argc, char **argv)
 {
-	const char *refused = argc == 3 ? shim_open(argv[1]) : "usage: command KERNEL OPERATIONS";
+	const char *refused = argc == 3 ? shim_open(argv[1]) : "usage: command BENCHMARK OPERATIONS";
 
 	if (refused) {
 		fprintf(stderr, "%s\n", refused);

@@ -4,14 +4,14 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "registration.h"
 #include "registry.h"
 
-static const struct kernel *open_kernel;
+static const struct benchmark *open_benchmark;
 static struct thread self;
 
-static const struct kernel *find(const char *name)
+static const struct benchmark *find(const char *name)
 {
 	for (unsigned int i = 0; i < registry_count(); i++)
 		if (!strcmp(registry_get(i)->name, name))
@@ -26,24 +26,24 @@ const char *shim_open(const char *name)
 	const char *refused = started ? NULL : registration_start("auto");
 
 	started = true;
-	open_kernel = find(name);
-	if (refused || !open_kernel)
-		return refused ? refused : "no such kernel";
-	refused = registry_unavailable(open_kernel);
+	open_benchmark = find(name);
+	if (refused || !open_benchmark)
+		return refused ? refused : "no such benchmark";
+	refused = registry_unavailable(open_benchmark);
 	if (refused)
 		return refused;
 	memset(&self, 0, sizeof(self));
 	self.area = registration_enter();
-	return open_kernel->setup && open_kernel->setup(&setup) ? "cannot set up the kernel" : NULL;
+	return open_benchmark->setup && open_benchmark->setup(&setup) ? "cannot set up the benchmark" : NULL;
 }
 
 void shim_run(unsigned long operations)
 {
-	open_kernel->run(&self, operations);
+	open_benchmark->run(&self, operations);
 }
 
 void shim_close(void)
 {
-	if (open_kernel->teardown)
-		open_kernel->teardown();
+	if (open_benchmark->teardown)
+		open_benchmark->teardown();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One kernel of rseqbench for another tool to time: found by its name, set up, run, torn down. */
+/* One benchmark of rseqbench for another tool to time: found by its name, set up, run, torn down. */
 #ifndef SHIM_H
 #define SHIM_H
 
@@ -7,7 +7,7 @@
 extern "C" {
 #endif
 
-/* Returns NULL, or why the kernel cannot run. One kernel at a time. */
+/* Returns NULL, or why the benchmark cannot run. One benchmark at a time. */
 const char *shim_open(const char *name);
 void shim_run(unsigned long operations);
 void shim_close(void);

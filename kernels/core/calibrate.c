@@ -7,7 +7,7 @@
 #include "clock.h"
 #include "counters.h"
 #include "host.h"
-#include "kernel.h"
+#include "benchmark.h"
 #include "registration.h"
 #include "registry.h"
 #include "slots.h"
@@ -25,14 +25,14 @@ const char *host_no_counters(void)
 }
 
 /* How long `loops` operations take at best, in ns, in the calling thread. */
-static uint64_t best_alone(const struct kernel *kernel, struct thread *thread, uint64_t loops)
+static uint64_t best_alone(const struct benchmark *benchmark, struct thread *thread, uint64_t loops)
 {
 	uint64_t best = UINT64_MAX;
 
 	for (int i = 0; i < CALIBRATION_TRIALS; i++) {
 		uint64_t begin = clock_ns(), took;
 
-		kernel->run(thread, loops);
+		benchmark->run(thread, loops);
 		took = clock_ns() - begin;
 		best = took < best ? took : best;
 	}
@@ -40,24 +40,24 @@ static uint64_t best_alone(const struct kernel *kernel, struct thread *thread, u
 }
 
 /* Double until the best of some trials takes long enough; scaling up from a shorter one would be a guess. */
-static uint64_t calibrate_alone(const struct kernel *kernel, uint64_t ns, char message[256])
+static uint64_t calibrate_alone(const struct benchmark *benchmark, uint64_t ns, char message[256])
 {
 	const struct setup setup = { .threads = 1, .loops = 1 };
 	struct thread thread = { .area = registration_enter() };
-	bool suspended = kernel && kernel->flags & NEEDS_NO_RSEQ && thread.area;
-	const char *why = slot_refuses(kernel, 1);
+	bool suspended = benchmark && benchmark->flags & NEEDS_NO_RSEQ && thread.area;
+	const char *why = slot_refuses(benchmark, 1);
 	uint64_t loops = 1, best = 0;
 
-	if (why || (kernel->setup && kernel->setup(&setup)) || (suspended && registration_suspend(thread.area))) {
-		snprintf(message, 256, "%s", why ? why : "cannot set up the kernel");
+	if (why || (benchmark->setup && benchmark->setup(&setup)) || (suspended && registration_suspend(thread.area))) {
+		snprintf(message, 256, "%s", why ? why : "cannot set up the benchmark");
 		return 0;
 	}
 	for (; best < ns && loops < MOST_LOOPS; loops *= 2)
-		best = best_alone(kernel, &thread, loops);
+		best = best_alone(benchmark, &thread, loops);
 	if (suspended)
 		registration_resume(thread.area);
-	if (kernel->teardown)
-		kernel->teardown();
+	if (benchmark->teardown)
+		benchmark->teardown();
 	loops /= 2;
 	return best > ns ? loops * ns / best + 1 : loops;
 }

@@ -89,18 +89,18 @@ static long switches(void)
 }
 
 /*
- * Whether the tripwire can tell that Linux ran something else. A kernel with sequences of its own leaves no room for
+ * Whether the tripwire can tell that Linux ran something else. A benchmark with sequences of its own leaves no room for
  * it, and some versions of Linux do not look at it on the way out of a system call: there, context switches are counted.
  * Where switches are the very operation, nothing tells ours from others, and only the probes judge the chunk.
  */
-static bool can_trip(const struct timer *timer, const struct kernel *kernel)
+static bool can_trip(const struct timer *timer, const struct benchmark *benchmark)
 {
-	return timer->thread.area && !(kernel->flags & (IS_SEQUENCE | NEEDS_NO_RSEQ | ENTERS_LINUX));
+	return timer->thread.area && !(benchmark->flags & (IS_SEQUENCE | NEEDS_NO_RSEQ | ENTERS_LINUX));
 }
 
-void timer_run(struct timer *timer, const struct kernel *kernel, unsigned long loops, struct stretch *out)
+void timer_run(struct timer *timer, const struct benchmark *benchmark, unsigned long loops, struct stretch *out)
 {
-	bool trips = can_trip(timer, kernel);
+	bool trips = can_trip(timer, benchmark);
 	long switched = trips ? 0 : switches();
 	uint64_t before[COUNTERS];
 
@@ -108,10 +108,10 @@ void timer_run(struct timer *timer, const struct kernel *kernel, unsigned long l
 	if (trips)
 		WRITE_ONCE(timer->thread.area->rseq_cs, (uint64_t)(unsigned long)&timer->tripwire);
 	out->begin = clock_begin(timer->own_clock);
-	kernel->run(&timer->thread, loops);
+	benchmark->run(&timer->thread, loops);
 	out->end = clock_end(timer->own_clock);
 	out->disturbed = trips ? !READ_ONCE(timer->thread.area->rseq_cs)
-			       : !(kernel->flags & SWITCHES) && switches() != switched;
+			       : !(benchmark->flags & SWITCHES) && switches() != switched;
 	if (trips)
 		WRITE_ONCE(timer->thread.area->rseq_cs, 0);
 	counters_read(&timer->counters, out->counted);

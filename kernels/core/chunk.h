@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread of a gated round: it times chunks of a kernel, and knows of each whether the core was its own meanwhile.
+ * One thread of a gated round: it times chunks of a benchmark, and knows of each whether the core was its own meanwhile.
  */
 #ifndef CHUNK_H
 #define CHUNK_H
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "counters.h"
-#include "kernel.h"
+#include "benchmark.h"
 
 /* Linux clears rseq_cs when it preempts or signals us outside of a descriptor's range: a descriptor as a tripwire. */
 struct tripwire {
@@ -39,7 +39,7 @@ void timer_close(struct timer *timer);
 /* A short empty loop, in ticks: how fast the core is for us right now. */
 uint64_t timer_probe(struct timer *timer);
 /* Time `loops` operations. */
-void timer_run(struct timer *timer, const struct kernel *kernel, unsigned long loops, struct stretch *out);
+void timer_run(struct timer *timer, const struct benchmark *benchmark, unsigned long loops, struct stretch *out);
 /* The length of a stretch without the clock's own cost; too long rather than anything else for a clock that jumped. */
 uint32_t timer_ticks(const struct timer *timer, const struct stretch *stretch);
 /* Whether a probe of that many ticks had the core to itself, `fastest` being the fastest there was. */

@@ -26,7 +26,7 @@ static int open_one(uint64_t event, int leader)
 		.disabled = leader < 0,
 		.pinned = leader <
 			  0, /* counted all the time, or an error: never a share scaled up, never a silent zero */
-		.exclude_kernel = 1, /* all that an unprivileged user may count, and all that a kernel executes */
+		.exclude_kernel = 1, /* all that an unprivileged user may count, and all that a benchmark executes */
 		.exclude_hv = 1,
 	};
 

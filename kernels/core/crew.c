@@ -38,7 +38,7 @@ struct crew {
 	unsigned int size, cpu_count;
 	uint32_t stop;
 	/* the chunk under way */
-	const struct kernel *kernel;
+	const struct benchmark *benchmark;
 	unsigned int threads;
 	unsigned long warm_up, loops;
 	unsigned int arrived, done;
@@ -65,13 +65,13 @@ static void take_part(struct member *self)
 	struct crew *crew = self->crew;
 	uint64_t ran;
 
-	crew->kernel->run(&self->own->thread, crew->warm_up);
+	crew->benchmark->run(&self->own->thread, crew->warm_up);
 	__atomic_add_fetch(&crew->arrived, 1, __ATOMIC_ACQ_REL);
 	wait_until(&crew->arrived, crew->threads);
 	self->before = timer_probe(self->own);
 	self->since_ns = clock_ns();
 	ran = cpu_time_ns();
-	timer_run(self->own, crew->kernel, crew->loops, &self->stretch);
+	timer_run(self->own, crew->benchmark, crew->loops, &self->stretch);
 	self->ran_ns = cpu_time_ns() - ran;
 	self->until_ns = clock_ns();
 	self->after = timer_probe(self->own);
@@ -190,13 +190,13 @@ static bool was_disturbed(const struct crew *crew, const struct stretch *whole, 
 	return disturbed || latest - whole->begin > (whole->end - whole->begin) / LATEST_SHARE;
 }
 
-const char *crew_run(struct crew *crew, const struct kernel *kernel, unsigned int threads, unsigned long warm_up,
+const char *crew_run(struct crew *crew, const struct benchmark *benchmark, unsigned int threads, unsigned long warm_up,
 		     unsigned long loops, struct stretch *out, uint64_t probes[2])
 {
 	uint64_t latest = 0;
 	const char *failed = NULL;
 
-	crew->kernel = kernel;
+	crew->benchmark = benchmark;
 	crew->threads = threads;
 	crew->warm_up = warm_up;
 	crew->loops = loops;

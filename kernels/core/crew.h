@@ -19,7 +19,7 @@ struct crew *crew_start(struct timer *first, unsigned int size, const int *cpus,
  * One chunk of `loops` operations in each of `threads` threads, after `warm_up` ones. `out` goes from the first thread's
  * begin to the last one's end, its counters are the first one's; the probes before and after are the slowest of all. Returns what failed, or NULL.
  */
-const char *crew_run(struct crew *crew, const struct kernel *kernel, unsigned int threads, unsigned long warm_up,
+const char *crew_run(struct crew *crew, const struct benchmark *benchmark, unsigned int threads, unsigned long warm_up,
 		     unsigned long loops, struct stretch *out, uint64_t probes[2]);
 /* Stop the threads; add what they counted to the caller's own. */
 void crew_stop(struct crew *crew);

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 
 #define PATIENCE 20 /* how many times the wanted disturbances are made while something else has not happened yet */
 #define PAUSE_NS 20000 /* between two disturbances; the threads must also get something done */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The gated engine's part in C: short chunks of many kernels, interleaved in one process, each between two probes that
+ * The gated engine's part in C: short chunks of many benchmarks, interleaved in one process, each between two probes that
  * tell whether the core was ours. It decides only when to stop; every chunk is handed out with all that was seen of it.
  */
 #define _GNU_SOURCE
@@ -15,7 +15,7 @@
 #include "clock.h"
 #include "crew.h"
 #include "host.h"
-#include "kernel.h"
+#include "benchmark.h"
 #include "pin.h"
 #include "registration.h"
 #include "slots.h"
@@ -62,9 +62,9 @@ static const char *time_chunk(struct gate *gate, const struct slot *slot, struct
 	unsigned long warm_up = slots_warm_up(slot);
 
 	if (slot->threads > 1)
-		return crew_run(gate->crew, slot->kernel, slot->threads, warm_up, slot->loops, stretch, probes);
-	slot->kernel->run(&gate->timer.thread, warm_up);
-	timer_run(&gate->timer, slot->kernel, slot->loops, stretch);
+		return crew_run(gate->crew, slot->benchmark, slot->threads, warm_up, slot->loops, stretch, probes);
+	slot->benchmark->run(&gate->timer.thread, warm_up);
+	timer_run(&gate->timer, slot->benchmark, slot->loops, stretch);
 	probes[1] = timer_probe(&gate->timer);
 	return NULL;
 }
@@ -88,14 +88,14 @@ static const char *run_chunk(struct gate *gate, struct slot *slot, uint64_t befo
 	return failed;
 }
 
-/* With the C library's registration out of the way for as long as the chunk takes, where a kernel needs that. */
+/* With the C library's registration out of the way for as long as the chunk takes, where a benchmark needs that. */
 static const char *run_unregistered(struct gate *gate, struct slot *slot, uint64_t before, struct host_chunk *chunk)
 {
 	struct rseq_area *area = gate->timer.thread.area;
 	const char *failed;
 
 	if (!area || registration_suspend(area))
-		return "cannot unregister the rseq area for a kernel that needs it off";
+		return "cannot unregister the rseq area for a benchmark that needs it off";
 	failed = run_chunk(gate, slot, before, chunk);
 	return registration_resume(area) ? "cannot register the rseq area again" : failed;
 }
@@ -116,7 +116,7 @@ static const char *offer(struct gate *gate, unsigned int number)
 	}
 	memset(chunk, 0, sizeof(*chunk));
 	chunk->slot = number;
-	if (slot->kernel->flags & NEEDS_NO_RSEQ && registration_mode() != REGISTRATION_NONE)
+	if (slot->benchmark->flags & NEEDS_NO_RSEQ && registration_mode() != REGISTRATION_NONE)
 		failed = run_unregistered(gate, slot, before, chunk);
 	else
 		failed = run_chunk(gate, slot, before, chunk);
@@ -131,7 +131,7 @@ static const char *offer(struct gate *gate, unsigned int number)
 	return failed;
 }
 
-/* One pass over the kernels that still want chunks, in a new random order. */
+/* One pass over the benchmarks that still want chunks, in a new random order. */
 static const char *pass(struct gate *gate, bool *wanting)
 {
 	unsigned int order[MAX_SLOTS];

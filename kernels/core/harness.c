@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The timed loop and the exactness check, the same for every kernel and every target.
+ * The timed loop and the exactness check, the same for every benchmark and every target.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "clock.h"
 #include "disturb.h"
 #include "host.h"
-#include "kernel.h"
+#include "benchmark.h"
 #include "pin.h"
 #include "registration.h"
 #include "registry.h"
@@ -39,7 +39,7 @@ struct worker {
 	const char *failed;
 };
 
-/* The threads that run one kernel at the same time. */
+/* The threads that run one benchmark at the same time. */
 struct team {
 	void (*run)(struct thread *self, unsigned long loops);
 	unsigned long loops, warm_up, chunk;
@@ -165,38 +165,38 @@ static const char *team_counts(const struct team *team, uint64_t *aborts, uint64
 }
 
 /* What a timed run left behind is verified too, where there is something: the sum, the blocks, the events. */
-static const char *conclude(const struct kernel *kernel, uint64_t operations, bool check, const char *failed)
+static const char *conclude(const struct benchmark *benchmark, uint64_t operations, bool check, const char *failed)
 {
-	if (!failed && kernel->verify && (check || kernel->flags & IS_SHARED))
-		failed = kernel->verify(operations);
-	if (kernel->teardown)
-		kernel->teardown();
+	if (!failed && benchmark->verify && (check || benchmark->flags & IS_SHARED))
+		failed = benchmark->verify(operations);
+	if (benchmark->teardown)
+		benchmark->teardown();
 	return failed;
 }
 
-static const struct kernel *usable(unsigned int number, char message[256])
+static const struct benchmark *usable(unsigned int number, char message[256])
 {
-	const struct kernel *kernel = registry_get(number);
-	const char *why = kernel ? registry_unavailable(kernel) : "no such kernel";
+	const struct benchmark *benchmark = registry_get(number);
+	const char *why = benchmark ? registry_unavailable(benchmark) : "no such benchmark";
 
 	if (!why)
-		return kernel;
+		return benchmark;
 	fail(message, "%s", why);
 	return NULL;
 }
 
 /* Run the team while its threads are moved and signalled; return what failed. */
-static const char *disturbed(struct team *team, const struct kernel *kernel, pid_t *tids, uint64_t wanted,
+static const char *disturbed(struct team *team, const struct benchmark *benchmark, pid_t *tids, uint64_t wanted,
 			     uint64_t *disturbances)
 {
-	struct disturbance disturbance = { .wanted = wanted, .unmet = kernel->unmet, .enough = &team->enough };
+	struct disturbance disturbance = { .wanted = wanted, .unmet = benchmark->unmet, .enough = &team->enough };
 
 	team->check = true;
 	team_start(team);
 	pthread_barrier_wait(&team->gate);
 	for (unsigned int i = 0; i < team->size; i++)
 		tids[i] = team->workers[i].tid;
-	disturb_start(&disturbance, tids, team->size, kernel->beside);
+	disturb_start(&disturbance, tids, team->size, benchmark->beside);
 	pthread_barrier_wait(&team->gate); /* all work is done */
 	*disturbances = disturb_stop(&disturbance);
 	pthread_barrier_wait(&team->gate); /* let them go */
@@ -206,7 +206,7 @@ static const char *disturbed(struct team *team, const struct kernel *kernel, pid
 int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64_t wanted, int stress,
 	       struct host_check *out)
 {
-	const struct kernel *kernel;
+	const struct benchmark *benchmark;
 	struct team team = { .loops = loops };
 	struct setup setup = { .threads = threads, .loops = loops, .check = true, .stress = stress };
 	const char *failed, *counted, *unmet;
@@ -214,22 +214,22 @@ int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64
 	int error;
 
 	memset(out, 0, sizeof(*out));
-	kernel = usable(number, out->message);
-	if (!kernel)
+	benchmark = usable(number, out->message);
+	if (!benchmark)
 		return -1;
-	team.run = stress && kernel->stress ? kernel->stress : kernel->run;
-	team.chunk = kernel->flags & TAKES_LONG ? SLOW_CHUNK : loops / CHECK_CHUNKS + 1;
+	team.run = stress && benchmark->stress ? benchmark->stress : benchmark->run;
+	team.chunk = benchmark->flags & TAKES_LONG ? SLOW_CHUNK : loops / CHECK_CHUNKS + 1;
 	tids = calloc(threads, sizeof(*tids));
-	error = !tids || team_open(&team, threads) ? ENOMEM : kernel->setup ? kernel->setup(&setup) : 0;
+	error = !tids || team_open(&team, threads) ? ENOMEM : benchmark->setup ? benchmark->setup(&setup) : 0;
 	if (error)
 		return fail(out->message, "cannot set up the check: %s", strerror(error));
-	failed = disturbed(&team, kernel, tids, wanted, &out->disturbances);
+	failed = disturbed(&team, benchmark, tids, wanted, &out->disturbances);
 	counted = team_counts(&team, &out->aborts, &out->retries);
 	for (unsigned int i = 0; i < threads; i++)
 		out->operations += team.workers[i].operations;
 	out->threads = threads;
-	unmet = kernel->unmet ? kernel->unmet() : NULL;
-	failed = conclude(kernel, out->operations, true, failed ? failed : counted);
+	unmet = benchmark->unmet ? benchmark->unmet() : NULL;
+	failed = conclude(benchmark, out->operations, true, failed ? failed : counted);
 	free(team.workers);
 	free(tids);
 	if (!failed && unmet)
@@ -260,7 +260,7 @@ static const char *time_team(struct team *team, const int *cpus, unsigned int cp
 int host_time(unsigned int number, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count,
 	      struct host_time *out)
 {
-	const struct kernel *kernel;
+	const struct benchmark *benchmark;
 	struct team team = { .loops = loops, .warm_up = loops / WARM_UP_SHARE + 1 };
 	struct setup setup = { .threads = threads, .loops = team.loops + team.warm_up };
 	uint64_t begin = UINT64_MAX, end = 0, retries = 0;
@@ -268,13 +268,13 @@ int host_time(unsigned int number, unsigned int threads, uint64_t loops, const i
 	int error;
 
 	memset(out, 0, sizeof(*out));
-	kernel = usable(number, out->message);
-	if (!kernel)
+	benchmark = usable(number, out->message);
+	if (!benchmark)
 		return -1;
-	team.run = kernel->run;
-	error = team_open(&team, threads) ? ENOMEM : kernel->setup ? kernel->setup(&setup) : 0;
+	team.run = benchmark->run;
+	error = team_open(&team, threads) ? ENOMEM : benchmark->setup ? benchmark->setup(&setup) : 0;
 	if (error)
-		return fail(out->message, "cannot set up the kernel: %s", strerror(error));
+		return fail(out->message, "cannot set up the benchmark: %s", strerror(error));
 	failed = time_team(&team, cpus, cpu_count);
 	for (unsigned int i = 0; i < threads; i++) {
 		begin = team.workers[i].begin < begin ? team.workers[i].begin : begin;
@@ -285,7 +285,7 @@ int host_time(unsigned int number, unsigned int threads, uint64_t loops, const i
 	counted = team_counts(&team, &out->aborts, &retries);
 	if (!failed && retries)
 		failed = "an operation had to be repeated, so this is not the time of the operation";
-	failed = conclude(kernel, out->operations, false, failed ? failed : counted);
+	failed = conclude(benchmark, out->operations, false, failed ? failed : counted);
 	free(team.workers);
 	return failed ? fail(out->message, "%s", failed) : 0;
 }

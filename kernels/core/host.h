@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a program that hosts the kernels may call: cffi reads the declarations below, so they are plain C.
+ * What a program that hosts the benchmarks may call: cffi reads the declarations below, so they are plain C.
  *
  * A process chooses its registration first (host_start), then asks, checks and times. Functions that can fail return
  * 0, or leave a sentence in `message` and return -1. Not to be called from two threads at once.
@@ -10,11 +10,11 @@
 
 #include <stdint.h>
 
-struct host_kernel {
+struct host_benchmark {
 	const char *name; /* group/method */
 	const char *doc;
 	const char *unavailable; /* why it cannot run in this process, or NULL */
-	unsigned int flags; /* NEEDS_* and IS_* of kernel.h */
+	unsigned int flags; /* NEEDS_* and IS_* of benchmark.h */
 };
 
 struct host_rseq {
@@ -46,7 +46,7 @@ const char *host_no_counters(void);
 
 /* What a gated round is to time: `wanted` chunks of `loops` operations in each of `threads` threads. */
 struct host_slot {
-	unsigned int kernel, threads, wanted;
+	unsigned int benchmark, threads, wanted;
 	uint64_t loops;
 };
 
@@ -74,16 +74,16 @@ struct host_round {
 int host_start(const char *registration, char message[256]);
 void host_rseq(struct host_rseq *out);
 unsigned int host_count(void);
-int host_kernel(unsigned int kernel, struct host_kernel *out);
+int host_benchmark(unsigned int benchmark, struct host_benchmark *out);
 /* At most `loops` operations a thread, fewer when `wanted` disturbances have happened; `stress` holds sequences open. */
-int host_check(unsigned int kernel, unsigned int threads, uint64_t loops, uint64_t wanted, int stress,
+int host_check(unsigned int benchmark, unsigned int threads, uint64_t loops, uint64_t wanted, int stress,
 	       struct host_check *out);
 /* `loops` operations in each of the threads, pinned to the CPUs of the list in turn. */
-int host_time(unsigned int kernel, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count,
+int host_time(unsigned int benchmark, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count,
 	      struct host_time *out);
-/* How many operations of a kernel, in each thread, last `ns` on cores that are ours, by the fastest trial; 0 on failure. */
-uint64_t host_calibrate(unsigned int kernel, unsigned int threads, const int *cpus, unsigned int cpu_count, uint64_t ns,
-			char message[256]);
+/* How many operations of a benchmark, in each thread, last `ns` on cores that are ours, by the fastest trial; 0 on failure. */
+uint64_t host_calibrate(unsigned int benchmark, unsigned int threads, const int *cpus, unsigned int cpu_count,
+			uint64_t ns, char message[256]);
 /*
  * A gated round: chunks of each of the `count` slots, in an order that `seed` shuffles anew in every pass, until each
  * has its chunks between two probes of at most 115% of `fastest` ticks (0: of the fastest seen), or `limit_ms` are

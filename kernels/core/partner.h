@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Another process that a kernel talks to, on a CPU of choice. It dies with us, and at partner_close() at the latest.
+ * Another process that a benchmark talks to, on a CPU of choice. It dies with us, and at partner_close() at the latest.
  */
 #ifndef PARTNER_H
 #define PARTNER_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a host asks of its process before anything runs: who registers rseq, and which kernels there are.
+ * What a host asks of its process before anything runs: who registers rseq, and which benchmarks there are.
  */
 #include <stdio.h>
 
@@ -35,15 +35,15 @@ unsigned int host_count(void)
 	return registry_count();
 }
 
-int host_kernel(unsigned int number, struct host_kernel *out)
+int host_benchmark(unsigned int number, struct host_benchmark *out)
 {
-	const struct kernel *kernel = registry_get(number);
+	const struct benchmark *benchmark = registry_get(number);
 
-	if (!kernel)
+	if (!benchmark)
 		return -1;
-	*out = (struct host_kernel){ .name = kernel->name,
-				     .doc = kernel->doc,
-				     .unavailable = registry_unavailable(kernel),
-				     .flags = kernel->flags };
+	*out = (struct host_benchmark){ .name = benchmark->name,
+					.doc = benchmark->doc,
+					.unavailable = registry_unavailable(benchmark),
+					.flags = benchmark->flags };
 	return 0;
 }

@@ -2,12 +2,12 @@
 #ifndef REGISTRY_H
 #define REGISTRY_H
 
-#include "kernel.h"
+#include "benchmark.h"
 
 unsigned int registry_count(void);
-/* The kernel of that number, or NULL. */
-const struct kernel *registry_get(unsigned int number);
-/* Why a kernel cannot run in this process, or NULL if it can. */
-const char *registry_unavailable(const struct kernel *kernel);
+/* The benchmark of that number, or NULL. */
+const struct benchmark *registry_get(unsigned int number);
+/* Why a benchmark cannot run in this process, or NULL if it can. */
+const char *registry_unavailable(const struct benchmark *benchmark);
 
 #endif

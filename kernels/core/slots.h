@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernels of a gated round: chosen, set up and proved exact together, because those of a group share their state.
+ * The benchmarks of a gated round: chosen, set up and proved exact together, because those of a group share their state.
  */
 #ifndef SLOTS_H
 #define SLOTS_H
@@ -8,12 +8,12 @@
 #include <stdint.h>
 
 #include "host.h"
-#include "kernel.h"
+#include "benchmark.h"
 
 #define MAX_SLOTS 256
 
 struct slot {
-	const struct kernel *kernel;
+	const struct benchmark *benchmark;
 	unsigned int threads, wanted;
 	unsigned long loops;
 	uint64_t operations; /* of all chunks and warm-ups, by all threads */
@@ -33,7 +33,7 @@ static inline unsigned long slots_warm_up(const struct slot *slot)
 }
 
 /* All of these return what is wrong, or NULL. */
-const char *slot_refuses(const struct kernel *kernel, unsigned int threads);
+const char *slot_refuses(const struct benchmark *benchmark, unsigned int threads);
 const char *slots_choose(struct slots *self, const struct host_slot *slots, unsigned int count);
 const char *slots_set_up(struct slots *slots);
 /* What a whole round left behind must be exact, like what a check leaves; `counts` is what its threads counted. */

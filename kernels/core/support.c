@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What kernels may call: per-CPU memory, complaints, and a moment of waiting. */
+/* What benchmarks may call: per-CPU memory, complaints, and a moment of waiting. */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 
 #define PAGE_SHIFT 12
 #define MAX_CPUS 8192

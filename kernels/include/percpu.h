@@ -7,7 +7,7 @@
 
 #include <sched.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "rseq_arch.h"
 
 #define NO_VDSO_GETCPU "no vDSO getcpu on this architecture: the C library makes the system call"

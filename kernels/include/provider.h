@@ -29,7 +29,7 @@ static inline const void *provider_open(const char *variable, const char *symbol
 }
 #endif
 
-/* Why its kernels cannot run in this process; NULL when it is named. */
+/* Why its benchmarks cannot run in this process; NULL when it is named. */
 static inline const char *provider_missing(const char *variable)
 {
 	return getenv(variable) ? NULL : "the shipped library is measured natively, where it is asked for";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernels of group lttng see of LTTng-UST: a program of its own, loaded where it is used, since whoever loads
- * it gets LTTng's threads and its session daemon's attention along.
+ * What the benchmarks of group lttng see of LTTng-UST: a program of its own, loaded where it is used, since whoever
+ * loads it gets LTTng's threads and its session daemon's attention along.
  */
 #ifndef PROVIDER_LTTNG_H
 #define PROVIDER_LTTNG_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernels of group urcu see of one flavour of liburcu, which has two ways into it: called, or inlined.
+ * What the benchmarks of group urcu see of one flavour of liburcu, which has two ways into it: called, or inlined.
  */
 #ifndef PROVIDER_URCU_H
 #define PROVIDER_URCU_H

@@ -31,7 +31,7 @@
 
 #include <stddef.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "rseq_arch.h"
 
 #define RSEQ_DELAY_LOOPS "500"
@@ -50,7 +50,7 @@
 	} while (0)
 
 /*
- * The tests build the kernels with RSEQ_BREAK set, each time one way wrong, and expect the checks to find it:
+ * The tests build the benchmarks with RSEQ_BREAK set, each time one way wrong, and expect the checks to find it:
  *	1  the commit is not the last instruction of the sequence
  *	2  an abort continues behind the commit
  *	3  the CPU number is read before the sequence starts

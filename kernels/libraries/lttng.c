@@ -4,7 +4,7 @@
  *
  * LTTng asks a function for the CPU number and then reserves and commits with one atomic instruction each. The patch
  * replaced all three; what can be replaced in the library as it is shipped is the function, and it is before each
- * chunk. So these kernels differ in nothing but how the CPU number is read. group ring_buffer has the atomics.
+ * chunk. So these benchmarks differ in nothing but how the CPU number is read. group ring_buffer has the atomics.
  *
  * Exact means that every event is in the trace. That cannot be seen from in here, so whoever owns the session is told
  * in the trace itself: after a check or a round each method leaves events that say whose they are, and then how many
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "provider_lttng.h"
-#include "kernel.h"
+#include "benchmark.h"
 #include "percpu.h"
 #include "provider.h"
 #include "registration.h"
@@ -145,19 +145,19 @@ static const char *prove(unsigned int method, int (*get_cpu)(void))
 		(void)operations;                                                                                      \
 		return prove(number, get_cpu);                                                                         \
 	}                                                                                                              \
-	KERNEL(symbol, .name = "lttng/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_LIBRARY | (flags_),              \
-	       .unavailable = no_provider, .setup = lttng_setup, .run = run_##symbol, .verify = verify_##symbol)
+	BENCHMARK(symbol, .name = "lttng/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_LIBRARY | (flags_),           \
+		  .unavailable = no_provider, .setup = lttng_setup, .run = run_##symbol, .verify = verify_##symbol)
 
 #ifdef ARCH_HAS_LSL
 LTTNG(lsl, 1u, "an event, the CPU number read by LSL: the message's \"getcpu\"", IS_THREADED, cpu_lsl);
 #else
-KERNEL_ABSENT(lsl, "lttng/lsl", "an event, the CPU number read by LSL", "x86-64 only", .flags = IS_LIBRARY);
+BENCHMARK_ABSENT(lsl, "lttng/lsl", "an event, the CPU number read by LSL", "x86-64 only", .flags = IS_LIBRARY);
 #endif
 #ifdef ARCH_HAS_VDSO_GETCPU
 LTTNG(vdso, 2u, "an event, the CPU number read by the vDSO's getcpu", IS_THREADED, cpu_vdso);
 #else
-KERNEL_ABSENT(vdso, "lttng/vdso", "an event, the CPU number read by the vDSO's getcpu", NO_VDSO_GETCPU,
-	      .flags = IS_LIBRARY);
+BENCHMARK_ABSENT(vdso, "lttng/vdso", "an event, the CPU number read by the vDSO's getcpu", NO_VDSO_GETCPU,
+		 .flags = IS_LIBRARY);
 #endif
 LTTNG(syscall, 3u, "an event, the CPU number read by the getcpu system call", IS_THREADED, cpu_syscall);
 LTTNG(rseq, 4u, "an event, the CPU number read from rseq cpu_id", NEEDS_RSEQ | IS_THREADED, cpu_rseq);

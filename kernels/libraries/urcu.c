@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "provider.h"
 #include "provider_urcu.h"
 
@@ -140,9 +140,9 @@ static int ready(const struct setup *setup, const struct provider_urcu **provide
 	{                                                                                                              \
 		write_through(provider_##symbol, stop);                                                                \
 	}                                                                                                              \
-	KERNEL(symbol, .name = "urcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | IS_LIBRARY,            \
-	       .unavailable = missing_##symbol, .setup = setup_##symbol, .run = run_##symbol,                          \
-	       .stress = stress_##symbol, .beside = beside_##symbol, .unmet = unmet)
+	BENCHMARK(symbol, .name = "urcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | IS_LIBRARY,         \
+		  .unavailable = missing_##symbol, .setup = setup_##symbol, .run = run_##symbol,                       \
+		  .stress = stress_##symbol, .beside = beside_##symbol, .unmet = unmet)
 
 #define URCU_BOTH(symbol, doc)                                                                                         \
 	URCU(symbol, #symbol, PROVIDER_URCU_CALLED, doc ", called");                                                   \

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 
 #define POOL_CLASSES 20
 #define POOL_MAX 1024

@@ -6,7 +6,7 @@
 #ifndef LOCAL_H
 #define LOCAL_H
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "classes.h"
 
 struct local {

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 
 #define OWNER_PAGE_SHIFT 12
 #define OWNER_LEAF_SHIFT 30 /* a leaf of ours covers a GiB */

@@ -92,16 +92,16 @@ void verb_hello(struct request *request, struct answer *answer)
 
 void verb_list(struct request *request, struct answer *answer)
 {
-	struct host_kernel kernel;
+	struct host_benchmark benchmark;
 
 	if (refuses(request, answer))
 		return;
 	for (unsigned int i = 0; i < host_count(); i++) {
-		host_kernel(i, &kernel);
-		answer_put(answer, "%s{\"flags\":%u", i ? "," : "[", kernel.flags);
-		put_field(answer, "name", kernel.name);
-		put_field(answer, "doc", kernel.doc);
-		put_field(answer, "unavailable", kernel.unavailable);
+		host_benchmark(i, &benchmark);
+		answer_put(answer, "%s{\"flags\":%u", i ? "," : "[", benchmark.flags);
+		put_field(answer, "name", benchmark.name);
+		put_field(answer, "doc", benchmark.doc);
+		put_field(answer, "unavailable", benchmark.unavailable);
 		answer_put(answer, "}");
 	}
 	answer_put(answer, host_count() ? "]" : "[]");

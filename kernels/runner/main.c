@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The kernels as a program: does one request, or serves requests line by line. docs/protocol.md describes them.
+ * The benchmarks as a program: does one request, or serves requests line by line. docs/protocol.md describes them.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define BAD_USAGE 2
 
-/* Called by this name the program does nothing: kernels execute it. */
+/* Called by this name the program does nothing: benchmarks execute it. */
 extern const char runner_nothing[];
 const char runner_nothing[] = "nothing";
 

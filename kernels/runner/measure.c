@@ -17,21 +17,21 @@
 #define MAX_MS 3600000
 #define MAX_NUMBER 999999999999999999 /* the largest that a request can hold */
 
-static unsigned int find_kernel(struct request *request, const char *name)
+static unsigned int find_benchmark(struct request *request, const char *name)
 {
-	struct host_kernel kernel;
+	struct host_benchmark benchmark;
 
 	for (unsigned int i = 0; i < host_count(); i++)
-		if (!host_kernel(i, &kernel) && !strcmp(kernel.name, name))
+		if (!host_benchmark(i, &benchmark) && !strcmp(benchmark.name, name))
 			return i;
 	if (!request->wrong[0])
-		snprintf(request->wrong, sizeof(request->wrong), "no kernel %.80s", name);
+		snprintf(request->wrong, sizeof(request->wrong), "no benchmark %.80s", name);
 	return 0;
 }
 
-static unsigned int get_kernel(struct request *request)
+static unsigned int get_benchmark(struct request *request)
 {
-	return find_kernel(request, request_text(request, "kernel"));
+	return find_benchmark(request, request_text(request, "kernel"));
 }
 
 static unsigned int get_threads(struct request *request)
@@ -59,7 +59,7 @@ static unsigned int get_cpus(struct request *request, int cpus[MAX_LIST])
 
 void verb_check(struct request *request, struct answer *answer)
 {
-	unsigned int kernel = get_kernel(request), threads = get_threads(request);
+	unsigned int benchmark = get_benchmark(request), threads = get_threads(request);
 	uint64_t loops = request_integer(request, "loops", 1, most_loops(threads));
 	uint64_t wanted = request_integer(request, "wanted", 0, MAX_NUMBER);
 	int stress = request_integer(request, "stress", 0, 1), failed;
@@ -67,7 +67,7 @@ void verb_check(struct request *request, struct answer *answer)
 
 	if (refuses(request, answer))
 		return;
-	failed = host_check(kernel, threads, loops, wanted, stress, &out);
+	failed = host_check(benchmark, threads, loops, wanted, stress, &out);
 	answer_put(answer, "{\"passed\":%s,\"message\":", failed ? "false" : "true");
 	answer_string(answer, out.message);
 	answer_put(answer, ",\"operations\":%llu,\"aborts\":%llu,\"disturbances\":%llu,\"threads\":%u}",
@@ -87,7 +87,7 @@ static void put_numbers(struct answer *answer, const char *key, const uint64_t *
 void verb_time(struct request *request, struct answer *answer)
 {
 	static uint64_t loops[MAX_LIST], ns[MAX_RUNS], aborts[MAX_RUNS], operations[MAX_RUNS];
-	unsigned int kernel = get_kernel(request), threads = get_threads(request);
+	unsigned int benchmark = get_benchmark(request), threads = get_threads(request);
 	unsigned int count = request_integers(request, "loops", 1, most_loops(threads), loops);
 	unsigned int repeat = request_has(request, "repeat") ? request_integer(request, "repeat", 1, MAX_RUNS) : 1;
 	unsigned int runs = count * repeat, cpu_count;
@@ -102,7 +102,7 @@ void verb_time(struct request *request, struct answer *answer)
 		return;
 	}
 	for (unsigned int i = 0; i < runs; i++) {
-		if (host_time(kernel, threads, loops[i % count], cpus, cpu_count, &out)) {
+		if (host_time(benchmark, threads, loops[i % count], cpus, cpu_count, &out)) {
 			answer_fail(answer, "%s", out.message);
 			return;
 		}
@@ -121,7 +121,7 @@ void verb_time(struct request *request, struct answer *answer)
 
 void verb_calibrate(struct request *request, struct answer *answer)
 {
-	unsigned int kernel = get_kernel(request), threads = get_threads(request), cpu_count;
+	unsigned int benchmark = get_benchmark(request), threads = get_threads(request), cpu_count;
 	uint64_t chunk_ns = request_integer(request, "chunk_ns", 1, MAX_NUMBER), found;
 	char message[256] = "";
 	int cpus[MAX_LIST];
@@ -129,7 +129,7 @@ void verb_calibrate(struct request *request, struct answer *answer)
 	cpu_count = get_cpus(request, cpus);
 	if (refuses(request, answer))
 		return;
-	found = host_calibrate(kernel, threads, cpus, cpu_count, chunk_ns, message);
+	found = host_calibrate(benchmark, threads, cpus, cpu_count, chunk_ns, message);
 	if (found)
 		answer_put(answer, "%llu", (unsigned long long)found);
 	else
@@ -148,7 +148,7 @@ static unsigned int get_slots(struct request *request, struct host_slot slots[MA
 	if (!even && !request->wrong[0])
 		snprintf(request->wrong, sizeof(request->wrong), "kernels, threads, wanted and loops differ in length");
 	for (unsigned int i = 0; i < count && !request->wrong[0]; i++)
-		slots[i] = (struct host_slot){ .kernel = find_kernel(request, names[i]),
+		slots[i] = (struct host_slot){ .benchmark = find_benchmark(request, names[i]),
 					       .threads = (unsigned int)threads[i],
 					       .wanted = (unsigned int)wanted[i],
 					       .loops = loops[i] };

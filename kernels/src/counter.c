@@ -5,7 +5,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "percpu.h"
 #include "sequences.h"
 
@@ -46,8 +46,9 @@ static const char *counter_verify(uint64_t operations)
 }
 
 #define COUNTER(symbol, name_, doc_, flags_, ...)                                                                      \
-	KERNEL(symbol, .name = "counter/" name_, .doc = doc_, .flags = IS_SHARED | (flags_), .setup = counter_setup,   \
-	       .run = run_##symbol, .verify = counter_verify, .teardown = counter_teardown, __VA_ARGS__)
+	BENCHMARK(symbol, .name = "counter/" name_, .doc = doc_, .flags = IS_SHARED | (flags_),                        \
+		  .setup = counter_setup, .run = run_##symbol, .verify = counter_verify, .teardown = counter_teardown, \
+		  __VA_ARGS__)
 
 /* counter[cpu]++ by an atomic instruction: exact wherever the CPU number came from, since it is only a hint. */
 #define COUNTER_ATOMIC(symbol, name_, doc_, flags_, add, read_cpu, ...)                                                \
@@ -76,7 +77,7 @@ COUNTER_ATOMIC(getcpu_atomic, "getcpu_atomic",
 COUNTER_ATOMIC(vdso_atomic, "vdso_atomic", "vDSO getcpu plus a relaxed atomic add: what one writes without rseq", 0,
 	       ADD_RELAXED, percpu_getcpu());
 #else
-KERNEL_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus a relaxed atomic add", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus a relaxed atomic add", NO_VDSO_GETCPU);
 #endif
 
 COUNTER_ATOMIC(rseq_atomic, "rseq_atomic", "rseq cpu_id plus a relaxed atomic add: what people use today", NEEDS_RSEQ,
@@ -91,7 +92,7 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 		SEQ(stress, add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
 }
 
-KERNEL_LOOPS(rseq)
+BENCHMARK_LOOPS(rseq)
 
 COUNTER(rseq, "rseq", "one restartable sequence that reads cpu_id inside", NEEDS_RSEQ | IS_SEQUENCE | IS_THREADED,
 	.stress = stress_rseq);
@@ -105,7 +106,7 @@ static __always_inline void loop_rseq_cmp(struct thread *self, unsigned long loo
 		SEQ(stress, compare_add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
 }
 
-KERNEL_LOOPS(rseq_cmp)
+BENCHMARK_LOOPS(rseq_cmp)
 
 COUNTER(rseq_cmp, "rseq_cmp", "the same, comparing cpu_id with one read before (the style of 2018)",
 	NEEDS_RSEQ | IS_SEQUENCE | IS_THREADED, .stress = stress_rseq_cmp);
@@ -167,7 +168,7 @@ COUNTER(shared_lse, "shared_lse", "one counter for all, relaxed LSE atomic add",
 	.unavailable = arch_no_lse);
 #else
 #define LSE_ONLY "LSE atomics: AArch64 only"
-KERNEL_ABSENT(getcpu_lse, "counter/getcpu_lse", "getcpu plus a relaxed LSE atomic add", LSE_ONLY);
-KERNEL_ABSENT(rseq_lse, "counter/rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", LSE_ONLY);
-KERNEL_ABSENT(shared_lse, "counter/shared_lse", "one counter for all, relaxed LSE atomic add", LSE_ONLY);
+BENCHMARK_ABSENT(getcpu_lse, "counter/getcpu_lse", "getcpu plus a relaxed LSE atomic add", LSE_ONLY);
+BENCHMARK_ABSENT(rseq_lse, "counter/rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", LSE_ONLY);
+BENCHMARK_ABSENT(shared_lse, "counter/shared_lse", "one counter for all, relaxed LSE atomic add", LSE_ONLY);
 #endif

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "percpu.h"
 #include "registration.h"
 
@@ -74,8 +74,8 @@ static const char *expect(unsigned int got, unsigned int cpu)
 		(void)operations;                                                                                      \
 		return on_every_cpu(on_cpu_##symbol);                                                                  \
 	}                                                                                                              \
-	KERNEL(symbol, .name = "cpu_id/" name_, .doc = doc_, .flags = flags_, .run = run_##symbol,                     \
-	       .verify = verify_##symbol, __VA_ARGS__)
+	BENCHMARK(symbol, .name = "cpu_id/" name_, .doc = doc_, .flags = flags_, .run = run_##symbol,                  \
+		  .verify = verify_##symbol, __VA_ARGS__)
 
 /*
  * The lines are empty and emit nothing, but gcc takes each for an instruction. Of a shorter loop it makes two copies in
@@ -88,7 +88,7 @@ static void run_baseline(struct thread *self, unsigned long loops)
 		__asm__ volatile("\n\n" ::: "memory");
 }
 
-KERNEL(baseline, .name = "cpu_id/baseline", .doc = "the empty loop", .flags = IS_TRIVIAL, .run = run_baseline);
+BENCHMARK(baseline, .name = "cpu_id/baseline", .doc = "the empty loop", .flags = IS_TRIVIAL, .run = run_baseline);
 
 CPU_ID(rseq, "rseq", "one load of cpu_id", NEEDS_RSEQ, READ_ONCE(area->cpu_id));
 
@@ -138,8 +138,8 @@ static const char *verify_lazy(uint64_t operations)
 	return on_every_cpu(lazy_on_cpu);
 }
 
-KERNEL(rseq_lazy, .name = "cpu_id/rseq_lazy", .doc = "the load, and a test that registers at first use",
-       .flags = NEEDS_RSEQ, .run = run_lazy, .verify = verify_lazy);
+BENCHMARK(rseq_lazy, .name = "cpu_id/rseq_lazy", .doc = "the load, and a test that registers at first use",
+	  .flags = NEEDS_RSEQ, .run = run_lazy, .verify = verify_lazy);
 
 #ifdef ARCH_HAS_GS
 static unsigned int gs_cpu __attribute__((aligned(64)));
@@ -182,29 +182,29 @@ static const char *gs_verify(uint64_t operations)
 	return on_every_cpu(gs_on_cpu);
 }
 
-KERNEL(gs, .name = "cpu_id/gs", .doc = "one load through the gs segment (arch_prctl)", .setup = gs_setup, .run = run_gs,
-       .verify = gs_verify, .teardown = gs_teardown);
+BENCHMARK(gs, .name = "cpu_id/gs", .doc = "one load through the gs segment (arch_prctl)", .setup = gs_setup,
+	  .run = run_gs, .verify = gs_verify, .teardown = gs_teardown);
 #else
-KERNEL_ABSENT(gs, "cpu_id/gs", "one load through the gs segment", "x86 only");
+BENCHMARK_ABSENT(gs, "cpu_id/gs", "one load through the gs segment", "x86 only");
 #endif
 
 #ifdef ARCH_HAS_LSL
 CPU_ID(lsl, "lsl", "inline LSL on the segment whose limit holds the CPU number", 0, arch_cpu_lsl());
 #else
-KERNEL_ABSENT(lsl, "cpu_id/lsl", "inline LSL on the segment whose limit holds the CPU number", "x86 only");
+BENCHMARK_ABSENT(lsl, "cpu_id/lsl", "inline LSL on the segment whose limit holds the CPU number", "x86 only");
 #endif
 
 #ifdef ARCH_HAS_RDPID
 CPU_ID(rdpid, "rdpid", "the RDPID instruction (CPUs since 2017)", 0, arch_cpu_rdpid(), .unavailable = arch_no_rdpid);
 #else
-KERNEL_ABSENT(rdpid, "cpu_id/rdpid", "the RDPID instruction", "x86 only");
+BENCHMARK_ABSENT(rdpid, "cpu_id/rdpid", "the RDPID instruction", "x86 only");
 #endif
 
 #ifdef ARCH_HAS_RDTSCP
 CPU_ID(rdtscp, "rdtscp", "the RDTSCP instruction, time stamp thrown away", 0, arch_cpu_rdtscp(),
        .unavailable = arch_no_rdtscp);
 #else
-KERNEL_ABSENT(rdtscp, "cpu_id/rdtscp", "the RDTSCP instruction", "x86 only");
+BENCHMARK_ABSENT(rdtscp, "cpu_id/rdtscp", "the RDTSCP instruction", "x86 only");
 #endif
 
 CPU_ID(sched_getcpu, "sched_getcpu", "the C library's, which reads rseq by itself (glibc 2.35 and newer)",
@@ -220,7 +220,7 @@ static const char *no_vdso(void)
 
 CPU_ID(getcpu_vdso, "getcpu_vdso", "getcpu() through the vDSO", 0, percpu_getcpu(), .unavailable = no_vdso);
 #else
-KERNEL_ABSENT(getcpu_vdso, "cpu_id/getcpu_vdso", "getcpu() through the vDSO", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(getcpu_vdso, "cpu_id/getcpu_vdso", "getcpu() through the vDSO", NO_VDSO_GETCPU);
 #endif
 
 static __always_inline unsigned int read_syscall(void)
@@ -276,8 +276,8 @@ static const char *verify_node_id(uint64_t operations)
 	return on_every_cpu(node_on_cpu);
 }
 
-KERNEL(node_id, .name = "cpu_id/node_id", .doc = "one load of node_id, the NUMA node (Linux 6.3)", .flags = NEEDS_RSEQ,
-       .unavailable = no_node_id, .run = run_node_id, .verify = verify_node_id);
+BENCHMARK(node_id, .name = "cpu_id/node_id", .doc = "one load of node_id, the NUMA node (Linux 6.3)",
+	  .flags = NEEDS_RSEQ, .unavailable = no_node_id, .run = run_node_id, .verify = verify_node_id);
 
 static void run_mm_cid(struct thread *self, unsigned long loops)
 {
@@ -301,5 +301,5 @@ static const char *verify_mm_cid(uint64_t operations)
 	return on_every_cpu(cid_on_cpu);
 }
 
-KERNEL(mm_cid, .name = "cpu_id/mm_cid", .doc = "one load of mm_cid, a per-process concurrency id (Linux 6.3)",
-       .flags = NEEDS_RSEQ, .unavailable = no_mm_cid, .run = run_mm_cid, .verify = verify_mm_cid);
+BENCHMARK(mm_cid, .name = "cpu_id/mm_cid", .doc = "one load of mm_cid, a per-process concurrency id (Linux 6.3)",
+	  .flags = NEEDS_RSEQ, .unavailable = no_mm_cid, .run = run_mm_cid, .verify = verify_mm_cid);

@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "percpu.h"
 #include "sequences.h"
 
@@ -149,10 +149,10 @@ static void wait_for_block(struct thread *self)
 }
 
 #define FREELIST(symbol, name_, doc_, flags_, verify_)                                                                 \
-	KERNEL_LOOPS(symbol)                                                                                           \
-	KERNEL(symbol, .name = "freelist/" name_, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),            \
-	       .setup = freelist_setup, .run = run_##symbol, .stress = stress_##symbol, .verify = verify_,             \
-	       .teardown = freelist_teardown)
+	BENCHMARK_LOOPS(symbol)                                                                                        \
+	BENCHMARK(symbol, .name = "freelist/" name_, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),         \
+		  .setup = freelist_setup, .run = run_##symbol, .stress = stress_##symbol, .verify = verify_,          \
+		  .teardown = freelist_teardown)
 
 static __always_inline uint64_t next_tag(uint64_t tagged, uint32_t number)
 {
@@ -214,8 +214,8 @@ FREELIST_CAS(getcpu_cas, "getcpu_cas",
 FREELIST_CAS(vdso_cas, "vdso_cas", "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give",
 	     percpu_getcpu());
 #else
-KERNEL_ABSENT(vdso_cas, "freelist/vdso_cas",
-	      "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(vdso_cas, "freelist/vdso_cas",
+		 "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give", NO_VDSO_GETCPU);
 #endif
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
@@ -268,9 +268,9 @@ static void run_thread_local(struct thread *self, unsigned long loops)
 		self->failures++;
 }
 
-KERNEL(thread_local, .name = "freelist/thread_local",
-       .doc = "a list a thread: no CPU number, but blocks strand with threads", .flags = IS_SHARED | IS_THREADED,
-       .run = run_thread_local);
+BENCHMARK(thread_local, .name = "freelist/thread_local",
+	  .doc = "a list a thread: no CPU number, but blocks strand with threads", .flags = IS_SHARED | IS_THREADED,
+	  .run = run_thread_local);
 
 static void run_malloc(struct thread *self, unsigned long loops)
 {
@@ -284,5 +284,5 @@ static void run_malloc(struct thread *self, unsigned long loops)
 	}
 }
 
-KERNEL(malloc, .name = "freelist/malloc", .doc = "the C library's malloc and free of 64 bytes",
-       .flags = IS_TRIVIAL | IS_THREADED, .run = run_malloc);
+BENCHMARK(malloc, .name = "freelist/malloc", .doc = "the C library's malloc and free of 64 bytes",
+	  .flags = IS_TRIVIAL | IS_THREADED, .run = run_malloc);

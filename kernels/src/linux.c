@@ -14,12 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "partner.h"
 #include "registration.h"
 
 extern char **environ;
-/* The name under which the static runner does nothing; other programs that hold the kernels have no such thing. */
+/* The name under which the static runner does nothing; other programs that hold the benchmarks have no such thing. */
 extern const char runner_nothing[] __attribute__((weak));
 
 #define SLOW (ENTERS_LINUX | TAKES_LONG)
@@ -47,8 +47,8 @@ static void run_fork_exit(struct thread *self, unsigned long loops)
 	}
 }
 
-KERNEL(linux_fork_exit, .name = "linux/fork_exit", .doc = "fork, exit of the child, wait for it",
-       .flags = SLOW | SWITCHES, .run = run_fork_exit);
+BENCHMARK(linux_fork_exit, .name = "linux/fork_exit", .doc = "fork, exit of the child, wait for it",
+	  .flags = SLOW | SWITCHES, .run = run_fork_exit);
 
 static const char *needs_runner(void)
 {
@@ -70,9 +70,9 @@ static void run_fork_exec_exit(struct thread *self, unsigned long loops)
 	}
 }
 
-KERNEL(linux_fork_exec_exit, .name = "linux/fork_exec_exit",
-       .doc = "fork, exec of a static program, its exit, wait for it", .flags = SLOW | SWITCHES,
-       .unavailable = needs_runner, .run = run_fork_exec_exit);
+BENCHMARK(linux_fork_exec_exit, .name = "linux/fork_exec_exit",
+	  .doc = "fork, exec of a static program, its exit, wait for it", .flags = SLOW | SWITCHES,
+	  .unavailable = needs_runner, .run = run_fork_exec_exit);
 
 /* A thread registers as the others of its process have: the C library does so by itself. */
 static void *do_nothing(void *argument)
@@ -91,8 +91,8 @@ static void run_thread(struct thread *self, unsigned long loops)
 	}
 }
 
-KERNEL(linux_thread, .name = "linux/thread", .doc = "create a thread that ends at once, and join it",
-       .flags = SLOW | SWITCHES, .run = run_thread);
+BENCHMARK(linux_thread, .name = "linux/thread", .doc = "create a thread that ends at once, and join it",
+	  .flags = SLOW | SWITCHES, .run = run_thread);
 
 /* ---- context switches ---- */
 
@@ -126,9 +126,9 @@ static void pipe_one_teardown(void)
 	partner_close(&beside_us);
 }
 
-KERNEL(linux_pipe_one_cpu, .name = "linux/pipe_one_cpu",
-       .doc = "a byte to another process on the same CPU and back: two switches", .flags = SLOW | SWITCHES,
-       .setup = pipe_one_setup, .run = run_pipe_one_cpu, .teardown = pipe_one_teardown);
+BENCHMARK(linux_pipe_one_cpu, .name = "linux/pipe_one_cpu",
+	  .doc = "a byte to another process on the same CPU and back: two switches", .flags = SLOW | SWITCHES,
+	  .setup = pipe_one_setup, .run = run_pipe_one_cpu, .teardown = pipe_one_teardown);
 
 static const char *needs_two_cpus(void)
 {
@@ -151,9 +151,10 @@ static void pipe_two_teardown(void)
 	partner_close(&elsewhere);
 }
 
-KERNEL(linux_pipe_two_cpus, .name = "linux/pipe_two_cpus", .doc = "a byte to another process on another CPU and back",
-       .flags = SLOW | SWITCHES, .unavailable = needs_two_cpus, .setup = pipe_two_setup, .run = run_pipe_two_cpus,
-       .teardown = pipe_two_teardown);
+BENCHMARK(linux_pipe_two_cpus, .name = "linux/pipe_two_cpus",
+	  .doc = "a byte to another process on another CPU and back", .flags = SLOW | SWITCHES,
+	  .unavailable = needs_two_cpus, .setup = pipe_two_setup, .run = run_pipe_two_cpus,
+	  .teardown = pipe_two_teardown);
 
 /* ---- a loop that is preempted ---- */
 
@@ -201,10 +202,10 @@ static void preempted_teardown(void)
 	partner_close(&first);
 }
 
-KERNEL(linux_preempted, .name = "linux/preempted",
-       .doc = "preempted by a real-time process that is woken on the same CPU: two switches", .flags = SLOW | SWITCHES,
-       .unavailable = needs_real_time, .setup = preempted_setup, .run = run_preempted, .verify = preempted_verify,
-       .teardown = preempted_teardown);
+BENCHMARK(linux_preempted, .name = "linux/preempted",
+	  .doc = "preempted by a real-time process that is woken on the same CPU: two switches",
+	  .flags = SLOW | SWITCHES, .unavailable = needs_real_time, .setup = preempted_setup, .run = run_preempted,
+	  .verify = preempted_verify, .teardown = preempted_teardown);
 
 /* ---- without a switch ---- */
 
@@ -240,8 +241,8 @@ static void signal_teardown(void)
 	sigaction(SIGUSR2, &before, NULL);
 }
 
-KERNEL(linux_signal, .name = "linux/signal", .doc = "a signal to oneself, handled and returned from",
-       .flags = ENTERS_LINUX | TAKES_LONG, .setup = signal_setup, .run = run_signal, .teardown = signal_teardown);
+BENCHMARK(linux_signal, .name = "linux/signal", .doc = "a signal to oneself, handled and returned from",
+	  .flags = ENTERS_LINUX | TAKES_LONG, .setup = signal_setup, .run = run_signal, .teardown = signal_teardown);
 
 /*
  * There is none that yields to somebody: whether Linux then switches is its scheduler's own affair (6.1 did not once in
@@ -253,5 +254,5 @@ static void run_yield(struct thread *self, unsigned long loops)
 		self->failures += sched_yield() != 0;
 }
 
-KERNEL(linux_yield, .name = "linux/yield", .doc = "sched_yield() with nobody to yield to", .flags = ENTERS_LINUX,
-       .run = run_yield);
+BENCHMARK(linux_yield, .name = "linux/yield", .doc = "sched_yield() with nobody to yield to", .flags = ENTERS_LINUX,
+	  .run = run_yield);

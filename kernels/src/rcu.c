@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "percpu.h"
 #include "sequences.h"
 
@@ -161,10 +161,10 @@ static __always_inline void dereference(struct thread *self, unsigned long loops
 }
 
 #define RCU(symbol, doc_, flags_)                                                                                      \
-	KERNEL_LOOPS(symbol)                                                                                           \
-	KERNEL(symbol, .name = "rcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),               \
-	       .unavailable = no_membarrier, .setup = rcu_setup, .run = run_##symbol, .stress = stress_##symbol,       \
-	       .beside = writer, .verify = rcu_verify, .unmet = rcu_unmet, .teardown = rcu_teardown)
+	BENCHMARK_LOOPS(symbol)                                                                                        \
+	BENCHMARK(symbol, .name = "rcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),            \
+		  .unavailable = no_membarrier, .setup = rcu_setup, .run = run_##symbol, .stress = stress_##symbol,    \
+		  .beside = writer, .verify = rcu_verify, .unmet = rcu_unmet, .teardown = rcu_teardown)
 
 /* The address of this CPU's lock counter of period `now`; its unlock counter is two words further. */
 static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned long now)
@@ -199,7 +199,7 @@ RCU_ATOMIC(getcpu_atomic, GETCPU_2018_DOC " and a relaxed atomic add, twice: the
 #ifdef ARCH_HAS_VDSO_GETCPU
 RCU_ATOMIC(vdso_atomic, "vDSO getcpu and a relaxed atomic add, twice", 0, percpu_getcpu());
 #else
-KERNEL_ABSENT(vdso_atomic, "rcu/vdso_atomic", "vDSO getcpu and a relaxed atomic add, twice", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(vdso_atomic, "rcu/vdso_atomic", "vDSO getcpu and a relaxed atomic add, twice", NO_VDSO_GETCPU);
 #endif
 
 RCU_ATOMIC(rseq_atomic, "rseq cpu_id and a relaxed atomic add, twice", NEEDS_RSEQ, READ_ONCE(area->cpu_id));

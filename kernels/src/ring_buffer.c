@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel.h"
+#include "benchmark.h"
 #include "percpu.h"
 #include "sequences.h"
 
@@ -219,10 +219,11 @@ struct ring {
 		for (; loops; loops--)                                                                                 \
 			event_##symbol(self, &ring, payload++, stress);                                                \
 	}                                                                                                              \
-	KERNEL_LOOPS(symbol)                                                                                           \
-	KERNEL(symbol, .name = "ring_buffer/" #symbol, .doc = doc_,                                                    \
-	       .flags = IS_SHARED | IS_THREADED | NEEDS_OWN_CPUS | (flags_), .setup = ring_setup, .run = run_##symbol, \
-	       .stress = stress_##symbol, .beside = consumer, .verify = ring_verify, .teardown = ring_teardown)
+	BENCHMARK_LOOPS(symbol)                                                                                        \
+	BENCHMARK(symbol, .name = "ring_buffer/" #symbol, .doc = doc_,                                                 \
+		  .flags = IS_SHARED | IS_THREADED | NEEDS_OWN_CPUS | (flags_), .setup = ring_setup,                   \
+		  .run = run_##symbol, .stress = stress_##symbol, .beside = consumer, .verify = ring_verify,           \
+		  .teardown = ring_teardown)
 
 /*
  * There is no room, because somebody was preempted between reserve and commit or the consumer lags: the event is lost.
@@ -286,7 +287,7 @@ RING_ATOMIC(getcpu_atomic, GETCPU_2018_DOC ", relaxed compare-and-swap to reserv
 #ifdef ARCH_HAS_VDSO_GETCPU
 RING_ATOMIC(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit", 0, percpu_getcpu());
 #else
-KERNEL_ABSENT(vdso_atomic, "ring_buffer/vdso_atomic", "vDSO getcpu, compare-and-swap, atomic add", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(vdso_atomic, "ring_buffer/vdso_atomic", "vDSO getcpu, compare-and-swap, atomic add", NO_VDSO_GETCPU);
 #endif
 
 RING_ATOMIC(rseq_atomic, "rseq cpu_id, relaxed compare-and-swap to reserve, release add to commit", NEEDS_RSEQ,

@@ -1,6 +1,6 @@
 """What of a compiled set of kernels says where each one's timed loop is: just enough of ELF, little-endian.
 
-The kernels name themselves: section "kernels" holds the address of each struct kernel of kernels/include/kernel.h. So
+The kernels name themselves: section "benchmarks" holds the address of each struct benchmark of kernels/include/benchmark.h. So
 do their sequences: section "__rseq_cs" holds the descriptors that Linux reads.
 """
 
@@ -16,7 +16,7 @@ from rseqbench.errors import BuildError
 _SYMTAB, _RELA, _NOBITS = 2, 4, 8
 _FUNCTION = 2
 _DESCRIPTOR = "<IIQQQ"  # struct rseq_cs: version, flags, start, length, where it aborts to
-_RUN = 6  # the place of `run` in struct kernel, in words
+_RUN = 6  # the place of `run` in struct benchmark, in words
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _File:
     def loops(self) -> Iterator[Loop]:
         functions = {begin: (symbol, end) for symbol, begin, end in self._functions()}
         sequences = dict(self._sequences())
-        for (address,) in struct.iter_unpack(self._pointer, self._named("kernels").data):
+        for (address,) in struct.iter_unpack(self._pointer, self._named("benchmarks").data):
             run = self._word(address, _RUN)
             if run:
                 symbol, end = functions[run]

@@ -58,7 +58,7 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One struct kernel of kernels/include/kernel.h; `run` is the address of its timed loop, 0 where it has none."""
+    """One struct benchmark of kernels/include/benchmark.h; `run` is the address of its timed loop, 0 where it has none."""
 
     name: str
     flags: int
@@ -114,7 +114,7 @@ class Library:
 
     def kernels(self):
         """Return all kernels that the linker gathered."""
-        return [self._kernel(address) for (address,) in struct.iter_unpack(self._pointer, self.section("kernels").data)]
+        return [self._kernel(address) for (address,) in struct.iter_unpack(self._pointer, self.section("benchmarks").data)]
 
     def _kernel(self, address):
         name, _, flags, _, _, _, run = (

@@ -55,8 +55,8 @@ class Kernels:
         }
 
     def _describe(self, number: int) -> dict[str, Any]:
-        kernel = self.ffi.new("struct host_kernel *")
-        self.lib.host_kernel(number, kernel)
+        kernel = self.ffi.new("struct host_benchmark *")
+        self.lib.host_benchmark(number, kernel)
         name, doc, unavailable = map(self.text, (kernel.name, kernel.doc, kernel.unavailable))
         return described(name, doc, unavailable, kernel.flags)
 
@@ -65,7 +65,7 @@ class Kernels:
         for number in range(self.lib.host_count()):
             if self._describe(number)["name"] == name:
                 return number
-        raise RuntimeError(f"no kernel {name!r}")
+        raise RuntimeError(f"no benchmark {name!r}")
 
     def check(self, name: str, threads: int, loops: int, wanted: int, stress: bool) -> dict[str, Any]:
         """Run one exactness check; see host_check() in kernels/core/host.h."""

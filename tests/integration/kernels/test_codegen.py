@@ -9,7 +9,7 @@ from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError
 from tests.support.compiled_objects import Library
 
-IS_SEQUENCE, IS_LIBRARY = 0x10, 0x800  # of kernels/include/kernel.h
+IS_SEQUENCE, IS_LIBRARY = 0x10, 0x800  # of kernels/include/benchmark.h
 
 
 @dataclass(frozen=True)

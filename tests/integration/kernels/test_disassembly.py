@@ -46,7 +46,7 @@ def test_the_loops_are_where_another_reader_finds_them(library):
 def test_addresses_that_a_linker_leaves_to_the_loader_are_found(name, tmp_path):
     """GNU ld writes them into their places too; others do not."""
     library = compiled(name)
-    content, pointers = library.path.read_bytes(), bytes(library.section("kernels").data)
+    content, pointers = library.path.read_bytes(), bytes(library.section("benchmarks").data)
     assert content.count(pointers) == 1
     left = tmp_path / "left"
     left.write_bytes(content.replace(pointers, bytes(len(pointers))))

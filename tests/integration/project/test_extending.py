@@ -14,7 +14,7 @@ from tests.support.requirements import x86_only
 TOY = """\
 // SPDX-License-Identifier: MIT
 /* toy: what a newcomer's first kernel looks like. Exact means: the word counts the operations. */
-#include "kernel.h"
+#include "benchmark.h"
 
 static unsigned long count;
 
@@ -39,7 +39,7 @@ static const char *toy_verify(uint64_t operations)
 	return complain("counted %lu of %lu", count, (unsigned long)operations);
 }
 
-KERNEL(increment, .name = "toy/increment", .doc = "a word, incremented by a newcomer", .flags = IS_SHARED,
+BENCHMARK(increment, .name = "toy/increment", .doc = "a word, incremented by a newcomer", .flags = IS_SHARED,
        .setup = toy_setup, .run = run_increment, .verify = toy_verify);
 """
 RUN = ("run", "--quick", "--engine", "pyperf", "--rounds", "6", "--values", "3", "--label", "toy")
@@ -129,7 +129,7 @@ def test_a_new_kernel_that_crashes_takes_nobody_along(command, kernels):
 
 
 def test_a_new_kernel_that_does_not_compile_is_one_line(command, kernels):
-    (kernels / "src" / "toy.c").write_text(TOY.replace("KERNEL(", "KERNAL("))
+    (kernels / "src" / "toy.c").write_text(TOY.replace("BENCHMARK(", "BENCHMRK("))
     done = command("list", code=2)
     assert done.stderr.count("\n") == 1
     assert "toy.c:" in done.stderr

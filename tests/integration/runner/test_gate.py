@@ -138,10 +138,10 @@ def test_rseq_is_registered_again_after_a_kernel_that_needs_it_off(target):
 @pytest.mark.parametrize(
     ("names", "changes", "why"),
     [
-        (["counter/nonsense"], {}, "no kernel 'counter/nonsense'"),
-        (["cpu_id/baseline", "nonsense"], {}, "no kernel 'nonsense'"),
-        ([], {}, "too few or too many kernels for one round"),
-        (["cpu_id/baseline"] * 257, {}, "too few or too many kernels for one round"),
+        (["counter/nonsense"], {}, "no benchmark 'counter/nonsense'"),
+        (["cpu_id/baseline", "nonsense"], {}, "no benchmark 'nonsense'"),
+        ([], {}, "too few or too many benchmarks for one round"),
+        (["cpu_id/baseline"] * 257, {}, "too few or too many benchmarks for one round"),
         (["cpu_id/baseline"], {"cpus": (4095,)}, "cannot pin to the CPU"),
     ],
 )
@@ -173,7 +173,7 @@ def test_a_kernel_number_that_is_not_there_is_an_error():
         command = [sys.executable, "-c", words, str(products.extension(architectures.host()).path), str(number)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 1
-        assert done.stderr.endswith("RuntimeError: no such kernel\n")
+        assert done.stderr.endswith("RuntimeError: no such benchmark\n")
 
 
 # One wrong line in a copy of the kernels each: file, what stands there, what takes its place, complaint.

@@ -31,7 +31,7 @@ FAULTS = """// SPDX-License-Identifier: MIT
 #include <stdlib.h>
 #include <unistd.h>
 #include <stdio.h>
-#include "kernel.h"
+#include "benchmark.h"
 static void run_crash(struct thread *self, unsigned long loops)
 { (void)self; (void)loops; *(volatile int *)8 = 1; }
 static void run_abort(struct thread *self, unsigned long loops)
@@ -46,12 +46,12 @@ static void run_nothing(struct thread *self, unsigned long loops)
 { (void)self; (void)loops; }
 static const char *verify_wrong(uint64_t operations)
 { (void)operations; return complain("it is \\"wrong\\""); }
-KERNEL(wrong, .name = "faults/wrong", .doc = "", .flags = IS_SHARED, .run = run_nothing, .verify = verify_wrong);
-KERNEL(crash, .name = "faults/crash", .doc = "", .run = run_crash);
-KERNEL(abort, .name = "faults/abort", .doc = "", .run = run_abort);
-KERNEL(exit, .name = "faults/exit", .doc = "", .run = run_exit);
-KERNEL(vanish, .name = "faults/vanish", .doc = "", .run = run_vanish);
-KERNEL(garble, .name = "faults/garble", .doc = "", .run = run_garble);
+BENCHMARK(wrong, .name = "faults/wrong", .doc = "", .flags = IS_SHARED, .run = run_nothing, .verify = verify_wrong);
+BENCHMARK(crash, .name = "faults/crash", .doc = "", .run = run_crash);
+BENCHMARK(abort, .name = "faults/abort", .doc = "", .run = run_abort);
+BENCHMARK(exit, .name = "faults/exit", .doc = "", .run = run_exit);
+BENCHMARK(vanish, .name = "faults/vanish", .doc = "", .run = run_vanish);
+BENCHMARK(garble, .name = "faults/garble", .doc = "", .run = run_garble);
 """
 
 
@@ -226,7 +226,7 @@ def test_names_are_found_by_pattern(ask, tmp_path):
     [
         ("dance", {}, "no verb dance"),
         ("time", {}, "kernel: missing"),
-        ("time", time_request(kernel="counter/absent"), "no kernel counter/absent"),
+        ("time", time_request(kernel="counter/absent"), "no benchmark counter/absent"),
         ("time", time_request(threads=0), "threads: an integer from 1 to 4096, not 0"),
         ("time", time_request(threads="two"), "threads: an integer from 1 to 4096, not two"),
         ("time", time_request(loops=10**18), "loops: an integer from 1 to .*, not 1000000000000000000"),
@@ -285,7 +285,7 @@ def test_a_malformed_line_is_an_error_and_the_next_request_works(running, line, 
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """Return a runner with kernels that do what no kernel should."""
+    """Return a runner with kernels that do what no benchmark should."""
     copy = shutil.copytree(paths.kernels(), tmp_path_factory.mktemp("faulty") / "kernels")
     (copy / "src" / "faults.c").write_text(FAULTS)
     with pytest.MonkeyPatch.context() as patch:

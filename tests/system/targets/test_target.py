@@ -238,7 +238,7 @@ class TestTarget:
         take(place, target)
 
     def test_an_unknown_kernel_is_an_error_and_nothing_more(self, place, target):
-        with pytest.raises(TargetError, match=r"no kernel '?counter/nonsense'?$"):
+        with pytest.raises(TargetError, match=r"no benchmark '?counter/nonsense'?$"):
             take(place, target, "counter/nonsense")
         take(place, target)
 
@@ -360,7 +360,7 @@ class TestRealTime:
         assert 0 < answer.inside <= 1
 
     def test_a_gated_round_of_an_unknown_kernel_is_an_error_and_nothing_more(self, target):
-        with pytest.raises(TargetError, match=r"no kernel '?counter/nonsense'?$"):
+        with pytest.raises(TargetError, match=r"no benchmark '?counter/nonsense'?$"):
             target.calibrate(Case("counter/nonsense"), plan(target), 20_000)
         assert target.calibrate(case(target), plan(target), 20_000)
 

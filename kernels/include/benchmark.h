@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * All that a host sees of a kernel. A kernel is one benchmark: a loop that does one thing, and the proof that it did.
+ * All that a host sees of a benchmark: a loop that does one thing, and the proof that it did.
  *
- * To add one, write a file in src/ that ends in KERNEL(...). Nothing else needs to know.
+ * To add one, write a file in src/ that ends in BENCHMARK(...). Nothing else needs to know.
  */
-#ifndef KERNEL_H
-#define KERNEL_H
+#ifndef BENCHMARK_H
+#define BENCHMARK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 
 #include "rseq_abi.h"
 
-/* What a kernel needs of its process, and what it is. */
+/* What a benchmark needs of its process, and what it is. */
 #define NEEDS_RSEQ 0x01 /* a registered rseq area, whoever registered it */
 #define NEEDS_LIBC_RSEQ 0x02 /* the C library itself uses rseq */
 #define NEEDS_NO_RSEQ 0x04 /* the C library must not use rseq */
@@ -27,7 +27,7 @@
 #define TAKES_LONG 0x400 /* an operation takes microseconds */
 #define IS_LIBRARY 0x800 /* calls a library as it is shipped: measured where it is asked for by name */
 
-/* How a run is about to use the kernel. */
+/* How a run is about to use the benchmark. */
 struct setup {
 	unsigned int threads;
 	unsigned long loops; /* operations of each thread, warm-up included */
@@ -35,7 +35,7 @@ struct setup {
 	bool stress; /* the stress variant is about to run */
 };
 
-struct kernel {
+struct benchmark {
 	const char *name; /* group/method */
 	const char *doc; /* one line for `rseqbench list` */
 	unsigned int flags; /* NEEDS_* and IS_* */
@@ -50,18 +50,18 @@ struct kernel {
 	void (*teardown)(void);
 };
 
-/* Put a kernel into the registry: a linker section, so that no list of kernels exists anywhere. */
-#define KERNEL(symbol, ...)                                                                                            \
-	static const struct kernel kernel_##symbol = { __VA_ARGS__ };                                                  \
-	static const struct kernel *const registered_##symbol                                                          \
-		__attribute__((section("kernels"), used)) = &kernel_##symbol
+/* Put a benchmark into the registry: a linker section, so that no list of benchmarks exists anywhere. */
+#define BENCHMARK(symbol, ...)                                                                                         \
+	static const struct benchmark benchmark_##symbol = { __VA_ARGS__ };                                            \
+	static const struct benchmark *const registered_##symbol                                                       \
+		__attribute__((section("benchmarks"), used)) = &benchmark_##symbol
 
 /* A method that this architecture does not have: listed with its reason. Of a library, it says .flags = IS_LIBRARY. */
-#define KERNEL_ABSENT(symbol, name_, doc_, why, ...)                                                                   \
-	KERNEL(symbol, .name = name_, .doc = doc_, .absent = why, __VA_ARGS__)
+#define BENCHMARK_ABSENT(symbol, name_, doc_, why, ...)                                                                \
+	BENCHMARK(symbol, .name = name_, .doc = doc_, .absent = why, __VA_ARGS__)
 
-/* The two loops of a kernel from one always-inlined loop_symbol(self, loops, stress). */
-#define KERNEL_LOOPS(symbol)                                                                                           \
+/* The two loops of a benchmark from one always-inlined loop_symbol(self, loops, stress). */
+#define BENCHMARK_LOOPS(symbol)                                                                                        \
 	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
 	{                                                                                                              \
 		loop_##symbol(self, loops, false);                                                                     \
