@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rseqbench import paths
-from rseqbench.errors import unknown
-from rseqbench.errors import BuildError
+from rseqbench.errors import BuildError, unknown
 
 HOST = "host"  # the architecture of the machine that measures, whichever that is
 

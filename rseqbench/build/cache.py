@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench.build import compilers
 from rseqbench import paths
+from rseqbench.build import compilers
 from rseqbench.build.architectures import Arch
 from rseqbench.build.compilers import Compiler
 from rseqbench.errors import BuildError

@@ -10,22 +10,19 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench.build import architectures, products, elf
-from rseqbench.support import atomic_io
+from rseqbench.build import architectures, elf, products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.elf import Loop
-from rseqbench.errors import BuildError, ResultsError
+from rseqbench.errors import BuildError
 from rseqbench.model import Machine
+from rseqbench.support import atomic_io
 from rseqbench.support.attachments import ASSEMBLY_FILE
 
 MOST_LINES = 150  # of one loop; the longest of ours has 60
 _LINE = re.compile(r"^ *([0-9a-f]+):\t(.+?) *$", re.MULTILINE)
 _TARGET = re.compile(r"\b(?:0x)?([0-9a-f]+) <([^>+]+)(\+0x[0-9a-f]+)?>")
-
-
 
 
 def attachments(machine: Machine) -> list[Path]:
@@ -47,8 +44,6 @@ def attachments(machine: Machine) -> list[Path]:
     return [path]
 
 
-
-
 def listed(arch: Arch, path: Path) -> str:
     """Return the text of assembly.txt for a linked object. Raises BuildError without an objdump for `arch`."""
     tool, version = _objdump(arch)
@@ -58,8 +53,6 @@ def listed(arch: Arch, path: Path) -> str:
         lines = _instructions(tool, path, loop)
         blocks.append("\n".join([f"{loop.kernel} <{loop.symbol}>", *lines]) + "\n")
     return "\n".join(blocks)
-
-
 
 
 def _instructions(tool: str, path: Path, loop: Loop) -> list[str]:

@@ -1,7 +1,7 @@
 """What of a compiled set of kernels says where each one's timed loop is: just enough of ELF, little-endian.
 
-The kernels name themselves: section "benchmarks" holds the address of each struct benchmark of kernels/include/benchmark.h. So
-do their sequences: section "__rseq_cs" holds the descriptors that Linux reads.
+The benchmarks name themselves: section "benchmarks" holds the address of each struct benchmark of
+kernels/include/benchmark.h. So do their sequences: section "__rseq_cs" holds the descriptors that Linux reads.
 """
 
 from __future__ import annotations

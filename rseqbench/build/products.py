@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rseqbench.build import architectures, compilers, cache
 from rseqbench import paths
+from rseqbench.build import architectures, cache, compilers
 from rseqbench.build.architectures import Arch
+from rseqbench.build.cache import Built, Product, Recipe
 from rseqbench.errors import BuildError
 from rseqbench.model import Call
-from rseqbench.build.cache import Built, Product, Recipe
-import re
 
 _EXTENSION = Product(f"{cache.MODULE}.abi3.so", "-shared", ("core", "src", "libraries"), glue=True)
 _LIBRARY = Product("libkernels.so", "-shared", ("core", "src", "libraries"))
@@ -145,7 +145,8 @@ def provider_call(group: str, libraries: Sequence[str], told: Sequence[str] = ()
 
 
 def _provider(group: str, libraries: Sequence[str], told: Sequence[str]) -> Recipe:
-    arch, product = architectures.host(), Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
+    arch = architectures.host()
+    product = Product(f"{group}.so", "-shared", (f"providers/{group}",), libraries=(*libraries,))
     recipe = cache.recipe(arch, told, product)
     seen = compilers.seen(recipe.compiler, [*recipe.flags, *cache.includes(arch)], cache.sources(product))
     return cache.recipe(arch, told, replace(product, foreign=seen))

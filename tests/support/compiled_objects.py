@@ -58,7 +58,7 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One struct benchmark of kernels/include/benchmark.h; `run` is the address of its timed loop, 0 where it has none."""
+    """One struct benchmark of kernels/include/benchmark.h; `run`: the address of its timed loop, 0 if it has none."""
 
     name: str
     flags: int
@@ -114,7 +114,8 @@ class Library:
 
     def kernels(self):
         """Return all kernels that the linker gathered."""
-        return [self._kernel(address) for (address,) in struct.iter_unpack(self._pointer, self.section("benchmarks").data)]
+        addresses = struct.iter_unpack(self._pointer, self.section("benchmarks").data)
+        return [self._kernel(address) for (address,) in addresses]
 
     def _kernel(self, address):
         name, _, flags, _, _, _, run = (

@@ -16,26 +16,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from rseqbench.support import atomic_io
 from rseqbench import paths
 from rseqbench.build.architectures import Arch, LinuxBuild
+from rseqbench.build.linux import sizes, source
+from rseqbench.build.linux.make import Make, Progress, Tools, alone
+from rseqbench.build.linux.source import Source
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import BuildError, UsageError
-from rseqbench.support import kconfig
-from rseqbench.build.linux import sizes, source
-from rseqbench.build.linux.make import alone
-from rseqbench.build.linux.make import Make, Progress, Tools
-from rseqbench.support.attachments import KernelSizes
-from rseqbench.build.linux.source import Source
-from rseqbench.support.attachments import SIZES_FILE
-from rseqbench.support.attachments import BuiltKernel
+from rseqbench.support import atomic_io, kconfig
+from rseqbench.support.attachments import SIZES_FILE, BuiltKernel
 
 OURS = {"small": (), "vng": ("vng.config",)}  # the configurations of ours, and what each adds to kernels/linux.config
 _FACTS = "build.json"
 _DIFFERENCE = "difference.json"
 _NEEDED_MIB = 250  # of a small build, where 140 to 180 were measured; a distribution's own takes 20 times that
-
-
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench.build import architectures
 from rseqbench import paths
+from rseqbench.build import architectures
 from rseqbench.build.architectures import Arch, Qemu
-from rseqbench.errors import TargetError, UsageError
 from rseqbench.build.linux import modules
 from rseqbench.build.linux.apt import WITHOUT_APT, Apt
+from rseqbench.errors import TargetError, UsageError
 
 DEBIAN = "debian"  # as a Linux to boot, in place of a path: Debian's own
 _FACTS = "facts.json"

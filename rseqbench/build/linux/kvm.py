@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from rseqbench.build.architectures import Arch
-from rseqbench.support.process import die_with_parent, ending
 from rseqbench.build.linux.image import emulated
+from rseqbench.support.process import die_with_parent, ending
 
 DEVICE = "/dev/kvm"
 _LIMIT_S = 10.0

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench.support import process as lifetime
 from rseqbench.build.architectures import Arch, LinuxBuild
 from rseqbench.errors import BuildError
-import contextlib
-import fcntl
-from collections.abc import Iterator
+from rseqbench.support import process as lifetime
 
 # What every build needs, with Debian's package for it; x86's objtool reads ELF files with libelf.
 _TOOLS = {"make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "perl": "perl", "gcc": "gcc"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from rseqbench.build.architectures import Arch
-from rseqbench.errors import UsageError
 from rseqbench.build.linux import build
-from rseqbench.support import kconfig
 from rseqbench.build.linux.image import DEBIAN, LinuxImage, debian, expected, given
+from rseqbench.errors import UsageError
+from rseqbench.support import kconfig
 
 
 def chosen(arch: Arch, wanted: str, rehearse: bool = False) -> LinuxImage:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rseqbench.errors import BuildError
-from rseqbench.support.serialization import fits
 from rseqbench.support.attachments import KernelSizes
 
 _MADE = re.compile(r"\.(?:\d+|isra|constprop|part|cold|llvm)(?=\.|$)|\.\d+")  # what compilers add to a static's name
 _GENERATED = ("__mod_", "__se_sys", "__se_compat_sys", "__addressable_", "linux_banner", "vermagic", "__pfx_")
-
-
-
-
-
-
-
-
 
 
 def measured(vmlinux: Path, prefix: str) -> KernelSizes:

@@ -11,14 +11,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from rseqbench.build import architectures
-from rseqbench.support import atomic_io
 from rseqbench import paths
-from rseqbench.errors import BuildError
-from rseqbench.build.linux.make import alone
+from rseqbench.build import architectures
 from rseqbench.build.linux.apt import Apt
 from rseqbench.build.linux.image import emulated, unpack
-from rseqbench.build.linux.make import environment
+from rseqbench.build.linux.make import alone, environment
+from rseqbench.errors import BuildError
+from rseqbench.support import atomic_io
 
 DEBIAN = "debian"
 _PACKAGE = r"^linux-source-[0-9]+\.[0-9]+$"

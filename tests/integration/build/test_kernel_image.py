@@ -13,8 +13,8 @@ from rseqbench import paths
 from rseqbench.build import architectures, linux
 from rseqbench.build.linux import image
 from rseqbench.errors import TargetError, UsageError
-from tests.support.guests import module
 from tests.support.apt_repository import package, serve
+from tests.support.guests import module
 
 RELEASE = "6.1.0-9-toy"
 needs_apt = pytest.mark.skipif(not all(map(shutil.which, ("apt-get", "dpkg-deb"))), reason="no apt here")

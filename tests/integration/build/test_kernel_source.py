@@ -14,8 +14,8 @@ from rseqbench.build import architectures
 from rseqbench.build.linux import source
 from rseqbench.build.linux.image import emulated
 from rseqbench.errors import BuildError, ResultsError, TargetError
-from tests.support.kernel_tree import plant
 from tests.support.apt_repository import package, serve
+from tests.support.kernel_tree import plant
 
 needs_apt = pytest.mark.skipif(not all(map(shutil.which, ("apt-get", "dpkg-deb", "xz"))), reason="no apt here")
 

@@ -106,7 +106,10 @@ def test_a_second_extension_compiles_nothing(cache, compiler):
     assert compiler() == 1
 
 
-@pytest.mark.parametrize("file", ["src/two.c", "core/one.c", "core/host.h", "include/benchmark.h", "include/sequences.h"])
+FILES = ["src/two.c", "core/one.c", "core/host.h", "include/benchmark.h", "include/sequences.h"]
+
+
+@pytest.mark.parametrize("file", FILES)
 def test_one_changed_byte_compiles_again(little, compiler, file):
     first = library()
     path = little / file
