@@ -49,8 +49,8 @@ def _examine(host: Host, style: str) -> int:
     from dataclasses import asdict
 
     from rseqbench import doctor
-    from rseqbench.report.tables import doctor as findings
     from rseqbench.report.text import console
+    from rseqbench.report.text import doctor as findings
 
     found = doctor.examine(host)
     pyperf = doctor.pyperf_system()

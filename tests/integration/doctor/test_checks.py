@@ -18,7 +18,6 @@ from rseqbench.doctor import programs as tools
 from rseqbench.doctor.finding import Host
 from rseqbench.host import facts, rseq_support
 from rseqbench.model import Finding
-from rseqbench.selection import Library
 
 CPUS = "sys/devices/system/cpu"
 
@@ -494,7 +493,7 @@ def test_probing_leaves_the_registration_as_it_was():
 def test_a_tunable_takes_the_registration_away():
     if not rseq_support.libc_rseq_size():
         pytest.skip("the C library registers no rseq here")
-    code = "from rseqbench import abi; print(abi.libc_rseq_size(), repr(abi.rseq_error()))"
+    code = "from rseqbench.host import rseq_support as rseq; print(rseq.libc_rseq_size(), repr(rseq.rseq_error()))"
     env = {**os.environ, "GLIBC_TUNABLES": "glibc.pthread.rseq=0"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "0 ''\n"
@@ -641,10 +640,10 @@ def test_the_command_is_one_of_click():
 
 def test_libraries_that_are_missing_are_named_with_their_packages(monkeypatch):
     missing = {"lttng": ["babeltrace2"], "urcu": ["liburcu-dev"]}
-    monkeypatch.setattr(Library, "lacks", lambda one: missing.get(one.group, []))
+    monkeypatch.setattr(tools.library, "missing_packages", lambda one: missing.get(one.group, []))
     found = tools.shipped(doctor.Host())
     assert (found.name, found.status) == ("libraries", "warn")
     assert found.value == "LTTng-UST needs babeltrace2; liburcu needs liburcu-dev"
     assert found.packages == ("babeltrace2", "liburcu-dev")
-    monkeypatch.setattr(Library, "lacks", lambda one: [])
+    monkeypatch.setattr(tools.library, "missing_packages", lambda one: [])
     assert tools.shipped(doctor.Host()).status == "ok"

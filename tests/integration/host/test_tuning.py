@@ -1,4 +1,4 @@
-"""rseqbench/tuning: what is changed is written down first, and put back whatever happened in between."""
+"""rseqbench/host/tuning: what is changed is written down first, and put back whatever happened in between."""
 
 import json
 import os
@@ -185,7 +185,7 @@ def test_a_crash_half_way_can_be_restored(root, tmp_path, moment):
     script.write_text(PYPERF.format(root=str(root), needed=2, then=f"import os, time; {moment}"))
     code = f"""
 from pathlib import Path
-from rseqbench import tuning
+from rseqbench.host import tuning
 root = Path({str(root)!r})
 print(*tuning.apply(root, tuning.needed(root, [{sys.executable!r}, {str(script)!r}])).problems)
 """

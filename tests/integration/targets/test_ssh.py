@@ -1,4 +1,4 @@
-"""rseqbench/targets/remote: copy, run and talk through a real sshd, and nothing left over there whatever happens."""
+"""rseqbench/targets/ssh: copy, run and talk through a real sshd, and nothing left over there whatever happens."""
 
 import os
 import re
@@ -312,8 +312,8 @@ def test_the_ssh_killed_on_this_side_leaves_nothing_there(sshd, program):
 USES = """
 import signal, sys
 from pathlib import Path
-from rseqbench.targets.remote.client import own
-from rseqbench.targets.remote.host import Host
+from rseqbench.targets.ssh.command import own
+from rseqbench.targets.ssh.remote_host import Host
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 with Host(own(sys.argv[1])) as host:
     remote = host.copy(Path(sys.argv[2]))

@@ -1,4 +1,4 @@
-"""rseqbench/targets/remote: what a user types wrong, and every way in which a real ssh does not get there."""
+"""rseqbench/targets/ssh: what a user types wrong, and every way in which a real ssh does not get there."""
 
 import os
 import re

@@ -66,8 +66,10 @@ def test_a_worker_that_cannot_start_is_an_error():
 @pytest.mark.parametrize("answer", ["hello", "[]", "{}", '"words"', "{"])
 def test_an_answer_that_is_none_is_an_error(tmp_path, monkeypatch, answer):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "rseqbench").mkdir()
-    (tmp_path / "rseqbench/__init__.py").touch()
+    native = tmp_path / "rseqbench/targets/native"
+    native.mkdir(parents=True)
+    for package in (native, *native.parents[:2]):
+        (package / "__init__.py").touch()
     (tmp_path / "rseqbench/targets/native/worker.py").write_text(f"print({answer!r})")
     with pytest.raises(TargetError, match=r"^a worker process answered garbage: "):
         worker_process.Worker("/dev/null", "auto", {**os.environ, "PYTHONPATH": str(tmp_path)})

@@ -92,7 +92,7 @@ def test_a_case_of_several_threads_is_named_with_them():
 
 
 def test_a_run_says_it_among_its_limits(tmp_path, monkeypatch):
-    monkeypatch.setattr(modes, "sentence", lambda _frame, _rules: "Some rounds are of their own kind.")
+    monkeypatch.setattr(caveats, "modes_sentence", lambda _frame, _rules: "Some rounds are of their own kind.")
     assert "Some rounds are of their own kind." in shown(tmp_path, Simulation()).limits
 
 

@@ -139,7 +139,7 @@ def test_checks_come_first_then_every_round_measures_every_case_once(tmp_path):
     events = run(target, unfinished)
     assert target.checked == list(NAMES)
     kinds = [type(event).__name__ for event in events]
-    one_round = ["RoundBegun", *["Measured"] * 3, "RoundDone"]
+    one_round = ["RoundBegun", *["CaseMeasured"] * 3, "RoundDone"]
     assert kinds == ["ChecksBegun", *["Checked"] * 3, "Preparing", *one_round * ROUNDS]
     assert events[0].benchmarks == NAMES
     for number in range(ROUNDS):
