@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* `command BENCHMARK OPERATIONS`: a whole program that does one thing that many times, for hyperfine. */
+/*
+ * `command BENCHMARK OPERATIONS`: a whole program that does one thing that many times, for
+ * hyperfine.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,7 +10,8 @@
 
 int main(int argc, char **argv)
 {
-	const char *refused = argc == 3 ? shim_open(argv[1]) : "usage: command BENCHMARK OPERATIONS";
+	const char *refused = argc == 3 ? shim_open(argv[1])
+					: "usage: command BENCHMARK OPERATIONS";
 
 	if (refused) {
 		fprintf(stderr, "%s\n", refused);

@@ -34,7 +34,9 @@ const char *shim_open(const char *name)
 		return refused;
 	memset(&self, 0, sizeof(self));
 	self.area = registration_enter();
-	return open_benchmark->setup && open_benchmark->setup(&setup) ? "cannot set up the benchmark" : NULL;
+	return open_benchmark->setup && open_benchmark->setup(&setup)
+		       ? "cannot set up the benchmark"
+		       : NULL;
 }
 
 void shim_run(unsigned long operations)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One benchmark of rseqbench for another tool to time: found by its name, set up, run, torn down. */
+/*
+ * One benchmark of rseqbench for another tool to time: found by its name, set up, run, torn down.
+ */
 #ifndef SHIM_H
 #define SHIM_H
 

@@ -39,7 +39,10 @@ static uint64_t best_alone(const struct benchmark *benchmark, struct thread *thr
 	return best;
 }
 
-/* Double until the best of some trials takes long enough; scaling up from a shorter one would be a guess. */
+/*
+ * Double until the best of some trials takes long enough; scaling up from a shorter one would be a
+ * guess.
+ */
 static uint64_t calibrate_alone(const struct benchmark *benchmark, uint64_t ns, char message[256])
 {
 	const struct setup setup = { .threads = 1, .loops = 1 };
@@ -48,7 +51,8 @@ static uint64_t calibrate_alone(const struct benchmark *benchmark, uint64_t ns, 
 	const char *why = slot_refuses(benchmark, 1);
 	uint64_t loops = 1, best = 0;
 
-	if (why || (benchmark->setup && benchmark->setup(&setup)) || (suspended && registration_suspend(thread.area))) {
+	if (why || (benchmark->setup && benchmark->setup(&setup)) ||
+	    (suspended && registration_suspend(thread.area))) {
 		snprintf(message, 256, "%s", why ? why : "cannot set up the benchmark");
 		return 0;
 	}
@@ -63,8 +67,8 @@ static uint64_t calibrate_alone(const struct benchmark *benchmark, uint64_t ns, 
 }
 
 /* The same for several threads at once, each on its CPU. */
-static uint64_t calibrate_crew(unsigned int number, unsigned int threads, const int *cpus, unsigned int cpu_count,
-			       uint64_t ns, char message[256])
+static uint64_t calibrate_crew(unsigned int number, unsigned int threads, const int *cpus,
+			       unsigned int cpu_count, uint64_t ns, char message[256])
 {
 	uint64_t loops = 64, best = 0;
 	struct host_time time;
@@ -83,8 +87,8 @@ static uint64_t calibrate_crew(unsigned int number, unsigned int threads, const 
 	return best > ns ? loops * ns / best + 1 : loops;
 }
 
-uint64_t host_calibrate(unsigned int number, unsigned int threads, const int *cpus, unsigned int cpu_count, uint64_t ns,
-			char message[256])
+uint64_t host_calibrate(unsigned int number, unsigned int threads, const int *cpus,
+			unsigned int cpu_count, uint64_t ns, char message[256])
 {
 	if (threads > 1)
 		return calibrate_crew(number, threads, cpus, cpu_count, ns, message);

@@ -7,10 +7,12 @@
 #include "clock.h"
 #include "registration.h"
 
-#define PROBE_LOOPS 2000 /* about half a microsecond: short beside a chunk, long beside the clock's own cost */
+/* about half a microsecond: short beside a chunk, long beside the clock's own cost */
+#define PROBE_LOOPS 2000
 #define SLOWEST_PERCENT 115 /* a probe that takes more than that of the fastest had a neighbour */
 
-__asm__(".pushsection .text\n\t" OP_SIGNATURE ".globl chunk_never\n\t.hidden chunk_never\nchunk_never:\n\tnop\n\t"
+__asm__(".pushsection .text\n\t" OP_SIGNATURE
+	".globl chunk_never\n\t.hidden chunk_never\nchunk_never:\n\tnop\n\t"
 	".popsection");
 extern const char chunk_never[];
 
@@ -74,7 +76,10 @@ bool is_quiet(uint64_t ticks, uint64_t fastest)
 	return ticks * 100 <= fastest * SLOWEST_PERCENT;
 }
 
-/* A clock that jumps back makes a difference of almost 2^64: it must stay too long, not become anything. */
+/*
+ * A clock that jumps back makes a difference of almost 2^64: it must stay too long, not become
+ * anything.
+ */
 uint32_t narrow(uint64_t ticks)
 {
 	return ticks < UINT32_MAX ? ticks : UINT32_MAX;
@@ -89,16 +94,19 @@ static long switches(void)
 }
 
 /*
- * Whether the tripwire can tell that Linux ran something else. A benchmark with sequences of its own leaves no room for
- * it, and some versions of Linux do not look at it on the way out of a system call: there, context switches are counted.
- * Where switches are the very operation, nothing tells ours from others, and only the probes judge the chunk.
+ * Whether the tripwire can tell that Linux ran something else. A benchmark with sequences of its
+ * own leaves no room for it, and some versions of Linux do not look at it on the way out of a
+ * system call: there, context switches are counted. Where switches are the very operation, nothing
+ * tells ours from others, and only the probes judge the chunk.
  */
 static bool can_trip(const struct timer *timer, const struct benchmark *benchmark)
 {
-	return timer->thread.area && !(benchmark->flags & (IS_SEQUENCE | NEEDS_NO_RSEQ | ENTERS_LINUX));
+	return timer->thread.area &&
+	       !(benchmark->flags & (IS_SEQUENCE | NEEDS_NO_RSEQ | ENTERS_LINUX));
 }
 
-void timer_run(struct timer *timer, const struct benchmark *benchmark, unsigned long loops, struct stretch *out)
+void timer_run(struct timer *timer, const struct benchmark *benchmark, unsigned long loops,
+	       struct stretch *out)
 {
 	bool trips = can_trip(timer, benchmark);
 	long switched = trips ? 0 : switches();

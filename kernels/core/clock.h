@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The clock around a chunk: the architecture's own counter where it has one that only ever ticks evenly, else
- * CLOCK_MONOTONIC. Its tick is measured against CLOCK_MONOTONIC, never assumed.
+ * The clock around a chunk: the architecture's own counter where it has one that only ever ticks
+ * evenly, else CLOCK_MONOTONIC. Its tick is measured against CLOCK_MONOTONIC, never assumed.
  */
 #ifndef CLOCK_H
 #define CLOCK_H
@@ -20,7 +20,10 @@ static inline uint64_t clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Nothing that follows in the program starts before begin has read the clock; nothing that went before is open at end. */
+/*
+ * Nothing that follows in the program starts before begin has read the clock; nothing that went
+ * before is open at end.
+ */
 static inline uint64_t clock_begin(bool own)
 {
 #ifdef ARCH_HAS_CLOCK

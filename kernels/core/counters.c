@@ -25,8 +25,13 @@ static int open_one(uint64_t event, int leader)
 		.read_format = PERF_FORMAT_GROUP,
 		.disabled = leader < 0,
 		.pinned = leader <
-			  0, /* counted all the time, or an error: never a share scaled up, never a silent zero */
-		.exclude_kernel = 1, /* all that an unprivileged user may count, and all that a benchmark executes */
+			  /*
+			   * counted all the time, or an error: never a share scaled up, never a
+			   * silent zero
+			   */
+			  0,
+		/* all that an unprivileged user may count, and all that a benchmark executes */
+		.exclude_kernel = 1,
 		.exclude_hv = 1,
 	};
 
@@ -78,7 +83,10 @@ void counters_open(struct counters *counters)
 	}
 	counters->leader = fds[0];
 	ioctl(fds[0], PERF_EVENT_IOC_ENABLE, PERF_IOC_FLAG_GROUP);
-	/* A pinned group that finds no room in the PMU opens all the same, and reads as the end of a file. */
+	/*
+	 * A pinned group that finds no room in the PMU opens all the same, and reads as the end of
+	 * a file.
+	 */
 	counters_read(counters, values);
 	if (!values[0]) {
 		counters->missing = "not available here: others hold the CPU's counters";

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The CPU's own counters (perf_event_open(2)), user mode only, of the calling thread: what explains a time.
+ * The CPU's own counters (perf_event_open(2)), user mode only, of the calling thread: what explains
+ * a time.
  */
 #ifndef COUNTERS_H
 #define COUNTERS_H

@@ -17,8 +17,10 @@
 #include "registration.h"
 
 #define SPINS 1000 /* of a wait, before it lets others run: there may be more threads than CPUs */
-#define LATEST_SHARE 20 /* of a chunk: a thread that begins later than that did not run beside the others */
-#define FOREIGN_SHARE 50 /* of a CPU's time: more spent on others, and threads that take turns were disturbed */
+/* of a chunk: a thread that begins later than that did not run beside the others */
+#define LATEST_SHARE 20
+/* of a CPU's time: more spent on others, and threads that take turns were disturbed */
+#define FOREIGN_SHARE 50
 
 struct member {
 	struct crew *crew;
@@ -125,11 +127,12 @@ void crew_stop(struct crew *crew)
 	free(crew);
 }
 
-struct crew *crew_start(struct timer *first, unsigned int size, const int *cpus, unsigned int cpu_count,
-			const char **failed)
+struct crew *crew_start(struct timer *first, unsigned int size, const int *cpus,
+			unsigned int cpu_count, const char **failed)
 {
 	size_t bytes = sizeof(struct crew) + size * sizeof(struct member);
-	struct crew *crew = aligned_alloc(_Alignof(struct crew), bytes); /* of a descriptor, more than calloc() gives */
+	/* of a descriptor, more than calloc() gives */
+	struct crew *crew = aligned_alloc(_Alignof(struct crew), bytes);
 
 	if (!crew) {
 		*failed = "out of memory for the threads of a round";
@@ -159,8 +162,8 @@ struct crew *crew_start(struct timer *first, unsigned int size, const int *cpus,
 }
 
 /*
- * Where threads have to take turns on a CPU, context switches say nothing: there, the threads of each CPU must together
- * have had it from the first one's begin to the last one's end.
+ * Where threads have to take turns on a CPU, context switches say nothing: there, the threads of
+ * each CPU must together have had it from the first one's begin to the last one's end.
  */
 static bool cpu_was_ours(const struct crew *crew, unsigned int first)
 {
@@ -190,8 +193,9 @@ static bool was_disturbed(const struct crew *crew, const struct stretch *whole, 
 	return disturbed || latest - whole->begin > (whole->end - whole->begin) / LATEST_SHARE;
 }
 
-const char *crew_run(struct crew *crew, const struct benchmark *benchmark, unsigned int threads, unsigned long warm_up,
-		     unsigned long loops, struct stretch *out, uint64_t probes[2])
+const char *crew_run(struct crew *crew, const struct benchmark *benchmark, unsigned int threads,
+		     unsigned long warm_up, unsigned long loops, struct stretch *out,
+		     uint64_t probes[2])
 {
 	uint64_t latest = 0;
 	const char *failed = NULL;
@@ -210,7 +214,8 @@ const char *crew_run(struct crew *crew, const struct benchmark *benchmark, unsig
 	for (unsigned int i = 0; i < threads; i++) {
 		const struct member *member = &crew->members[i];
 
-		out->begin = member->stretch.begin < out->begin ? member->stretch.begin : out->begin;
+		out->begin = member->stretch.begin < out->begin ? member->stretch.begin
+								: out->begin;
 		out->end = member->stretch.end > out->end ? member->stretch.end : out->end;
 		latest = member->stretch.begin > latest ? member->stretch.begin : latest;
 		probes[0] = member->before > probes[0] ? member->before : probes[0];

@@ -10,7 +10,8 @@
 
 #include "benchmark.h"
 
-#define PATIENCE 20 /* how many times the wanted disturbances are made while something else has not happened yet */
+/* how many times the wanted disturbances are made while something else has not happened yet */
+#define PATIENCE 20
 #define PAUSE_NS 20000 /* between two disturbances; the threads must also get something done */
 
 static void no_op(int signal)
@@ -41,14 +42,18 @@ static bool move(struct disturbance *self, unsigned int thread, unsigned int n)
 		cpu = nth_cpu(self, n + 1);
 	CPU_ZERO_S(self->set_size, one);
 	CPU_SET_S(cpu, self->set_size, one);
-	moved = cpu != self->last[thread] && !sched_setaffinity(self->tids[thread], self->set_size, one);
+	moved = cpu != self->last[thread] &&
+		!sched_setaffinity(self->tids[thread], self->set_size, one);
 	if (moved)
 		self->last[thread] = cpu;
 	CPU_FREE(one);
 	return moved;
 }
 
-/* Mostly a migration, sometimes a signal, and now and then the thread may go where it likes, which does not count. */
+/*
+ * Mostly a migration, sometimes a signal, and now and then the thread may go where it likes, which
+ * does not count.
+ */
 static bool disturb(struct disturbance *self, uint64_t turn, uint32_t random)
 {
 	unsigned int thread = random % self->count;
@@ -101,7 +106,8 @@ static void start(pthread_t *thread, void *(*body)(void *), struct disturbance *
 	_exit(1);
 }
 
-void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count, void (*beside)(const bool *stop))
+void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count,
+		   void (*beside)(const bool *stop))
 {
 	/* SIGURG: ignored by default and by everybody, so a late one does no harm. */
 	struct sigaction action = { .sa_handler = no_op, .sa_flags = SA_RESTART };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What makes a check a check: while its threads work, each is moved from CPU to CPU and hit by signals.
+ * What makes a check a check: while its threads work, each is moved from CPU to CPU and hit by
+ * signals.
  */
 #ifndef DISTURB_H
 #define DISTURB_H
@@ -16,7 +17,8 @@
 
 struct disturbance {
 	uint64_t wanted; /* set by the caller: how many are enough */
-	const char *(*unmet)(void); /* set by the caller, may be NULL: what else must happen first */
+	/* set by the caller, may be NULL: what else must happen first */
+	const char *(*unmet)(void);
 	bool *enough; /* set when that many have happened, and the rest */
 	const pid_t *tids;
 	unsigned int count;
@@ -30,8 +32,12 @@ struct disturbance {
 	cpu_set_t *allowed;
 };
 
-/* With `wanted` and `enough` set: start moving and signalling the threads, and run `beside` (may be NULL) in a thread of its own. */
-void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count, void (*beside)(const bool *stop));
+/*
+ * With `wanted` and `enough` set: start moving and signalling the threads, and run `beside` (may be
+ * NULL) in a thread of its own.
+ */
+void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count,
+		   void (*beside)(const bool *stop));
 /* Stop both; return how many times a thread was sent to another CPU or signalled. */
 uint64_t disturb_stop(struct disturbance *self);
 

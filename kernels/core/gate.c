@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The gated engine's part in C: short chunks of many benchmarks, interleaved in one process, each between two probes that
- * tell whether the core was ours. It decides only when to stop; every chunk is handed out with all that was seen of it.
+ * The gated engine's part in C: short chunks of many benchmarks, interleaved in one process, each
+ * between two probes that tell whether the core was ours. It decides only when to stop; every chunk
+ * is handed out with all that was seen of it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +21,8 @@
 #include "registration.h"
 #include "slots.h"
 
-#define BUSY_SHARE 2 /* of the wanted chunks, how many are also taken with a neighbour, to show what that costs */
+/* of the wanted chunks, how many are also taken with a neighbour, to show what that costs */
+#define BUSY_SHARE 2
 #define NAP_NS 200000 /* how long a busy core is given up */
 
 struct gate {
@@ -57,19 +59,22 @@ static uint64_t aborts(const struct gate *gate)
 }
 
 /* Time a chunk; probes[0] was taken before it, probes[1] comes after. */
-static const char *time_chunk(struct gate *gate, const struct slot *slot, struct stretch *stretch, uint64_t probes[2])
+static const char *time_chunk(struct gate *gate, const struct slot *slot, struct stretch *stretch,
+			      uint64_t probes[2])
 {
 	unsigned long warm_up = slots_warm_up(slot);
 
 	if (slot->threads > 1)
-		return crew_run(gate->crew, slot->benchmark, slot->threads, warm_up, slot->loops, stretch, probes);
+		return crew_run(gate->crew, slot->benchmark, slot->threads, warm_up, slot->loops,
+				stretch, probes);
 	slot->benchmark->run(&gate->timer.thread, warm_up);
 	timer_run(&gate->timer, slot->benchmark, slot->loops, stretch);
 	probes[1] = timer_probe(&gate->timer);
 	return NULL;
 }
 
-static const char *run_chunk(struct gate *gate, struct slot *slot, uint64_t before, struct host_chunk *chunk)
+static const char *run_chunk(struct gate *gate, struct slot *slot, uint64_t before,
+			     struct host_chunk *chunk)
 {
 	uint64_t probes[2] = { before }, aborted = aborts(gate);
 	struct stretch stretch;
@@ -88,8 +93,12 @@ static const char *run_chunk(struct gate *gate, struct slot *slot, uint64_t befo
 	return failed;
 }
 
-/* With the C library's registration out of the way for as long as the chunk takes, where a benchmark needs that. */
-static const char *run_unregistered(struct gate *gate, struct slot *slot, uint64_t before, struct host_chunk *chunk)
+/*
+ * With the C library's registration out of the way for as long as the chunk takes, where a
+ * benchmark needs that.
+ */
+static const char *run_unregistered(struct gate *gate, struct slot *slot, uint64_t before,
+				    struct host_chunk *chunk)
 {
 	struct rseq_area *area = gate->timer.thread.area;
 	const char *failed;
@@ -108,7 +117,10 @@ static const char *offer(struct gate *gate, unsigned int number)
 	const char *failed;
 	bool quiet[2];
 
-	/* A neighbour is there: give the core up for a moment, unless a chunk beside it is still of interest. */
+	/*
+	 * A neighbour is there: give the core up for a moment, unless a chunk beside it is still of
+	 * interest.
+	 */
 	if (!is_quiet(before, fastest) && slot->busy >= slot->wanted / BUSY_SHARE) {
 		gate->out->waits++;
 		nap();
@@ -173,13 +185,14 @@ static const char *open_gate(struct gate *gate, const int *cpus, unsigned int cp
 	gate->out->resolution = gate->timer.resolution;
 	failed = failed ? failed : slots_set_up(&gate->slots);
 	if (!failed && slots_most_threads(&gate->slots) > 1)
-		gate->crew = crew_start(&gate->timer, slots_most_threads(&gate->slots), cpus, cpu_count, &failed);
+		gate->crew = crew_start(&gate->timer, slots_most_threads(&gate->slots), cpus,
+					cpu_count, &failed);
 	return failed;
 }
 
-int host_gate(const struct host_slot *slots, unsigned int count, const int *cpus, unsigned int cpu_count,
-	      uint64_t fastest, uint64_t limit_ms, uint64_t seed, struct host_chunk *chunks, uint64_t capacity,
-	      struct host_round *out)
+int host_gate(const struct host_slot *slots, unsigned int count, const int *cpus,
+	      unsigned int cpu_count, uint64_t fastest, uint64_t limit_ms, uint64_t seed,
+	      struct host_chunk *chunks, uint64_t capacity, struct host_round *out)
 {
 	static struct gate gate;
 	uint64_t begin_ns, begin_ticks;
@@ -203,7 +216,8 @@ int host_gate(const struct host_slot *slots, unsigned int count, const int *cpus
 	while (wanting && !failed)
 		failed = pass(&gate, &wanting);
 	out->ns = clock_ns() - begin_ns;
-	out->ns_per_tick = (double)out->ns / (double)(clock_end(gate.timer.own_clock) - begin_ticks);
+	out->ns_per_tick =
+		(double)out->ns / (double)(clock_end(gate.timer.own_clock) - begin_ticks);
 	out->fastest = gate.timer.fastest;
 	timer_close(&gate.timer);
 	if (gate.crew)

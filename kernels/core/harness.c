@@ -44,7 +44,11 @@ struct team {
 	void (*run)(struct thread *self, unsigned long loops);
 	unsigned long loops, warm_up, chunk;
 	unsigned int size;
-	bool check; /* work until disturbed enough, and then live on until let go, so that thread ids stay theirs */
+	/*
+	 * work until disturbed enough, and then live on until let go, so that thread ids stay
+	 * theirs
+	 */
+	bool check;
 	bool enough;
 	pthread_barrier_t gate;
 	struct worker *workers;
@@ -81,7 +85,8 @@ static void work_disturbed(struct worker *self)
 	struct team *team = self->team;
 	unsigned long chunk = team->chunk;
 
-	while (!self->failed && self->operations + chunk <= team->loops && !READ_ONCE(team->enough)) {
+	while (!self->failed && self->operations + chunk <= team->loops &&
+	       !READ_ONCE(team->enough)) {
 		team->run(&self->thread, chunk);
 		self->thread.first += chunk;
 		self->operations += chunk;
@@ -126,12 +131,16 @@ static int team_open(struct team *team, unsigned int size)
 	return 0;
 }
 
-/* Start all threads; they wait for one another. Threads that do not start leave the others waiting, so give up. */
+/*
+ * Start all threads; they wait for one another. Threads that do not start leave the others waiting,
+ * so give up.
+ */
 static void team_start(struct team *team)
 {
 	pthread_barrier_init(&team->gate, NULL, team->size + team->check);
 	for (unsigned int i = 0; i < team->size; i++) {
-		if (pthread_create(&team->workers[i].handle, NULL, worker_main, &team->workers[i])) {
+		if (pthread_create(&team->workers[i].handle, NULL, worker_main,
+				   &team->workers[i])) {
 			fprintf(stderr, "cannot start thread %u of %u\n", i + 1, team->size);
 			_exit(1);
 		}
@@ -164,8 +173,12 @@ static const char *team_counts(const struct team *team, uint64_t *aborts, uint64
 	return failures ? complain("%lu operations went wrong", failures) : NULL;
 }
 
-/* What a timed run left behind is verified too, where there is something: the sum, the blocks, the events. */
-static const char *conclude(const struct benchmark *benchmark, uint64_t operations, bool check, const char *failed)
+/*
+ * What a timed run left behind is verified too, where there is something: the sum, the blocks, the
+ * events.
+ */
+static const char *conclude(const struct benchmark *benchmark, uint64_t operations, bool check,
+			    const char *failed)
 {
 	if (!failed && benchmark->verify && (check || benchmark->flags & IS_SHARED))
 		failed = benchmark->verify(operations);
@@ -186,10 +199,12 @@ static const struct benchmark *usable(unsigned int number, char message[256])
 }
 
 /* Run the team while its threads are moved and signalled; return what failed. */
-static const char *disturbed(struct team *team, const struct benchmark *benchmark, pid_t *tids, uint64_t wanted,
-			     uint64_t *disturbances)
+static const char *disturbed(struct team *team, const struct benchmark *benchmark, pid_t *tids,
+			     uint64_t wanted, uint64_t *disturbances)
 {
-	struct disturbance disturbance = { .wanted = wanted, .unmet = benchmark->unmet, .enough = &team->enough };
+	struct disturbance disturbance = { .wanted = wanted,
+					   .unmet = benchmark->unmet,
+					   .enough = &team->enough };
 
 	team->check = true;
 	team_start(team);
@@ -203,12 +218,14 @@ static const char *disturbed(struct team *team, const struct benchmark *benchmar
 	return team_join(team);
 }
 
-int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64_t wanted, int stress,
-	       struct host_check *out)
+int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64_t wanted,
+	       int stress, struct host_check *out)
 {
 	const struct benchmark *benchmark;
 	struct team team = { .loops = loops };
-	struct setup setup = { .threads = threads, .loops = loops, .check = true, .stress = stress };
+	struct setup setup = {
+		.threads = threads, .loops = loops, .check = true, .stress = stress
+	};
 	const char *failed, *counted, *unmet;
 	pid_t *tids;
 	int error;
@@ -220,7 +237,9 @@ int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64
 	team.run = stress && benchmark->stress ? benchmark->stress : benchmark->run;
 	team.chunk = benchmark->flags & TAKES_LONG ? SLOW_CHUNK : loops / CHECK_CHUNKS + 1;
 	tids = calloc(threads, sizeof(*tids));
-	error = !tids || team_open(&team, threads) ? ENOMEM : benchmark->setup ? benchmark->setup(&setup) : 0;
+	error = !tids || team_open(&team, threads) ? ENOMEM
+		: benchmark->setup		   ? benchmark->setup(&setup)
+						   : 0;
 	if (error)
 		return fail(out->message, "cannot set up the check: %s", strerror(error));
 	failed = disturbed(&team, benchmark, tids, wanted, &out->disturbances);
@@ -237,7 +256,10 @@ int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64
 	return failed ? fail(out->message, "%s", failed) : 0;
 }
 
-/* One thread runs in the caller, several run in threads of their own, each on its CPU of the list, round robin. */
+/*
+ * One thread runs in the caller, several run in threads of their own, each on its CPU of the list,
+ * round robin.
+ */
 static const char *time_team(struct team *team, const int *cpus, unsigned int cpu_count)
 {
 	struct worker *first = team->workers;
@@ -257,8 +279,8 @@ static const char *time_team(struct team *team, const int *cpus, unsigned int cp
 	return NULL;
 }
 
-int host_time(unsigned int number, unsigned int threads, uint64_t loops, const int *cpus, unsigned int cpu_count,
-	      struct host_time *out)
+int host_time(unsigned int number, unsigned int threads, uint64_t loops, const int *cpus,
+	      unsigned int cpu_count, struct host_time *out)
 {
 	const struct benchmark *benchmark;
 	struct team team = { .loops = loops, .warm_up = loops / WARM_UP_SHARE + 1 };
@@ -272,7 +294,9 @@ int host_time(unsigned int number, unsigned int threads, uint64_t loops, const i
 	if (!benchmark)
 		return -1;
 	team.run = benchmark->run;
-	error = team_open(&team, threads) ? ENOMEM : benchmark->setup ? benchmark->setup(&setup) : 0;
+	error = team_open(&team, threads) ? ENOMEM
+		: benchmark->setup	  ? benchmark->setup(&setup)
+					  : 0;
 	if (error)
 		return fail(out->message, "cannot set up the benchmark: %s", strerror(error));
 	failed = time_team(&team, cpus, cpu_count);
@@ -284,7 +308,8 @@ int host_time(unsigned int number, unsigned int threads, uint64_t loops, const i
 	out->operations = threads * setup.loops;
 	counted = team_counts(&team, &out->aborts, &retries);
 	if (!failed && retries)
-		failed = "an operation had to be repeated, so this is not the time of the operation";
+		failed =
+			"an operation had to be repeated, so this is not the time of the operation";
 	failed = conclude(benchmark, out->operations, false, failed ? failed : counted);
 	free(team.workers);
 	return failed ? fail(out->message, "%s", failed) : 0;

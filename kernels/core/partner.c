@@ -28,7 +28,10 @@ int partner_cpus(void)
 	return CPU_COUNT(&began_with);
 }
 
-/* What the partner does for its whole life. Only calls that are safe in a child of a process with threads. */
+/*
+ * What the partner does for its whole life. Only calls that are safe in a child of a process with
+ * threads.
+ */
 static void serve(int in, int out, volatile uint64_t *answered)
 {
 	unsigned char byte;
@@ -48,7 +51,10 @@ static bool go_first(void)
 	return !sched_setscheduler(0, SCHED_FIFO, &first);
 }
 
-/* Tried in a process of its own: capabilities, limits, seccomp and control groups all have a say in it. */
+/*
+ * Tried in a process of its own: capabilities, limits, seccomp and control groups all have a say in
+ * it.
+ */
 bool partner_may_be_first(void)
 {
 	pid_t child = fork();
@@ -76,7 +82,8 @@ static void become(pid_t parent, const int to[2], const int from[2], bool answer
 		why = (unsigned char)errno;
 	close(to[1]);
 	close(from[0]);
-	(void)!write(from[1], &why, 1); /* ready, or why not; if nobody reads it, the next read ends */
+	/* ready, or why not; if nobody reads it, the next read ends */
+	(void)!write(from[1], &why, 1);
 	if (why)
 		_exit(1);
 	serve(to[0], answers ? from[1] : -1, answered);
@@ -90,8 +97,8 @@ int partner_open(struct partner *partner, bool answers, bool real_time)
 	int error;
 
 	*partner = (struct partner){ .to = -1, .from = -1 };
-	partner->answered =
-		mmap(NULL, sizeof(*partner->answered), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	partner->answered = mmap(NULL, sizeof(*partner->answered), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (partner->answered == MAP_FAILED) {
 		partner->answered = NULL;
 		return ENOMEM;
@@ -111,7 +118,10 @@ int partner_open(struct partner *partner, bool answers, bool real_time)
 	return error;
 }
 
-/* The first CPU of those we began with that is, or is not, the one we are on; -1 where there is none. */
+/*
+ * The first CPU of those we began with that is, or is not, the one we are on; -1 where there is
+ * none.
+ */
 static int choose(bool same_cpu)
 {
 	int here = sched_getcpu();

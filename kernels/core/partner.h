@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Another process that a benchmark talks to, on a CPU of choice. It dies with us, and at partner_close() at the latest.
+ * Another process that a benchmark talks to, on a CPU of choice. It dies with us, and at
+ * partner_close() at the latest.
  */
 #ifndef PARTNER_H
 #define PARTNER_H
@@ -17,11 +18,13 @@ struct partner {
 };
 
 /*
- * Start it: it takes byte after byte and, where `answers`, sends each back. With `real_time` it runs before all that is
- * not. Returns 0 or an errno.
+ * Start it: it takes byte after byte and, where `answers`, sends each back. With `real_time` it
+ * runs before all that is not. Returns 0 or an errno.
  */
 int partner_open(struct partner *partner, bool answers, bool real_time);
-/* Put it on the CPU that we are on, or on another one of those this process began with; once only. */
+/*
+ * Put it on the CPU that we are on, or on another one of those this process began with; once only.
+ */
 void partner_place(struct partner *partner, bool same_cpu);
 /* How many bytes it has taken, after waiting up to a second for it to have taken `wanted`. */
 uint64_t partner_answered(const struct partner *partner, uint64_t wanted);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a host asks of its process before anything runs: who registers rseq, and which benchmarks there are.
+ * What a host asks of its process before anything runs: who registers rseq, and which benchmarks
+ * there are.
  */
 #include <stdio.h>
 
@@ -19,9 +20,9 @@ int host_start(const char *registration, char message[256])
 
 void host_rseq(struct host_rseq *out)
 {
-	static const char *const names[] = {
-		[REGISTRATION_NONE] = "none", [REGISTRATION_LIBC] = "glibc", [REGISTRATION_SELF] = "self"
-	};
+	static const char *const names[] = { [REGISTRATION_NONE] = "none",
+					     [REGISTRATION_LIBC] = "glibc",
+					     [REGISTRATION_SELF] = "self" };
 
 	out->registration = names[registration_mode()];
 	out->reason = registration_missing();

@@ -23,7 +23,10 @@
 
 #define RSEQ_FLAG_UNREGISTER 1
 
-/* glibc 2.35 and newer; absent before. The offset is valid even when nothing is registered: only the size tells. */
+/*
+ * glibc 2.35 and newer; absent before. The offset is valid even when nothing is registered: only
+ * the size tells.
+ */
 extern const ptrdiff_t __rseq_offset __attribute__((weak));
 extern const unsigned int __rseq_size __attribute__((weak));
 
@@ -67,7 +70,8 @@ static struct rseq_area *libc_area(void)
 
 static const char *refuse(const char *what, int error)
 {
-	const char *why = error == ENOSYS  ? "ENOSYS: Linux without CONFIG_RSEQ, or an emulator without it"
+	const char *why = error == ENOSYS
+				  ? "ENOSYS: Linux without CONFIG_RSEQ, or an emulator without it"
 			  : error == EPERM ? "EPERM: refused, by seccomp perhaps"
 					   : strerror(error);
 
@@ -90,12 +94,14 @@ static const char *start_libc(void)
 
 		if (error)
 			return refuse("rseq", error);
-		snprintf(missing, sizeof(missing), "rseq: this C library does not register it, or is told not to");
+		snprintf(missing, sizeof(missing),
+			 "rseq: this C library does not register it, or is told not to");
 		return missing;
 	}
 	mode = REGISTRATION_LIBC;
 	/* Up to 2.40, glibc says how much of the area is useful, not how much is registered. */
-	length = registration_libc_size() <= RSEQ_ORIGINAL_SIZE ? RSEQ_ORIGINAL_SIZE : registration_libc_size();
+	length = registration_libc_size() <= RSEQ_ORIGINAL_SIZE ? RSEQ_ORIGINAL_SIZE
+								: registration_libc_size();
 	return NULL;
 }
 
@@ -104,8 +110,9 @@ static const char *start_self(void)
 	int error;
 
 	if (registration_libc_size()) {
-		snprintf(missing, sizeof(missing),
-			 "rseq: the C library owns the registration (GLIBC_TUNABLES=glibc.pthread.rseq=0 frees it)");
+		snprintf(
+			missing, sizeof(missing),
+			"rseq: the C library owns the registration (GLIBC_TUNABLES=glibc.pthread.rseq=0 frees it)");
 		return missing;
 	}
 	error = probe();
@@ -121,7 +128,10 @@ static const char *start_self(void)
 	return NULL;
 }
 
-/* The same, only where Linux asks for more than the original area, and so knows a mode for such a registration. */
+/*
+ * The same, only where Linux asks for more than the original area, and so knows a mode for such a
+ * registration.
+ */
 static const char *start_full(void)
 {
 	if (advertised_length() > RSEQ_ORIGINAL_SIZE)
@@ -146,7 +156,8 @@ const char *registration_start(const char *wanted)
 		if (error)
 			refuse("rseq", error);
 		else
-			snprintf(missing, sizeof(missing), "rseq: not registered in this process, as asked");
+			snprintf(missing, sizeof(missing),
+				 "rseq: not registered in this process, as asked");
 		return NULL;
 	}
 	if (!strcmp(wanted, "glibc"))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who registers the rseq area of each thread. A property of the process, settled once before anything runs.
+ * Who registers the rseq area of each thread. A property of the process, settled once before
+ * anything runs.
  */
 #ifndef REGISTRATION_H
 #define REGISTRATION_H
@@ -14,8 +15,8 @@ enum registration {
 };
 
 /*
- * Settle it: "glibc", "self", "full" (self, and more than the original 32 bytes), "none", or "auto" for what there is.
- * Returns NULL, or why it cannot be had.
+ * Settle it: "glibc", "self", "full" (self, and more than the original 32 bytes), "none", or "auto"
+ * for what there is. Returns NULL, or why it cannot be had.
  */
 const char *registration_start(const char *wanted);
 enum registration registration_mode(void);

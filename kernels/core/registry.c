@@ -3,7 +3,10 @@
 
 #include "registration.h"
 
-/* The linker gathers every BENCHMARK() here; objects must be linked directly, not out of an archive. */
+/*
+ * The linker gathers every BENCHMARK() here; objects must be linked directly, not out of an
+ * archive.
+ */
 extern const struct benchmark *const __start_benchmarks[] __attribute__((visibility("hidden")));
 extern const struct benchmark *const __stop_benchmarks[] __attribute__((visibility("hidden")));
 
@@ -24,7 +27,8 @@ const char *registry_unavailable(const struct benchmark *benchmark)
 	if (benchmark->flags & NEEDS_RSEQ && registration_missing())
 		return registration_missing();
 	if (benchmark->flags & NEEDS_LIBC_RSEQ && !registration_libc_size())
-		return registration_missing() ? registration_missing() : "the C library does not use rseq here";
+		return registration_missing() ? registration_missing()
+					      : "the C library does not use rseq here";
 	if (benchmark->flags & NEEDS_NO_RSEQ && registration_libc_size())
 		return "the C library uses rseq in this process";
 	return benchmark->unavailable ? benchmark->unavailable() : NULL;

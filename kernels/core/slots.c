@@ -37,7 +37,10 @@ const char *slots_choose(struct slots *self, const struct host_slot *slots, unsi
 	return NULL;
 }
 
-/* Benchmarks of one group share their state: whoever comes first sets it up, verifies it for all and tears it down. */
+/*
+ * Benchmarks of one group share their state: whoever comes first sets it up, verifies it for all
+ * and tears it down.
+ */
 static bool leads(const struct slots *slots, unsigned int number)
 {
 	for (unsigned int i = 0; i < number; i++)
@@ -80,7 +83,9 @@ const char *slots_set_up(struct slots *slots)
 
 	for (; slots->ready < slots->count; slots->ready++) {
 		const struct benchmark *benchmark = slots->list[slots->ready].benchmark;
-		int error = benchmark->setup && leads(slots, slots->ready) ? benchmark->setup(&setup) : 0;
+		int error = benchmark->setup && leads(slots, slots->ready)
+				    ? benchmark->setup(&setup)
+				    : 0;
 
 		if (error)
 			return complain("cannot set up %s: %s", benchmark->name, strerror(error));
@@ -88,13 +93,17 @@ const char *slots_set_up(struct slots *slots)
 	return NULL;
 }
 
-/* The sums, lists and events that a whole round left behind must be exact, like those of a check. */
-const char *slots_conclude(const struct slots *slots, const struct thread *counts, const char *failed)
+/*
+ * The sums, lists and events that a whole round left behind must be exact, like those of a check.
+ */
+const char *slots_conclude(const struct slots *slots, const struct thread *counts,
+			   const char *failed)
 {
 	for (unsigned int i = 0; i < slots->count; i++) {
 		const struct benchmark *benchmark = slots->list[i].benchmark;
 
-		if (!failed && benchmark->verify && benchmark->flags & IS_SHARED && !verified_before(slots, i))
+		if (!failed && benchmark->verify && benchmark->flags & IS_SHARED &&
+		    !verified_before(slots, i))
 			failed = benchmark->verify(operations_with(slots, i));
 	}
 	for (unsigned int i = 0; i < slots->ready; i++)

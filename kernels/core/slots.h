@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The benchmarks of a gated round: chosen, set up and proved exact together, because those of a group share their state.
+ * The benchmarks of a gated round: chosen, set up and proved exact together, because those of a
+ * group share their state.
  */
 #ifndef SLOTS_H
 #define SLOTS_H
@@ -36,8 +37,12 @@ static inline unsigned long slots_warm_up(const struct slot *slot)
 const char *slot_refuses(const struct benchmark *benchmark, unsigned int threads);
 const char *slots_choose(struct slots *self, const struct host_slot *slots, unsigned int count);
 const char *slots_set_up(struct slots *slots);
-/* What a whole round left behind must be exact, like what a check leaves; `counts` is what its threads counted. */
-const char *slots_conclude(const struct slots *slots, const struct thread *counts, const char *failed);
+/*
+ * What a whole round left behind must be exact, like what a check leaves; `counts` is what its
+ * threads counted.
+ */
+const char *slots_conclude(const struct slots *slots, const struct thread *counts,
+			   const char *failed);
 unsigned int slots_most_threads(const struct slots *slots);
 
 #endif

@@ -66,8 +66,8 @@ unsigned int possible_cpus(void)
 }
 
 /*
- * Whole pages, so that a slot has the same address within a page in every process: loads and stores whose low twelve
- * bits agree get in each other's way, and that must not be a matter of luck.
+ * Whole pages, so that a slot has the same address within a page in every process: loads and stores
+ * whose low twelve bits agree get in each other's way, and that must not be a matter of luck.
  */
 void *percpu_alloc(unsigned int shift)
 {

@@ -17,15 +17,18 @@
 #define NEEDS_RSEQ 0x01 /* a registered rseq area, whoever registered it */
 #define NEEDS_LIBC_RSEQ 0x02 /* the C library itself uses rseq */
 #define NEEDS_NO_RSEQ 0x04 /* the C library must not use rseq */
-#define IS_SHARED 0x08 /* changes state that threads share: proved exact under stress before it is timed */
+/* changes state that threads share: proved exact under stress before it is timed */
+#define IS_SHARED 0x08
 #define IS_SEQUENCE 0x10 /* runs rseq sequences, so a check must see aborts */
 #define IS_THREADED 0x20 /* may be timed with several threads at once */
 #define IS_TRIVIAL 0x40 /* has no result that could be wrong */
-#define NEEDS_OWN_CPUS 0x80 /* a thread that is preempted stops the others: not timed with more threads than CPUs */
+/* a thread that is preempted stops the others: not timed with more threads than CPUs */
+#define NEEDS_OWN_CPUS 0x80
 #define ENTERS_LINUX 0x100 /* makes system calls */
 #define SWITCHES 0x200 /* context switches are its operation, so they disturb nothing */
 #define TAKES_LONG 0x400 /* an operation takes microseconds */
-#define IS_LIBRARY 0x800 /* calls a library as it is shipped: measured where it is asked for by name */
+/* calls a library as it is shipped: measured where it is asked for by name */
+#define IS_LIBRARY 0x800
 
 /* How a run is about to use the benchmark. */
 struct setup {
@@ -40,35 +43,46 @@ struct benchmark {
 	const char *doc; /* one line for `rseqbench list` */
 	unsigned int flags; /* NEEDS_* and IS_* */
 	const char *absent; /* why this architecture has no such method, or NULL */
-	const char *(*unavailable)(void); /* why it cannot run on this machine; NULL or returns NULL if it can */
+	/* why it cannot run on this machine; NULL or returns NULL if it can */
+	const char *(*unavailable)(void);
 	int (*setup)(const struct setup *setup); /* allocate; returns 0 or an errno */
 	void (*run)(struct thread *self, unsigned long loops); /* the loop that is timed */
-	void (*stress)(struct thread *self, unsigned long loops); /* the same with every sequence held open, or NULL */
-	void (*beside)(const bool *stop); /* runs beside the threads of a check: a reader, a writer */
-	const char *(*verify)(uint64_t operations); /* NULL if the state is exact, else what is wrong with it */
-	const char *(*unmet)(void); /* what a check still has to see happen, NULL when it did; may be NULL */
+	/* the same with every sequence held open, or NULL */
+	void (*stress)(struct thread *self, unsigned long loops);
+	/* runs beside the threads of a check: a reader, a writer */
+	void (*beside)(const bool *stop);
+	/* NULL if the state is exact, else what is wrong with it */
+	const char *(*verify)(uint64_t operations);
+	/* what a check still has to see happen, NULL when it did; may be NULL */
+	const char *(*unmet)(void);
 	void (*teardown)(void);
 };
 
-/* Put a benchmark into the registry: a linker section, so that no list of benchmarks exists anywhere. */
-#define BENCHMARK(symbol, ...)                                                                                         \
-	static const struct benchmark benchmark_##symbol = { __VA_ARGS__ };                                            \
-	static const struct benchmark *const registered_##symbol                                                       \
+/*
+ * Put a benchmark into the registry: a linker section, so that no list of benchmarks exists
+ * anywhere.
+ */
+#define BENCHMARK(symbol, ...)                                                                     \
+	static const struct benchmark benchmark_##symbol = { __VA_ARGS__ };                        \
+	static const struct benchmark *const registered_##symbol                                   \
 		__attribute__((section("benchmarks"), used)) = &benchmark_##symbol
 
-/* A method that this architecture does not have: listed with its reason. Of a library, it says .flags = IS_LIBRARY. */
-#define BENCHMARK_ABSENT(symbol, name_, doc_, why, ...)                                                                \
+/*
+ * A method that this architecture does not have: listed with its reason. Of a library, it says
+ * .flags = IS_LIBRARY.
+ */
+#define BENCHMARK_ABSENT(symbol, name_, doc_, why, ...)                                            \
 	BENCHMARK(symbol, .name = name_, .doc = doc_, .absent = why, __VA_ARGS__)
 
 /* The two loops of a benchmark from one always-inlined loop_symbol(self, loops, stress). */
-#define BENCHMARK_LOOPS(symbol)                                                                                        \
-	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
-	{                                                                                                              \
-		loop_##symbol(self, loops, false);                                                                     \
-	}                                                                                                              \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
-	{                                                                                                              \
-		loop_##symbol(self, loops, true);                                                                      \
+#define BENCHMARK_LOOPS(symbol)                                                                    \
+	static void run_##symbol(struct thread *self, unsigned long loops)                         \
+	{                                                                                          \
+		loop_##symbol(self, loops, false);                                                 \
+	}                                                                                          \
+	static void stress_##symbol(struct thread *self, unsigned long loops)                      \
+	{                                                                                          \
+		loop_##symbol(self, loops, true);                                                  \
 	}
 
 #undef __always_inline /* the C library has its own */
@@ -80,7 +94,10 @@ struct benchmark {
 /* Make the compiler compute a value that nobody uses. */
 #define consume(x) __asm__ volatile("" ::"r"(x))
 
-/* Per-CPU data: one slot a CPU, (1 << shift) bytes apart, zeroed; freed with free(). NULL when out of memory. */
+/*
+ * Per-CPU data: one slot a CPU, (1 << shift) bytes apart, zeroed; freed with free(). NULL when out
+ * of memory.
+ */
 void *percpu_alloc(unsigned int shift);
 /* One more than the highest CPU number that Linux may ever hand out here. */
 unsigned int possible_cpus(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the benchmarks of group urcu see of one flavour of liburcu, which has two ways into it: called, or inlined.
+ * What the benchmarks of group urcu see of one flavour of liburcu, which has two ways into it:
+ * called, or inlined.
  */
 #ifndef PROVIDER_URCU_H
 #define PROVIDER_URCU_H
@@ -9,7 +10,10 @@ struct provider_object {
 	unsigned long word;
 } __attribute__((aligned(128)));
 
-/* A reader: what is published, the word that it must have, how often it had another, and what to do in the middle. */
+/*
+ * A reader: what is published, the word that it must have, how often it had another, and what to do
+ * in the middle.
+ */
 struct provider_reader {
 	struct provider_object **published;
 	unsigned long good;
@@ -18,10 +22,12 @@ struct provider_reader {
 };
 
 struct provider_urcu {
-	void (*begin)(void); /* before a thread reads: it is one of the library's readers from then on */
+	/* before a thread reads: it is one of the library's readers from then on */
+	void (*begin)(void);
 	void (*end)(void); /* after that: nobody waits for it any more */
 	void (*leave)(void); /* before a thread ends that has begun */
-	void (*read)(struct provider_reader *reader, unsigned long loops); /* the loop that is timed */
+	/* the loop that is timed */
+	void (*read)(struct provider_reader *reader, unsigned long loops);
 	void (*read_held)(struct provider_reader *reader, unsigned long loops);
 	void (*publish)(struct provider_object **published,
 			struct provider_object *next); /* and wait for a grace period */

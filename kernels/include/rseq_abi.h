@@ -2,7 +2,8 @@
 /*
  * The memory area that a thread shares with Linux (rseq(2)), and the thread as a benchmark sees it.
  *
- * The layout is the system call's ABI: cpu_id_start .. flags since Linux 4.18, node_id and mm_cid since 6.3.
+ * The layout is the system call's ABI: cpu_id_start .. flags since Linux 4.18, node_id and mm_cid
+ * since 6.3.
  */
 #ifndef RSEQ_ABI_H
 #define RSEQ_ABI_H

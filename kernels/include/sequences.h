@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The restartable sequences, written once over the ops of an architecture (arch/<name>/rseq_arch.h).
+ * The restartable sequences, written once over the ops of an architecture
+ * (arch/<name>/rseq_arch.h).
  *
  * Every one follows the same plan:
  *
@@ -15,16 +16,18 @@
  *		aborts++
  *		goto restart
  *
- * Linux looks at rseq_cs whenever it preempts, migrates or signals the thread; if the thread stands between start and
- * end, it continues at abort. A finished sequence need not clear rseq_cs: Linux does that when it next looks and finds
- * the thread elsewhere. Reading the CPU number inside the sequence makes the comparison with a number read before it
- * superfluous, and restarting in assembly leaves the compiler nothing to spill; what remains is one store more than
- * a plain per-CPU operation. A caller must have checked once that the thread is registered.
+ * Linux looks at rseq_cs whenever it preempts, migrates or signals the thread; if the thread stands
+ * between start and end, it continues at abort. A finished sequence need not clear rseq_cs: Linux
+ * does that when it next looks and finds the thread elsewhere. Reading the CPU number inside the
+ * sequence makes the comparison with a number read before it superfluous, and restarting in
+ * assembly leaves the compiler nothing to spill; what remains is one store more than a plain
+ * per-CPU operation. A caller must have checked once that the thread is registered.
  *
  * Never single-step through one: every step aborts it, and it starts again for ever.
  *
- * Each comes twice: plain_*, which is timed, and stress_*, which holds the sequence open for some hundred nanoseconds
- * before its commit, so that aborts really land in it. SEQ(stress, add(...)) picks one at compile time.
+ * Each comes twice: plain_*, which is timed, and stress_*, which holds the sequence open for some
+ * hundred nanoseconds before its commit, so that aborts really land in it. SEQ(stress, add(...))
+ * picks one at compile time.
  */
 #ifndef SEQUENCES_H
 #define SEQUENCES_H
@@ -38,19 +41,21 @@
 #define SEQ(stress, call) ((stress) ? stress_##call : plain_##call)
 
 /*
- * GCC before 11.5, 12.4 and 13.3 may drop an asm goto with outputs, use its outputs too early, or throw away what
- * stands behind the label that it jumps to (GCC bugs 98619 and 113921). An empty asm behind it cures the first two, and
- * one at each label, SEQ_LANDING, the third; tests/integration/kernels/test_codegen.py looks at what comes out.
+ * GCC before 11.5, 12.4 and 13.3 may drop an asm goto with outputs, use its outputs too early, or
+ * throw away what stands behind the label that it jumps to (GCC bugs 98619 and 113921). An empty
+ * asm behind it cures the first two, and one at each label, SEQ_LANDING, the third;
+ * tests/integration/kernels/test_codegen.py looks at what comes out.
  */
 #define SEQ_LANDING __asm__ volatile("")
-#define asm_goto_output(...)                                                                                           \
-	do {                                                                                                           \
-		__asm__ volatile goto(__VA_ARGS__);                                                                    \
-		__asm__ volatile("");                                                                                  \
+#define asm_goto_output(...)                                                                       \
+	do {                                                                                       \
+		__asm__ volatile goto(__VA_ARGS__);                                                \
+		__asm__ volatile("");                                                              \
 	} while (0)
 
 /*
- * The tests build the benchmarks with RSEQ_BREAK set, each time one way wrong, and expect the checks to find it:
+ * The tests build the benchmarks with RSEQ_BREAK set, each time one way wrong, and expect the
+ * checks to find it:
  *	1  the commit is not the last instruction of the sequence
  *	2  an abort continues behind the commit
  *	3  the CPU number is read before the sequence starts
@@ -116,18 +121,21 @@
 #undef SEQ_ADD
 #undef SEQ_ADD_RELEASE
 
-/* Held open, the addition is taken apart even where one instruction could do it: a foreign CPU must get its chance. */
+/*
+ * Held open, the addition is taken apart even where one instruction could do it: a foreign CPU must
+ * get its chance.
+ */
 #define SEQ_NAME(name) stress_##name
 #define SEQ_HOLD OP_DELAY(tmp)
-#define SEQ_ADD(ptr, off, n)                                                                                           \
-	OP_LOAD(value, ptr, off)                                                                                       \
-	OP_DELAY(tmp)                                                                                                  \
-	OP_ADD(value, n)                                                                                               \
+#define SEQ_ADD(ptr, off, n)                                                                       \
+	OP_LOAD(value, ptr, off)                                                                   \
+	OP_DELAY(tmp)                                                                              \
+	OP_ADD(value, n)                                                                           \
 	OP_STORE(value, ptr, off)
-#define SEQ_ADD_RELEASE(ptr, n)                                                                                        \
-	OP_LOAD(value, ptr, off)                                                                                       \
-	OP_DELAY(tmp)                                                                                                  \
-	OP_ADD(value, n)                                                                                               \
+#define SEQ_ADD_RELEASE(ptr, n)                                                                    \
+	OP_LOAD(value, ptr, off)                                                                   \
+	OP_DELAY(tmp)                                                                              \
+	OP_ADD(value, n)                                                                           \
 	OP_STORE_RELEASE(value, ptr)
 #include "sequences_body.h"
 #undef SEQ_NAME

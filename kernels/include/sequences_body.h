@@ -2,8 +2,8 @@
 /*
  * The bodies of the sequences; sequences.h explains them and includes this file twice.
  *
- * `area` and `aborts` belong to the calling thread. `base` is an array with one slot a CPU, 1 << shift bytes apart;
- * offsets are within a slot. shift and offsets must be constants.
+ * `area` and `aborts` belong to the calling thread. `base` is an array with one slot a CPU, 1 <<
+ * shift bytes apart; offsets are within a slot. shift and offsets must be constants.
  */
 /* clang-format off */
 
@@ -115,7 +115,10 @@ unchanged:
 }
 
 /*
- * slot = &base[cpu]; if (slot->off == slot->limit) return false; *at = slot->off; slot->off += n; return true
+ *	slot = &base[cpu];
+ *	if (slot->off == slot->limit) return false;
+ *	*at = slot->off; slot->off += n;
+ *	return true;
  */
 static __always_inline bool SEQ_NAME(reserve)(struct rseq_area *area, unsigned long *aborts,
 					      void *base, const int shift, const size_t off,
@@ -152,10 +155,14 @@ full:
 }
 
 /*
- * head = base[cpu].off; if (!head) return false; base[cpu].off = head->next; *block = head; return true
+ *	head = base[cpu].off;
+ *	if (!head) return false;
+ *	base[cpu].off = head->next; *block = head;
+ *	return true;
  *
- * head->next is read inside the sequence, so head is still the head when the commit lands: no ABA, no tag. The block
- * may be handed out meanwhile by another thread of this CPU, which restarts us; it stays mapped, so the read is safe.
+ * head->next is read inside the sequence, so head is still the head when the commit lands: no ABA,
+ * no tag. The block may be handed out meanwhile by another thread of this CPU, which restarts us;
+ * it stays mapped, so the read is safe.
  */
 static __always_inline bool SEQ_NAME(pop)(struct rseq_area *area, unsigned long *aborts,
 					  void *base, const int shift, const size_t off,
@@ -208,10 +215,14 @@ static __always_inline void SEQ_NAME(push)(struct rseq_area *area, unsigned long
 }
 
 /*
- * The same for lists that know their length: a block's `count` is how many blocks lie on the list from it down, and the
- * last is a sentinel with count 0 and next NULL, so that no list is without a head.
+ * The same for lists that know their length: a block's `count` is how many blocks lie on the list
+ * from it down, and the last is a sentinel with count 0 and next NULL, so that no list is without a
+ * head.
  *
- * head = base[cpu].off; if (!head->next) return false; base[cpu].off = head->next; *block = head; return true
+ *	head = base[cpu].off;
+ *	if (!head->next) return false;
+ *	base[cpu].off = head->next; *block = head;
+ *	return true;
  */
 static __always_inline bool SEQ_NAME(counted_pop)(struct rseq_area *area, unsigned long *aborts,
 						  void *base, const int shift, const size_t off,
@@ -242,9 +253,11 @@ empty:
 }
 
 /*
- * head = base[cpu].off; if (head->count == limit) return false;
- * block->next = head; block->count = head->count + 1; base[cpu].off = block; *slot = &base[cpu]; *deep = block->count;
- * return true
+ *	head = base[cpu].off;
+ *	if (head->count == limit) return false;
+ *	block->next = head; block->count = head->count + 1;
+ *	base[cpu].off = block; *slot = &base[cpu]; *deep = block->count;
+ *	return true;
  */
 static __always_inline bool SEQ_NAME(counted_push)(struct rseq_area *area, unsigned long *aborts,
 						   void *base, const int shift, const size_t off,
@@ -261,7 +274,8 @@ static __always_inline bool SEQ_NAME(counted_push)(struct rseq_area *area, unsig
 		OP_LOAD(depth, head, count) /* depth = head->count */
 		OP_BEQ(depth, limit, "%l[full]")
 		OP_ADD(depth, one)
-		OP_STORE(head, block, next) /* block->next and count: the block is still ours alone */
+		/* block->next and count: the block is still ours alone */
+		OP_STORE(head, block, next)
 		OP_STORE(depth, block, count)
 		SEQ_HOLD
 		OP_STORE(block, cpu, off) /* cpu->off = block, the commit */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * urcu: "liburcu percpu: lock-unlock pair, dereference, read/compare word", in the flavours that liburcu ships.
+ * urcu: "liburcu percpu: lock-unlock pair, dereference, read/compare word", in the flavours that
+ * liburcu ships.
  *
- * None of them counts readers by CPU, as the patch's branch did: what they do instead is what a user has today. Group
- * rcu has the patch's ways. The reader is the same in both groups, and so is its proof: a writer publishes, waits for a
- * grace period by the library, and poisons what nobody can see any more; a reader that sees poison has failed.
+ * None of them counts readers by CPU, as the patch's branch did: what they do instead is what a
+ * user has today. Group rcu has the patch's ways. The reader is the same in both groups, and so is
+ * its proof: a writer publishes, waits for a grace period by the library, and poisons what nobody
+ * can see any more; a reader that sees poison has failed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +20,8 @@
 
 #define GOOD 0x600du
 #define POISON 0xdeadu
-#define OBJECTS 1024 /* a freed word stays poisoned for a while, so that a late reader meets the poison */
+/* a freed word stays poisoned for a while, so that a late reader meets the poison */
+#define OBJECTS 1024
 
 #define HOLDS_EVERY 1024 /* operations of a thread, under stress, until one is held for long */
 #define HOLDS_MS 100 /* for so long, or until two grace periods have ended, which they must not */
@@ -41,8 +44,9 @@ static bool note_end(pthread_key_t *key, const struct provider_urcu *provider)
 }
 
 /*
- * A grace period may take longer by itself than any reader, which then proves nothing. So one reader at a time keeps its
- * word until what it has would be poisoned: the writer is about to free it after the next grace period but one at most.
+ * A grace period may take longer by itself than any reader, which then proves nothing. So one
+ * reader at a time keeps its word until what it has would be poisoned: the writer is about to free
+ * it after the next grace period but one at most.
  */
 static void hold_for_long(void)
 {
@@ -69,8 +73,8 @@ static void hold(void)
 		hold_for_long();
 }
 
-static void read_through(const struct provider_urcu *provider, pthread_key_t *key, struct thread *self,
-			 unsigned long loops, bool held)
+static void read_through(const struct provider_urcu *provider, pthread_key_t *key,
+			 struct thread *self, unsigned long loops, bool held)
 {
 	struct provider_reader reader = { .published = &published, .good = GOOD, .hold = hold };
 
@@ -98,11 +102,13 @@ static const char *unmet(void)
 {
 	if (!READ_ONCE(grace_periods))
 		return "no grace period ended, so nothing was poisoned";
-	return !stressed || READ_ONCE(holds) >= HOLDS ? NULL : "no reader held a word for longer than a grace period";
+	return !stressed || READ_ONCE(holds) >= HOLDS
+		       ? NULL
+		       : "no reader held a word for longer than a grace period";
 }
 
-static int ready(const struct setup *setup, const struct provider_urcu **provider, pthread_key_t *key,
-		 const char *variable, const char *symbol)
+static int ready(const struct setup *setup, const struct provider_urcu **provider,
+		 pthread_key_t *key, const char *variable, const char *symbol)
 {
 	if (!*provider) {
 		*provider = provider_open(variable, symbol);
@@ -117,35 +123,37 @@ static int ready(const struct setup *setup, const struct provider_urcu **provide
 	return *provider ? 0 : ELIBACC;
 }
 
-#define URCU(symbol, flavour, way, doc_)                                                                               \
-	static const struct provider_urcu *provider_##symbol;                                                          \
-	static pthread_key_t key_##symbol;                                                                             \
-	static const char *missing_##symbol(void)                                                                      \
-	{                                                                                                              \
-		return provider_missing("RSEQBENCH_URCU_" flavour);                                                    \
-	}                                                                                                              \
-	static int setup_##symbol(const struct setup *setup)                                                           \
-	{                                                                                                              \
-		return ready(setup, &provider_##symbol, &key_##symbol, "RSEQBENCH_URCU_" flavour, way);                \
-	}                                                                                                              \
-	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
-	{                                                                                                              \
-		read_through(provider_##symbol, &key_##symbol, self, loops, false);                                    \
-	}                                                                                                              \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                                          \
-	{                                                                                                              \
-		read_through(provider_##symbol, &key_##symbol, self, loops, true);                                     \
-	}                                                                                                              \
-	static void beside_##symbol(const bool *stop)                                                                  \
-	{                                                                                                              \
-		write_through(provider_##symbol, stop);                                                                \
-	}                                                                                                              \
-	BENCHMARK(symbol, .name = "urcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | IS_LIBRARY,         \
-		  .unavailable = missing_##symbol, .setup = setup_##symbol, .run = run_##symbol,                       \
-		  .stress = stress_##symbol, .beside = beside_##symbol, .unmet = unmet)
+#define URCU(symbol, flavour, way, doc_)                                                           \
+	static const struct provider_urcu *provider_##symbol;                                      \
+	static pthread_key_t key_##symbol;                                                         \
+	static const char *missing_##symbol(void)                                                  \
+	{                                                                                          \
+		return provider_missing("RSEQBENCH_URCU_" flavour);                                \
+	}                                                                                          \
+	static int setup_##symbol(const struct setup *setup)                                       \
+	{                                                                                          \
+		return ready(setup, &provider_##symbol, &key_##symbol, "RSEQBENCH_URCU_" flavour,  \
+			     way);                                                                 \
+	}                                                                                          \
+	static void run_##symbol(struct thread *self, unsigned long loops)                         \
+	{                                                                                          \
+		read_through(provider_##symbol, &key_##symbol, self, loops, false);                \
+	}                                                                                          \
+	static void stress_##symbol(struct thread *self, unsigned long loops)                      \
+	{                                                                                          \
+		read_through(provider_##symbol, &key_##symbol, self, loops, true);                 \
+	}                                                                                          \
+	static void beside_##symbol(const bool *stop)                                              \
+	{                                                                                          \
+		write_through(provider_##symbol, stop);                                            \
+	}                                                                                          \
+	BENCHMARK(symbol, .name = "urcu/" #symbol, .doc = doc_,                                    \
+		  .flags = IS_SHARED | IS_THREADED | IS_LIBRARY, .unavailable = missing_##symbol,  \
+		  .setup = setup_##symbol, .run = run_##symbol, .stress = stress_##symbol,         \
+		  .beside = beside_##symbol, .unmet = unmet)
 
-#define URCU_BOTH(symbol, doc)                                                                                         \
-	URCU(symbol, #symbol, PROVIDER_URCU_CALLED, doc ", called");                                                   \
+#define URCU_BOTH(symbol, doc)                                                                     \
+	URCU(symbol, #symbol, PROVIDER_URCU_CALLED, doc ", called");                               \
 	URCU(symbol##_inline, #symbol, PROVIDER_URCU_INLINED, doc ", inlined")
 
 URCU_BOTH(memb, "liburcu's default: readers without barriers, the writer has them by membarrier");

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * A plugin of qemu-user: counts the instructions that the emulated program executes, and when it ends writes
- * "PID INSTRUCTIONS\n" to the file descriptor that its argument fd=N names.
+ * A plugin of qemu-user: counts the instructions that the emulated program executes, and when it
+ * ends writes "PID INSTRUCTIONS\n" to the file descriptor that its argument fd=N names.
  *
- * Exact for a program of one thread: qemu adds without a lock. What Linux executes for it is not seen.
+ * Exact for a program of one thread: qemu adds without a lock. What Linux executes for it is not
+ * seen.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -20,8 +21,10 @@ typedef uint64_t qemu_plugin_id_t;
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
 					   void (*call)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *block, int op, void *at, uint64_t value);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*call)(qemu_plugin_id_t, void *), void *data);
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *block, int op, void *at,
+					      uint64_t value);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*call)(qemu_plugin_id_t, void *),
+				    void *data);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv);
@@ -32,7 +35,8 @@ static int answer = -1;
 static void block_translated(qemu_plugin_id_t id, struct qemu_plugin_tb *block)
 {
 	(void)id;
-	qemu_plugin_register_vcpu_tb_exec_inline(block, ADD_U64, &executed, qemu_plugin_tb_n_insns(block));
+	qemu_plugin_register_vcpu_tb_exec_inline(block, ADD_U64, &executed,
+						 qemu_plugin_tb_n_insns(block));
 }
 
 static void program_ended(qemu_plugin_id_t id, void *data)
@@ -42,8 +46,8 @@ static void program_ended(qemu_plugin_id_t id, void *data)
 	dprintf(answer, "%ld %llu\n", (long)getpid(), (unsigned long long)executed);
 }
 
-__attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info,
-							       int argc, char **argv)
+__attribute__((visibility("default"))) int
+qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
 {
 	(void)info;
 	if (argc != 1 || strncmp(argv[0], "fd=", 3))

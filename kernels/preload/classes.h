@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The size classes of the pools: jemalloc's own up to 1 KiB, so that what jemalloc says an object holds is its class.
- * They are four to each doubling, and 16 bytes apart at least, which is the alignment that malloc() promises.
+ * The size classes of the pools: jemalloc's own up to 1 KiB, so that what jemalloc says an object
+ * holds is its class. They are four to each doubling, and 16 bytes apart at least, which is the
+ * alignment that malloc() promises.
  */
 #ifndef CLASSES_H
 #define CLASSES_H
@@ -15,8 +16,9 @@
 #define POOL_MAX 1024
 #define POOL_GRAIN 16
 
-static const uint16_t class_sizes[POOL_CLASSES] = { 16,	 32,  48,  64,	80,  96,  112, 128, 160, 192,
-						    224, 256, 320, 384, 448, 512, 640, 768, 896, 1024 };
+static const uint16_t class_sizes[POOL_CLASSES] = { 16,	 32,  48,  64,	80,  96,  112,
+						    128, 160, 192, 224, 256, 320, 384,
+						    448, 512, 640, 768, 896, 1024 };
 
 /* The class of the grains that a size takes: of 0 to 16 bytes, 17 to 32, ... */
 static const uint8_t classes_of_grains[POOL_MAX / POOL_GRAIN + 1] = {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The C library's allocation functions, in its place, and jemalloc's two by which a program may get memory from it
- * directly, so that this is known when it comes to free() or realloc(). Where POSIX and ISO C leave room, they do as
- * glibc: realloc() to size 0 frees, free() keeps errno, memalign() rounds its alignment up.
+ * The C library's allocation functions, in its place, and jemalloc's two by which a program may get
+ * memory from it directly, so that this is known when it comes to free() or realloc(). Where POSIX
+ * and ISO C leave room, they do as glibc: realloc() to size 0 frees, free() keeps errno, memalign()
+ * rounds its alignment up.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What we use of jemalloc's public interface (jemalloc(3)). Declared here so that only the library need be installed,
- * not its headers; tests/system/preload/ compares the constants. Its malloc() and free() have our names and are looked up.
+ * What we use of jemalloc's public interface (jemalloc(3)). Declared here so that only the library
+ * need be installed, not its headers; tests/system/preload/ compares the constants. Its malloc()
+ * and free() have our names and are looked up.
  */
 #ifndef JEMALLOC_H
 #define JEMALLOC_H

@@ -27,13 +27,14 @@ static struct block frozen[POOL_CLASSES]; /* as a head: nothing to take, and no 
 int lists_start(enum method method, unsigned long limit_bytes)
 {
 	lists.cpus = possible_cpus();
-	lists.slots = mmap(NULL, (size_t)lists.cpus << SLOT_SHIFT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	lists.slots = mmap(NULL, (size_t)lists.cpus << SLOT_SHIFT, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (lists.slots == MAP_FAILED)
 		return errno;
 	for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
 		lists.limit[class] = limit_bytes / class_sizes[class];
-		lists.batch[class] = lists.limit[class] / 2 < BATCH ? lists.limit[class] / 2 : BATCH;
+		lists.batch[class] = lists.limit[class] / 2 < BATCH ? lists.limit[class] / 2
+								    : BATCH;
 		frozen[class].count = lists.limit[class];
 		for (unsigned int cpu = 0; cpu < lists.cpus; cpu++)
 			slot_of(cpu)->head[class] = &list_end;
@@ -52,27 +53,35 @@ void lists_peak(struct slot *slot, unsigned int class, unsigned long count)
 {
 	uint32_t peak = __atomic_load_n(&slot->peak[class], __ATOMIC_RELAXED);
 
-	while (count > peak && !__atomic_compare_exchange_n(&slot->peak[class], &peak, count, false, __ATOMIC_RELAXED,
-							    __ATOMIC_RELAXED))
+	while (count > peak && !__atomic_compare_exchange_n(&slot->peak[class], &peak, count, false,
+							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 
-/* Have Linux restart what sequence runs on `cpu`, and see there and here what was stored before. 0 or an errno. */
+/*
+ * Have Linux restart what sequence runs on `cpu`, and see there and here what was stored before. 0
+ * or an errno.
+ */
 static int restart_on(unsigned int cpu)
 {
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_FLAG_CPU, cpu) ? errno : 0;
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
+		       MEMBARRIER_CMD_FLAG_CPU, cpu)
+		       ? errno
+		       : 0;
 }
 
 static int restarts_start(void)
 {
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0) ? errno : 0;
+	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0) ? errno
+											     : 0;
 }
 
 /*
- * Take the lists of a CPU while sequences run there. A head is replaced by a sentinel at which sequences turn away, and
- * then whatever sequence read the old head is restarted. One may have committed in between: then its head stands there,
- * made from the old one, the list is as if we had not touched it, and we try again. Otherwise the sentinel stands, and
- * nobody knows the old head but us. A CPU that is offline runs no sequence, and it makes no difference if it comes back.
+ * Take the lists of a CPU while sequences run there. A head is replaced by a sentinel at which
+ * sequences turn away, and then whatever sequence read the old head is restarted. One may have
+ * committed in between: then its head stands there, made from the old one, the list is as if we had
+ * not touched it, and we try again. Otherwise the sentinel stands, and nobody knows the old head
+ * but us. A CPU that is offline runs no sequence, and it makes no difference if it comes back.
  */
 static bool freeze_and_take(unsigned int cpu, struct block *chains[POOL_CLASSES])
 {
@@ -81,8 +90,10 @@ static bool freeze_and_take(unsigned int cpu, struct block *chains[POOL_CLASSES]
 	bool done = true;
 
 	for (unsigned int class = 0; class < POOL_CLASSES; class ++)
-		if (!chains[class] && __atomic_load_n(&slot->head[class], __ATOMIC_RELAXED) != &list_end)
-			old[class] = __atomic_exchange_n(&slot->head[class], &frozen[class], __ATOMIC_SEQ_CST);
+		if (!chains[class] &&
+		    __atomic_load_n(&slot->head[class], __ATOMIC_RELAXED) != &list_end)
+			old[class] = __atomic_exchange_n(&slot->head[class], &frozen[class],
+							 __ATOMIC_SEQ_CST);
 	restart_on(cpu);
 	for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
 		if (!old[class])

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The per-CPU lists, one a class and CPU, and the three ways to protect them. All three do the same to the same list:
+ * The per-CPU lists, one a class and CPU, and the three ways to protect them. All three do the same
+ * to the same list:
  *
  *	rseq       the sequences counted_pop and counted_push, no lock
  *	lsl_lock   as in 2018: the CPU number by lsl, and a spin lock a CPU taken by compare-and-swap
  *	vdso_lock  the same with the vDSO's getcpu
  *
- * The method is a constant wherever an allocation or a free comes along often, so each has code of its own.
+ * The method is a constant wherever an allocation or a free comes along often, so each has code of
+ * its own.
  *
- * An object on a list holds the list's link and length in its first two words; an object that is out has no header.
+ * An object on a list holds the list's link and length in its first two words; an object that is
+ * out has no header.
  */
 #ifndef LISTS_H
 #define LISTS_H
@@ -60,8 +63,9 @@ int lists_start(enum method method, unsigned long limit_bytes);
 /* In the child of a fork: no other thread is left that could hold a lock. */
 void lists_forked(void);
 /*
- * Take all that lies on the lists of one CPU, whoever runs there: a chain a class up to its sentinel, or NULL. One thread
- * at a time. Returns 0, or why some or all was left there: EBUSY, or what Linux says to membarrier(2).
+ * Take all that lies on the lists of one CPU, whoever runs there: a chain a class up to its
+ * sentinel, or NULL. One thread at a time. Returns 0, or why some or all was left there: EBUSY, or
+ * what Linux says to membarrier(2).
  */
 int lists_steal(unsigned int cpu, struct block *chains[POOL_CLASSES]);
 void lists_peak(struct slot *slot, unsigned int class, unsigned long count);
@@ -85,8 +89,8 @@ static __always_inline void list_lock(struct slot *slot)
 {
 	uint32_t unlocked = 0;
 
-	while (unlikely(
-		!__atomic_compare_exchange_n(&slot->locked, &unlocked, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {
+	while (unlikely(!__atomic_compare_exchange_n(&slot->locked, &unlocked, 1, false,
+						     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))) {
 		unlocked = 0;
 		sched_yield(); /* its holder was preempted here, or we were moved */
 	}
@@ -120,7 +124,8 @@ static __always_inline bool locked_pop(struct slot *slot, unsigned int class, vo
 	return found;
 }
 
-static __always_inline bool locked_push(struct slot *slot, unsigned int class, struct block *block, unsigned long *deep)
+static __always_inline bool locked_push(struct slot *slot, unsigned int class, struct block *block,
+					unsigned long *deep)
 {
 	struct block *head;
 	bool room;
@@ -139,25 +144,30 @@ static __always_inline bool locked_push(struct slot *slot, unsigned int class, s
 	return room;
 }
 
-/* Where the slots would begin if this class were the first: an offset into a slot must be a constant. */
+/*
+ * Where the slots would begin if this class were the first: an offset into a slot must be a
+ * constant.
+ */
 static __always_inline void *slots_from(unsigned int class)
 {
 	return (struct block **)lists.slots + class;
 }
 
 /* Take a block from this CPU's list; false if it is empty. */
-static __always_inline bool list_pop(const enum method method, struct local *self, unsigned int class, void **block)
+static __always_inline bool list_pop(const enum method method, struct local *self,
+				     unsigned int class, void **block)
 {
 	const size_t head = offsetof(struct slot, head), next = offsetof(struct block, next);
 
 	if (method == METHOD_RSEQ)
-		return SEQ(POOLS_STRESS,
-			   counted_pop(self->area, &self->aborts, slots_from(class), SLOT_SHIFT, head, next, block));
+		return SEQ(POOLS_STRESS, counted_pop(self->area, &self->aborts, slots_from(class),
+						     SLOT_SHIFT, head, next, block));
 	return locked_pop(slot_of(list_cpu(method)), class, block);
 }
 
 /* Put one there; false if it is full. */
-static __always_inline bool list_push(const enum method method, struct local *self, unsigned int class, void *block)
+static __always_inline bool list_push(const enum method method, struct local *self,
+				      unsigned int class, void *block)
 {
 	const size_t head = offsetof(struct slot, head);
 	const size_t next = offsetof(struct block, next), count = offsetof(struct block, count);
@@ -167,8 +177,9 @@ static __always_inline bool list_push(const enum method method, struct local *se
 	if (method == METHOD_RSEQ) {
 		void *at;
 
-		if (!SEQ(POOLS_STRESS, counted_push(self->area, &self->aborts, slots_from(class), SLOT_SHIFT, head,
-						    next, count, lists.limit[class], block, &at, &deep)))
+		if (!SEQ(POOLS_STRESS,
+			 counted_push(self->area, &self->aborts, slots_from(class), SLOT_SHIFT,
+				      head, next, count, lists.limit[class], block, &at, &deep)))
 			return false;
 		slot = (struct slot *)((struct block **)at - class);
 	} else {

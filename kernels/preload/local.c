@@ -11,7 +11,10 @@
 #include "registration.h"
 #include "say.h"
 
-#define ROUNDS 3 /* one less than glibc's, PTHREAD_DESTRUCTOR_ITERATIONS: the last that other destructors may free in */
+/*
+ * one less than glibc's, PTHREAD_DESTRUCTOR_ITERATIONS: the last that other destructors may free in
+ */
+#define ROUNDS 3
 
 __thread struct local *local __attribute__((tls_model("initial-exec")));
 struct local *locals;
@@ -23,7 +26,9 @@ static __thread enum {
 } stage __attribute__((tls_model("initial-exec")));
 static pthread_key_t key;
 
-/* Destructors of the program's own keys may still allocate and free, so we let them run before us. */
+/*
+ * Destructors of the program's own keys may still allocate and free, so we let them run before us.
+ */
 static void leave(void *data)
 {
 	struct local *self = data;
@@ -43,7 +48,8 @@ static struct local *taken_over(void)
 		bool busy = false;
 
 		if (!__atomic_load_n(&l->busy, __ATOMIC_RELAXED) &&
-		    __atomic_compare_exchange_n(&l->busy, &busy, true, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		    __atomic_compare_exchange_n(&l->busy, &busy, true, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
 			return l;
 	}
 	return NULL;
@@ -57,7 +63,8 @@ static struct local *made(void)
 		return NULL;
 	self->busy = true;
 	self->next = __atomic_load_n(&locals, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&locals, &self->next, self, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+	while (!__atomic_compare_exchange_n(&locals, &self->next, self, false, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
 		;
 	return self;
 }
@@ -94,7 +101,8 @@ struct local *local_enter(void)
 	}
 	self->rounds = 0;
 	self->area = lists.method == METHOD_RSEQ ? registered() : NULL;
-	pthread_setspecific(key, self); /* if it fails, the thread's counters are never taken over, and that is all */
+	/* if it fails, the thread's counters are never taken over, and that is all */
+	pthread_setspecific(key, self);
 	stage = IN;
 	local = self;
 	return self;

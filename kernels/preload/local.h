@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a thread has of its own: its rseq area and its counters. They outlive it: the next thread takes them over and
- * counts on, so the sum over all of them is what the process did.
+ * What a thread has of its own: its rseq area and its counters. They outlive it: the next thread
+ * takes them over and counts on, so the sum over all of them is what the process did.
  */
 #ifndef LOCAL_H
 #define LOCAL_H
@@ -12,7 +12,8 @@
 struct local {
 	struct rseq_area *area; /* with method rseq, registered */
 	unsigned long aborts;
-	unsigned long popped[POOL_CLASSES]; /* objects taken from lists, and put on them, by whatever way */
+	/* objects taken from lists, and put on them, by whatever way */
+	unsigned long popped[POOL_CLASSES];
 	unsigned long pushed[POOL_CLASSES];
 	unsigned long refills, refilled;
 	unsigned long spills, spilled;
@@ -22,8 +23,12 @@ struct local {
 	struct local *next;
 } __attribute__((aligned(64)));
 
-/* The calling thread's; NULL before its first allocation, behind its last destructor, and where there are no pools. */
-extern __thread struct local *local __attribute__((tls_model("initial-exec"), visibility("hidden")));
+/*
+ * The calling thread's; NULL before its first allocation, behind its last destructor, and where
+ * there are no pools.
+ */
+extern __thread struct local *local
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
 /* All there ever were; none is ever taken out. */
 extern struct local *locals __attribute__((visibility("hidden")));
 

@@ -33,10 +33,13 @@ static struct owner_leaf *make_leaf(uintptr_t root)
 {
 	struct owner_leaf *leaf, *there = NULL;
 
-	leaf = mmap(NULL, sizeof(*leaf), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	leaf = mmap(NULL, sizeof(*leaf), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		    0);
 	if (leaf == MAP_FAILED)
-		die(1, "marks", "out of memory"); /* unmarked, it would be taken for the C library's when it is freed */
-	if (__atomic_compare_exchange_n(&owner_root[root], &there, leaf, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		/* unmarked, it would be taken for the C library's when it is freed */
+		die(1, "marks", "out of memory");
+	if (__atomic_compare_exchange_n(&owner_root[root], &there, leaf, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
 		return leaf;
 	munmap(leaf, sizeof(*leaf));
 	return there;
@@ -64,7 +67,8 @@ void owner_mark(const void *pointer)
 		return;
 	leaf = mark_region(pointer);
 	if (leaf && keeps_what_it_has())
-		__atomic_fetch_or(&leaf->page[page / 64], (uint64_t)1 << (page % 64), __ATOMIC_RELAXED);
+		__atomic_fetch_or(&leaf->page[page / 64], (uint64_t)1 << (page % 64),
+				  __ATOMIC_RELAXED);
 }
 
 void owner_mark_direct(const void *pointer)

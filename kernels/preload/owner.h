@@ -2,11 +2,13 @@
 /*
  * Whose memory a pointer is, without reading it: jemalloc's, or the C library's.
  *
- * Whatever jemalloc gives us leaves a mark, one bit a page. It stays true because jemalloc never unmaps what it once had
- * (opt.retain); where it does, no page is marked. For a page without a mark jemalloc is asked (arenas.lookup), under a
- * mutex of its own. Up to 5.3 that crashes where jemalloc never had memory nearby, because it finds no leaf of its radix
- * tree; so we ask only in regions, smaller than such a leaf, where it gave something before: to us, or to a program that
- * called mallocx() or rallocx() itself. Their pages get no mark: an arena of the program's own may be destroyed.
+ * Whatever jemalloc gives us leaves a mark, one bit a page. It stays true because jemalloc never
+ * unmaps what it once had (opt.retain); where it does, no page is marked. For a page without a mark
+ * jemalloc is asked (arenas.lookup), under a mutex of its own. Up to 5.3 that crashes where
+ * jemalloc never had memory nearby, because it finds no leaf of its radix tree; so we ask only in
+ * regions, smaller than such a leaf, where it gave something before: to us, or to a program that
+ * called mallocx() or rallocx() itself. Their pages get no mark: an arena of the program's own may
+ * be destroyed.
  */
 #ifndef OWNER_H
 #define OWNER_H
@@ -46,7 +48,8 @@ static __always_inline struct owner_leaf *owner_leaf(const void *pointer)
 {
 	uintptr_t root = (uintptr_t)pointer >> OWNER_LEAF_SHIFT;
 
-	return unlikely(root >= OWNER_ROOTS) ? NULL : __atomic_load_n(&owner_root[root], __ATOMIC_ACQUIRE);
+	return unlikely(root >= OWNER_ROOTS) ? NULL
+					     : __atomic_load_n(&owner_root[root], __ATOMIC_ACQUIRE);
 }
 
 static __always_inline unsigned int owner_page(const void *pointer)

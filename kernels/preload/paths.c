@@ -39,7 +39,9 @@ void *alloc_slow(size_t size)
 	return counted(self, jemalloc.malloc(size < POOL_GRAIN ? POOL_GRAIN : size));
 }
 
-/* The pools take the place of jemalloc's thread cache for their sizes, so a batch passes that by. */
+/*
+ * The pools take the place of jemalloc's thread cache for their sizes, so a batch passes that by.
+ */
 void *alloc_refill(struct local *self, unsigned int class)
 {
 	size_t size = class_sizes[class];
@@ -58,7 +60,8 @@ void *alloc_refill(struct local *self, unsigned int class)
 		if (!block)
 			break;
 		owner_mark(block);
-		if (!list_push(lists.method, self, class, block)) { /* we were moved to a CPU whose list is full */
+		/* we were moved to a CPU whose list is full */
+		if (!list_push(lists.method, self, class, block)) {
 			sdallocx(block, size, MALLOCX_TCACHE_NONE);
 			break;
 		}
@@ -77,7 +80,8 @@ void free_spill(struct local *self, unsigned int class, void *pointer)
 	self->frees++;
 	self->spills++;
 	sdallocx(pointer, size, MALLOCX_TCACHE_NONE);
-	for (unsigned int i = 1; i < lists.batch[class] && list_pop(lists.method, self, class, &block); i++) {
+	for (unsigned int i = 1;
+	     i < lists.batch[class] && list_pop(lists.method, self, class, &block); i++) {
 		self->popped[class]++;
 		self->spilled++;
 		sdallocx(block, size, MALLOCX_TCACHE_NONE);

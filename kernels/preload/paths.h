@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ways of an allocation and of a free. The short ones, through this CPU's list, are here and in ways.c, which has
- * them once for each method; the others are in paths.c.
+ * The ways of an allocation and of a free. The short ones, through this CPU's list, are here and in
+ * ways.c, which has them once for each method; the others are in paths.c.
  */
 #ifndef PATHS_H
 #define PATHS_H
@@ -30,10 +30,14 @@ void free_spill(struct local *self, unsigned int class, void *pointer);
 void *realloc_whose(void *pointer, size_t size);
 size_t usable_whose(void *pointer);
 
-/* What was counted where a thread has no counters: before its first allocation, behind its last destructor. */
+/*
+ * What was counted where a thread has no counters: before its first allocation, behind its last
+ * destructor.
+ */
 struct late {
 	unsigned long allocations, frees;
-	unsigned long foreign; /* frees and reallocations of the C library's memory, by whatever thread */
+	/* frees and reallocations of the C library's memory, by whatever thread */
+	unsigned long foreign;
 };
 
 extern struct late late __attribute__((visibility("hidden")));

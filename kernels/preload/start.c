@@ -27,7 +27,10 @@ static void *symbol(void *library, const char *name)
 	return found;
 }
 
-/* Libraries loaded with us may allocate before we start; dlsym() itself does so only when it fails (glibc 2.34). */
+/*
+ * Libraries loaded with us may allocate before we start; dlsym() itself does so only when it fails
+ * (glibc 2.34).
+ */
 static void *first_mallocx(size_t size, int flags)
 {
 	jemalloc.mallocx = (void *(*)(size_t, int))symbol(RTLD_NEXT, "mallocx");
@@ -62,9 +65,10 @@ static void find_allocators(void)
 	dladdr((void *)mallctl, &info);
 	je = dlopen(info.dli_fname, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
 	c = dlopen(LIBC_SO, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
-	jemalloc = (struct jemalloc){ symbol(je, "malloc"), symbol(je, "free"), symbol(je, "mallocx"),
-				      symbol(je, "rallocx") };
-	libc = (struct libc){ symbol(c, "free"), symbol(c, "realloc"), symbol(c, "malloc_usable_size") };
+	jemalloc = (struct jemalloc){ symbol(je, "malloc"), symbol(je, "free"),
+				      symbol(je, "mallocx"), symbol(je, "rallocx") };
+	libc = (struct libc){ symbol(c, "free"), symbol(c, "realloc"),
+			      symbol(c, "malloc_usable_size") };
 }
 
 static enum method named(const char *variable, const char *name)
@@ -96,15 +100,18 @@ static const char *missing(enum method method)
 
 static enum method choose(void)
 {
-	const char *name = secure_getenv("RSEQBENCH_POOLS"), *other = secure_getenv("RSEQBENCH_POOLS_FALLBACK");
+	const char *name = secure_getenv("RSEQBENCH_POOLS"),
+		   *other = secure_getenv("RSEQBENCH_POOLS_FALLBACK");
 	enum method method = named("RSEQBENCH_POOLS", name ? name : "rseq");
 	const char *why = missing(method);
 
 	if (!why)
 		return method;
 	if (!other)
-		die(1, method_names[method], "%s (RSEQBENCH_POOLS_FALLBACK names what to take instead)", why);
-	say("%s: %s: %s instead, as RSEQBENCH_POOLS_FALLBACK says", method_names[method], why, other);
+		die(1, method_names[method],
+		    "%s (RSEQBENCH_POOLS_FALLBACK names what to take instead)", why);
+	say("%s: %s: %s instead, as RSEQBENCH_POOLS_FALLBACK says", method_names[method], why,
+	    other);
 	method = named("RSEQBENCH_POOLS_FALLBACK", other);
 	why = missing(method);
 	if (why)
@@ -123,7 +130,8 @@ static unsigned long limit(void)
 	errno = 0;
 	bytes = strtoul(text, &end, 10);
 	if (errno || *end || bytes < 4 * POOL_MAX || bytes > 1ul << 30)
-		die(2, "RSEQBENCH_POOLS_LIMIT", "\"%s\" is no number of bytes from %d to 1 GiB", text, 4 * POOL_MAX);
+		die(2, "RSEQBENCH_POOLS_LIMIT", "\"%s\" is no number of bytes from %d to 1 GiB",
+		    text, 4 * POOL_MAX);
 	return bytes;
 }
 
@@ -133,7 +141,10 @@ static void forked(void)
 	trim_unlock();
 }
 
-/* jemalloc has registered its own before: at a fork ours runs first, so the order is our lock, then jemalloc's. */
+/*
+ * jemalloc has registered its own before: at a fork ours runs first, so the order is our lock, then
+ * jemalloc's.
+ */
 static __attribute__((constructor)) void start(void)
 {
 	enum method method;

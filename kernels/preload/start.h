@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 /*
- * What jemalloc calls by names that are ours too. Its own malloc() and free() are quicker than mallocx() and dallocx(),
- * which do until start.
+ * What jemalloc calls by names that are ours too. Its own malloc() and free() are quicker than
+ * mallocx() and dallocx(), which do until start.
  */
 struct jemalloc {
 	void *(*malloc)(size_t size);

@@ -41,7 +41,8 @@ EXPORT void rseqbench_pools_stats(struct pools_stats *stats)
 
 	*stats = (struct pools_stats){ .foreign = __atomic_load_n(&late.foreign, __ATOMIC_RELAXED),
 				       .untrimmed = __atomic_load_n(&untrimmed, __ATOMIC_RELAXED),
-				       .allocations = __atomic_load_n(&late.allocations, __ATOMIC_RELAXED),
+				       .allocations =
+					       __atomic_load_n(&late.allocations, __ATOMIC_RELAXED),
 				       .frees = __atomic_load_n(&late.frees, __ATOMIC_RELAXED) };
 	for (struct local *l = __atomic_load_n(&locals, __ATOMIC_ACQUIRE); l; l = l->next) {
 		for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
@@ -57,7 +58,8 @@ EXPORT void rseqbench_pools_stats(struct pools_stats *stats)
 		stats->allocations += READ_ONCE(l->allocations);
 		stats->frees += READ_ONCE(l->frees);
 	}
-	stats->hits -= stats->spilled; /* popped to be spilled, pushed to refill: neither was asked for */
+	/* popped to be spilled, pushed to refill: neither was asked for */
+	stats->hits -= stats->spilled;
 	stats->kept -= stats->refilled;
 	stats->allocations += stats->hits;
 	stats->frees += stats->kept;
@@ -92,8 +94,10 @@ static __attribute__((destructor)) void finish(void)
 	if (!where)
 		return;
 	rseqbench_pools_stats(&stats);
-	length = snprintf(text, sizeof(text), "pools pid=%d method=%s", (int)getpid(), method_names[lists.method]);
-#define POOLS_STATS_PRINT(name) length += snprintf(text + length, sizeof(text) - length, " " #name "=%lu", stats.name);
+	length = snprintf(text, sizeof(text), "pools pid=%d method=%s", (int)getpid(),
+			  method_names[lists.method]);
+#define POOLS_STATS_PRINT(name)                                                                    \
+	length += snprintf(text + length, sizeof(text) - length, " " #name "=%lu", stats.name);
 	POOLS_STATS(POOLS_STATS_PRINT)
 #undef POOLS_STATS_PRINT
 	text[length++] = '\n';

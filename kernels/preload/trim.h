@@ -9,7 +9,10 @@
 
 /* Objects that came off the lists so. */
 extern unsigned long trimmed[POOL_CLASSES] __attribute__((visibility("hidden")));
-/* Times that those of a CPU could not be emptied: no membarrier(2) for rseq, or it never hit a quiet moment. */
+/*
+ * Times that those of a CPU could not be emptied: no membarrier(2) for rseq, or it never hit a
+ * quiet moment.
+ */
 extern unsigned long untrimmed __attribute__((visibility("hidden")));
 
 /* Empty the lists of all CPUs, whoever runs there. Returns whether a list held anything. */

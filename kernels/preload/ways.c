@@ -31,7 +31,8 @@ static __always_inline void free_to(const enum method method, void *pointer)
 	}
 	size = sallocx(pointer, 0);
 	class = class_of(size > POOL_MAX ? 0 : size);
-	if (unlikely(size != class_sizes[class])) /* not of a class: too large, or jemalloc's own class of 8 bytes */
+	/* not of a class: too large, or jemalloc's own class of 8 bytes */
+	if (unlikely(size != class_sizes[class]))
 		free_slow(pointer);
 	else if (unlikely(!list_push(method, self, class, pointer)))
 		free_spill(self, class, pointer);
@@ -39,14 +40,14 @@ static __always_inline void free_to(const enum method method, void *pointer)
 		self->pushed[class]++;
 }
 
-#define WAYS(name, method)                                                                                             \
-	static void *alloc_##name(size_t size)                                                                         \
-	{                                                                                                              \
-		return alloc_from(method, size);                                                                       \
-	}                                                                                                              \
-	static void free_##name(void *pointer)                                                                         \
-	{                                                                                                              \
-		free_to(method, pointer);                                                                              \
+#define WAYS(name, method)                                                                         \
+	static void *alloc_##name(size_t size)                                                     \
+	{                                                                                          \
+		return alloc_from(method, size);                                                   \
+	}                                                                                          \
+	static void free_##name(void *pointer)                                                     \
+	{                                                                                          \
+		free_to(method, pointer);                                                          \
 	}
 
 WAYS(rseq, METHOD_RSEQ)
@@ -88,7 +89,8 @@ void ways_start(enum method method)
 	static const struct ways all[] = { [METHOD_OFF] = { alloc_off, free_off },
 					   [METHOD_RSEQ] = { alloc_rseq, free_rseq },
 					   [METHOD_LSL_LOCK] = { alloc_lsl_lock, free_lsl_lock },
-					   [METHOD_VDSO_LOCK] = { alloc_vdso_lock, free_vdso_lock } };
+					   [METHOD_VDSO_LOCK] = { alloc_vdso_lock,
+								  free_vdso_lock } };
 
 	ways = all[method];
 }

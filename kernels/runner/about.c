@@ -72,15 +72,16 @@ void verb_hello(struct request *request, struct answer *answer)
 		return;
 	host_rseq(&rseq);
 	uname(&name);
-	answer_put(answer, "{\"protocol\":1,\"pid\":%d,\"parent\":%d", (int)getpid(), (int)getppid());
+	answer_put(answer, "{\"protocol\":1,\"pid\":%d,\"parent\":%d", (int)getpid(),
+		   (int)getppid());
 	put_field(answer, "machine", name.machine);
 	put_field(answer, "linux", name.release);
 	put_field(answer, "glibc", gnu_get_libc_version());
 	put_field(answer, "isa", ISA);
 	put_field(answer, "registration", rseq.registration);
 	put_field(answer, "reason", rseq.reason);
-	answer_put(answer, ",\"libc_size\":%u,\"registered\":%u,\"feature_size\":%u", rseq.libc_size, rseq.registered,
-		   rseq.feature_size);
+	answer_put(answer, ",\"libc_size\":%u,\"registered\":%u,\"feature_size\":%u",
+		   rseq.libc_size, rseq.registered, rseq.feature_size);
 	put_field(answer, "no_counters", host_no_counters());
 	put_field(answer, "clock", "CLOCK_MONOTONIC");
 	answer_put(answer, ",\"clock_step_ns\":%llu", (unsigned long long)clock_step_ns());

@@ -80,7 +80,8 @@ void answer_string(struct answer *answer, const char *text)
 
 void answer_base64(struct answer *answer, const void *bytes, size_t length)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *from = bytes;
 
 	answer_put(answer, "\"");
@@ -131,7 +132,8 @@ bool write_all(int fd, const void *bytes, size_t length)
 		ssize_t written = write(fd, from, length);
 
 		if (written < 0 && (errno == EINTR || errno == EAGAIN)) {
-			poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1); /* others may have made it so */
+			/* others may have made it so */
+			poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
 			continue;
 		}
 		if (written <= 0)

@@ -15,16 +15,23 @@ struct answer {
 	bool failed; /* the text is a JSON string that says why */
 };
 
-/* Append to a buffer that need not be text; out of memory ends the process, whose parent says so. */
+/*
+ * Append to a buffer that need not be text; out of memory ends the process, whose parent says so.
+ */
 void answer_bytes(struct answer *answer, const void *bytes, size_t length);
 /* Append JSON in the form of printf. */
-void answer_put(struct answer *answer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Append a JSON string; NULL is an empty one, and a byte that is not ASCII a lone surrogate, as Python keeps such. */
+void answer_put(struct answer *answer, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/*
+ * Append a JSON string; NULL is an empty one, and a byte that is not ASCII a lone surrogate, as
+ * Python keeps such.
+ */
 void answer_string(struct answer *answer, const char *text);
 /* Append a JSON string that holds bytes in base64. */
 void answer_base64(struct answer *answer, const void *bytes, size_t length);
 /* Make the answer an error, whatever it was before. */
-void answer_fail(struct answer *answer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void answer_fail(struct answer *answer, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* Write the answer to request `number` as one line; false when nobody reads it. */
 bool answer_send(const struct answer *answer, const char *number, int fd);

@@ -42,7 +42,8 @@ static void choose_registration(const char *registration)
 }
 
 /* Become the process that does the request; never returns. */
-static void become(struct request *request, char **words, pid_t parent, const int reply[2], const int errors[2])
+static void become(struct request *request, char **words, pid_t parent, const int reply[2],
+		   const int errors[2])
 {
 	char *arguments[MAX_WORDS + 8] = { "runner", "once" };
 	int null = open("/dev/null", O_RDONLY);
@@ -86,7 +87,10 @@ static bool start(struct child *child, struct request *request, char **words)
 	return false;
 }
 
-/* Read what there is, up to a limit; false at the end. What is beyond the limit is lost, but for one byte to tell. */
+/*
+ * Read what there is, up to a limit; false at the end. What is beyond the limit is lost, but for
+ * one byte to tell.
+ */
 static bool drain(int fd, struct answer *into, size_t most)
 {
 	static char block[65536];
@@ -99,7 +103,10 @@ static bool drain(int fd, struct answer *into, size_t most)
 	return got > 0;
 }
 
-/* Collect all that a child says until it ends. False when nobody reads `out`: the client is gone, so the child goes. */
+/*
+ * Collect all that a child says until it ends. False when nobody reads `out`: the client is gone,
+ * so the child goes.
+ */
 static bool collect(const struct child *child, int out, struct answer *reply, struct answer *errors)
 {
 	struct pollfd watched[] = { { .fd = child->reply, .events = POLLIN },
@@ -128,8 +135,9 @@ static void explain_signal(struct answer *answer, int number)
 		const char *name;
 	} names[] = {
 #define NAME(signal) { signal, #signal }
-		NAME(SIGSEGV), NAME(SIGBUS),  NAME(SIGILL), NAME(SIGFPE),  NAME(SIGABRT), NAME(SIGKILL),
-		NAME(SIGTERM), NAME(SIGTRAP), NAME(SIGSYS), NAME(SIGXCPU), NAME(SIGHUP),  NAME(SIGALRM),
+		NAME(SIGSEGV), NAME(SIGBUS),  NAME(SIGILL),  NAME(SIGFPE),
+		NAME(SIGABRT), NAME(SIGKILL), NAME(SIGTERM), NAME(SIGTRAP),
+		NAME(SIGSYS),  NAME(SIGXCPU), NAME(SIGHUP),  NAME(SIGALRM),
 #undef NAME
 	};
 
@@ -142,7 +150,10 @@ static void explain_signal(struct answer *answer, int number)
 	answer_fail(answer, "killed by signal %d", number);
 }
 
-/* Whether the child ended well and with one whole reply to this request; if not, the answer says what happened. */
+/*
+ * Whether the child ended well and with one whole reply to this request; if not, the answer says
+ * what happened.
+ */
 static bool ended_well(int status, const struct request *request, const struct answer *reply,
 		       const struct answer *errors, struct answer *answer)
 {
@@ -163,7 +174,8 @@ static bool ended_well(int status, const struct request *request, const struct a
 	return !answer->failed;
 }
 
-bool child_do(struct request *request, char **words, int out, struct answer *reply, struct answer *answer)
+bool child_do(struct request *request, char **words, int out, struct answer *reply,
+	      struct answer *answer)
 {
 	struct answer errors = { 0 };
 	struct child child;

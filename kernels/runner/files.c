@@ -89,7 +89,8 @@ static void descend(struct matches *matches, const char *done, const char *name,
 }
 
 /*
- * The C library's own glob() knows ~user and so wants all of its name service, which a static program must not have.
+ * The C library's own glob() knows ~user and so wants all of its name service, which a static
+ * program must not have.
  */
 static void expand(struct matches *matches, const char *done, const char *rest)
 {

@@ -56,12 +56,16 @@ static bool mount_all(void)
 {
 	static const struct {
 		const char *type, *where;
-	} mounts[] = { { "devtmpfs", "/dev" }, { "proc", "/proc" }, { "sysfs", "/sys" }, { "tmpfs", "/tmp" } };
+	} mounts[] = { { "devtmpfs", "/dev" },
+		       { "proc", "/proc" },
+		       { "sysfs", "/sys" },
+		       { "tmpfs", "/tmp" } };
 	bool done = true;
 
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		mkdir(mounts[i].where, 0755);
-		if (mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL) && errno != EBUSY) {
+		if (mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL) &&
+		    errno != EBUSY) {
 			say("cannot mount %s: %s", mounts[i].where, strerror(errno));
 			done = false;
 		}
@@ -80,7 +84,8 @@ static bool load_module(const char *name)
 	loaded = fd >= 0 && (!syscall(SYS_finit_module, fd, "", 0) || errno == EEXIST);
 	if (!loaded)
 		say("cannot load %s: %s", path,
-		    fd >= 0 && errno == ENOENT ? "it needs a module that comes later, or never" : strerror(errno));
+		    fd >= 0 && errno == ENOENT ? "it needs a module that comes later, or never"
+					       : strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return loaded;
@@ -164,7 +169,8 @@ bool serve_port(void)
 		nanosleep(&step, NULL);
 	}
 	if (*device)
-		say("the host did not open the virtio port " PORT " within %d s", PATIENCE_MS / 1000);
+		say("the host did not open the virtio port " PORT " within %d s",
+		    PATIENCE_MS / 1000);
 	else
 		say("no virtio port named " PORT);
 	return false;

@@ -7,10 +7,16 @@
 
 #include <stdbool.h>
 
-/* Make the guest ready, serve its virtio port, and power it off. Returns only where that is refused. */
+/*
+ * Make the guest ready, serve its virtio port, and power it off. Returns only where that is
+ * refused.
+ */
 void init(void);
 
-/* Serve the virtio port in a guest that is ready; false when there is none, or nobody at its other end. */
+/*
+ * Serve the virtio port in a guest that is ready; false when there is none, or nobody at its other
+ * end.
+ */
 bool serve_port(void);
 
 #endif

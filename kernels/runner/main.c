@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The benchmarks as a program: does one request, or serves requests line by line. docs/protocol.md describes them.
+ * The benchmarks as a program: does one request, or serves requests line by line. docs/protocol.md
+ * describes them.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +20,10 @@
 extern const char runner_nothing[];
 const char runner_nothing[] = "nothing";
 
-/* Whoever starts us may have closed them, and then the next file that is opened would be taken for one. */
+/*
+ * Whoever starts us may have closed them, and then the next file that is opened would be taken for
+ * one.
+ */
 static void ensure_standard_files(void)
 {
 	int fd;
@@ -68,7 +72,8 @@ int main(int argc, char **argv)
 		return serve_device(argv[2], false);
 	if (argc == 2 && !strcmp(argv[1], "port"))
 		return !serve_port();
-	fprintf(stderr, "usage: runner once " PROTOCOL " NUMBER VERB [KEY=VALUE]...\n       runner serve [DEVICE]\n"
+	fprintf(stderr, "usage: runner once " PROTOCOL
+			" NUMBER VERB [KEY=VALUE]...\n       runner serve [DEVICE]\n"
 			"       runner port\n");
 	return BAD_USAGE;
 }

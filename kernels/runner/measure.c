@@ -39,7 +39,10 @@ static unsigned int get_threads(struct request *request)
 	return request_integer(request, "threads", 1, MAX_THREADS);
 }
 
-/* Loops are an unsigned long in C, of which an architecture may have 32 bits: all threads' together must fit. */
+/*
+ * Loops are an unsigned long in C, of which an architecture may have 32 bits: all threads' together
+ * must fit.
+ */
 static uint64_t most_loops(unsigned int threads)
 {
 	uint64_t most = ULONG_MAX / 2 / threads;
@@ -70,12 +73,14 @@ void verb_check(struct request *request, struct answer *answer)
 	failed = host_check(benchmark, threads, loops, wanted, stress, &out);
 	answer_put(answer, "{\"passed\":%s,\"message\":", failed ? "false" : "true");
 	answer_string(answer, out.message);
-	answer_put(answer, ",\"operations\":%llu,\"aborts\":%llu,\"disturbances\":%llu,\"threads\":%u}",
+	answer_put(answer,
+		   ",\"operations\":%llu,\"aborts\":%llu,\"disturbances\":%llu,\"threads\":%u}",
 		   (unsigned long long)out.operations, (unsigned long long)out.aborts,
 		   (unsigned long long)out.disturbances, threads);
 }
 
-static void put_numbers(struct answer *answer, const char *key, const uint64_t *numbers, unsigned int count)
+static void put_numbers(struct answer *answer, const char *key, const uint64_t *numbers,
+			unsigned int count)
 {
 	answer_put(answer, "\"%s\":[", key);
 	for (unsigned int i = 0; i < count; i++)
@@ -83,13 +88,18 @@ static void put_numbers(struct answer *answer, const char *key, const uint64_t *
 	answer_put(answer, "]");
 }
 
-/* The list of loops is gone through `repeat` times, so that neighbouring values share what happens meanwhile. */
+/*
+ * The list of loops is gone through `repeat` times, so that neighbouring values share what happens
+ * meanwhile.
+ */
 void verb_time(struct request *request, struct answer *answer)
 {
 	static uint64_t loops[MAX_LIST], ns[MAX_RUNS], aborts[MAX_RUNS], operations[MAX_RUNS];
 	unsigned int benchmark = get_benchmark(request), threads = get_threads(request);
 	unsigned int count = request_integers(request, "loops", 1, most_loops(threads), loops);
-	unsigned int repeat = request_has(request, "repeat") ? request_integer(request, "repeat", 1, MAX_RUNS) : 1;
+	unsigned int repeat = request_has(request, "repeat")
+				      ? request_integer(request, "repeat", 1, MAX_RUNS)
+				      : 1;
 	unsigned int runs = count * repeat, cpu_count;
 	int cpus[MAX_LIST];
 	struct host_time out;
@@ -146,7 +156,8 @@ static unsigned int get_slots(struct request *request, struct host_slot slots[MA
 	even &= request_integers(request, "wanted", 1, MAX_CHUNKS, wanted) == count;
 	even &= request_integers(request, "loops", 1, most_loops(1), loops) == count;
 	if (!even && !request->wrong[0])
-		snprintf(request->wrong, sizeof(request->wrong), "kernels, threads, wanted and loops differ in length");
+		snprintf(request->wrong, sizeof(request->wrong),
+			 "kernels, threads, wanted and loops differ in length");
 	for (unsigned int i = 0; i < count && !request->wrong[0]; i++)
 		slots[i] = (struct host_slot){ .benchmark = find_benchmark(request, names[i]),
 					       .threads = (unsigned int)threads[i],
@@ -155,20 +166,23 @@ static unsigned int get_slots(struct request *request, struct host_slot slots[MA
 	return count;
 }
 
-static void put_round(struct answer *answer, const struct host_chunk *chunks, const struct host_round *out)
+static void put_round(struct answer *answer, const struct host_chunk *chunks,
+		      const struct host_round *out)
 {
 	answer_put(answer, "{\"chunks\":[");
 	for (uint64_t i = 0; i < out->chunks; i++) {
 		const struct host_chunk *chunk = &chunks[i];
 
-		answer_put(answer, "%s[%u,%u,%u,%u,%u,%u,%u,%u,%u]", i ? "," : "", chunk->slot, chunk->disturbed,
-			   chunk->before, chunk->after, chunk->ticks, chunk->aborts, chunk->instructions, chunk->cycles,
-			   chunk->branch_misses);
+		answer_put(answer, "%s[%u,%u,%u,%u,%u,%u,%u,%u,%u]", i ? "," : "", chunk->slot,
+			   chunk->disturbed, chunk->before, chunk->after, chunk->ticks,
+			   chunk->aborts, chunk->instructions, chunk->cycles, chunk->branch_misses);
 	}
-	answer_put(answer, "],\"ns_per_tick\":%.17g,\"waits\":%llu,\"fastest\":%llu", out->ns_per_tick,
-		   (unsigned long long)out->waits, (unsigned long long)out->fastest);
-	answer_put(answer, ",\"ns\":%llu,\"inside\":%llu,\"resolution\":%llu}", (unsigned long long)out->ns,
-		   (unsigned long long)out->inside, (unsigned long long)out->resolution);
+	answer_put(answer, "],\"ns_per_tick\":%.17g,\"waits\":%llu,\"fastest\":%llu",
+		   out->ns_per_tick, (unsigned long long)out->waits,
+		   (unsigned long long)out->fastest);
+	answer_put(answer, ",\"ns\":%llu,\"inside\":%llu,\"resolution\":%llu}",
+		   (unsigned long long)out->ns, (unsigned long long)out->inside,
+		   (unsigned long long)out->resolution);
 }
 
 void verb_gate(struct request *request, struct answer *answer)
@@ -188,7 +202,8 @@ void verb_gate(struct request *request, struct answer *answer)
 	chunks = calloc(capacity, sizeof(*chunks));
 	if (!chunks)
 		answer_fail(answer, "out of memory for %llu chunks", (unsigned long long)capacity);
-	else if (host_gate(slots, count, cpus, cpu_count, fastest, limit_ms, seed, chunks, capacity, &out))
+	else if (host_gate(slots, count, cpus, cpu_count, fastest, limit_ms, seed, chunks, capacity,
+			   &out))
 		answer_fail(answer, "%s", out.message);
 	else if (!isfinite(out.ns_per_tick))
 		answer_fail(answer, "the clock stood still during the round");

@@ -29,8 +29,8 @@ struct stream {
 };
 
 /*
- * The leader of the group that the program and all it starts are in. Whatever ends us, our end of the pipe is closed
- * with us, and then it kills the group.
+ * The leader of the group that the program and all it starts are in. Whatever ends us, our end of
+ * the pipe is closed with us, and then it kills the group.
  */
 struct watcher {
 	pid_t pid;
@@ -81,15 +81,16 @@ static void watcher_end(struct watcher *watcher)
 }
 
 /* Become the program, in the watcher's group, so that all it starts can be ended with it. */
-static void become(char **arguments, pid_t parent, pid_t group, const int out[2], const int errors[2], int failure)
+static void become(char **arguments, pid_t parent, pid_t group, const int out[2],
+		   const int errors[2], int failure)
 {
 	int null = open("/dev/null", O_RDONLY), why;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGINT, SIG_DFL); /* which serve() ignores, and an exec keeps that */
 	signal(SIGPIPE, SIG_DFL);
-	if (getppid() == parent && !setpgid(0, group) && dup2(null, 0) >= 0 && dup2(out[1], 1) >= 0 &&
-	    dup2(errors[1], 2) >= 0)
+	if (getppid() == parent && !setpgid(0, group) && dup2(null, 0) >= 0 &&
+	    dup2(out[1], 1) >= 0 && dup2(errors[1], 2) >= 0)
 		execve(arguments[0], arguments, environ);
 	why = errno;
 	(void)!write(failure, &why, sizeof(why));
@@ -140,8 +141,12 @@ struct ended {
 	bool in_time;
 };
 
-/* Start the program and follow it to its end, or to its limit; false when it could not even be forked. */
-static bool follow(char **arguments, uint64_t limit_ms, pid_t group, struct stream streams[2], struct ended *ended)
+/*
+ * Start the program and follow it to its end, or to its limit; false when it could not even be
+ * forked.
+ */
+static bool follow(char **arguments, uint64_t limit_ms, pid_t group, struct stream streams[2],
+		   struct ended *ended)
 {
 	int out[2] = { -1, -1 }, errors[2] = { -1, -1 }, failure[2] = { -1, -1 };
 	pid_t parent = getpid(), pid = -1;
@@ -188,11 +193,13 @@ static bool run(char **arguments, uint64_t limit_ms, struct stream streams[2], s
 	return done;
 }
 
-static void put_ended(struct answer *answer, const struct stream streams[2], const struct ended *ended)
+static void put_ended(struct answer *answer, const struct stream streams[2],
+		      const struct ended *ended)
 {
 	static const char *const names[] = { "stdout", "stderr" };
 
-	answer_put(answer, "{\"code\":%d,\"ns\":%llu", WEXITSTATUS(ended->status), (unsigned long long)ended->ns);
+	answer_put(answer, "{\"code\":%d,\"ns\":%llu", WEXITSTATUS(ended->status),
+		   (unsigned long long)ended->ns);
 	for (int i = 0; i < 2; i++) {
 		answer_put(answer, ",\"%s\":", names[i]);
 		answer_base64(answer, streams[i].text.text, streams[i].text.length);
@@ -209,7 +216,9 @@ static bool is_our_own(const char *registration)
 void verb_program(struct request *request, struct answer *answer)
 {
 	const char *arguments[MAX_LIST + 2] = { request_text(request, "path") };
-	unsigned int count = request_has(request, "arguments") ? request_texts(request, "arguments", arguments + 1) : 0;
+	unsigned int count = request_has(request, "arguments")
+				     ? request_texts(request, "arguments", arguments + 1)
+				     : 0;
 	uint64_t limit_ms = request_integer(request, "limit_ms", 1, MAX_LIMIT_MS);
 	struct stream streams[2] = { { .fd = -1 }, { .fd = -1 } };
 	struct ended ended = { 0 };
@@ -220,16 +229,20 @@ void verb_program(struct request *request, struct answer *answer)
 	if (*arguments[0] != '/')
 		answer_fail(answer, "path: must begin with /");
 	else if (is_our_own(request->registration))
-		answer_fail(answer, "registration=%s is of our own threads: a program has its C library's, or none",
-			    request->registration);
+		answer_fail(
+			answer,
+			"registration=%s is of our own threads: a program has its C library's, or none",
+			request->registration);
 	else if (!run((char **)(unsigned long)arguments, limit_ms, streams, &ended))
 		answer_fail(answer, "cannot start a process: %s", strerror(errno));
 	else if (ended.why)
 		answer_fail(answer, "cannot execute %s: %s", arguments[0], strerror(ended.why));
 	else if (!ended.in_time)
-		answer_fail(answer, "%s did not end within %llu ms", arguments[0], (unsigned long long)limit_ms);
+		answer_fail(answer, "%s did not end within %llu ms", arguments[0],
+			    (unsigned long long)limit_ms);
 	else if (WIFSIGNALED(ended.status))
-		answer_fail(answer, "%s was ended by signal %d", arguments[0], WTERMSIG(ended.status));
+		answer_fail(answer, "%s was ended by signal %d", arguments[0],
+			    WTERMSIG(ended.status));
 	else
 		put_ended(answer, streams, &ended);
 	free(streams[0].text.text);

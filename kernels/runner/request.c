@@ -8,7 +8,8 @@
 #define MAX_DIGITS 18 /* of a number, so that it fits 64 bits */
 #define MAX_SHOWN 40 /* of what is wrong, in a complaint */
 
-static void note(struct request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct request *request, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 static void note(struct request *request, const char *format, ...)
 {
@@ -55,8 +56,9 @@ static void add_pair(struct request *request, char *word)
 		note(request, "not key=value: %.*s", MAX_SHOWN, word);
 		return;
 	}
-	request->pairs[request->count++] =
-		(struct pair){ .key = word, .key_length = (size_t)(equals - word), .value = equals + 1 };
+	request->pairs[request->count++] = (struct pair){ .key = word,
+							  .key_length = (size_t)(equals - word),
+							  .value = equals + 1 };
 }
 
 bool request_parse(struct request *request, char **words, unsigned int count)
@@ -65,7 +67,8 @@ bool request_parse(struct request *request, char **words, unsigned int count)
 	if (count > 1 && is_number(words[1]))
 		request->number = words[1];
 	if (!count || strcmp(words[0], PROTOCOL))
-		note(request, "this runner speaks " PROTOCOL ", not %.*s", MAX_SHOWN, count ? words[0] : "nothing");
+		note(request, "this runner speaks " PROTOCOL ", not %.*s", MAX_SHOWN,
+		     count ? words[0] : "nothing");
 	else if (count < 3 || request->number != words[1])
 		note(request, "a request is " PROTOCOL " NUMBER VERB key=value ...");
 	else if (count - 3 > MAX_WORDS)
@@ -86,7 +89,10 @@ static struct pair *find(struct request *request, const char *key)
 	return NULL;
 }
 
-/* The value of a key, which is decoded in place and so can be asked for once; NULL where there is none. */
+/*
+ * The value of a key, which is decoded in place and so can be asked for once; NULL where there is
+ * none.
+ */
 static char *take(struct request *request, const char *key)
 {
 	struct pair *pair = find(request, key);
@@ -148,7 +154,8 @@ unsigned int request_texts(struct request *request, const char *key, const char 
 
 	while (rest && (item = strsep(&rest, ","))) {
 		if (count == MAX_LIST || !*item || !decode(item)) {
-			note(request, "%s: an empty or malformed item, or more than %d", key, MAX_LIST);
+			note(request, "%s: an empty or malformed item, or more than %d", key,
+			     MAX_LIST);
 			return 0;
 		}
 		items[count++] = item;
@@ -156,7 +163,8 @@ unsigned int request_texts(struct request *request, const char *key, const char 
 	return count;
 }
 
-static uint64_t integer(struct request *request, const char *key, const char *text, uint64_t least, uint64_t most)
+static uint64_t integer(struct request *request, const char *key, const char *text, uint64_t least,
+			uint64_t most)
 {
 	uint64_t number = is_number(text) ? to_number(text) : 0;
 
@@ -174,8 +182,8 @@ uint64_t request_integer(struct request *request, const char *key, uint64_t leas
 	return value ? integer(request, key, value, least, most) : least;
 }
 
-unsigned int request_integers(struct request *request, const char *key, uint64_t least, uint64_t most,
-			      uint64_t items[MAX_LIST])
+unsigned int request_integers(struct request *request, const char *key, uint64_t least,
+			      uint64_t most, uint64_t items[MAX_LIST])
 {
 	const char *texts[MAX_LIST];
 	unsigned int count = request_texts(request, key, texts);
@@ -197,7 +205,7 @@ const char *request_refused(struct request *request)
 {
 	for (unsigned int i = 0; i < request->count; i++)
 		if (!request->pairs[i].used)
-			note(request, "%.*s: unknown to %.40s, or given twice", shown(&request->pairs[i]),
-			     request->pairs[i].key, request->verb);
+			note(request, "%.*s: unknown to %.40s, or given twice",
+			     shown(&request->pairs[i]), request->pairs[i].key, request->verb);
 	return request->wrong[0] ? request->wrong : NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A request of the protocol, taken apart: its number, its verb and its keys. docs/protocol.md describes it.
+ * A request of the protocol, taken apart: its number, its verb and its keys. docs/protocol.md
+ * describes it.
  */
 #ifndef REQUEST_H
 #define REQUEST_H
@@ -26,7 +27,8 @@ struct request {
 	const char *verb;
 	struct pair pairs[MAX_WORDS];
 	unsigned int count;
-	const char *registration; /* who is to register rseq: a key of all verbs, which verb_do() reads */
+	/* who is to register rseq: a key of all verbs, which verb_do() reads */
+	const char *registration;
 	char wrong[256]; /* the first thing that is wrong with it, or empty */
 };
 
@@ -34,16 +36,16 @@ struct request {
 bool request_parse(struct request *request, char **words, unsigned int count);
 
 /*
- * The values of keys, decoded in place, so each can be asked for once. A key that is missing or malformed is noted in
- * `wrong` and reads as the least there is, so that a verb may read all its keys first and then ask request_refused()
- * once.
+ * The values of keys, decoded in place, so each can be asked for once. A key that is missing or
+ * malformed is noted in `wrong` and reads as the least there is, so that a verb may read all its
+ * keys first and then ask request_refused() once.
  */
 const char *request_text(struct request *request, const char *key);
 uint64_t request_integer(struct request *request, const char *key, uint64_t least, uint64_t most);
 /* The items of a comma list, percent-decoded, at most MAX_LIST; returns how many. */
 unsigned int request_texts(struct request *request, const char *key, const char *items[MAX_LIST]);
-unsigned int request_integers(struct request *request, const char *key, uint64_t least, uint64_t most,
-			      uint64_t items[MAX_LIST]);
+unsigned int request_integers(struct request *request, const char *key, uint64_t least,
+			      uint64_t most, uint64_t items[MAX_LIST]);
 bool request_has(const struct request *request, const char *key);
 
 /* Why the request cannot be done, a key that nobody asked for included; NULL if it can. */

@@ -25,7 +25,9 @@ struct input {
 	bool too_long; /* the rest of a line that did not fit is being skipped */
 };
 
-/* Read more; false at the end. A line that fills the whole buffer is thrown away, and remembered. */
+/*
+ * Read more; false at the end. A line that fills the whole buffer is thrown away, and remembered.
+ */
 static bool refill(struct input *input)
 {
 	ssize_t got;
@@ -38,15 +40,20 @@ static bool refill(struct input *input)
 		input->length = 0;
 	}
 	do {
-		poll(&(struct pollfd){ .fd = input->fd, .events = POLLIN }, 1, -1); /* it may be a non-blocking one */
-		got = read(input->fd, input->buffer + input->length, sizeof(input->buffer) - input->length);
+		/* it may be a non-blocking one */
+		poll(&(struct pollfd){ .fd = input->fd, .events = POLLIN }, 1, -1);
+		got = read(input->fd, input->buffer + input->length,
+			   sizeof(input->buffer) - input->length);
 	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
 	if (got > 0)
 		input->length += (size_t)got;
 	return got > 0;
 }
 
-/* The next line as a string of `length` bytes, without its newline; NULL at the end, where a cut line is no line. */
+/*
+ * The next line as a string of `length` bytes, without its newline; NULL at the end, where a cut
+ * line is no line.
+ */
 static char *next_line(struct input *input, size_t *length)
 {
 	for (;;) {

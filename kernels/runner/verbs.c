@@ -27,7 +27,9 @@ void verb_do(struct request *request, struct answer *answer)
 {
 	char message[256];
 
-	request->registration = request_has(request, "registration") ? request_text(request, "registration") : "auto";
+	request->registration = request_has(request, "registration")
+					? request_text(request, "registration")
+					: "auto";
 	if (request->wrong[0]) {
 		answer_fail(answer, "%s", request->wrong);
 		return;

@@ -23,8 +23,8 @@ static const char *file_of(void *function)
 
 static const char *mallctl_text(const char *name)
 {
-	int (*ask)(const char *, void *, size_t *, void *, size_t) =
-		(int (*)(const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT, "mallctl");
+	int (*ask)(const char *, void *, size_t *, void *, size_t) = (int (*)(
+		const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT, "mallctl");
 	const char *text = "";
 	size_t size = sizeof(text);
 
@@ -35,7 +35,8 @@ static const char *mallctl_text(const char *name)
 
 struct allocator allocator_found(void)
 {
-	const char *(*pools)(void) = (const char *(*)(void))dlsym(RTLD_DEFAULT, "rseqbench_pools_method");
+	const char *(*pools)(void) =
+		(const char *(*)(void))dlsym(RTLD_DEFAULT, "rseqbench_pools_method");
 
 	return (struct allocator){
 		.library = file_of(dlsym(RTLD_DEFAULT, "malloc")),

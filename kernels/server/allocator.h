@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose malloc() this process really has, asked of the process itself: what was wished for may not have happened. */
+/*
+ * Whose malloc() this process really has, asked of the process itself: what was wished for may not
+ * have happened.
+ */
 #ifndef ALLOCATOR_H
 #define ALLOCATOR_H
 

@@ -59,7 +59,10 @@ void blocks_choose(struct block blocks[BLOCKS], unsigned int thread, uint64_t nu
 	}
 }
 
-/* How far apart words are written and read: one block in eight whole, of the others both ends, or it all were that. */
+/*
+ * How far apart words are written and read: one block in eight whole, of the others both ends, or
+ * it all were that.
+ */
 static unsigned int stride(const struct block *block)
 {
 	unsigned int words = block->size / sizeof(pair);
@@ -83,7 +86,8 @@ uint64_t blocks_fill(struct block blocks[BLOCKS])
 	for (unsigned int i = 0; i < BLOCKS; i++) {
 		pair *words = blocks[i].at, pattern = { blocks[i].pattern, blocks[i].pattern };
 
-		for (unsigned int word = 0; word < blocks[i].size / sizeof(pair); word += stride(&blocks[i]))
+		for (unsigned int word = 0; word < blocks[i].size / sizeof(pair);
+		     word += stride(&blocks[i]))
 			words[word] = pattern;
 		sum += blocks[i].pattern;
 	}
@@ -95,10 +99,12 @@ uint64_t blocks_verify(const struct block *blocks, unsigned int count)
 	uint64_t sum = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
-		const pair *words = blocks[i].at, pattern = { blocks[i].pattern, blocks[i].pattern };
+		const pair *words = blocks[i].at,
+			   pattern = { blocks[i].pattern, blocks[i].pattern };
 		pair wrong = { 0 };
 
-		for (unsigned int word = 0; word < blocks[i].size / sizeof(pair); word += stride(&blocks[i]))
+		for (unsigned int word = 0; word < blocks[i].size / sizeof(pair);
+		     word += stride(&blocks[i]))
 			wrong |= words[word] ^ pattern;
 		if (wrong[0] | wrong[1])
 			die(WRONG_BLOCK,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * A program's own function goes before the C library's for all libraries in the process. Ours counts and calls on; with
- * a call in thousands of requests, as it is, that costs nothing that could be seen.
+ * A program's own function goes before the C library's for all libraries in the process. Ours
+ * counts and calls on; with a call in thousands of requests, as it is, that costs nothing that
+ * could be seen.
  */
 #define _GNU_SOURCE
 #include "getcpu.h"
@@ -47,7 +48,8 @@ static double once(void)
 	for (unsigned int i = 0; i < CALLS; i++)
 		own();
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / CALLS;
+	return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) /
+	       CALLS;
 }
 
 double getcpu_ns(void)

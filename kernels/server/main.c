@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Serves requests over whatever malloc() the process has, and prints one JSON document of what came of it.
+ * Serves requests over whatever malloc() the process has, and prints one JSON document of what came
+ * of it.
  *
  *	server --cpus 0,1 --threads 8,2 --work 0,1000 --ms 65 --warm-ms 10 --order 7
  *
- * Every number of threads with every amount of work is a phase, in an order that --order chooses. A latency is in ns.
+ * Every number of threads with every amount of work is a phase, in an order that --order chooses. A
+ * latency is in ns.
  */
 #define _GNU_SOURCE
 #include <getopt.h>
@@ -20,7 +22,9 @@
 #include "say.h"
 
 #define MOST 32 /* numbers of threads, and amounts of work */
-/* Latencies of a phase: room for all of 50 ms or more with four threads for each CPU, and with one. */
+/*
+ * Latencies of a phase: room for all of 50 ms or more with four threads for each CPU, and with one.
+ */
 #define LATENCIES_OF_ONE (1ul << 13)
 #define LATENCIES (1ul << 20) /* at least */
 
@@ -70,7 +74,9 @@ static struct options parsed(int argc, char **argv)
 		{ "order", 1, NULL, 'o' },
 		{ 0 },
 	};
-	struct options options = { .threads = { 1, { 1 } }, .work = { 1, { 0 } }, .ms = 65, .warm_ms = 10 };
+	struct options options = {
+		.threads = { 1, { 1 } }, .work = { 1, { 0 } }, .ms = 65, .warm_ms = 10
+	};
 	int found, place;
 
 	while ((found = getopt_long(argc, argv, "", known, &place)) != -1) {
@@ -119,17 +125,24 @@ static void stay_on(const struct list *cpus)
 		die(MISUSE, "--cpus: not CPUs that this process may use");
 }
 
-/* Not from the allocator under test, and resident from the start, so that what is ours can be told from its peak. */
+/*
+ * Not from the allocator under test, and resident from the start, so that what is ours can be told
+ * from its peak.
+ */
 static void *mapped(size_t size)
 {
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (at == MAP_FAILED)
 		die(NO_MEMORY, "no memory for %zu bytes of our own", size);
 	return at;
 }
 
-/* Fisher and Yates, with the numbers of splitmix64, so that neighbouring orders have nothing in common. */
+/*
+ * Fisher and Yates, with the numbers of splitmix64, so that neighbouring orders have nothing in
+ * common.
+ */
 static void shuffle(struct phase *phases, unsigned int count, uint64_t order)
 {
 	for (unsigned int i = count; i > 1; i--) {
@@ -161,17 +174,19 @@ static unsigned int planned(const struct options *options, struct phase phases[M
 	return count;
 }
 
-static void print(const struct phase *phase, const struct served *served, const uint32_t *latencies, const char *before)
+static void print(const struct phase *phase, const struct served *served, const uint32_t *latencies,
+		  const char *before)
 {
-	printf("%s{\"threads\":%u,\"work\":%lu,\"requests\":%lu,\"seconds\":%.9g,\"all\":%lu", before, phase->threads,
-	       phase->work, served->requests, served->seconds, served->all);
+	printf("%s{\"threads\":%u,\"work\":%lu,\"requests\":%lu,\"seconds\":%.9g,\"all\":%lu",
+	       before, phase->threads, phase->work, served->requests, served->seconds, served->all);
 	printf(",\"rate\":%.9g,\"inside\":%.9g", served->rate, served->inside / phase->threads);
-	printf(",\"allocated\":%lu,\"freed_here\":%lu,\"freed_elsewhere\":%lu", served->allocated, served->freed_here,
-	       served->freed_elsewhere);
-	printf(",\"checksum\":\"%016lx\",\"waits\":%lu,\"getcpu_calls\":%lu", served->verified, served->waits,
-	       served->getcpu_calls);
-	printf(",\"sampled\":%lu,\"undisturbed\":%lu,\"share\":%.9g,\"allocator_ns\":%.9g", served->sampled,
-	       served->undisturbed, served->undisturbed ? served->share / (double)served->undisturbed : 0,
+	printf(",\"allocated\":%lu,\"freed_here\":%lu,\"freed_elsewhere\":%lu", served->allocated,
+	       served->freed_here, served->freed_elsewhere);
+	printf(",\"checksum\":\"%016lx\",\"waits\":%lu,\"getcpu_calls\":%lu", served->verified,
+	       served->waits, served->getcpu_calls);
+	printf(",\"sampled\":%lu,\"undisturbed\":%lu,\"share\":%.9g,\"allocator_ns\":%.9g",
+	       served->sampled, served->undisturbed,
+	       served->undisturbed ? served->share / (double)served->undisturbed : 0,
 	       served->undisturbed ? served->allocator_ns / (double)served->undisturbed : 0);
 	printf(",\"latencies\":[");
 	for (size_t i = 0; i < served->latencies; i++)
@@ -200,9 +215,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	blocks_draw();
 	printf("{\"library\":\"%s\",\"jemalloc\":\"%s\",\"percpu_arena\":\"%s\",\"pools\":\"%s\",\"rseq\":%s",
-	       found.library, found.jemalloc, found.percpu_arena, found.pools, found.rseq ? "true" : "false");
-	printf(",\"step_ns\":%.6g,\"clock_ns\":%.6g,\"getcpu_ns\":%.6g,\"phases\":[", clock_step_ns(),
-	       clock_reading_ns(), getcpu_ns());
+	       found.library, found.jemalloc, found.percpu_arena, found.pools,
+	       found.rseq ? "true" : "false");
+	printf(",\"step_ns\":%.6g,\"clock_ns\":%.6g,\"getcpu_ns\":%.6g,\"phases\":[",
+	       clock_step_ns(), clock_reading_ns(), getcpu_ns());
 	for (unsigned int i = 0; i < count; i++) {
 		struct served served = phase_run(&phases[i], queues, latencies, room);
 

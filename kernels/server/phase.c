@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * A request: take what others handed over, allocate, fill, compute, read back, free three quarters; then hand over the
- * last one. The loop is closed: a thread's next request begins when its last is done, so a stall delays requests that
- * never came, and latencies are those of requests that were served, not of any that would have queued meanwhile.
+ * A request: take what others handed over, allocate, fill, compute, read back, free three quarters;
+ * then hand over the last one. The loop is closed: a thread's next request begins when its last is
+ * done, so a stall delays requests that never came, and latencies are those of requests that were
+ * served, not of any that would have queued meanwhile.
  *
- * The time in the allocator is taken directly, in one request of SAMPLED: the calls stand together, so that two pairs
- * of readings cover all of them. A difference to a run with blocks that are there already would lose a share of 1% in
- * the noise of two runs. A sampled request has no latency recorded, as the readings are in it; which ones are sampled
- * depends on nothing that they do. One that was preempted says nothing of the allocator, and is left out.
+ * The time in the allocator is taken directly, in one request of SAMPLED: the calls stand together,
+ * so that two pairs of readings cover all of them. A difference to a run with blocks that are there
+ * already would lose a share of 1% in the noise of two runs. A sampled request has no latency
+ * recorded, as the readings are in it; which ones are sampled depends on nothing that they do. One
+ * that was preempted says nothing of the allocator, and is left out.
  */
 #define _GNU_SOURCE
 #include "phase.h"
@@ -22,7 +24,8 @@
 #include "getcpu.h"
 #include "say.h"
 
-#define TAKEN 2 /* batches that a request takes at most: more than comes in, so that a backlog goes away */
+/* batches that a request takes at most: more than comes in, so that a backlog goes away */
+#define TAKEN 2
 #define LEAST (2 * SAMPLED) /* requests that a thread serves however little time it gets */
 
 struct server {
@@ -104,7 +107,10 @@ static void serve(struct server *me, struct block blocks[BLOCKS], uint64_t *in_a
 	served->freed_elsewhere += count;
 }
 
-/* Between requests: waiting for another thread is no part of one. What is taken meanwhile is freed, or two could wait. */
+/*
+ * Between requests: waiting for another thread is no part of one. What is taken meanwhile is freed,
+ * or two could wait.
+ */
 static void hand_over(struct server *me, const struct block batch[HANDED])
 {
 	struct block taken[TAKEN * HANDED];
@@ -143,7 +149,8 @@ static void sample(struct server *me, struct block blocks[BLOCKS])
 	if (switches() != before)
 		return;
 	allocator = (double)in_allocator - 2 * clock_reading_ns();
-	whole = (double)(end - begin) - 5 * clock_reading_ns(); /* its own pair, and four readings inside */
+	/* its own pair, and four readings inside */
+	whole = (double)(end - begin) - 5 * clock_reading_ns();
 	me->served.undisturbed++;
 	me->served.allocator_ns += allocator;
 	me->served.share += allocator / whole;
@@ -187,8 +194,10 @@ static void *run(void *argument)
 		at = request(me, at);
 	__atomic_store_n(&me->from->closed, true, __ATOMIC_RELAXED);
 	me->served.seconds = at > timed ? (double)(at - timed) * 1e-9 : 0;
-	me->served.rate = me->served.seconds > 0 ? (double)me->served.requests / me->served.seconds : 0;
-	me->served.inside = me->served.seconds > 0 ? (double)me->inside_ns * 1e-9 / me->served.seconds : 0;
+	me->served.rate = me->served.seconds > 0 ? (double)me->served.requests / me->served.seconds
+						 : 0;
+	me->served.inside =
+		me->served.seconds > 0 ? (double)me->inside_ns * 1e-9 / me->served.seconds : 0;
 	me->served.getcpu_calls = getcpu_calls() - calls;
 	return NULL;
 }
@@ -223,8 +232,8 @@ static void drain(struct server *server)
 		server->served.freed_elsewhere += discard(server, batch, HANDED);
 }
 
-static void start(struct server *servers, const struct phase *phase, struct queue *queues, uint32_t *latencies,
-		  size_t most)
+static void start(struct server *servers, const struct phase *phase, struct queue *queues,
+		  uint32_t *latencies, size_t most)
 {
 	for (unsigned int i = 0; i < phase->threads; i++) {
 		servers[i] = (struct server){ .phase = phase, .number = i, .spent = i + 1 };
@@ -236,7 +245,8 @@ static void start(struct server *servers, const struct phase *phase, struct queu
 	}
 }
 
-struct served phase_run(const struct phase *phase, struct queue *queues, uint32_t *latencies, size_t most)
+struct served phase_run(const struct phase *phase, struct queue *queues, uint32_t *latencies,
+			size_t most)
 {
 	static struct server servers[MOST_THREADS];
 	static pthread_t threads[MOST_THREADS];
@@ -263,6 +273,7 @@ struct served phase_run(const struct phase *phase, struct queue *queues, uint32_
 	}
 	if (sum.allocated != sum.freed_here + sum.freed_elsewhere || sum.filled != sum.verified)
 		die(LOST, "%lu blocks were allocated and %lu freed, or not all as they were filled",
-		    (unsigned long)sum.allocated, (unsigned long)(sum.freed_here + sum.freed_elsewhere));
+		    (unsigned long)sum.allocated,
+		    (unsigned long)(sum.freed_here + sum.freed_elsewhere));
 	return sum;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What one thread hands to one other: a ring, one at each end, no lock. A full one makes the first wait. */
+/*
+ * What one thread hands to one other: a ring, one at each end, no lock. A full one makes the first
+ * wait.
+ */
 #ifndef QUEUE_H
 #define QUEUE_H
 

@@ -10,7 +10,10 @@ enum {
 	LOST = 5
 };
 
-/* Say why on stderr, in one line and without allocating, and end with `code`; nothing is printed of what was timed. */
+/*
+ * Say why on stderr, in one line and without allocating, and end with `code`; nothing is printed of
+ * what was timed.
+ */
 _Noreturn void die(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

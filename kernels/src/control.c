@@ -2,9 +2,9 @@
 /*
  * control: the same code under several names, to see what the measuring itself makes of it.
  *
- * *_a and *_b are one function each: where they differ, the run raises false alarms. placed_* are copies of one loop,
- * the per-CPU increment, that begin at different places within a cache line: what they differ by is what code
- * placement alone may do, between any two benchmarks.
+ * *_a and *_b are one function each: where they differ, the run raises false alarms. placed_* are
+ * copies of one loop, the per-CPU increment, that begin at different places within a cache line:
+ * what they differ by is what code placement alone may do, between any two benchmarks.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,10 +27,10 @@ static void run_atomic(struct thread *self, unsigned long loops)
 		__atomic_fetch_add(&cell, 1, __ATOMIC_RELAXED);
 }
 
-BENCHMARK(atomic_a, .name = "control/atomic_a", .doc = "an atomic add, to be compared with itself", .flags = IS_TRIVIAL,
-	  .run = run_atomic);
-BENCHMARK(atomic_b, .name = "control/atomic_b", .doc = "the same function again", .flags = IS_TRIVIAL,
-	  .run = run_atomic);
+BENCHMARK(atomic_a, .name = "control/atomic_a", .doc = "an atomic add, to be compared with itself",
+	  .flags = IS_TRIVIAL, .run = run_atomic);
+BENCHMARK(atomic_b, .name = "control/atomic_b", .doc = "the same function again",
+	  .flags = IS_TRIVIAL, .run = run_atomic);
 
 static void run_syscall(struct thread *self, unsigned long loops)
 {
@@ -39,10 +39,11 @@ static void run_syscall(struct thread *self, unsigned long loops)
 		syscall(SYS_getppid);
 }
 
-BENCHMARK(syscall_a, .name = "control/syscall_a", .doc = "a system call, to be compared with itself",
-	  .flags = IS_TRIVIAL | ENTERS_LINUX, .run = run_syscall);
-BENCHMARK(syscall_b, .name = "control/syscall_b", .doc = "the same function again", .flags = IS_TRIVIAL | ENTERS_LINUX,
+BENCHMARK(syscall_a, .name = "control/syscall_a",
+	  .doc = "a system call, to be compared with itself", .flags = IS_TRIVIAL | ENTERS_LINUX,
 	  .run = run_syscall);
+BENCHMARK(syscall_b, .name = "control/syscall_b", .doc = "the same function again",
+	  .flags = IS_TRIVIAL | ENTERS_LINUX, .run = run_syscall);
 
 static int placed_setup(const struct setup *setup)
 {
@@ -72,34 +73,39 @@ static void stress_placed(struct thread *self, unsigned long loops)
 }
 
 #ifdef __clang__
-#define PLACED(offset)                                                                                                 \
-	BENCHMARK_ABSENT(placed_##offset, "control/placed_" #offset, "the per-CPU increment at another place",         \
+#define PLACED(offset)                                                                             \
+	BENCHMARK_ABSENT(placed_##offset, "control/placed_" #offset,                               \
+			 "the per-CPU increment at another place",                                 \
 			 "compiled by clang, which aligns every loop alike")
 #else
 /*
- * Not aligned by the compiler, but pushed `offset` bytes into a cache line by no-ops that run once. All that the loop
- * needs is in registers before them, so that its first instruction is the next.
+ * Not aligned by the compiler, but pushed `offset` bytes into a cache line by no-ops that run once.
+ * All that the loop needs is in registers before them, so that its first instruction is the next.
  */
-#define PLACED(offset)                                                                                                 \
-	static __attribute__((noinline, aligned(64), optimize("align-loops=1"))) void run_placed_##offset(             \
-		struct thread *self, unsigned long loops)                                                              \
-	{                                                                                                              \
-		struct rseq_area *area = self->area;                                                                   \
-		unsigned long *aborts = &self->aborts;                                                                 \
-		char *base = slots;                                                                                    \
-                                                                                                                       \
-		if (!loops)                                                                                            \
-			return;                                                                                        \
-		__asm__ volatile(".balign 64\n\t.rept " #offset " / " ARCH_NOP_BYTES "\n\tnop\n\t.endr"                \
-				 : "+r"(area), "+r"(aborts), "+r"(base), "+r"(loops));                                 \
-		do                                                                                                     \
-			plain_add(area, aborts, base, SLOT_SHIFT, 0, 1);                                               \
-		while (--loops);                                                                                       \
-	}                                                                                                              \
-	BENCHMARK(placed_##offset, .name = "control/placed_" #offset,                                                  \
-		  .doc = "the per-CPU increment, pushed " #offset " bytes into a cache line",                          \
-		  .flags = NEEDS_RSEQ | IS_SHARED | IS_SEQUENCE, .setup = placed_setup, .run = run_placed_##offset,    \
-		  .stress = stress_placed, .verify = placed_verify, .teardown = placed_teardown)
+#define PLACED(offset)                                                                             \
+	static __attribute__((                                                                     \
+		noinline, aligned(64),                                                             \
+		optimize("align-loops=1"))) void run_placed_##offset(struct thread *self,          \
+								     unsigned long loops)          \
+	{                                                                                          \
+		struct rseq_area *area = self->area;                                               \
+		unsigned long *aborts = &self->aborts;                                             \
+		char *base = slots;                                                                \
+                                                                                                   \
+		if (!loops)                                                                        \
+			return;                                                                    \
+		__asm__ volatile(".balign 64\n\t.rept " #offset " / " ARCH_NOP_BYTES               \
+				 "\n\tnop\n\t.endr"                                                \
+				 : "+r"(area), "+r"(aborts), "+r"(base), "+r"(loops));             \
+		do                                                                                 \
+			plain_add(area, aborts, base, SLOT_SHIFT, 0, 1);                           \
+		while (--loops);                                                                   \
+	}                                                                                          \
+	BENCHMARK(placed_##offset, .name = "control/placed_" #offset,                              \
+		  .doc = "the per-CPU increment, pushed " #offset " bytes into a cache line",      \
+		  .flags = NEEDS_RSEQ | IS_SHARED | IS_SEQUENCE, .setup = placed_setup,            \
+		  .run = run_placed_##offset, .stress = stress_placed, .verify = placed_verify,    \
+		  .teardown = placed_teardown)
 #endif
 
 PLACED(0);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* counter: "Per-CPU statistic counter increment". Exact means: the sum over all CPUs is the number of increments. */
+/*
+ * counter: "Per-CPU statistic counter increment". Exact means: the sum over all CPUs is the number
+ * of increments.
+ */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <sched.h>
@@ -45,42 +48,48 @@ static const char *counter_verify(uint64_t operations)
 	return complain("the sum is %lu after %lu increments", sum, (unsigned long)operations);
 }
 
-#define COUNTER(symbol, name_, doc_, flags_, ...)                                                                      \
-	BENCHMARK(symbol, .name = "counter/" name_, .doc = doc_, .flags = IS_SHARED | (flags_),                        \
-		  .setup = counter_setup, .run = run_##symbol, .verify = counter_verify, .teardown = counter_teardown, \
-		  __VA_ARGS__)
+#define COUNTER(symbol, name_, doc_, flags_, ...)                                                  \
+	BENCHMARK(symbol, .name = "counter/" name_, .doc = doc_, .flags = IS_SHARED | (flags_),    \
+		  .setup = counter_setup, .run = run_##symbol, .verify = counter_verify,           \
+		  .teardown = counter_teardown, __VA_ARGS__)
 
-/* counter[cpu]++ by an atomic instruction: exact wherever the CPU number came from, since it is only a hint. */
-#define COUNTER_ATOMIC(symbol, name_, doc_, flags_, add, read_cpu, ...)                                                \
-	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
-	{                                                                                                              \
-		struct rseq_area *area = self->area;                                                                   \
-		char *base = slots;                                                                                    \
-                                                                                                                       \
-		(void)area;                                                                                            \
-		for (; loops; loops--) {                                                                               \
-			size_t cpu = (read_cpu);                                                                       \
-			struct slot *slot = (struct slot *)(base + (cpu << SLOT_SHIFT));                               \
-                                                                                                                       \
-			add(&slot->count, 1);                                                                          \
-		}                                                                                                      \
-	}                                                                                                              \
+/*
+ * counter[cpu]++ by an atomic instruction: exact wherever the CPU number came from, since it is
+ * only a hint.
+ */
+#define COUNTER_ATOMIC(symbol, name_, doc_, flags_, add, read_cpu, ...)                            \
+	static void run_##symbol(struct thread *self, unsigned long loops)                         \
+	{                                                                                          \
+		struct rseq_area *area = self->area;                                               \
+		char *base = slots;                                                                \
+                                                                                                   \
+		(void)area;                                                                        \
+		for (; loops; loops--) {                                                           \
+			size_t cpu = (read_cpu);                                                   \
+			struct slot *slot = (struct slot *)(base + (cpu << SLOT_SHIFT));           \
+                                                                                                   \
+			add(&slot->count, 1);                                                      \
+		}                                                                                  \
+	}                                                                                          \
 	COUNTER(symbol, name_, doc_, flags_ | IS_THREADED, __VA_ARGS__)
 
 #define ADD_RELAXED(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
 
 COUNTER_ATOMIC(getcpu_atomic, "getcpu_atomic",
-	       GETCPU_2018_DOC " plus a relaxed atomic add: the message's \"getcpu+atomic\"", 0, ADD_RELAXED,
-	       percpu_getcpu_2018());
+	       GETCPU_2018_DOC " plus a relaxed atomic add: the message's \"getcpu+atomic\"", 0,
+	       ADD_RELAXED, percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-COUNTER_ATOMIC(vdso_atomic, "vdso_atomic", "vDSO getcpu plus a relaxed atomic add: what one writes without rseq", 0,
+COUNTER_ATOMIC(vdso_atomic, "vdso_atomic",
+	       "vDSO getcpu plus a relaxed atomic add: what one writes without rseq", 0,
 	       ADD_RELAXED, percpu_getcpu());
 #else
-BENCHMARK_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus a relaxed atomic add", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus a relaxed atomic add",
+		 NO_VDSO_GETCPU);
 #endif
 
-COUNTER_ATOMIC(rseq_atomic, "rseq_atomic", "rseq cpu_id plus a relaxed atomic add: what people use today", NEEDS_RSEQ,
+COUNTER_ATOMIC(rseq_atomic, "rseq_atomic",
+	       "rseq cpu_id plus a relaxed atomic add: what people use today", NEEDS_RSEQ,
 	       ADD_RELAXED, READ_ONCE(area->cpu_id));
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
@@ -89,21 +98,24 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 	char *base = slots;
 
 	for (; loops; loops--)
-		SEQ(stress, add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
+		SEQ(stress,
+		    add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
 }
 
 BENCHMARK_LOOPS(rseq)
 
-COUNTER(rseq, "rseq", "one restartable sequence that reads cpu_id inside", NEEDS_RSEQ | IS_SEQUENCE | IS_THREADED,
-	.stress = stress_rseq);
+COUNTER(rseq, "rseq", "one restartable sequence that reads cpu_id inside",
+	NEEDS_RSEQ | IS_SEQUENCE | IS_THREADED, .stress = stress_rseq);
 
-static __always_inline void loop_rseq_cmp(struct thread *self, unsigned long loops, const bool stress)
+static __always_inline void loop_rseq_cmp(struct thread *self, unsigned long loops,
+					  const bool stress)
 {
 	struct rseq_area *area = self->area;
 	char *base = slots;
 
 	for (; loops; loops--)
-		SEQ(stress, compare_add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
+		SEQ(stress, compare_add(area, &self->aborts, base, SLOT_SHIFT,
+					offsetof(struct slot, count), 1));
 }
 
 BENCHMARK_LOOPS(rseq_cmp)
@@ -116,13 +128,17 @@ static void run_plain(struct thread *self, unsigned long loops)
 	unsigned long *counter = &plain;
 
 	(void)self;
-	/* Through a register, like the sequences: CPUs that forward stores early do so for simple addresses only. */
+	/*
+	 * Through a register, like the sequences: CPUs that forward stores early do so for simple
+	 * addresses only.
+	 */
 	__asm__("" : "+r"(counter));
 	for (; loops; loops--)
 		arch_add(counter, 1);
 }
 
-COUNTER(plain, "plain", "a plain increment, no CPU number, one thread only: the least it can cost", 0);
+COUNTER(plain, "plain", "a plain increment, no CPU number, one thread only: the least it can cost",
+	0);
 
 static void run_thread_local(struct thread *self, unsigned long loops)
 {
@@ -133,7 +149,8 @@ static void run_thread_local(struct thread *self, unsigned long loops)
 	__atomic_fetch_add(&from_threads, local, __ATOMIC_RELAXED);
 }
 
-COUNTER(thread_local, "thread_local", "a counter a thread: no CPU number, but memory grows with threads", IS_THREADED);
+COUNTER(thread_local, "thread_local",
+	"a counter a thread: no CPU number, but memory grows with threads", IS_THREADED);
 
 static void run_shared_atomic(struct thread *self, unsigned long loops)
 {
@@ -145,14 +162,14 @@ static void run_shared_atomic(struct thread *self, unsigned long loops)
 COUNTER(shared_atomic, "shared_atomic", "one counter for all, relaxed atomic add", IS_THREADED);
 
 /*
- * The same with the one-instruction atomics of newer AArch64: what an atomic add costs there depends on the CPU, so
- * both are measured. All atomic adds here are relaxed.
+ * The same with the one-instruction atomics of newer AArch64: what an atomic add costs there
+ * depends on the CPU, so both are measured. All atomic adds here are relaxed.
  */
 #ifdef ARCH_HAS_LSE
-COUNTER_ATOMIC(getcpu_lse, "getcpu_lse", GETCPU_2018_DOC " plus a relaxed LSE atomic add", 0, arch_add_lse,
-	       percpu_getcpu_2018(), .unavailable = arch_no_lse);
-COUNTER_ATOMIC(rseq_lse, "rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", NEEDS_RSEQ, arch_add_lse,
-	       READ_ONCE(area->cpu_id), .unavailable = arch_no_lse);
+COUNTER_ATOMIC(getcpu_lse, "getcpu_lse", GETCPU_2018_DOC " plus a relaxed LSE atomic add", 0,
+	       arch_add_lse, percpu_getcpu_2018(), .unavailable = arch_no_lse);
+COUNTER_ATOMIC(rseq_lse, "rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", NEEDS_RSEQ,
+	       arch_add_lse, READ_ONCE(area->cpu_id), .unavailable = arch_no_lse);
 
 static void run_shared_lse(struct thread *self, unsigned long loops)
 {
@@ -168,7 +185,10 @@ COUNTER(shared_lse, "shared_lse", "one counter for all, relaxed LSE atomic add",
 	.unavailable = arch_no_lse);
 #else
 #define LSE_ONLY "LSE atomics: AArch64 only"
-BENCHMARK_ABSENT(getcpu_lse, "counter/getcpu_lse", "getcpu plus a relaxed LSE atomic add", LSE_ONLY);
-BENCHMARK_ABSENT(rseq_lse, "counter/rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", LSE_ONLY);
-BENCHMARK_ABSENT(shared_lse, "counter/shared_lse", "one counter for all, relaxed LSE atomic add", LSE_ONLY);
+BENCHMARK_ABSENT(getcpu_lse, "counter/getcpu_lse", "getcpu plus a relaxed LSE atomic add",
+		 LSE_ONLY);
+BENCHMARK_ABSENT(rseq_lse, "counter/rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add",
+		 LSE_ONLY);
+BENCHMARK_ABSENT(shared_lse, "counter/shared_lse", "one counter for all, relaxed LSE atomic add",
+		 LSE_ONLY);
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * cpu_id: "Benchmarking various approaches for reading the current CPU number". Exact means: pinned to each CPU in
- * turn, the method returns that CPU.
+ * cpu_id: "Benchmarking various approaches for reading the current CPU number". Exact means: pinned
+ * to each CPU in turn, the method returns that CPU.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -50,36 +50,37 @@ static const char *expect(unsigned int got, unsigned int cpu)
 }
 
 /* A loop over one expression, and the check that the same expression is right on every CPU. */
-#define CPU_ID(symbol, name_, doc_, flags_, read, ...)                                                                 \
-	static void run_##symbol(struct thread *self, unsigned long loops)                                             \
-	{                                                                                                              \
-		struct rseq_area *area = self->area;                                                                   \
-                                                                                                                       \
-		(void)area;                                                                                            \
-		for (; loops; loops--) {                                                                               \
-			unsigned int value = (read);                                                                   \
-                                                                                                                       \
-			consume(value);                                                                                \
-		}                                                                                                      \
-	}                                                                                                              \
-	static const char *on_cpu_##symbol(unsigned int cpu)                                                           \
-	{                                                                                                              \
-		struct rseq_area *area = registration_enter();                                                         \
-                                                                                                                       \
-		(void)area;                                                                                            \
-		return expect((read), cpu);                                                                            \
-	}                                                                                                              \
-	static const char *verify_##symbol(uint64_t operations)                                                        \
-	{                                                                                                              \
-		(void)operations;                                                                                      \
-		return on_every_cpu(on_cpu_##symbol);                                                                  \
-	}                                                                                                              \
-	BENCHMARK(symbol, .name = "cpu_id/" name_, .doc = doc_, .flags = flags_, .run = run_##symbol,                  \
-		  .verify = verify_##symbol, __VA_ARGS__)
+#define CPU_ID(symbol, name_, doc_, flags_, read, ...)                                             \
+	static void run_##symbol(struct thread *self, unsigned long loops)                         \
+	{                                                                                          \
+		struct rseq_area *area = self->area;                                               \
+                                                                                                   \
+		(void)area;                                                                        \
+		for (; loops; loops--) {                                                           \
+			unsigned int value = (read);                                               \
+                                                                                                   \
+			consume(value);                                                            \
+		}                                                                                  \
+	}                                                                                          \
+	static const char *on_cpu_##symbol(unsigned int cpu)                                       \
+	{                                                                                          \
+		struct rseq_area *area = registration_enter();                                     \
+                                                                                                   \
+		(void)area;                                                                        \
+		return expect((read), cpu);                                                        \
+	}                                                                                          \
+	static const char *verify_##symbol(uint64_t operations)                                    \
+	{                                                                                          \
+		(void)operations;                                                                  \
+		return on_every_cpu(on_cpu_##symbol);                                              \
+	}                                                                                          \
+	BENCHMARK(symbol, .name = "cpu_id/" name_, .doc = doc_, .flags = flags_,                   \
+		  .run = run_##symbol, .verify = verify_##symbol, __VA_ARGS__)
 
 /*
- * The lines are empty and emit nothing, but gcc takes each for an instruction. Of a shorter loop it makes two copies in
- * a row, on arm32: one taken branch for two turns, where all other loops take one each.
+ * The lines are empty and emit nothing, but gcc takes each for an instruction. Of a shorter loop it
+ * makes two copies in a row, on arm32: one taken branch for two turns, where all other loops take
+ * one each.
  */
 static void run_baseline(struct thread *self, unsigned long loops)
 {
@@ -88,11 +89,15 @@ static void run_baseline(struct thread *self, unsigned long loops)
 		__asm__ volatile("\n\n" ::: "memory");
 }
 
-BENCHMARK(baseline, .name = "cpu_id/baseline", .doc = "the empty loop", .flags = IS_TRIVIAL, .run = run_baseline);
+BENCHMARK(baseline, .name = "cpu_id/baseline", .doc = "the empty loop", .flags = IS_TRIVIAL,
+	  .run = run_baseline);
 
 CPU_ID(rseq, "rseq", "one load of cpu_id", NEEDS_RSEQ, READ_ONCE(area->cpu_id));
 
-/* Out of line, as it would be in a library: what the first use in a thread costs is not what is timed. */
+/*
+ * Out of line, as it would be in a library: what the first use in a thread costs is not what is
+ * timed.
+ */
 static __attribute__((noinline, cold)) unsigned int register_now(struct rseq_area *area)
 {
 	registration_resume(area);
@@ -138,8 +143,9 @@ static const char *verify_lazy(uint64_t operations)
 	return on_every_cpu(lazy_on_cpu);
 }
 
-BENCHMARK(rseq_lazy, .name = "cpu_id/rseq_lazy", .doc = "the load, and a test that registers at first use",
-	  .flags = NEEDS_RSEQ, .run = run_lazy, .verify = verify_lazy);
+BENCHMARK(rseq_lazy, .name = "cpu_id/rseq_lazy",
+	  .doc = "the load, and a test that registers at first use", .flags = NEEDS_RSEQ,
+	  .run = run_lazy, .verify = verify_lazy);
 
 #ifdef ARCH_HAS_GS
 static unsigned int gs_cpu __attribute__((aligned(64)));
@@ -182,8 +188,8 @@ static const char *gs_verify(uint64_t operations)
 	return on_every_cpu(gs_on_cpu);
 }
 
-BENCHMARK(gs, .name = "cpu_id/gs", .doc = "one load through the gs segment (arch_prctl)", .setup = gs_setup,
-	  .run = run_gs, .verify = gs_verify, .teardown = gs_teardown);
+BENCHMARK(gs, .name = "cpu_id/gs", .doc = "one load through the gs segment (arch_prctl)",
+	  .setup = gs_setup, .run = run_gs, .verify = gs_verify, .teardown = gs_teardown);
 #else
 BENCHMARK_ABSENT(gs, "cpu_id/gs", "one load through the gs segment", "x86 only");
 #endif
@@ -191,11 +197,13 @@ BENCHMARK_ABSENT(gs, "cpu_id/gs", "one load through the gs segment", "x86 only")
 #ifdef ARCH_HAS_LSL
 CPU_ID(lsl, "lsl", "inline LSL on the segment whose limit holds the CPU number", 0, arch_cpu_lsl());
 #else
-BENCHMARK_ABSENT(lsl, "cpu_id/lsl", "inline LSL on the segment whose limit holds the CPU number", "x86 only");
+BENCHMARK_ABSENT(lsl, "cpu_id/lsl", "inline LSL on the segment whose limit holds the CPU number",
+		 "x86 only");
 #endif
 
 #ifdef ARCH_HAS_RDPID
-CPU_ID(rdpid, "rdpid", "the RDPID instruction (CPUs since 2017)", 0, arch_cpu_rdpid(), .unavailable = arch_no_rdpid);
+CPU_ID(rdpid, "rdpid", "the RDPID instruction (CPUs since 2017)", 0, arch_cpu_rdpid(),
+       .unavailable = arch_no_rdpid);
 #else
 BENCHMARK_ABSENT(rdpid, "cpu_id/rdpid", "the RDPID instruction", "x86 only");
 #endif
@@ -207,18 +215,22 @@ CPU_ID(rdtscp, "rdtscp", "the RDTSCP instruction, time stamp thrown away", 0, ar
 BENCHMARK_ABSENT(rdtscp, "cpu_id/rdtscp", "the RDTSCP instruction", "x86 only");
 #endif
 
-CPU_ID(sched_getcpu, "sched_getcpu", "the C library's, which reads rseq by itself (glibc 2.35 and newer)",
+CPU_ID(sched_getcpu, "sched_getcpu",
+       "the C library's, which reads rseq by itself (glibc 2.35 and newer)",
        NEEDS_RSEQ | NEEDS_LIBC_RSEQ, sched_getcpu());
-CPU_ID(sched_getcpu_norseq, "sched_getcpu_norseq", "the same with rseq off: the patch's \"glibc getcpu\"",
-       NEEDS_NO_RSEQ, sched_getcpu());
+CPU_ID(sched_getcpu_norseq, "sched_getcpu_norseq",
+       "the same with rseq off: the patch's \"glibc getcpu\"", NEEDS_NO_RSEQ, sched_getcpu());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
 static const char *no_vdso(void)
 {
-	return getauxval(AT_SYSINFO_EHDR) ? NULL : "no vDSO: Linux runs with vdso=0, or an emulator without it";
+	return getauxval(AT_SYSINFO_EHDR)
+		       ? NULL
+		       : "no vDSO: Linux runs with vdso=0, or an emulator without it";
 }
 
-CPU_ID(getcpu_vdso, "getcpu_vdso", "getcpu() through the vDSO", 0, percpu_getcpu(), .unavailable = no_vdso);
+CPU_ID(getcpu_vdso, "getcpu_vdso", "getcpu() through the vDSO", 0, percpu_getcpu(),
+       .unavailable = no_vdso);
 #else
 BENCHMARK_ABSENT(getcpu_vdso, "cpu_id/getcpu_vdso", "getcpu() through the vDSO", NO_VDSO_GETCPU);
 #endif
@@ -233,14 +245,18 @@ static __always_inline unsigned int read_syscall(void)
 
 CPU_ID(getcpu_syscall, "getcpu_syscall", "the getcpu system call", ENTERS_LINUX, read_syscall());
 
-/* What the area holds beyond the original 20 bytes, where this Linux says so and the registration covers it. */
+/*
+ * What the area holds beyond the original 20 bytes, where this Linux says so and the registration
+ * covers it.
+ */
 static const char *field_missing(const char *name, size_t end)
 {
 	if (registration_feature_size() < end)
 		return complain("%s: Linux < 6.3 (its rseq area ends after %u bytes)", name,
 				registration_feature_size() ? registration_feature_size() : 20);
 	if (registration_length() < end)
-		return complain("%s: only %u bytes of the area are registered", name, registration_length());
+		return complain("%s: only %u bytes of the area are registered", name,
+				registration_length());
 	return NULL;
 }
 
@@ -276,8 +292,9 @@ static const char *verify_node_id(uint64_t operations)
 	return on_every_cpu(node_on_cpu);
 }
 
-BENCHMARK(node_id, .name = "cpu_id/node_id", .doc = "one load of node_id, the NUMA node (Linux 6.3)",
-	  .flags = NEEDS_RSEQ, .unavailable = no_node_id, .run = run_node_id, .verify = verify_node_id);
+BENCHMARK(node_id, .name = "cpu_id/node_id",
+	  .doc = "one load of node_id, the NUMA node (Linux 6.3)", .flags = NEEDS_RSEQ,
+	  .unavailable = no_node_id, .run = run_node_id, .verify = verify_node_id);
 
 static void run_mm_cid(struct thread *self, unsigned long loops)
 {
@@ -292,7 +309,9 @@ static const char *cid_on_cpu(unsigned int cpu)
 {
 	unsigned int seen = READ_ONCE(registration_enter()->mm_cid);
 
-	return seen < possible_cpus() ? NULL : complain("read mm_cid %u on CPU %u of %u", seen, cpu, possible_cpus());
+	return seen < possible_cpus()
+		       ? NULL
+		       : complain("read mm_cid %u on CPU %u of %u", seen, cpu, possible_cpus());
 }
 
 static const char *verify_mm_cid(uint64_t operations)
@@ -301,5 +320,7 @@ static const char *verify_mm_cid(uint64_t operations)
 	return on_every_cpu(cid_on_cpu);
 }
 
-BENCHMARK(mm_cid, .name = "cpu_id/mm_cid", .doc = "one load of mm_cid, a per-process concurrency id (Linux 6.3)",
-	  .flags = NEEDS_RSEQ, .unavailable = no_mm_cid, .run = run_mm_cid, .verify = verify_mm_cid);
+BENCHMARK(mm_cid, .name = "cpu_id/mm_cid",
+	  .doc = "one load of mm_cid, a per-process concurrency id (Linux 6.3)",
+	  .flags = NEEDS_RSEQ, .unavailable = no_mm_cid, .run = run_mm_cid,
+	  .verify = verify_mm_cid);

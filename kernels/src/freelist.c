@@ -2,8 +2,8 @@
 /*
  * freelist: "per-cpu memory pools": take a block and give it back.
  *
- * Exact means: at the end every block lies on exactly one list, and while the check ran nobody was given a block that
- * another thread held.
+ * Exact means: at the end every block lies on exactly one list, and while the check ran nobody was
+ * given a block that another thread held.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,13 +19,16 @@
 
 struct block {
 	struct block *next;
-	uint32_t next_tagged; /* the same for the tagged list: number of the next block plus one, 0 at the end */
+	/* the same for the tagged list: number of the next block plus one, 0 at the end */
+	uint32_t next_tagged;
 	uint32_t owned; /* while a check runs: whether a thread holds it */
 	bool seen;
 	char payload[40];
 } __attribute__((aligned(64)));
 
-/* A list head: a pointer for sequences; for compare-and-swap a block number and a tag, against ABA. */
+/*
+ * A list head: a pointer for sequences; for compare-and-swap a block number and a tag, against ABA.
+ */
 struct slot {
 	struct block *head;
 	uint64_t tagged __attribute__((aligned(8)));
@@ -130,7 +133,9 @@ static const char *verify_tagged(uint64_t operations)
 	return complain("%u of %u blocks are lost", block_count - found, block_count);
 }
 
-/* Hold the block for a moment; nobody else may have it. Only while a check holds everything open. */
+/*
+ * Hold the block for a moment; nobody else may have it. Only while a check holds everything open.
+ */
 static __always_inline void hold(struct thread *self, struct block *block, const bool stress)
 {
 	if (!stress)
@@ -148,10 +153,11 @@ static void wait_for_block(struct thread *self)
 	sched_yield();
 }
 
-#define FREELIST(symbol, name_, doc_, flags_, verify_)                                                                 \
-	BENCHMARK_LOOPS(symbol)                                                                                        \
-	BENCHMARK(symbol, .name = "freelist/" name_, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),         \
-		  .setup = freelist_setup, .run = run_##symbol, .stress = stress_##symbol, .verify = verify_,          \
+#define FREELIST(symbol, name_, doc_, flags_, verify_)                                             \
+	BENCHMARK_LOOPS(symbol)                                                                    \
+	BENCHMARK(symbol, .name = "freelist/" name_, .doc = doc_,                                  \
+		  .flags = IS_SHARED | IS_THREADED | (flags_), .setup = freelist_setup,            \
+		  .run = run_##symbol, .stress = stress_##symbol, .verify = verify_,               \
 		  .teardown = freelist_teardown)
 
 static __always_inline uint64_t next_tag(uint64_t tagged, uint32_t number)
@@ -159,7 +165,8 @@ static __always_inline uint64_t next_tag(uint64_t tagged, uint32_t number)
 	return ((tagged >> 32) + 1) << 32 | number;
 }
 
-static __always_inline struct block *take_tagged(struct slot *slot, struct block *pool, const bool stress)
+static __always_inline struct block *take_tagged(struct slot *slot, struct block *pool,
+						 const bool stress)
 {
 	uint64_t head = __atomic_load_n(&slot->tagged, __ATOMIC_ACQUIRE);
 
@@ -169,7 +176,8 @@ static __always_inline struct block *take_tagged(struct slot *slot, struct block
 
 		if (stress)
 			linger();
-		if (__atomic_compare_exchange_n(&slot->tagged, &head, next, false, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
+		if (__atomic_compare_exchange_n(&slot->tagged, &head, next, false, __ATOMIC_ACQUIRE,
+						__ATOMIC_ACQUIRE))
 			return block;
 	}
 	return NULL;
@@ -182,40 +190,45 @@ static __always_inline void give_tagged(struct slot *slot, struct block *pool, s
 
 	do {
 		WRITE_ONCE(block->next_tagged, (uint32_t)head);
-	} while (!__atomic_compare_exchange_n(&slot->tagged, &head, next_tag(head, number), false, __ATOMIC_RELEASE,
-					      __ATOMIC_RELAXED));
+	} while (!__atomic_compare_exchange_n(&slot->tagged, &head, next_tag(head, number), false,
+					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
-#define FREELIST_CAS(symbol, name_, doc_, read_cpu)                                                                    \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress)         \
-	{                                                                                                              \
-		char *base = slots;                                                                                    \
-		struct block *pool = blocks;                                                                           \
-                                                                                                                       \
-		while (loops) {                                                                                        \
-			struct block *block = take_tagged(slot_at(base, read_cpu), pool, stress);                      \
-                                                                                                                       \
-			if (unlikely(!block)) {                                                                        \
-				wait_for_block(self);                                                                  \
-				continue;                                                                              \
-			}                                                                                              \
-			hold(self, block, stress);                                                                     \
-			give_tagged(slot_at(base, read_cpu), pool, block);                                             \
-			loops--;                                                                                       \
-		}                                                                                                      \
-	}                                                                                                              \
+#define FREELIST_CAS(symbol, name_, doc_, read_cpu)                                                \
+	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops,        \
+						  const bool stress)                               \
+	{                                                                                          \
+		char *base = slots;                                                                \
+		struct block *pool = blocks;                                                       \
+                                                                                                   \
+		while (loops) {                                                                    \
+			struct block *block = take_tagged(slot_at(base, read_cpu), pool, stress);  \
+                                                                                                   \
+			if (unlikely(!block)) {                                                    \
+				wait_for_block(self);                                              \
+				continue;                                                          \
+			}                                                                          \
+			hold(self, block, stress);                                                 \
+			give_tagged(slot_at(base, read_cpu), pool, block);                         \
+			loops--;                                                                   \
+		}                                                                                  \
+	}                                                                                          \
 	FREELIST(symbol, name_, doc_, 0, verify_tagged)
 
 FREELIST_CAS(getcpu_cas, "getcpu_cas",
-	     GETCPU_2018_DOC " and a tagged compare-and-swap, twice: acquire to take, release to give",
+	     GETCPU_2018_DOC
+	     " and a tagged compare-and-swap, twice: acquire to take, release to give",
 	     percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-FREELIST_CAS(vdso_cas, "vdso_cas", "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give",
+FREELIST_CAS(vdso_cas, "vdso_cas",
+	     "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give",
 	     percpu_getcpu());
 #else
-BENCHMARK_ABSENT(vdso_cas, "freelist/vdso_cas",
-		 "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(
+	vdso_cas, "freelist/vdso_cas",
+	"vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give",
+	NO_VDSO_GETCPU);
 #endif
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
@@ -227,7 +240,8 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 	while (loops) {
 		void *block;
 
-		if (unlikely(!SEQ(stress, pop(area, &self->aborts, base, SLOT_SHIFT, head, next, &block)))) {
+		if (unlikely(!SEQ(stress, pop(area, &self->aborts, base, SLOT_SHIFT, head, next,
+					      &block)))) {
 			wait_for_block(self);
 			continue;
 		}
@@ -237,7 +251,8 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 	}
 }
 
-FREELIST(rseq, "rseq", "two restartable sequences: pop and push, no tag", NEEDS_RSEQ | IS_SEQUENCE, verify_pointers);
+FREELIST(rseq, "rseq", "two restartable sequences: pop and push, no tag", NEEDS_RSEQ | IS_SEQUENCE,
+	 verify_pointers);
 
 static __thread struct block *local_head __attribute__((tls_model("initial-exec")));
 
@@ -269,8 +284,8 @@ static void run_thread_local(struct thread *self, unsigned long loops)
 }
 
 BENCHMARK(thread_local, .name = "freelist/thread_local",
-	  .doc = "a list a thread: no CPU number, but blocks strand with threads", .flags = IS_SHARED | IS_THREADED,
-	  .run = run_thread_local);
+	  .doc = "a list a thread: no CPU number, but blocks strand with threads",
+	  .flags = IS_SHARED | IS_THREADED, .run = run_thread_local);
 
 static void run_malloc(struct thread *self, unsigned long loops)
 {
@@ -279,7 +294,8 @@ static void run_malloc(struct thread *self, unsigned long loops)
 
 		if (unlikely(!block))
 			self->failures++;
-		__asm__ volatile("" : "+r"(block)); /* the compiler must not pair them up and drop both */
+		/* the compiler must not pair them up and drop both */
+		__asm__ volatile("" : "+r"(block));
 		free(block);
 	}
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * linux: what rseq may cost the rest of the system. Nothing here uses rseq; Linux looks at it on every way to a new
- * task, to a signal handler and back to user space, whether a thread has registered or not.
+ * linux: what rseq may cost the rest of the system. Nothing here uses rseq; Linux looks at it on
+ * every way to a new task, to a signal handler and back to user space, whether a thread has
+ * registered or not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,7 +20,10 @@
 #include "registration.h"
 
 extern char **environ;
-/* The name under which the static runner does nothing; other programs that hold the benchmarks have no such thing. */
+/*
+ * The name under which the static runner does nothing; other programs that hold the benchmarks have
+ * no such thing.
+ */
 extern const char runner_nothing[] __attribute__((weak));
 
 #define SLOW (ENTERS_LINUX | TAKES_LONG)
@@ -52,7 +56,9 @@ BENCHMARK(linux_fork_exit, .name = "linux/fork_exit", .doc = "fork, exit of the 
 
 static const char *needs_runner(void)
 {
-	return runner_nothing ? NULL : "executes the static runner, which this process is not: --target runner";
+	return runner_nothing
+		       ? NULL
+		       : "executes the static runner, which this process is not: --target runner";
 }
 
 static void run_fork_exec_exit(struct thread *self, unsigned long loops)
@@ -87,25 +93,29 @@ static void run_thread(struct thread *self, unsigned long loops)
 	for (; loops; loops--) {
 		pthread_t thread;
 
-		self->failures += pthread_create(&thread, NULL, do_nothing, NULL) || pthread_join(thread, NULL);
+		self->failures += pthread_create(&thread, NULL, do_nothing, NULL) ||
+				  pthread_join(thread, NULL);
 	}
 }
 
-BENCHMARK(linux_thread, .name = "linux/thread", .doc = "create a thread that ends at once, and join it",
-	  .flags = SLOW | SWITCHES, .run = run_thread);
+BENCHMARK(linux_thread, .name = "linux/thread",
+	  .doc = "create a thread that ends at once, and join it", .flags = SLOW | SWITCHES,
+	  .run = run_thread);
 
 /* ---- context switches ---- */
 
 static struct partner beside_us, elsewhere, first;
 
-static __always_inline void loop_pipe(struct partner *partner, struct thread *self, unsigned long loops, bool same_cpu)
+static __always_inline void loop_pipe(struct partner *partner, struct thread *self,
+				      unsigned long loops, bool same_cpu)
 {
 	unsigned char byte;
 
 	partner_place(partner, same_cpu);
 	for (; loops; loops--) {
 		byte = (unsigned char)loops;
-		self->failures += write(partner->to, &byte, 1) != 1 || read(partner->from, &byte, 1) != 1 ||
+		self->failures += write(partner->to, &byte, 1) != 1 ||
+				  read(partner->from, &byte, 1) != 1 ||
 				  byte != (unsigned char)loops;
 	}
 }
@@ -127,8 +137,9 @@ static void pipe_one_teardown(void)
 }
 
 BENCHMARK(linux_pipe_one_cpu, .name = "linux/pipe_one_cpu",
-	  .doc = "a byte to another process on the same CPU and back: two switches", .flags = SLOW | SWITCHES,
-	  .setup = pipe_one_setup, .run = run_pipe_one_cpu, .teardown = pipe_one_teardown);
+	  .doc = "a byte to another process on the same CPU and back: two switches",
+	  .flags = SLOW | SWITCHES, .setup = pipe_one_setup, .run = run_pipe_one_cpu,
+	  .teardown = pipe_one_teardown);
 
 static const char *needs_two_cpus(void)
 {
@@ -158,12 +169,15 @@ BENCHMARK(linux_pipe_two_cpus, .name = "linux/pipe_two_cpus",
 
 /* ---- a loop that is preempted ---- */
 
-static bool checked; /* moved from CPU to CPU, we leave the partner behind, and it need not preempt us */
+/* moved from CPU to CPU, we leave the partner behind, and it need not preempt us */
+static bool checked;
 static uint64_t woken;
 
 static const char *needs_real_time(void)
 {
-	return partner_may_be_first() ? NULL : "needs the right to real-time priority: root, or ulimit -r 1";
+	return partner_may_be_first()
+		       ? NULL
+		       : "needs the right to real-time priority: root, or ulimit -r 1";
 }
 
 static int preempted_setup(const struct setup *setup)
@@ -174,8 +188,9 @@ static int preempted_setup(const struct setup *setup)
 }
 
 /*
- * The partner comes before us, so Linux switches to it in the middle of our write(), which is no way of ours to give
- * up the CPU; when it waits for more, we are switched back to. It has taken the byte before write() returns.
+ * The partner comes before us, so Linux switches to it in the middle of our write(), which is no
+ * way of ours to give up the CPU; when it waits for more, we are switched back to. It has taken the
+ * byte before write() returns.
  */
 static void run_preempted(struct thread *self, unsigned long loops)
 {
@@ -192,9 +207,10 @@ static const char *preempted_verify(uint64_t operations)
 {
 	uint64_t answered = partner_answered(&first, operations);
 
-	return answered == operations ? NULL
-				      : complain("%llu of %llu bytes were taken", (unsigned long long)answered,
-						 (unsigned long long)operations);
+	return answered == operations
+		       ? NULL
+		       : complain("%llu of %llu bytes were taken", (unsigned long long)answered,
+				  (unsigned long long)operations);
 }
 
 static void preempted_teardown(void)
@@ -204,8 +220,8 @@ static void preempted_teardown(void)
 
 BENCHMARK(linux_preempted, .name = "linux/preempted",
 	  .doc = "preempted by a real-time process that is woken on the same CPU: two switches",
-	  .flags = SLOW | SWITCHES, .unavailable = needs_real_time, .setup = preempted_setup, .run = run_preempted,
-	  .verify = preempted_verify, .teardown = preempted_teardown);
+	  .flags = SLOW | SWITCHES, .unavailable = needs_real_time, .setup = preempted_setup,
+	  .run = run_preempted, .verify = preempted_verify, .teardown = preempted_teardown);
 
 /* ---- without a switch ---- */
 
@@ -241,12 +257,15 @@ static void signal_teardown(void)
 	sigaction(SIGUSR2, &before, NULL);
 }
 
-BENCHMARK(linux_signal, .name = "linux/signal", .doc = "a signal to oneself, handled and returned from",
-	  .flags = ENTERS_LINUX | TAKES_LONG, .setup = signal_setup, .run = run_signal, .teardown = signal_teardown);
+BENCHMARK(linux_signal, .name = "linux/signal",
+	  .doc = "a signal to oneself, handled and returned from",
+	  .flags = ENTERS_LINUX | TAKES_LONG, .setup = signal_setup, .run = run_signal,
+	  .teardown = signal_teardown);
 
 /*
- * There is none that yields to somebody: whether Linux then switches is its scheduler's own affair (6.1 did not once in
- * 2000 calls), but between two of real-time priority, and to become that and back would be part of each run's time.
+ * There is none that yields to somebody: whether Linux then switches is its scheduler's own affair
+ * (6.1 did not once in 2000 calls), but between two of real-time priority, and to become that and
+ * back would be part of each run's time.
  */
 static void run_yield(struct thread *self, unsigned long loops)
 {
@@ -254,5 +273,5 @@ static void run_yield(struct thread *self, unsigned long loops)
 		self->failures += sched_yield() != 0;
 }
 
-BENCHMARK(linux_yield, .name = "linux/yield", .doc = "sched_yield() with nobody to yield to", .flags = ENTERS_LINUX,
-	  .run = run_yield);
+BENCHMARK(linux_yield, .name = "linux/yield", .doc = "sched_yield() with nobody to yield to",
+	  .flags = ENTERS_LINUX, .run = run_yield);

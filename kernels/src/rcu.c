@@ -2,13 +2,14 @@
 /*
  * rcu: "liburcu percpu: lock-unlock pair, dereference, read/compare word".
  *
- * A reader counts itself in on this CPU's lock counter of the current period and out on this CPU's unlock counter,
- * wherever it then is: only the sums matter, as in Linux's SRCU. A writer flips the period and waits until the sums of
- * the old one are equal. The full barriers that readers would need are the writer's instead, by membarrier(2), so that
- * readers of all methods differ in nothing but how they count.
+ * A reader counts itself in on this CPU's lock counter of the current period and out on this CPU's
+ * unlock counter, wherever it then is: only the sums matter, as in Linux's SRCU. A writer flips the
+ * period and waits until the sums of the old one are equal. The full barriers that readers would
+ * need are the writer's instead, by membarrier(2), so that readers of all methods differ in nothing
+ * but how they count.
  *
- * Exact means: no reader ever sees the poison that the writer puts into a word after its grace period, every reader is
- * counted in and out once. A check lasts until a grace period has ended.
+ * Exact means: no reader ever sees the poison that the writer puts into a word after its grace
+ * period, every reader is counted in and out once. A check lasts until a grace period has ended.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,7 +26,8 @@
 #define SLOT_SHIFT 7
 #define GOOD 0x600du
 #define POISON 0xdeadu
-#define OBJECTS 1024 /* a freed word stays poisoned for a while, so that a late reader meets the poison */
+/* a freed word stays poisoned for a while, so that a late reader meets the poison */
+#define OBJECTS 1024
 
 struct slot {
 	unsigned long lock[2]; /* readers that came in, by period */
@@ -50,7 +52,8 @@ static const char *no_membarrier(void)
 
 	if (commands < 0 || !(commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED))
 		return "membarrier: no PRIVATE_EXPEDITED (Linux < 4.14, or CONFIG_MEMBARRIER=n): the writer needs it";
-	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) ? "membarrier: cannot register" : NULL;
+	return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) ? "membarrier: cannot register"
+								     : NULL;
 }
 
 static int rcu_setup(const struct setup *setup)
@@ -73,12 +76,16 @@ static unsigned long sum(size_t offset)
 	unsigned long total = 0;
 
 	for (unsigned int cpu = 0; cpu < possible_cpus(); cpu++)
-		total += __atomic_load_n((unsigned long *)(slots + ((size_t)cpu << SLOT_SHIFT) + offset),
-					 __ATOMIC_RELAXED);
+		total += __atomic_load_n(
+			(unsigned long *)(slots + ((size_t)cpu << SLOT_SHIFT) + offset),
+			__ATOMIC_RELAXED);
 	return total;
 }
 
-/* Out first, then in: a reader that leaves in between can only make the sums unequal, never equal too early. */
+/*
+ * Out first, then in: a reader that leaves in between can only make the sums unequal, never equal
+ * too early.
+ */
 static bool readers_gone(unsigned long of)
 {
 	unsigned long out = sum(offsetof(struct slot, unlock) + of * sizeof(long));
@@ -88,8 +95,9 @@ static bool readers_gone(unsigned long of)
 }
 
 /*
- * Wait until every reader that may have seen what was unpublished is gone. A reader may read the period, be preempted,
- * and count itself in only after the flip; so first the period to come must be empty, then flip, then the old one.
+ * Wait until every reader that may have seen what was unpublished is gone. A reader may read the
+ * period, be preempted, and count itself in only after the flip; so first the period to come must
+ * be empty, then flip, then the old one.
  */
 static bool synchronize(const bool *stop)
 {
@@ -127,11 +135,14 @@ static void writer(const bool *stop)
 
 static const char *rcu_verify(uint64_t operations)
 {
-	unsigned long in = sum(offsetof(struct slot, lock[0])) + sum(offsetof(struct slot, lock[1]));
-	unsigned long out = sum(offsetof(struct slot, unlock[0])) + sum(offsetof(struct slot, unlock[1]));
+	unsigned long in =
+		sum(offsetof(struct slot, lock[0])) + sum(offsetof(struct slot, lock[1]));
+	unsigned long out =
+		sum(offsetof(struct slot, unlock[0])) + sum(offsetof(struct slot, unlock[1]));
 
 	if (in != (unsigned long)operations || out != (unsigned long)operations)
-		return complain("%lu locks and %lu unlocks after %lu pairs", in, out, (unsigned long)operations);
+		return complain("%lu locks and %lu unlocks after %lu pairs", in, out,
+				(unsigned long)operations);
 	return NULL;
 }
 
@@ -140,7 +151,10 @@ static const char *rcu_unmet(void)
 	return READ_ONCE(grace_periods) ? NULL : "no grace period ended, so nothing was poisoned";
 }
 
-/* Now and then a reader of a check is slower than a grace period, at either of the two places where it may matter. */
+/*
+ * Now and then a reader of a check is slower than a grace period, at either of the two places where
+ * it may matter.
+ */
 static void dawdle(unsigned long loops, unsigned long when)
 {
 	if (loops % 64 == when)
@@ -160,49 +174,57 @@ static __always_inline void dereference(struct thread *self, unsigned long loops
 		self->failures++;
 }
 
-#define RCU(symbol, doc_, flags_)                                                                                      \
-	BENCHMARK_LOOPS(symbol)                                                                                        \
-	BENCHMARK(symbol, .name = "rcu/" #symbol, .doc = doc_, .flags = IS_SHARED | IS_THREADED | (flags_),            \
-		  .unavailable = no_membarrier, .setup = rcu_setup, .run = run_##symbol, .stress = stress_##symbol,    \
-		  .beside = writer, .verify = rcu_verify, .unmet = rcu_unmet, .teardown = rcu_teardown)
+#define RCU(symbol, doc_, flags_)                                                                  \
+	BENCHMARK_LOOPS(symbol)                                                                    \
+	BENCHMARK(symbol, .name = "rcu/" #symbol, .doc = doc_,                                     \
+		  .flags = IS_SHARED | IS_THREADED | (flags_), .unavailable = no_membarrier,       \
+		  .setup = rcu_setup, .run = run_##symbol, .stress = stress_##symbol,              \
+		  .beside = writer, .verify = rcu_verify, .unmet = rcu_unmet,                      \
+		  .teardown = rcu_teardown)
 
-/* The address of this CPU's lock counter of period `now`; its unlock counter is two words further. */
+/*
+ * The address of this CPU's lock counter of period `now`; its unlock counter is two words further.
+ */
 static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned long now)
 {
 	return &((struct slot *)(base + (cpu << SLOT_SHIFT)))->lock[now];
 }
 
-#define RCU_ATOMIC(symbol, doc_, flags_, read_cpu)                                                                     \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress)         \
-	{                                                                                                              \
-		struct rseq_area *area = self->area;                                                                   \
-		char *base = slots;                                                                                    \
-                                                                                                                       \
-		(void)area;                                                                                            \
-		for (; loops; loops--) {                                                                               \
-			unsigned long now = READ_ONCE(period);                                                         \
-                                                                                                                       \
-			if (stress)                                                                                    \
-				dawdle(loops, 32);                                                                     \
-			__atomic_fetch_add(counter(base, read_cpu, now), 1, __ATOMIC_RELAXED);                         \
-			barrier();                                                                                     \
-			dereference(self, loops, stress);                                                              \
-			barrier();                                                                                     \
-			__atomic_fetch_add(counter(base, read_cpu, now) + 2, 1, __ATOMIC_RELAXED);                     \
-		}                                                                                                      \
-	}                                                                                                              \
+#define RCU_ATOMIC(symbol, doc_, flags_, read_cpu)                                                 \
+	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops,        \
+						  const bool stress)                               \
+	{                                                                                          \
+		struct rseq_area *area = self->area;                                               \
+		char *base = slots;                                                                \
+                                                                                                   \
+		(void)area;                                                                        \
+		for (; loops; loops--) {                                                           \
+			unsigned long now = READ_ONCE(period);                                     \
+                                                                                                   \
+			if (stress)                                                                \
+				dawdle(loops, 32);                                                 \
+			__atomic_fetch_add(counter(base, read_cpu, now), 1, __ATOMIC_RELAXED);     \
+			barrier();                                                                 \
+			dereference(self, loops, stress);                                          \
+			barrier();                                                                 \
+			__atomic_fetch_add(counter(base, read_cpu, now) + 2, 1, __ATOMIC_RELAXED); \
+		}                                                                                  \
+	}                                                                                          \
 	RCU(symbol, doc_, flags_)
 
-RCU_ATOMIC(getcpu_atomic, GETCPU_2018_DOC " and a relaxed atomic add, twice: the message's \"getcpu+atomic\"", 0,
+RCU_ATOMIC(getcpu_atomic,
+	   GETCPU_2018_DOC " and a relaxed atomic add, twice: the message's \"getcpu+atomic\"", 0,
 	   percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
 RCU_ATOMIC(vdso_atomic, "vDSO getcpu and a relaxed atomic add, twice", 0, percpu_getcpu());
 #else
-BENCHMARK_ABSENT(vdso_atomic, "rcu/vdso_atomic", "vDSO getcpu and a relaxed atomic add, twice", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(vdso_atomic, "rcu/vdso_atomic", "vDSO getcpu and a relaxed atomic add, twice",
+		 NO_VDSO_GETCPU);
 #endif
 
-RCU_ATOMIC(rseq_atomic, "rseq cpu_id and a relaxed atomic add, twice", NEEDS_RSEQ, READ_ONCE(area->cpu_id));
+RCU_ATOMIC(rseq_atomic, "rseq cpu_id and a relaxed atomic add, twice", NEEDS_RSEQ,
+	   READ_ONCE(area->cpu_id));
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
@@ -217,7 +239,8 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 			dawdle(loops, 32);
 		SEQ(stress, add(area, &self->aborts, lock, SLOT_SHIFT, 0, 1));
 		dereference(self, loops, stress);
-		SEQ(stress, add(area, &self->aborts, lock, SLOT_SHIFT, offsetof(struct slot, unlock), 1));
+		SEQ(stress,
+		    add(area, &self->aborts, lock, SLOT_SHIFT, offsetof(struct slot, unlock), 1));
 	}
 }
 

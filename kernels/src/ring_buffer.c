@@ -2,11 +2,12 @@
 /*
  * ring_buffer: "LTTng-UST: write event 32-bit header, 32-bit payload into tracer per-cpu buffer".
  *
- * As in LTTng-UST an event takes two steps, between which the thread may be moved: reserve 8 bytes in this CPU's
- * buffer, write into them, commit by adding to the count of the sub-buffer. The patch replaces the two atomic
- * instructions by two sequences. A commit that finds itself on another CPU adds atomically to a second count beside the
- * first, because a plain store there would race with that CPU's own; a sub-buffer is complete when both counts
- * together say so. The header holds an event number and no time stamp: reading a clock is not part of the claim.
+ * As in LTTng-UST an event takes two steps, between which the thread may be moved: reserve 8 bytes
+ * in this CPU's buffer, write into them, commit by adding to the count of the sub-buffer. The patch
+ * replaces the two atomic instructions by two sequences. A commit that finds itself on another CPU
+ * adds atomically to a second count beside the first, because a plain store there would race with
+ * that CPU's own; a sub-buffer is complete when both counts together say so. The header holds an
+ * event number and no time stamp: reading a clock is not part of the claim.
  *
  * Exact means: every payload is found exactly once, or was counted as lost.
  */
@@ -27,27 +28,35 @@
 #define DATA_SHIFT 14
 #define DATA_SIZE (1ul << DATA_SHIFT)
 #define SLOT_SHIFT 8
-#define HEADER 0x68000000u /* event number 13 in the upper five bits, as in LTTng's compact header */
+/* event number 13 in the upper five bits, as in LTTng's compact header */
+#define HEADER 0x68000000u
 
 struct event {
 	uint32_t header;
 	uint32_t payload;
 };
 
-/* Positions count bytes since the start and wrap with the word; the low DATA_SHIFT bits are the place in the buffer. */
+/*
+ * Positions count bytes since the start and wrap with the word; the low DATA_SHIFT bits are the
+ * place in the buffer.
+ */
 struct slot {
 	unsigned long position; /* reserved so far */
 	unsigned long limit; /* end of the sub-buffer that is open for writing */
-	unsigned long committed[SUB_COUNT]; /* bytes ever committed in this sub-buffer by threads of this CPU */
+	/* bytes ever committed in this sub-buffer by threads of this CPU */
+	unsigned long committed[SUB_COUNT];
 	/* What other CPUs write, on lines of its own. */
-	unsigned long consumed __attribute__((aligned(128))); /* start of the oldest sub-buffer not yet consumed */
-	unsigned long from_elsewhere[SUB_COUNT]; /* the same as committed, by threads that were moved in between */
+	/* start of the oldest sub-buffer not yet consumed */
+	unsigned long consumed __attribute__((aligned(128)));
+	/* the same as committed, by threads that were moved in between */
+	unsigned long from_elsewhere[SUB_COUNT];
 	unsigned int draining; /* who consumes: one at a time */
 };
 _Static_assert(sizeof(struct slot) <= 1 << SLOT_SHIFT, "a slot must fit its stride");
 
 static char *slots, *data;
-static bool overwrite; /* flight recorder: the writer drops the oldest sub-buffer; else it loses the new event */
+/* flight recorder: the writer drops the oldest sub-buffer; else it loses the new event */
+static bool overwrite;
 static unsigned long recorded, lost, twice, torn;
 static uint32_t *found; /* while a check runs: a bit for each payload that was consumed */
 static uint64_t found_size;
@@ -113,7 +122,10 @@ static void consume_events(size_t cpu, unsigned long from, unsigned long to)
 	__atomic_fetch_add(&recorded, (to - from) / EVENT_SIZE, __ATOMIC_RELAXED);
 }
 
-/* Whether all bytes up to `end`, the end of a sub-buffer, are committed: each lap adds SUB_SIZE to its counts. */
+/*
+ * Whether all bytes up to `end`, the end of a sub-buffer, are committed: each lap adds SUB_SIZE to
+ * its counts.
+ */
 static bool complete(struct slot *slot, unsigned long end)
 {
 	size_t sub = sub_of(end - 1);
@@ -163,7 +175,9 @@ static bool make_room(size_t cpu, struct slot *slot, unsigned long limit)
 	return overwrite && drain(cpu);
 }
 
-/* What is left in the buffers when all writers are done: complete and incomplete sub-buffers alike. */
+/*
+ * What is left in the buffers when all writers are done: complete and incomplete sub-buffers alike.
+ */
 static const char *drain_rest(size_t cpu)
 {
 	struct slot *slot = slot_of(cpu);
@@ -175,7 +189,8 @@ static const char *drain_rest(size_t cpu)
 	for (size_t sub = 0; sub < SUB_COUNT; sub++)
 		committed += slot->committed[sub] + slot->from_elsewhere[sub];
 	if (committed != slot->position)
-		return complain("CPU %zu: %lu bytes reserved, %lu committed", cpu, slot->position, committed);
+		return complain("CPU %zu: %lu bytes reserved, %lu committed", cpu, slot->position,
+				committed);
 	consume_events(cpu, slot->consumed, slot->position);
 	return NULL;
 }
@@ -193,8 +208,8 @@ static const char *ring_verify(uint64_t operations)
 	if (lost && !found_size)
 		return complain("%lu events were lost, and losing one is not what is timed", lost);
 	if (recorded + lost != (unsigned long)operations)
-		return complain("%lu events written: %lu found, %lu counted as lost", (unsigned long)operations,
-				recorded, lost);
+		return complain("%lu events written: %lu found, %lu counted as lost",
+				(unsigned long)operations, recorded, lost);
 	return NULL;
 }
 
@@ -210,24 +225,26 @@ struct ring {
 	char *slots, *data;
 };
 
-#define RING(symbol, doc_, flags_)                                                                                     \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops, const bool stress)         \
-	{                                                                                                              \
-		uint32_t payload = self->first;                                                                        \
-		const struct ring ring = { self->area, slots, data };                                                  \
-                                                                                                                       \
-		for (; loops; loops--)                                                                                 \
-			event_##symbol(self, &ring, payload++, stress);                                                \
-	}                                                                                                              \
-	BENCHMARK_LOOPS(symbol)                                                                                        \
-	BENCHMARK(symbol, .name = "ring_buffer/" #symbol, .doc = doc_,                                                 \
-		  .flags = IS_SHARED | IS_THREADED | NEEDS_OWN_CPUS | (flags_), .setup = ring_setup,                   \
-		  .run = run_##symbol, .stress = stress_##symbol, .beside = consumer, .verify = ring_verify,           \
-		  .teardown = ring_teardown)
+#define RING(symbol, doc_, flags_)                                                                 \
+	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops,        \
+						  const bool stress)                               \
+	{                                                                                          \
+		uint32_t payload = self->first;                                                    \
+		const struct ring ring = { self->area, slots, data };                              \
+                                                                                                   \
+		for (; loops; loops--)                                                             \
+			event_##symbol(self, &ring, payload++, stress);                            \
+	}                                                                                          \
+	BENCHMARK_LOOPS(symbol)                                                                    \
+	BENCHMARK(symbol, .name = "ring_buffer/" #symbol, .doc = doc_,                             \
+		  .flags = IS_SHARED | IS_THREADED | NEEDS_OWN_CPUS | (flags_),                    \
+		  .setup = ring_setup, .run = run_##symbol, .stress = stress_##symbol,             \
+		  .beside = consumer, .verify = ring_verify, .teardown = ring_teardown)
 
 /*
- * There is no room, because somebody was preempted between reserve and commit or the consumer lags: the event is lost.
- * A check mostly lets the others run and has the event try again, or it would lose nearly all and prove little.
+ * There is no room, because somebody was preempted between reserve and commit or the consumer lags:
+ * the event is lost. A check mostly lets the others run and has the event try again, or it would
+ * lose nearly all and prove little.
  */
 static bool wait_for_room(struct thread *self)
 {
@@ -249,49 +266,54 @@ static __attribute__((noinline, cold)) bool next_sub_atomic(struct thread *self,
 		return true; /* somebody else opened it */
 	if (!make_room(cpu, slot, limit))
 		return wait_for_room(self);
-	__atomic_compare_exchange_n(&slot->limit, &limit, limit + SUB_SIZE, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	__atomic_compare_exchange_n(&slot->limit, &limit, limit + SUB_SIZE, false, __ATOMIC_RELAXED,
+				    __ATOMIC_RELAXED);
 	return true;
 }
 
 /* Reserve with compare-and-swap and commit with an atomic add, both exact on whatever CPU. */
-#define RING_ATOMIC(symbol, doc_, flags_, read_cpu)                                                                    \
-	static __always_inline void event_##symbol(struct thread *self, const struct ring *ring, uint32_t payload,     \
-						   const bool stress)                                                  \
-	{                                                                                                              \
-		size_t cpu = (read_cpu);                                                                               \
-		struct slot *slot = (struct slot *)(ring->slots + (cpu << SLOT_SHIFT));                                \
-		unsigned long at = READ_ONCE(slot->position);                                                          \
-                                                                                                                       \
-		(void)self;                                                                                            \
-		for (;;) {                                                                                             \
-			if (unlikely((long)(at - READ_ONCE(slot->limit)) >= 0)) {                                      \
-				if (!next_sub_atomic(self, cpu))                                                       \
-					return;                                                                        \
-				at = READ_ONCE(slot->position);                                                        \
-				continue;                                                                              \
-			}                                                                                              \
-			if (__atomic_compare_exchange_n(&slot->position, &at, at + EVENT_SIZE, false,                  \
-							__ATOMIC_RELAXED, __ATOMIC_RELAXED))                           \
-				break;                                                                                 \
-		}                                                                                                      \
-		write_event(event_at(ring->data, cpu, at), payload);                                                   \
-		if (stress)                                                                                            \
-			linger();                                                                                      \
-		__atomic_fetch_add(&slot->committed[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);                        \
-	}                                                                                                              \
+#define RING_ATOMIC(symbol, doc_, flags_, read_cpu)                                                \
+	static __always_inline void event_##symbol(struct thread *self, const struct ring *ring,   \
+						   uint32_t payload, const bool stress)            \
+	{                                                                                          \
+		size_t cpu = (read_cpu);                                                           \
+		struct slot *slot = (struct slot *)(ring->slots + (cpu << SLOT_SHIFT));            \
+		unsigned long at = READ_ONCE(slot->position);                                      \
+                                                                                                   \
+		(void)self;                                                                        \
+		for (;;) {                                                                         \
+			if (unlikely((long)(at - READ_ONCE(slot->limit)) >= 0)) {                  \
+				if (!next_sub_atomic(self, cpu))                                   \
+					return;                                                    \
+				at = READ_ONCE(slot->position);                                    \
+				continue;                                                          \
+			}                                                                          \
+			if (__atomic_compare_exchange_n(&slot->position, &at, at + EVENT_SIZE,     \
+							false, __ATOMIC_RELAXED,                   \
+							__ATOMIC_RELAXED))                         \
+				break;                                                             \
+		}                                                                                  \
+		write_event(event_at(ring->data, cpu, at), payload);                               \
+		if (stress)                                                                        \
+			linger();                                                                  \
+		__atomic_fetch_add(&slot->committed[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);    \
+	}                                                                                          \
 	RING(symbol, doc_, flags_)
 
-RING_ATOMIC(getcpu_atomic, GETCPU_2018_DOC ", relaxed compare-and-swap to reserve, release add to commit", 0,
+RING_ATOMIC(getcpu_atomic,
+	    GETCPU_2018_DOC ", relaxed compare-and-swap to reserve, release add to commit", 0,
 	    percpu_getcpu_2018());
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-RING_ATOMIC(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit", 0, percpu_getcpu());
+RING_ATOMIC(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit",
+	    0, percpu_getcpu());
 #else
-BENCHMARK_ABSENT(vdso_atomic, "ring_buffer/vdso_atomic", "vDSO getcpu, compare-and-swap, atomic add", NO_VDSO_GETCPU);
+BENCHMARK_ABSENT(vdso_atomic, "ring_buffer/vdso_atomic",
+		 "vDSO getcpu, compare-and-swap, atomic add", NO_VDSO_GETCPU);
 #endif
 
-RING_ATOMIC(rseq_atomic, "rseq cpu_id, relaxed compare-and-swap to reserve, release add to commit", NEEDS_RSEQ,
-	    READ_ONCE(ring->area->cpu_id));
+RING_ATOMIC(rseq_atomic, "rseq cpu_id, relaxed compare-and-swap to reserve, release add to commit",
+	    NEEDS_RSEQ, READ_ONCE(ring->area->cpu_id));
 
 /* Open the next sub-buffer of this CPU with a sequence; false: no room, the event is lost. */
 static __attribute__((noinline, cold)) bool next_sub_rseq(struct thread *self, const bool stress)
@@ -304,27 +326,30 @@ static __attribute__((noinline, cold)) bool next_sub_rseq(struct thread *self, c
 		return true; /* somebody else opened it, or we were moved */
 	if (!make_room(cpu, slot, limit))
 		return wait_for_room(self);
-	SEQ(stress, compare_store_on(self->area, &self->aborts, cpu, &slot->limit, limit, limit + SUB_SIZE));
+	SEQ(stress, compare_store_on(self->area, &self->aborts, cpu, &slot->limit, limit,
+				     limit + SUB_SIZE));
 	return true;
 }
 
-static __always_inline void event_rseq(struct thread *self, const struct ring *ring, uint32_t payload,
-				       const bool stress)
+static __always_inline void event_rseq(struct thread *self, const struct ring *ring,
+				       uint32_t payload, const bool stress)
 {
-	const size_t position = offsetof(struct slot, position), limit = offsetof(struct slot, limit);
+	const size_t position = offsetof(struct slot, position),
+		     limit = offsetof(struct slot, limit);
 	unsigned long cpu, at;
 	struct slot *slot;
 	void *reserved;
 
-	while (unlikely(!SEQ(stress, reserve(ring->area, &self->aborts, ring->slots, SLOT_SHIFT, position, limit,
-					     EVENT_SIZE, &cpu, &reserved, &at))))
+	while (unlikely(!SEQ(stress, reserve(ring->area, &self->aborts, ring->slots, SLOT_SHIFT,
+					     position, limit, EVENT_SIZE, &cpu, &reserved, &at))))
 		if (!next_sub_rseq(self, stress))
 			return;
 	slot = reserved;
 	write_event(event_at(ring->data, cpu, at), payload);
 	if (stress)
 		linger();
-	if (unlikely(!SEQ(stress, add_on(ring->area, &self->aborts, cpu, &slot->committed[sub_of(at)], EVENT_SIZE))))
+	if (unlikely(!SEQ(stress, add_on(ring->area, &self->aborts, cpu,
+					 &slot->committed[sub_of(at)], EVENT_SIZE))))
 		__atomic_fetch_add(&slot->from_elsewhere[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * AArch64: the ops from which include/sequences.h composes its sequences. Operands are named as in the sequences.
+ * AArch64: the ops from which include/sequences.h composes its sequences. Operands are named as in
+ * the sequences.
  */
 #ifndef RSEQ_ARCH_H
 #define RSEQ_ARCH_H
@@ -22,31 +23,34 @@
 
 #define ARCH_NOP_BYTES "4" /* the length of a nop */
 
-/* Announce the sequence: from here to 772, Linux restarts us at 773. Not part of the sequence itself. */
-#define OP_ARM(tmp)                                                                                                    \
-	"adrp %[" #tmp "], 774b\n\t" /* the page of the descriptor */                                                  \
-	"add %[" #tmp "], %[" #tmp "], :lo12:774b\n\t" /* and its place there */                                       \
+/*
+ * Announce the sequence: from here to 772, Linux restarts us at 773. Not part of the sequence
+ * itself.
+ */
+#define OP_ARM(tmp)                                                                                \
+	"adrp %[" #tmp "], 774b\n\t" /* the page of the descriptor */                              \
+	"add %[" #tmp "], %[" #tmp "], :lo12:774b\n\t" /* and its place there */                   \
 	"str %[" #tmp "], [%[area], 8]\n\t" /* area->rseq_cs = it */
 
 #define OP_LOAD_CPU(dst) "ldr %w[" #dst "], [%[area], 4]\n\t" /* area->cpu_id */
-#define OP_BNE_CPU(cpu, tmp, label)                                                                                    \
-	"ldr %w[" #tmp "], [%[area], 4]\n\t"                                                                           \
-	"cmp %w[" #tmp "], %w[" #cpu "]\n\t"                                                                           \
+#define OP_BNE_CPU(cpu, tmp, label)                                                                \
+	"ldr %w[" #tmp "], [%[area], 4]\n\t"                                                       \
+	"cmp %w[" #tmp "], %w[" #cpu "]\n\t"                                                       \
 	"b.ne " label "\n\t"
-#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                                               \
+#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                           \
 	"add %[" #reg "], %[base], %[" #reg "], lsl %[shift]\n\t"
 #define OP_COPY(dst, src) "mov %[" #dst "], %[" #src "]\n\t"
 #define OP_ADD(dst, n) "add %[" #dst "], %[" #dst "], %[" #n "]\n\t"
 #define OP_LOAD(dst, ptr, off) "ldr %[" #dst "], [%[" #ptr "], %[" #off "]]\n\t"
 #define OP_STORE(src, ptr, off) "str %[" #src "], [%[" #ptr "], %[" #off "]]\n\t"
-#define OP_ADD_MEMORY(ptr, off, n, tmp)                                                                                \
-	OP_LOAD(tmp, ptr, off)                                                                                         \
-	OP_ADD(tmp, n)                                                                                                 \
+#define OP_ADD_MEMORY(ptr, off, n, tmp)                                                            \
+	OP_LOAD(tmp, ptr, off)                                                                     \
+	OP_ADD(tmp, n)                                                                             \
 	OP_STORE(tmp, ptr, off)
 /* clang-format off */
-#define OP_ADD_RELEASE(ptr, n, tmp)                                                                                    \
-	"ldr %[" #tmp "], [%[" #ptr "]]\n\t"                                                                             \
-	OP_ADD(tmp, n)                                                                                                     \
+#define OP_ADD_RELEASE(ptr, n, tmp)                                                                \
+	"ldr %[" #tmp "], [%[" #ptr "]]\n\t"                                                       \
+	OP_ADD(tmp, n)                                                                             \
 	"stlr %[" #tmp "], [%[" #ptr "]]\n\t"
 /* clang-format on */
 #define OP_STORE_RELEASE(src, ptr) "stlr %[" #src "], [%[" #ptr "]]\n\t"
@@ -54,14 +58,14 @@
 #define OP_BNE(a, b, label) "cmp %[" #a "], %[" #b "]\n\tb.ne " label "\n\t"
 #define OP_BZ(a, label) "cbz %[" #a "], " label "\n\t"
 #define OP_JUMP(label) "b " label "\n\t"
-#define OP_COUNT_ABORT(tmp)                                                                                            \
-	"ldr %[" #tmp "], [%[aborts]]\n\t"                                                                             \
-	"add %[" #tmp "], %[" #tmp "], 1\n\t"                                                                          \
+#define OP_COUNT_ABORT(tmp)                                                                        \
+	"ldr %[" #tmp "], [%[aborts]]\n\t"                                                         \
+	"add %[" #tmp "], %[" #tmp "], 1\n\t"                                                      \
 	"str %[" #tmp "], [%[aborts]]\n\t"
-#define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                                         \
-	"mov %w[" #tmp "], " RSEQ_DELAY_LOOPS "\n"                                                                     \
-	"775:\n\t"                                                                                                     \
-	"subs %w[" #tmp "], %w[" #tmp "], 1\n\t"                                                                       \
+#define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                     \
+	"mov %w[" #tmp "], " RSEQ_DELAY_LOOPS "\n"                                                 \
+	"775:\n\t"                                                                                 \
+	"subs %w[" #tmp "], %w[" #tmp "], 1\n\t"                                                   \
 	"b.ne 775b\n\t"
 
 /* counter += n in memory, by one thread, not atomic: the least an increment can cost. */
@@ -69,19 +73,28 @@ static inline __attribute__((always_inline)) void arch_add(unsigned long *counte
 {
 	unsigned long value;
 
-	__asm__ volatile("ldr %0, %1\n\tadd %0, %0, %2\n\tstr %0, %1" : "=&r"(value), "+m"(*counter) : "rI"(n));
+	__asm__ volatile("ldr %0, %1\n\tadd %0, %0, %2\n\tstr %0, %1"
+			 : "=&r"(value), "+m"(*counter)
+			 : "rI"(n));
 }
 
-/* counter += n by one instruction of ARMv8.1 (LSE), relaxed like the ll/sc loop that the compiler makes of an atomic. */
+/*
+ * counter += n by one instruction of ARMv8.1 (LSE), relaxed like the ll/sc loop that the compiler
+ * makes of an atomic.
+ */
 #define ARCH_HAS_LSE 1
 static inline const char *arch_no_lse(void)
 {
 	return getauxval(AT_HWCAP) & HWCAP_ATOMICS ? NULL : "this CPU has no LSE atomics (ARMv8.1)";
 }
 
-static inline __attribute__((always_inline)) void arch_add_lse(unsigned long *counter, unsigned long n)
+static inline __attribute__((always_inline)) void arch_add_lse(unsigned long *counter,
+							       unsigned long n)
 {
-	__asm__ volatile(".arch_extension lse\n\tstadd %1, %0" : "+Q"(*counter) : "r"(n) : "memory");
+	__asm__ volatile(".arch_extension lse\n\tstadd %1, %0"
+			 : "+Q"(*counter)
+			 : "r"(n)
+			 : "memory");
 }
 
 /* The generic timer: one rate for the whole system, by architecture. */

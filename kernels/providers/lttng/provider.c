@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Calls LTTng-UST as an instrumented program does: a tracepoint in a loop, the library as it is shipped.
+ * Calls LTTng-UST as an instrumented program does: a tracepoint in a loop, the library as it is
+ * shipped.
  */
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #define LTTNG_UST_TRACEPOINT_DEFINE
@@ -16,7 +17,10 @@ static void emit(unsigned long events, uint32_t value)
 		lttng_ust_tracepoint(rseqbench, event, value);
 }
 
-/* How often LTTng records each event: every session that has it on, of any daemon, calls a probe of its own. */
+/*
+ * How often LTTng records each event: every session that has it on, of any daemon, calls a probe of
+ * its own.
+ */
 static uint32_t recorders(void)
 {
 	const struct lttng_ust_tracepoint_probe *probe;
@@ -25,8 +29,8 @@ static uint32_t recorders(void)
 	if (!LTTNG_UST_TP_RCU_LINK_TEST())
 		return 0;
 	lttng_ust_tp_rcu_read_lock();
-	for (probe = lttng_ust_tp_rcu_dereference(lttng_ust_tracepoint_rseqbench___event.probes); probe && probe->func;
-	     probe++)
+	for (probe = lttng_ust_tp_rcu_dereference(lttng_ust_tracepoint_rseqbench___event.probes);
+	     probe && probe->func; probe++)
 		count++;
 	lttng_ust_tp_rcu_read_unlock();
 	return count;
@@ -39,7 +43,8 @@ static void tell(uint32_t method, uint32_t number, uint32_t proved, uint64_t emi
 
 static int enabled(void)
 {
-	return lttng_ust_tracepoint_enabled(rseqbench, event) && lttng_ust_tracepoint_enabled(rseqbench, told);
+	return lttng_ust_tracepoint_enabled(rseqbench, event) &&
+	       lttng_ust_tracepoint_enabled(rseqbench, told);
 }
 
 extern const struct provider_lttng provider_lttng;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One way into a flavour of liburcu. Compiled with URCU_HEADER, its header, and FLAVOUR, its name there; called.c and
- * inlined.c choose the way, which is decided by what a program defines before it includes that.
+ * One way into a flavour of liburcu. Compiled with URCU_HEADER, its header, and FLAVOUR, its name
+ * there; called.c and inlined.c choose the way, which is decided by what a program defines before
+ * it includes that.
  */
 #include <stdbool.h>
 
@@ -13,8 +14,8 @@
 /* What readers of qsbr have to do now and then; nothing in the others. */
 #define QUIESCENT_EVERY 1024
 
-static inline __attribute__((always_inline)) void read_all(struct provider_reader *reader, unsigned long loops,
-							   const bool held)
+static inline __attribute__((always_inline)) void read_all(struct provider_reader *reader,
+							   unsigned long loops, const bool held)
 {
 	struct provider_object **published = reader->published;
 	unsigned long good = reader->good, failures = 0;

@@ -229,7 +229,7 @@ def test_a_round_that_is_not_exact_is_void(tmp_path, monkeypatch, mistake):
 @pytest.mark.parametrize("jump", ["- (1ull << 32)", "+ (1ull << 32)"])
 def test_a_clock_that_jumps_while_a_chunk_runs_makes_the_round_void(tmp_path, monkeypatch, jump):
     """By as many ticks as vanish where the answer keeps 32 bits of them."""
-    right = "\ttimer_run(&gate->timer, slot->kernel, slot->loops, stretch);\n"
+    right = "\ttimer_run(&gate->timer, slot->benchmark, slot->loops, stretch);\n"
     wrong = f"{right}\tstretch->end = stretch->end {jump} * (gate->out->chunks == 3);\n"
     change(tmp_path, monkeypatch, "core/gate.c", right, wrong)
     cases = [Case("cpu_id/baseline"), Case("control/atomic_a")]
