@@ -38,7 +38,7 @@ from rseqbench.store.events import JobEnded, MemberEvent, RoundDone, Stored
 from rseqbench.store.fleets import Fleet, Member
 from rseqbench.store.runs import Run, Store
 from rseqbench.targets.labgrid import client
-from rseqbench.targets.labgrid.client import Desk
+from rseqbench.targets.labgrid.client import LabClient
 
 _SAMPLED_S = 0.5
 _CHECKS = 0.3  # of a run's time are its checks, about as in a quick run
@@ -88,7 +88,7 @@ def _free_port() -> int:
 # ---- what a place does ----
 
 
-def replaying(fleet: Fleet, lab: Desk, store: Store, run_s: float, failing: frozenset[str]) -> Work:
+def replaying(fleet: Fleet, lab: LabClient, store: Store, run_s: float, failing: frozenset[str]) -> Work:
     """Return what holds a place and replays a recorded run in `run_s` seconds; those `failing` are lost half way."""
     recorded = Store(paths.recorded().parent).load(paths.recorded().name)
     settings = config.load(paths.default_config())
@@ -198,7 +198,7 @@ def one_fleet(options: SimpleNamespace, at_once: int) -> list[tuple[str, str]]:
         folder = Path(name)
         (folder / "lab").mkdir()
         store, fleet = Store(folder / "results"), fleet_of(places)
-        with coordinator(folder / "lab", places) as (address, pid), client.shared(address, "") as lab:
+        with coordinator(folder / "lab", places) as (address, pid), client.share_client(address, "") as lab:
             keeper = _keeper()
             processes = {"rseqbench": os.getpid(), "its keeper": keeper, "the coordinator": pid}
             before = {who: _cpu_s(process) for who, process in processes.items()}

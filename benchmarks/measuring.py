@@ -21,7 +21,7 @@ from rseqbench.errors import TargetError
 from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
 from rseqbench.measure.rounds import MOST_VOID
-from rseqbench.model import Case, Estimate, GatedRound, Plan, Slot
+from rseqbench.model import Case, Estimate, GatedRequest, GatedRound, Plan
 from rseqbench.targets import Target
 
 
@@ -39,7 +39,7 @@ class Watched:
         """Hand on everything but gate()."""
         return getattr(self._target, name)
 
-    def gate(self, slots: Sequence[Slot], *rest: Any) -> GatedRound:
+    def gate(self, slots: Sequence[GatedRequest], *rest: Any) -> GatedRound:
         """Hand on; remember the answer, how long it took, and how much of that was inside chunks."""
         began = time.monotonic()
         self.last = self._target.gate(slots, *rest)

@@ -20,7 +20,7 @@ from rseqbench.build import architectures
 from rseqbench.config import Preset
 from rseqbench.measure import plan
 from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, gate
-from rseqbench.model import Case, Chunk, Plan, Slot
+from rseqbench.model import Case, Chunk, GatedRequest, Plan
 
 KERNELS = (
     "counter/rseq",
@@ -74,7 +74,7 @@ def _take(
 ) -> tuple[list[Sequence[Sequence[Chunk]]], int]:
     """Return the chunks of each kernel in each round, and the fastest probe of all."""
     cases = [Case(name) for name in names]
-    slots = [Slot(case, target.calibrate(case, made, chunk_us * 1000), WANTED_CHUNKS) for case in cases]
+    slots = [GatedRequest(case, target.calibrate(case, made, chunk_us * 1000), WANTED_CHUNKS) for case in cases]
     fastest, streams = 0, []
     for number in range(rounds):
         target.new_round()

@@ -169,7 +169,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Slot:
+class GatedRequest:
     """What a gated round is asked for: `wanted` chunks of a case, `loops` operations each in every thread."""
 
     case: Case
@@ -225,7 +225,7 @@ class Counts:
 
 
 @dataclass(frozen=True)
-class Ran:
+class ProgramResult:
     """How a program ended that a target ran: its exit code, ns from before its start to after its end, what it said."""
 
     code: int
@@ -235,7 +235,7 @@ class Ran:
 
 
 @dataclass(frozen=True)
-class Call:
+class CommandLine:
     """A command line that a run executes: `what` for, its words, and a `note` on what in it is not known before.
 
     Without words, the note says why there is no such line.
@@ -380,5 +380,5 @@ class DryRun:
     cpus: tuple[int, ...]
     seed: int | None
     expected_s: float | None
-    calls: tuple[Call, ...]
+    calls: tuple[CommandLine, ...]
     unknown: tuple[str, ...]

@@ -19,7 +19,7 @@ from rseqbench.build import compilers
 from rseqbench.build.architectures import Arch
 from rseqbench.build.compilers import Compiler
 from rseqbench.errors import BuildError
-from rseqbench.model import Call
+from rseqbench.model import CommandLine
 
 MODULE = "_rseqbench_kernels"
 _SCRATCH = "tmpXXXXXXXX"  # stands for tempfile's names
@@ -121,19 +121,19 @@ def recipe(arch: Arch, extra: Sequence[str], product: Product) -> Recipe:
     return Recipe(arch, compiler, flags, product, built)
 
 
-def call(what: str, make: Callable[[], Recipe]) -> Call:
+def call(what: str, make: Callable[[], Recipe]) -> CommandLine:
     """Return the command line of the recipe that `make` gives, which is not executed, or why there is none."""
     try:
         found = make()
     except BuildError as error:
-        return Call(what, (), str(error))
+        return CommandLine(what, (), str(error))
     if found.built.path.is_file():
         note = "not executed: the cache has what it makes"
     else:
         note = f"{_SCRATCH} is a new folder each time" + (
             ", where cffi puts its C file first" if found.product.glue else ""
         )
-    return Call(what, tuple(found.command(found.folder / _SCRATCH)), note)
+    return CommandLine(what, tuple(found.command(found.folder / _SCRATCH)), note)
 
 
 def made(recipe: Recipe) -> Built:

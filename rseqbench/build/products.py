@@ -13,7 +13,7 @@ from rseqbench.build import architectures, cache, compilers
 from rseqbench.build.architectures import Arch
 from rseqbench.build.cache import Built, Product, Recipe
 from rseqbench.errors import BuildError
-from rseqbench.model import Call
+from rseqbench.model import CommandLine
 
 _EXTENSION = Product(f"{cache.MODULE}.abi3.so", "-shared", ("core", "src", "libraries"), glue=True)
 _LIBRARY = Product("libkernels.so", "-shared", ("core", "src", "libraries"))
@@ -35,7 +35,7 @@ def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
     return cache.made(_extension(arch, extra))
 
 
-def extension_call(arch: Arch) -> Call:
+def extension_call(arch: Arch) -> CommandLine:
     """Return the command line of extension(), which is not executed."""
     return cache.call("compile the kernels for Python", lambda: _extension(arch, ()))
 
@@ -65,7 +65,7 @@ def runner(arch: Arch, extra: Sequence[str] = ()) -> Built:
     return cache.made(cache.recipe(arch, extra, _RUNNER))
 
 
-def runner_call(arch: Arch) -> Call:
+def runner_call(arch: Arch) -> CommandLine:
     """Return the command line of runner(), which is not executed."""
     return cache.call("compile the static runner", lambda: cache.recipe(arch, (), _RUNNER))
 
@@ -80,7 +80,7 @@ def plugin() -> Built:
     return cache.made(cache.recipe(architectures.host(), (), _PLUGIN))
 
 
-def plugin_call() -> Call:
+def plugin_call() -> CommandLine:
     """Return the command line of plugin(), which is not executed."""
     return cache.call("compile the plugin that counts", lambda: cache.recipe(architectures.host(), (), _PLUGIN))
 
@@ -95,7 +95,7 @@ def server() -> Built:
     return cache.made(cache.recipe(architectures.host(), (), _SERVER))
 
 
-def server_call() -> Call:
+def server_call() -> CommandLine:
     """Return the command line of server(), which is not executed."""
     return cache.call("compile the server of requests", lambda: cache.recipe(architectures.host(), (), _SERVER))
 
@@ -108,7 +108,7 @@ def pools(arch: Arch, extra: Sequence[str] = (), jemalloc: Path | None = None) -
     return cache.made(_pools(arch, extra, jemalloc))
 
 
-def pools_call(arch: Arch) -> Call:
+def pools_call(arch: Arch) -> CommandLine:
     """Return the command line of pools(), which is not executed."""
     return cache.call("compile the per-CPU pools", lambda: _pools(arch, (), None))
 
@@ -139,7 +139,7 @@ def provider(group: str, libraries: Sequence[str], told: Sequence[str] = ()) -> 
     return cache.made(_provider(group, libraries, told))
 
 
-def provider_call(group: str, libraries: Sequence[str], told: Sequence[str] = ()) -> Call:
+def provider_call(group: str, libraries: Sequence[str], told: Sequence[str] = ()) -> CommandLine:
     """Return the command line of provider(), which is not executed."""
     return cache.call(f"compile what calls {' '.join(libraries)}", lambda: _provider(group, libraries, told))
 

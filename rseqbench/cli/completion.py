@@ -99,9 +99,9 @@ def _unfinished(ctx: click.Context) -> list[str]:
 
 
 def _targets(ctx: click.Context) -> list[str]:
-    from rseqbench.targets import KINDS
+    from rseqbench.targets import TARGETS
 
-    return [*(f"{name}:" if kind.where else name for name, kind in KINDS.items()), "auto"]
+    return [*(f"{name}:" if kind.where else name for name, kind in TARGETS.items()), "auto"]
 
 
 def _arches(ctx: click.Context) -> list[str]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rseqbench.model import LabPlace
     from rseqbench.store.fleets import Fleet
     from rseqbench.store.runs import Store
-    from rseqbench.targets.labgrid.client import Desk
+    from rseqbench.targets.labgrid.client import LabClient
 
 
 @click.group("fleet")
@@ -70,7 +70,7 @@ def run(ctx: click.Context, /, **given: Any) -> None:
     options = members.shared(how.run_options(config, chosen)) if begun is None else begun.options
     scheduler.make_room(at_once)
     with progress.busy("asking the coordinator"):
-        lab = ctx.with_resource(client.shared(options.coordinator, options.environment))
+        lab = ctx.with_resource(client.share_client(options.coordinator, options.environment))
         places = lab.places()
     fleet = begun or _fleet(places, options, chosen, config, store)
     if given["dry_run"]:
@@ -107,7 +107,7 @@ def _fleet(
 
     names = choice.parse_names(chosen["places"]) if "places" in chosen else []
     tags = choice.parse_tags(chosen["tags"]) if "tags" in chosen else {}
-    found = choice.choose(places, names, tags)
+    found = choice.choose_places(places, names, tags)
     label = chosen.get("label") or labels.fresh("fleet", store.taken())
     named = fleets.labels([one.name for one in found], label)
     fleet = Fleet(
@@ -133,7 +133,7 @@ def _list(fleet: Fleet, places: Sequence[LabPlace], store: Store) -> None:
     terminal.table(lab.lab_places(fleet.label, members.missing(fleet, store), places), terminal.console())
 
 
-def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store) -> bool:
+def _measure(fleet: Fleet, lab: LabClient, at_once: int, config: Config, store: Store) -> bool:
     """Measure what is missing, and show it meanwhile; return whether a place or a benchmark failed, now or before."""
     import contextlib
 
@@ -144,7 +144,7 @@ def _measure(fleet: Fleet, lab: Desk, at_once: int, config: Config, store: Store
 
     todo = members.missing(fleet, store)
     of, confidence = len(fleet.members), config.verdict.confidence
-    work = members.measuring(fleet, config, store, lambda one: data.table_csv(one, confidence))
+    work = members.measure_members(fleet, config, store, lambda one: data.table_csv(one, confidence))
     try:
         with contextlib.closing(members.run(fleet, todo, store, work, at_once, lab.cut)) as events:
             end = crowd.follow(events, of, of - len(todo))

@@ -71,8 +71,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         _rehearse(options, chosen, config, store)
         return
     arch = architectures.named(options.arch)
-    options = resolve.placed(arch, options, config.linux)
-    each = engines.chosen(options.engine, targets.kind(options.target).emulated)
+    options = resolve.resolve_options(arch, options, config.linux)
+    each = engines.chosen(options.engine, targets.target_kind(options.target).emulated)
     label = chosen.get("label")
     for name in () if label is None else _labels(label, each).values():
         store.ensure_free(name, given["force"])
@@ -83,8 +83,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         with _entered(targets.create(arch, own), own.target) as target:
             label = _fresh(target.arch, each, store) if label is None else label
             seed = chosen.get("seed", secrets.randbelow(2**32))
-            asked = session.Asked(own, preset, seed, _labels(label, each)[engine], given["force"])
-            failed += _measure(target, session.anew(target, asked, store), config, store)
+            asked = session.RunRequest(own, preset, seed, _labels(label, each)[engine], given["force"])
+            failed += _measure(target, session.begin_run(target, asked, store), config, store)
     if len(each) > 1:
         one, other = (store.load(name) for name in _labels(label, each).values())
         terminal.comparison([summary.compared(one, other, config.verdict)], terminal.console())
@@ -109,7 +109,7 @@ def _rehearse(options: RunOptions, chosen: dict[str, Any], config: Config, store
 
     if "label" in chosen:
         store.ensure_free(chosen["label"], bool(chosen.get("force")))
-    found = dry_run.rehearse(options, how.preset(options, chosen, config), config.linux, chosen.get("seed"))
+    found = dry_run.rehearse_run(options, how.preset(options, chosen, config), config.linux, chosen.get("seed"))
     terminal.rehearsal(found, terminal.console())
 
 
@@ -142,7 +142,7 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
     begun = unfinished.header.machines[0]
     options = config.options(None, {**resume.resumed_options(unfinished.header), "wait": wait})
     with _entered(targets.create(architectures.named(begun.arch), options), begun.target) as target:
-        session.again(target, unfinished)
+        session.resume_run(target, unfinished)
         _end(_measure(target, unfinished, config, store))
 
 

@@ -16,7 +16,7 @@ from rseqbench.doctor.finding import Check, Host, as_root, lacking
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
 from rseqbench.host import facts
 from rseqbench.model import Finding
-from rseqbench.targets.qemu.instruction_count import qemu_with_plugins
+from rseqbench.targets.qemu.user import qemu_with_plugins
 
 
 def system(host: Host) -> Finding | None:

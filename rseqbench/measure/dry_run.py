@@ -15,20 +15,20 @@ from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
 from rseqbench.model import Benchmark, DryRun, Registration
 from rseqbench.targets import resolve
-from rseqbench.targets.native.target import Native
+from rseqbench.targets.native.target import NativeTarget
 from rseqbench.workloads import PROGRAMS, benchmark
 
 _MANY_CPUS = tuple(range(4096))  # where they are not known yet, no case is left out for want of one
 
 
-def rehearse(options: RunOptions, preset: Preset, linux: LinuxOptions, seed: int | None) -> DryRun:
+def rehearse_run(options: RunOptions, preset: Preset, linux: LinuxOptions, seed: int | None) -> DryRun:
     """Return what a run with these options would do. Raises UsageError for options that make no sense."""
     arch = architectures.named(options.arch)
     unknown: list[str] = []
     options = _placed(arch, options, linux, unknown)
-    kind = targets.kind(options.target)
+    kind = targets.target_kind(options.target)
     target = targets.create(arch, options)
-    here = isinstance(target, Native)
+    here = isinstance(target, NativeTarget)
     cpus = target.cpus() if here else ()
     listed, registration = _listed(options, here, unknown)
     unknown += _at_the_target(arch, options)
@@ -64,7 +64,7 @@ def _placed(arch: Arch, options: RunOptions, linux: LinuxOptions, unknown: list[
             unknown.append(f"Whether this machine runs {one.name} code is tried first; if not, it is emulated.")
         return targets.may_run_here(one)
 
-    return resolve.placed(arch, options, linux, untried_kvm, untried_code)
+    return resolve.resolve_options(arch, options, linux, untried_kvm, untried_code)
 
 
 def _listed(options: RunOptions, here: bool, unknown: list[str]) -> tuple[Sequence[Benchmark], Registration]:
@@ -77,7 +77,7 @@ def _listed(options: RunOptions, here: bool, unknown: list[str]) -> tuple[Sequen
         unknown.append("The kernels are not compiled for this machine yet, and they alone know which benchmarks exist.")
         return (), Registration.NONE
     own = dataclasses.replace(options, arch=host.name, target="native", engine="gated")
-    with Native(host, own if here else dataclasses.replace(own, cpus="auto", registration="auto")) as native:
+    with NativeTarget(host, own if here else dataclasses.replace(own, cpus="auto", registration="auto")) as native:
         found, registration = native.benchmarks(), native.registration()
     if here:
         return found, registration
@@ -89,7 +89,7 @@ def _listed(options: RunOptions, here: bool, unknown: list[str]) -> tuple[Sequen
 
 def _at_the_target(arch: Arch, options: RunOptions) -> list[str]:
     """Return what else is done before the run, and depends on what is found."""
-    if not targets.kind(options.target).boots:
+    if not targets.target_kind(options.target).boots:
         return []
     found = []
     if options.linux == DEBIAN and fetched(arch) is None:

@@ -17,16 +17,16 @@ from rseqbench.measure.engines.sequential import OneByOne
 from rseqbench.model import (
     REPLAY,
     Benchmark,
-    Call,
     Case,
     Check,
+    CommandLine,
     Counts,
+    GatedRequest,
     GatedRound,
     Machine,
     Plan,
-    Ran,
+    ProgramResult,
     Registration,
-    Slot,
 )
 from rseqbench.store.runs import Header, Run
 from rseqbench.targets import Target
@@ -67,7 +67,7 @@ class Replay:
     ) -> None:
         """Do nothing."""
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[CommandLine]:
         """Return none."""
         return []
 
@@ -112,7 +112,7 @@ class Replay:
         """Raise TargetError: nothing runs here, and so do those below."""
         raise _nothing()
 
-    def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+    def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Raise TargetError."""
         raise _nothing()
 
@@ -120,7 +120,7 @@ class Replay:
         """Raise TargetError."""
         raise _nothing()
 
-    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Raise TargetError."""
         raise _nothing()
 

@@ -20,7 +20,7 @@ from rseqbench.targets import Target, resolve
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunRequest:
     """What a run is asked to do, as far as that does not depend on the machine: the same for many of them."""
 
     options: RunOptions
@@ -36,13 +36,13 @@ def command() -> str:
     return shlex.join(["rseqbench", *sys.argv[1:]])
 
 
-def anew(target: Target, asked: Asked, store: Store) -> Unfinished:
+def begin_run(target: Target, asked: RunRequest, store: Store) -> Unfinished:
     """Plan a run for an entered target and open its folder.
 
     Raises UsageError when the machine there is not what was asked for, ResultsError when the label is taken.
     """
     machine = target.machine()
-    refused = resolve.refused(asked.options, machine.facts)
+    refused = resolve.check_configuration(asked.options, machine.facts)
     if refused:
         raise UsageError(f"{machine.target} is not what was asked for: {refused}", "boot another Linux, or --config")
     given = workloads.arguments(workloads.HACKBENCH, asked.options.hackbench, machine.timing)
@@ -63,7 +63,7 @@ def anew(target: Target, asked: Asked, store: Store) -> Unfinished:
     return unfinished
 
 
-def again(target: Target, unfinished: Unfinished) -> None:
+def resume_run(target: Target, unfinished: Unfinished) -> None:
     """Take up an unfinished run on the entered target. Raises UsageError when that is not the machine any more."""
     changed = changed_since(unfinished.header.machines[0], target.machine())
     if changed:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Ran
+from rseqbench.model import ProgramResult
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)  # looked up before a fork: little is safe between fork and exec
@@ -70,7 +70,7 @@ def kill(process: subprocess.Popen[bytes], group: int | None = None) -> None:
                 pipe.close()
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> Ran:
+def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> ProgramResult:
     """Run a program to its end; all that it starts ends with it, and with us, however that happens.
 
     Raises TargetError when it does not start, does not end within `limit_s`, or was ended by a signal.
@@ -97,4 +97,4 @@ def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float) 
             kill(process, leader)
     if process.returncode < 0:
         raise TargetError(f"{command[0]} was ended by {ending(process.returncode)}")
-    return Ran(process.returncode, took, output.decode(errors="replace"), errors.decode(errors="replace"))
+    return ProgramResult(process.returncode, took, output.decode(errors="replace"), errors.decode(errors="replace"))

@@ -16,7 +16,19 @@ from rseqbench.build.architectures import Arch
 from rseqbench.build.linux import DEBIAN
 from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import UsageError, unknown
-from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
+from rseqbench.model import (
+    Benchmark,
+    Case,
+    Check,
+    CommandLine,
+    Counts,
+    GatedRequest,
+    GatedRound,
+    Machine,
+    Plan,
+    ProgramResult,
+    Registration,
+)
 
 if TYPE_CHECKING:
     import pyperf  # doctor looks at targets where it is missing
@@ -37,7 +49,7 @@ class Target(Protocol):
     def arch(self) -> str:
         """The name of its architecture."""
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[CommandLine]:
         """Return the command lines that entering it executes, in their order, by executing none; entered or not."""
 
     def machine(self) -> Machine:
@@ -64,13 +76,13 @@ class Target(Protocol):
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
         """Return how many operations, in each thread, of a case last `chunk_ns` on cores of its own."""
 
-    def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+    def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round of the slots; `options` are those of host_gate() in kernels/core/host.h."""
 
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Count the instructions that each number of `loops` takes, `repeat` times, where time is emulated."""
 
-    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program that lies there until it ends, its C library told to register or not."""
 
     def doubts(self, case: Case) -> str:
@@ -84,7 +96,7 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True)
-class Kind:
+class TargetKind:
     """A kind of target: the module and class that make one, and what is special about it.
 
     emulated: its time is; boots: it boots a Linux; where: its name goes on with where it is.
@@ -97,14 +109,14 @@ class Kind:
     where: bool = False
 
 
-KINDS = {
-    "native": Kind("native.target", "Native"),
-    "runner": Kind("local", "Local"),
-    "ssh": Kind("ssh.openssh", "Ssh", where=True),
-    "labgrid": Kind("labgrid.target", "Labgrid", where=True),
-    "qemu-system": Kind("qemu.system", "QemuSystem", emulated=True, boots=True),
-    "qemu-kvm": Kind("qemu.kvm", "QemuKvm", boots=True),
-    "qemu-user": Kind("qemu.user", "QemuUser", emulated=True),
+TARGETS = {
+    "native": TargetKind("native.target", "NativeTarget"),
+    "runner": TargetKind("runner.target", "LocalRunnerTarget"),
+    "ssh": TargetKind("ssh.target", "SshTarget", where=True),
+    "labgrid": TargetKind("labgrid.target", "LabgridTarget", where=True),
+    "qemu-system": TargetKind("qemu.target", "QemuSystemTarget", emulated=True, boots=True),
+    "qemu-kvm": TargetKind("qemu.target", "QemuKvmTarget", boots=True),
+    "qemu-user": TargetKind("qemu.user", "QemuUserTarget", emulated=True),
 }
 
 
@@ -123,7 +135,7 @@ def runs_here(arch: Arch) -> bool:
     return False
 
 
-def resolved(arch: Arch, target: str, runs_here: Callable[[Arch], bool] = runs_here) -> str:
+def resolve_target(arch: Arch, target: str, runs_here: Callable[[Arch], bool] = runs_here) -> str:
     """Return the target that "auto" means for an architecture: this machine where it runs its code, else emulation.
 
     A 64-bit ARM may run arm32 through the static runner; whether this one does is tried, by `runs_here`.
@@ -135,12 +147,12 @@ def resolved(arch: Arch, target: str, runs_here: Callable[[Arch], bool] = runs_h
     return "runner" if runs_here(arch) else "qemu-system"
 
 
-def kind(target: str) -> Kind:
+def target_kind(target: str) -> TargetKind:
     """Return the kind of a target. Raises UsageError when there is none of that name."""
     name, colon, _ = target.partition(":")
-    if name not in KINDS or (colon and not KINDS[name].where):
-        raise unknown("target", target, [*KINDS, "auto"])
-    return KINDS[name]
+    if name not in TARGETS or (colon and not TARGETS[name].where):
+        raise unknown("target", target, [*TARGETS, "auto"])
+    return TARGETS[name]
 
 
 def create(arch: Arch, options: RunOptions) -> Target:
@@ -148,8 +160,8 @@ def create(arch: Arch, options: RunOptions) -> Target:
 
     Raises UsageError when there is no such kind, or when it boots no Linux and the options say which or how.
     """
-    options = replace(options, target=resolved(arch, options.target))
-    found = kind(options.target)
+    options = replace(options, target=resolve_target(arch, options.target))
+    found = target_kind(options.target)
     if options.linux != DEBIAN and not found.boots:
         why = f"target {options.target} boots no Linux, and {options.linux} was given to boot"
         raise UsageError(why, "--linux is for --target qemu-system")

@@ -17,7 +17,7 @@ ANY = "any"
 _ABSENT = "ENOSYS"
 
 
-def placed(
+def resolve_options(
     arch: Arch,
     options: RunOptions,
     linux: LinuxOptions,
@@ -31,7 +31,7 @@ def placed(
     `runs_here`. Raises UsageError when the Linux was not built yet.
     """
     if options.rseq == ANY or options.linux != DEBIAN:
-        return replace(options, target=targets.resolved(arch, options.target, runs_here))
+        return replace(options, target=targets.resolve_target(arch, options.target, runs_here))
     if options.boot == "host":
         return replace(options, target="runner" if options.target == "auto" else options.target)
     found = build.built(arch, linux, options.rseq)
@@ -45,7 +45,7 @@ def placed(
     return replace(options, target="qemu-system" if why else "qemu-kvm")
 
 
-def refused(options: RunOptions, facts: Mapping[str, Fact]) -> str:
+def check_configuration(options: RunOptions, facts: Mapping[str, Fact]) -> str:
     """Return why a machine is not what the options ask for, by its facts; empty when it is.
 
     What a configuration says, in /proc/config.gz or /boot, must agree with what the system call does.

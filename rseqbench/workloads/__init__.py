@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, Ran, Timing
+from rseqbench.model import Benchmark, ProgramResult, Timing
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Program:
     figure: re.Pattern[str]
     arguments: Mapping[Timing, str]
 
-    def seconds(self, ran: Ran) -> float:
+    def seconds(self, ran: ProgramResult) -> float:
         """Return the program's own figure. Raises TargetError when it failed, or printed none."""
         if ran.code:
             words = (ran.errors or ran.output).strip().partition("\n")[0]

@@ -18,7 +18,7 @@ from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
 from rseqbench.host.rseq_support import registration_environment
-from rseqbench.model import Benchmark, Call, Fact, Ran, Registration
+from rseqbench.model import Benchmark, CommandLine, Fact, ProgramResult, Registration
 from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
 from rseqbench.workloads.library import Stage
@@ -106,7 +106,7 @@ def arguments(cpus: Sequence[int], order: int) -> list[str]:
     return [*where, *_LENGTHS, "--order", str(order)]
 
 
-def document(method: Method, ran: Ran, registration: Registration) -> dict[str, Any]:
+def document(method: Method, ran: ProgramResult, registration: Registration) -> dict[str, Any]:
     """Return what a server printed. Raises TargetError when it failed, or had another allocator than was asked for."""
     if ran.code:
         said = ran.errors.strip().rpartition("\n")[2]
@@ -135,7 +135,7 @@ def open_() -> Iterator[Allocators]:
     yield Allocators(_version(), why)
 
 
-def calls() -> list[Call]:
+def calls() -> list[CommandLine]:
     """Return the command lines of open_(), which are not executed."""
     return [products.server_call(), products.pools_call(architectures.host())]
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from rseqbench.build import compilers
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
-from rseqbench.model import Benchmark, Call, Fact
+from rseqbench.model import Benchmark, CommandLine, Fact
 from rseqbench.selection import LIBRARIES, Library
 from rseqbench.support import process
 
@@ -90,7 +90,7 @@ def ensure_loads(path: Path, environment: Mapping[str, str], prefix: Sequence[st
         raise BuildError(f"what calls it does not load: {said.removeprefix('OSError: ')}")
 
 
-def calls(groups: Sequence[str]) -> list[Call]:
+def calls(groups: Sequence[str]) -> list[CommandLine]:
     """Return the command lines that opening the libraries of `groups` takes, none of which is executed."""
     return [call for group in groups for call in _module(group).calls()]
 

@@ -10,7 +10,7 @@ from ctypes.util import find_library
 from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import BuildError
-from rseqbench.model import Call, Fact
+from rseqbench.model import CommandLine, Fact
 from rseqbench.selection import LIBRARIES
 from rseqbench.workloads import packages
 from rseqbench.workloads.library import Stage, ensure_installed, ensure_loads
@@ -37,7 +37,7 @@ def open_() -> Iterator[Flavours]:
     yield Flavours(made, wrong)
 
 
-def calls() -> list[Call]:
+def calls() -> list[CommandLine]:
     """Return the command lines of open_(), which are not executed."""
     return [products.provider_call("urcu", _linked(flavour), _told(flavour)) for flavour in _FLAVOURS]
 

@@ -18,7 +18,7 @@ from rseqbench import paths
 from rseqbench.build import architectures, linux
 from rseqbench.build.linux import initramfs
 from rseqbench.build.linux.apt import Apt
-from rseqbench.targets.qemu.virtual_machine import Guest
+from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from tests.support.guests import static
 from tests.support.sshd import free_port, keygen
 
@@ -60,7 +60,7 @@ Host *
 """
 
 
-class Board(Guest):
+class Board(VirtualMachine):
     """The running board; `destination` is what a user types after `ssh:`, `ssh` the value of RSEQBENCH_SSH."""
 
     def __init__(self, folder):

@@ -180,8 +180,8 @@ class Lab:
             )
 
 
-def keepers(mark):
-    """Return the ids of the keeper processes that carry `mark` in their environment."""
+def daemons(mark):
+    """Return the ids of the daemon processes that carry `mark` in their environment."""
     return [p for p in processes_with(mark) if b"rseqbench.targets.labgrid.daemon" in _command(p)]
 
 

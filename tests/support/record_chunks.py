@@ -24,7 +24,7 @@ from rseqbench.analysis import stats
 from rseqbench.build import architectures
 from rseqbench.measure.engines import gated
 from rseqbench.model import Case, Plan
-from rseqbench.targets.native.target import Native
+from rseqbench.targets.native.target import NativeTarget
 
 KERNELS = (
     "control/atomic_a",
@@ -74,7 +74,7 @@ def loaded(command):
 def record(rounds):
     """Return the answers to the rounds of a run of all kernels."""
     options = config.load(paths.default_config()).options(None, {"engine": "gated"})
-    with Native(architectures.host(), options) as native:
+    with NativeTarget(architectures.host(), options) as native:
         target, engine = Recorder(native), gated.Gated()
         cases = [Case(name, 1, native.registration()) for name in KERNELS]
         plan = Plan(tuple(cases), (), rounds, 1, 1.0, 1, "gated", "default", native.cpus())

@@ -8,7 +8,7 @@ import pytest
 from rseqbench import config, paths
 from rseqbench.build import architectures
 from rseqbench.host import rseq_support
-from rseqbench.targets.native.target import Native
+from rseqbench.targets.native.target import NativeTarget
 
 x86_only = pytest.mark.skipif(platform.machine() not in ("x86_64", "amd64"), reason="code for x86-64")
 two_cpus = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs to move between")
@@ -25,4 +25,4 @@ def defaults():
 
 def native(**options):
     """Return the target `native` with these options of [run], not yet entered."""
-    return Native(architectures.host(), defaults().options(None, options))
+    return NativeTarget(architectures.host(), defaults().options(None, options))

@@ -7,8 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from rseqbench.targets.runner.line_channel import Lines
-from rseqbench.targets.runner.local import Session
+from rseqbench.targets.runner.line_channel import LineChannel
+from rseqbench.targets.runner.target import RunnerSession
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def serving(path, *arguments, environment=None, **options):
 
 def session(process):
     """Return a conversation with a runner that serves on pipes."""
-    return Session(Lines(process.stdout.fileno(), process.stdin.fileno(), "the runner"))
+    return RunnerSession(LineChannel(process.stdout.fileno(), process.stdin.fileno(), "the runner"))
 
 
 def child(process, timeout_s=10.0):

@@ -9,7 +9,7 @@ import pyperf
 
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import ENGINES, Taken
-from rseqbench.model import Case, Plan, Ran
+from rseqbench.model import Case, Plan, ProgramResult
 from rseqbench.targets import Target
 from rseqbench.workloads import PROGRAMS
 
@@ -28,7 +28,7 @@ def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Itera
             yield Taken(case, None, error.message)
 
 
-def _bench(target: Target, case: Case, plan: Plan, number: int, ran: Ran) -> pyperf.Benchmark:
+def _bench(target: Target, case: Case, plan: Plan, number: int, ran: ProgramResult) -> pyperf.Benchmark:
     """Return the value of a run; what the program says of itself and what we saw from outside are both kept."""
     own_s = PROGRAMS[case.benchmark].seconds(ran)
     counted = ENGINES[plan.engine].emulated

@@ -26,7 +26,7 @@ KIND = "labgrid"  # of the targets: places that are acquired
 Work = Callable[[Member], Generator[MemberEvent, None, None]]
 
 
-def measuring(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run], str]) -> Work:
+def measure_members(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run], str]) -> Work:
     """Return what measures a member: begins its run, or takes it up where this fleet left it, and stores it.
 
     `summary` writes table.csv. What it returns raises the errors of everything that may happen on the way, and where
@@ -40,9 +40,9 @@ def measuring(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run
             options = replace(options, **resume.resumed_options(left.header) | _lab(fleet))
         with targets.create(architectures.named(options.arch), options) as target:
             if left:
-                session.again(target, left)
-            asked = session.Asked(options, fleet.preset, fleet.seed, member.label, fleet.force, fleet.command)
-            unfinished = left or session.anew(target, asked, store)
+                session.resume_run(target, left)
+            asked = session.RunRequest(options, fleet.preset, fleet.seed, member.label, fleet.force, fleet.command)
+            unfinished = left or session.begin_run(target, asked, store)
             yield from rounds.run(target, unfinished, engines.create(options.engine), config.check)
         run = unfinished.finish(summary)
         yield Stored(run, tuple(rounds.failures(run.header)))
@@ -116,7 +116,7 @@ def run(
 
 def shared(options: RunOptions) -> RunOptions:
     """Return the options that all members share, their engine chosen. Raises UsageError where that is not one."""
-    chosen = engines.chosen(options.engine, targets.kind(KIND).emulated)
+    chosen = engines.chosen(options.engine, targets.target_kind(KIND).emulated)
     if len(chosen) > 1:
         raise UsageError(f"a fleet has one engine, and --engine {options.engine} means {len(chosen)}", "name one")
     return replace(options, engine=chosen[0], target=KIND)
@@ -137,7 +137,7 @@ class Tagged(Protocol):
 Place = TypeVar("Place", bound=Tagged)
 
 
-def choose(places: Sequence[Place], patterns: Sequence[str], tags: Mapping[str, str]) -> list[Place]:
+def choose_places(places: Sequence[Place], patterns: Sequence[str], tags: Mapping[str, str]) -> list[Place]:
     """Return the places that any of the `patterns` names, or all without one, and that have all the `tags`, by name.
 
     Raises UsageError for a pattern that names none, and when nothing is left.

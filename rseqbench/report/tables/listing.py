@@ -12,7 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from rseqbench.analysis import patch_message
-from rseqbench.model import Benchmark, Call, DryRun, Machine, Plan
+from rseqbench.model import Benchmark, CommandLine, DryRun, Machine, Plan
 from rseqbench.report import formatting
 from rseqbench.report.tables import Cell, Grid, Reason, make
 from rseqbench.store.manage import Entry
@@ -198,7 +198,7 @@ def _cases(one: Plan, several: bool) -> Grid:
     return make(caption, ("group", "threads", "methods"), "---", rows)
 
 
-def commands(found: Sequence[Call]) -> list[tuple[str, str]]:
+def commands(found: Sequence[CommandLine]) -> list[tuple[str, str]]:
     """Return what each command line is for, with what cannot be known of it, and the line as bash takes it."""
     return [
         (f"{one.what}" + (f" ({one.note})" if one.note else ""), " ".join(map(_quoted, one.words))) for one in found

@@ -1,4 +1,4 @@
-"""Our side of the keeper: which places there are, and holding some; for any number of threads at once."""
+"""Our side of the daemon: which places there are, and holding some; for any number of threads at once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from rseqbench.errors import RseqbenchError, TargetError, UsageError
+from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import LabPlace
-from rseqbench.targets.labgrid.daemon import errors
+from rseqbench.targets.labgrid.daemon import messages
+from rseqbench.targets.labgrid.daemon.messages import LabgridError
 
-_END_S = 90.0  # for the keeper to release what is held, the coordinator perhaps gone
+_END_S = 90.0  # for the daemon to release what is held, the coordinator perhaps gone
 _Key = tuple[str, str]
 
 
@@ -32,19 +33,10 @@ class Connection:
     host: str
 
 
-class Refusal(TargetError):
-    """What the keeper did not do; `words` are ssh's, where it was ssh that failed."""
-
-    def __init__(self, message: str, hint: str = "", words: str = "") -> None:
-        """Take what was wrong, what to do about it, and what ssh said."""
-        super().__init__(message, hint)
-        self.words = words
-
-
-class Held:
+class HeldPlace:
     """A place that is ours. It may be taken away: connect() raises then, and connections that are open are cut."""
 
-    def __init__(self, desk: Desk, place: LabPlace) -> None:
+    def __init__(self, desk: LabClient, place: LabPlace) -> None:
         """Take the desk that holds it."""
         self._desk = desk
         self.place = place
@@ -52,36 +44,36 @@ class Held:
     def connect(self) -> Connection:
         """Open a connection to its board with labgrid's SSHDriver, in place of the one there was.
 
-        Raises Refusal when that fails, with ssh's words, or when the place is not ours any more.
+        Raises LabgridError when that fails, with ssh's words, or when the place is not ours any more.
         """
         found = self._desk.ask("connect", place=self.place.name)
         return Connection(tuple(found["ssh"]), found["host"])
 
 
-class Desk:
-    """A running keeper, as a context: it has one session with the coordinator for all places."""
+class LabClient:
+    """A running daemon, as a context: it has one session with the coordinator for all places."""
 
     def __init__(self, coordinator: str, environment: str) -> None:
-        """Take the coordinator, HOST:PORT, and the path of labgrid's environment; where empty, the keeper chooses."""
+        """Take the coordinator, HOST:PORT, and the path of labgrid's environment; where empty, the daemon chooses."""
         self._command = [sys.executable, "-m", "rseqbench.targets.labgrid.daemon", coordinator, environment]
         self._lock = threading.Lock()
-        self._writing = threading.Lock()  # not the same: the reader must go on while the keeper does not read
+        self._writing = threading.Lock()  # not the same: the reader must go on while the daemon does not read
         self._waiting: dict[int, Future[Any]] = {}
-        self._holding: set[tuple[str, str]] = set()  # by their keys, until the keeper has said that it is released
+        self._holding: set[tuple[str, str]] = set()  # by their keys, until the daemon has said that it is released
         self._number = 0
         self._ended = False
         self.coordinator = coordinator
 
     def __enter__(self) -> Self:
-        """Start the keeper. Raises TargetError when there is no labgrid, or no coordinator."""
+        """Start the daemon. Raises TargetError when there is no labgrid, or no coordinator."""
         hello = self._expect(0)
         self._process = subprocess.Popen(
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for us; the keeper has to outlive us to release what we hold
+            start_new_session=True,  # Ctrl-C is for us; the daemon has to outlive us to release what we hold
         )
-        self._reader = threading.Thread(target=self._read, name="keeper", daemon=True)
+        self._reader = threading.Thread(target=self._read, name="labgrid-daemon", daemon=True)
         self._reader.start()
         try:
             self.coordinator = _result(hello)["coordinator"]
@@ -101,17 +93,17 @@ class Desk:
         return [_place(one) for one in self.ask("places")]
 
     @contextlib.contextmanager
-    def hold(self, place: str, wait_s: float | None) -> Iterator[Held]:
+    def hold(self, place: str, wait_s: float | None) -> Iterator[HeldPlace]:
         """Hold a place: acquire it, and release it at the end.
 
         With `wait_s`, queue that long for one that is held, which may be infinite; with None, do not. Raises UsageError
         when there is no such place, TargetError when anybody holds it, this user included, and at the end when the
-        keeper is gone. Where only the coordinator is, the keeper releases it when that is back, or says at its end
+        daemon is gone. Where only the coordinator is, the daemon releases it when that is back, or says at its end
         that it could not.
         """
         key = secrets.token_hex(8)  # so that nobody releases what another hold() of this process has
         try:
-            held = Held(self, _place(self.ask("acquire", place=place, key=key, wait_s=wait_s)))
+            held = HeldPlace(self, _place(self.ask("acquire", place=place, key=key, wait_s=wait_s)))
             self._holding.add((place, key))
             yield held
         except BaseException:
@@ -122,7 +114,7 @@ class Desk:
             self._release(place, key)
 
     def ask(self, do: str, **arguments: Any) -> Any:
-        """Return the keeper's answer to a request. Raises TargetError, UsageError when it was asked for nonsense."""
+        """Return the daemon's answer to a request. Raises TargetError, UsageError when it was asked for nonsense."""
         with self._lock:
             self._number += 1
             number = self._number
@@ -156,7 +148,7 @@ class Desk:
             self._holding.discard((place, key))
 
     def _read(self) -> None:
-        """Hand out the answers until the keeper ends."""
+        """Hand out the answers until the daemon ends."""
         assert self._process.stdout is not None
         with contextlib.suppress(ValueError):  # half a line, of one who was killed
             for line in self._process.stdout:
@@ -171,7 +163,7 @@ class Desk:
             waiting.set_exception(_gone())
 
     def _close(self) -> None:
-        """Have everything released, wait for that, and say what may not be. The keeper goes on if we do not wait."""
+        """Have everything released, wait for that, and say what may not be. The daemon goes on if we do not wait."""
         self.cut()
         try:
             done = self._process.wait(_END_S) == 0
@@ -182,7 +174,7 @@ class Desk:
             assert self._process.stdout is not None
             self._process.stdout.close()
         for name, _ in () if done else sorted(self._holding):
-            free = shlex.join(errors.client(self.coordinator, name, ("release",)))
+            free = shlex.join(messages.place_command(self.coordinator, name, ("release",)))
             what = f"place {name} may still be held: the process that held it was killed, or hangs; to free it"
             print(f"rseqbench: {what}: {free}", file=sys.stderr)
 
@@ -192,34 +184,31 @@ def _gone() -> TargetError:
 
 
 def _result(answer: Future[Any]) -> Any:
-    told = answer.result()
-    if "error" not in told:
-        return told["ok"]
-    error: RseqbenchError
-    if told.get("usage"):
-        error = UsageError(told["error"], told["hint"])
-    else:
-        error = Refusal(told["error"], told["hint"], told.get("words", ""))
-    raise error
+    fields = answer.result()
+    if "error" not in fields:
+        return fields["ok"]
+    if fields.get("usage"):
+        raise UsageError(fields["error"], fields["hint"])
+    raise LabgridError(fields["error"], fields["hint"], words=fields.get("words", ""))
 
 
 def _place(raw: Mapping[str, Any]) -> LabPlace:
     return LabPlace(raw["name"], raw["tags"], raw["holder"], tuple(raw["resources"]))
 
 
-_SHARED: dict[_Key, tuple[Desk, int]] = {}
+_SHARED: dict[_Key, tuple[LabClient, int]] = {}
 _SHARING = threading.Lock()
 FOREVER = math.inf
 
 
 @contextlib.contextmanager
-def shared(coordinator: str, environment: str) -> Iterator[Desk]:
+def share_client(coordinator: str, environment: str) -> Iterator[LabClient]:
     """Yield the desk of this process for a coordinator, opened for the first who comes and closed after the last."""
     key = coordinator, environment
     with _SHARING:
         desk, users = _SHARED.get(key, (None, 0))
         if desk is None:
-            desk = Desk(coordinator, environment).__enter__()
+            desk = LabClient(coordinator, environment).__enter__()
         _SHARED[key] = desk, users + 1
     try:
         yield desk

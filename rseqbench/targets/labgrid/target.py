@@ -12,14 +12,15 @@ from typing import Self
 from rseqbench.build.architectures import Arch
 from rseqbench.config import RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.model import Call, Fact
+from rseqbench.model import CommandLine, Fact
 from rseqbench.targets.labgrid import client
-from rseqbench.targets.labgrid.daemon import errors
-from rseqbench.targets.ssh import failures
-from rseqbench.targets.ssh.target import Far, Joined
+from rseqbench.targets.labgrid.daemon import messages
+from rseqbench.targets.labgrid.daemon.messages import LabgridError
+from rseqbench.targets.ssh.command import SharedConnection, connection_error
+from rseqbench.targets.ssh.target import SshTarget
 
 
-class Labgrid(Far):
+class LabgridTarget(SshTarget):
     """The target `labgrid:PLACE`."""
 
     def __init__(self, arch: Arch, options: RunOptions) -> None:
@@ -28,7 +29,7 @@ class Labgrid(Far):
         self._name = options.target.partition(":")[2]
         if not self._name:
             raise UsageError("labgrid: names no place", "write labgrid:PLACE; labgrid-client places lists them")
-        self._held: client.Held | None = None
+        self._held: client.HeldPlace | None = None
         self._coordinator = options.coordinator  # where it is empty, labgrid's own choice, known when we are there
         self._ours = contextlib.ExitStack()
 
@@ -36,7 +37,7 @@ class Labgrid(Far):
         """Acquire the place, and start a runner at its board."""
         wait_s = client.FOREVER if self._options.wait else None
         with contextlib.ExitStack() as ours:
-            lab = ours.enter_context(client.shared(self._options.coordinator, self._options.environment))
+            lab = ours.enter_context(client.share_client(self._options.coordinator, self._options.environment))
             self._held = ours.enter_context(lab.hold(self._name, wait_s))
             self._coordinator = lab.coordinator
             super().__enter__()
@@ -52,33 +53,35 @@ class Labgrid(Far):
         finally:
             self._ours.__exit__(kind, error, trace)
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[CommandLine]:
         """Return the compiler's call, those of ssh, and what acquires and releases the place by hand."""
-        acquire = [Call("acquire the place", self._by_hand("acquire"), "by way of labgrid's library")]
+        acquire = [CommandLine("acquire the place", self._by_hand("acquire"), "by way of labgrid's library")]
         if self._options.wait:
-            reserve = errors.asking(self._coordinator, ("reserve", "--wait", f"name={self._name}"))
-            acquire.insert(0, Call("queue for the place, if it is held", reserve, "by way of labgrid's library"))
-        release = Call("release the place", self._by_hand("release"), "by way of labgrid's library, whatever happens")
+            reserve = messages.client_command(self._coordinator, ("reserve", "--wait", f"name={self._name}"))
+            acquire.insert(0, CommandLine("queue for the place, if it is held", reserve, "by way of labgrid's library"))
+        release = CommandLine(
+            "release the place", self._by_hand("release"), "by way of labgrid's library, whatever happens"
+        )
         return [*acquire, *super().calls(), release]
 
-    def _calling(self, controls: Path) -> Joined:
+    def _calling(self, controls: Path) -> SharedConnection:
         """Connect to the board, and return how ssh is called over the connection."""
         name, login = f"place {self._name}", shlex.join(self._by_hand("ssh", self._options.environment))
         if self._held is None:  # to be shown only
             words = ("ssh", "-F", "none", "-oControlPath=CONTROL", "-p", "PORT", "-l", "USER")
-            return Joined(name, words, "ADDRESS", login)
+            return SharedConnection(name, words, "ADDRESS", login)
         try:
             found = self._held.connect()
-        except client.Refusal as refusal:
+        except LabgridError as refusal:
             if not refusal.words:
                 raise
-            error = failures.connection(name, login, refusal.words, began=False)
+            error = connection_error(name, login, refusal.words, began=False)
             hint = f"{error.hint}; keys and times are in labgrid's environment, --environment"
             raise TargetError(error.message, hint) from refusal
-        return Joined(name, found.words, found.host, login)
+        return SharedConnection(name, found.words, found.host, login)
 
     def _by_hand(self, what: str, environment: str = "") -> tuple[str, ...]:
-        return errors.client(self._coordinator, self._name, (what,), environment)
+        return messages.place_command(self._coordinator, self._name, (what,), environment)
 
     def _own_facts(self) -> Mapping[str, Fact]:
         assert self._held is not None

@@ -18,10 +18,22 @@ from rseqbench.config import CheckOptions, RunOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.host import facts
 from rseqbench.host.rseq_support import registration_environment
-from rseqbench.model import Benchmark, Call, Case, Check, Counts, GatedRound, Machine, Plan, Ran, Registration, Slot
+from rseqbench.model import (
+    Benchmark,
+    Case,
+    Check,
+    CommandLine,
+    Counts,
+    GatedRequest,
+    GatedRound,
+    Machine,
+    Plan,
+    ProgramResult,
+    Registration,
+)
 from rseqbench.selection import parse_cpus
 from rseqbench.support import process
-from rseqbench.targets.native.worker_process import Worker
+from rseqbench.targets.native.worker_process import WorkerProcess
 from rseqbench.targets.runner import messages
 from rseqbench.workloads import jemalloc, library
 from rseqbench.workloads.library import Stage
@@ -29,7 +41,7 @@ from rseqbench.workloads.library import Stage
 _MEASURE_TIMEOUT_S = 120.0
 
 
-class Native:
+class NativeTarget:
     """The target `native`."""
 
     def __init__(self, arch: Arch, options: RunOptions) -> None:
@@ -45,7 +57,7 @@ class Native:
         isolated = selection.cpu_list(facts.isolated_cpus() or "") or ()
         self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
         self._built: Built | None = None
-        self._workers: dict[tuple[Registration, bool], Worker] = {}  # the second: amid what libraries need
+        self._workers: dict[tuple[Registration, bool], WorkerProcess] = {}  # the second: amid what libraries need
         self._resources = contextlib.ExitStack()
         self._groups = selection.asked_libraries(options.benchmarks)
         self._libraries = library.Opened((), self._resources)
@@ -76,7 +88,7 @@ class Native:
             worker.stop()
         self._workers.clear()
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[CommandLine]:
         """Return the compiler's call, and those of libraries; a worker is this Python again."""
         return [products.extension_call(self._arch), *library.calls(self._groups)]
 
@@ -109,9 +121,9 @@ class Native:
             workloads.benchmark(one, "" if os.access(one.path, os.X_OK) else workloads.missing(one))
             for one in workloads.PROGRAMS.values()
         ]
-        kernels = messages.described(self._hello["kernels"], without)
+        kernels = messages.describe_benchmarks(self._hello["kernels"], without)
         shipped = map(self._libraries.described, [*kernels, *jemalloc.benchmarks()])
-        return messages.by_name([*shipped, *programs])
+        return messages.sort_by_name([*shipped, *programs])
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
@@ -124,7 +136,7 @@ class Native:
             why = self._libraries.doubts(benchmark.name) if found["passed"] else ""
             return {**found, "passed": False, "message": why} if why else found
 
-        return messages.checked(benchmark, options, len(os.sched_getaffinity(0)), ask)
+        return messages.run_check(benchmark, options, len(os.sched_getaffinity(0)), ask)
 
     def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
         """Time a case in a fresh process. Raises TargetError when it dies, fails, or has another registration."""
@@ -163,20 +175,20 @@ class Native:
         worker = self._worker(self.registration(), self._libraries.have(case.benchmark))
         return int(worker.ask(request, _MEASURE_TIMEOUT_S))
 
-    def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+    def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
         request = {"do": "gate", **messages.gate_request(slots, plan, options)}
         names = [slot.case.benchmark for slot in slots]
         self._libraries.begin(names, Stage.TIMED)
         worker = self._worker(self.registration(), any(map(self._libraries.have, names)))
         answer = worker.ask(request, _MEASURE_TIMEOUT_S)
-        return messages.gated_round(answer, slots, not self._hello["no_counters"], self.registration())
+        return messages.read_gated_round(answer, slots, not self._hello["no_counters"], self.registration())
 
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Raise TargetError: time is real here."""
         raise TargetError("time is real on this machine, so nothing counts instructions", "--target qemu-system")
 
-    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program of this machine. Raises TargetError when it does not start or end."""
         if registration == Registration.SELF:
             raise TargetError("registration=self is of our own threads: a program has its C library's, or none")
@@ -200,16 +212,16 @@ class Native:
         if why:
             raise TargetError(why)
 
-    def _started(self, registration: str, amid: bool) -> Worker:
+    def _started(self, registration: str, amid: bool) -> WorkerProcess:
         """Return a new worker; `amid`: where the libraries that are asked for find what they need."""
         assert self._built is not None
         around = registration_environment(registration)
         if not amid:
-            return Worker(self._built.path, registration, around, self._preload)
+            return WorkerProcess(self._built.path, registration, around, self._preload)
         around |= self._libraries.environment()
-        return Worker(self._built.path, registration, around, self._preload, self._libraries.prefix())
+        return WorkerProcess(self._built.path, registration, around, self._preload, self._libraries.prefix())
 
-    def _worker(self, registration: Registration, amid: bool = False) -> Worker:
+    def _worker(self, registration: Registration, amid: bool = False) -> WorkerProcess:
         """Return a running worker whose registration really is the given one.
 
         Only what calls a shipped library is measured `amid` what that needs: with it loaded, a fork takes a quarter

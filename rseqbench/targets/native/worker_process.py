@@ -11,12 +11,12 @@ from typing import Any
 
 from rseqbench.errors import TargetError
 from rseqbench.support import process
-from rseqbench.targets.runner.line_channel import Lines
+from rseqbench.targets.runner.line_channel import LineChannel
 
 START_TIMEOUT_S = 60.0
 
 
-class Worker:
+class WorkerProcess:
     """A running `worker.py`, in a session of its own so that it can be stopped with all it started."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Worker:
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         reader, writer = self._process.stdout.fileno(), self._process.stdin.fileno()
-        self._lines = Lines(reader, writer, "a worker process", self._ended)
+        self._lines = LineChannel(reader, writer, "a worker process", self._ended)
         try:
             self.hello: dict[str, Any] = self._read(START_TIMEOUT_S)
         except BaseException:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rseqbench import selection, workloads
-from rseqbench.build.linux import LinuxImage, build, select
+from rseqbench.build.linux import LinuxImage, build, kvm, select
+from rseqbench.build.linux.image import emulated, qemu_version
 from rseqbench.errors import TargetError
-from rseqbench.model import Fact
+from rseqbench.model import CommandLine, Fact
 from rseqbench.targets.qemu import virtme_ng
-from rseqbench.targets.qemu.virtual_machine import Guest
+from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from rseqbench.targets.runner import protocol
-from rseqbench.targets.runner.line_channel import Lines
-from rseqbench.targets.runner.local import Session
-from rseqbench.targets.runner.target import Served
+from rseqbench.targets.runner.line_channel import LineChannel
+from rseqbench.targets.runner.target import RunnerSession, RunnerTarget
 from rseqbench.workloads import Program, packages
 
+_CHECK_CPUS = 2
 
-def boot(guest: Guest, stack: contextlib.ExitStack) -> Session:
+
+def boot(guest: VirtualMachine, stack: contextlib.ExitStack) -> RunnerSession:
     """Boot a guest and return the conversation with the runner in it. Raises TargetError when it is not that."""
     stack.enter_context(guest)
     if protocol.decode(guest.first_line, 0) != "ready":
@@ -31,10 +34,10 @@ def boot(guest: Guest, stack: contextlib.ExitStack) -> Session:
     def ended(reason: str) -> TargetError:
         return guest.ended(f" ({reason})" if reason else "")
 
-    return Session(Lines(port, port, "the guest", ended))
+    return RunnerSession(LineChannel(port, port, "the guest", ended))
 
 
-class Booted(Served):
+class VirtualMachineTarget(RunnerTarget):
     """A target that boots the Linux which the options name, and may boot it anew."""
 
     def _choose(self, rehearse: bool = False) -> LinuxImage:
@@ -47,9 +50,9 @@ class Booted(Served):
     def _vng(self) -> bool:
         return self._options.runner == "vng"
 
-    def _guest(self, program: Path, **options: Any) -> Guest:
+    def _guest(self, program: Path, **options: Any) -> VirtualMachine:
         """Return a guest of the chosen Linux with the runner `program` in it, started by whom the options name."""
-        return (virtme_ng.Vng if self._vng else Guest)(self._arch, self._image, program, **options)
+        return (virtme_ng.VirtmeNgMachine if self._vng else VirtualMachine)(self._arch, self._image, program, **options)
 
     def _files(self) -> dict[str, bytes]:
         """Return the files of the programs that are asked for, for the guest's file system. Raises TargetError."""
@@ -94,3 +97,87 @@ class Booted(Served):
                 "linux_compiler": built.compiler,
             }
         return known
+
+
+class QemuKvmTarget(VirtualMachineTarget):
+    """The target `qemu-kvm`."""
+
+    timing = "virtual"
+
+    def _connect(self, program: Path, stack: contextlib.ExitStack) -> RunnerSession:
+        """Boot the guest, with as many CPUs as we may use, once KVM was seen to boot this Linux."""
+        image = self._choose()
+        why = kvm.unusable(self._arch, image.path)
+        if why:
+            raise TargetError(f"KVM cannot be used: {why}", "--target qemu-system emulates")
+        return boot(self._accelerated(program, self._files()), stack)
+
+    def _connecting(self, program: Path) -> list[CommandLine]:
+        """Return the trial of KVM, and the boot."""
+        image = self._choose(rehearse=True)
+        trial = CommandLine("see whether KVM boots this Linux", tuple(kvm.command(self._arch, image.path)))
+        return [trial, self._accelerated(program, {}).call("boot the guest")]
+
+    def _accelerated(self, program: Path, files: Mapping[str, bytes]) -> VirtualMachine:
+        return self._guest(program, cpus=len(os.sched_getaffinity(0)), accelerated=True, files=files)
+
+    def _own_facts(self) -> Mapping[str, Fact]:
+        qemu = emulated(self._arch)
+        return {
+            "emulator": f"{qemu.system} {qemu_version(qemu.system)}, {qemu.machine}, accelerated by KVM",
+            **self._linux_facts(),
+        }
+
+
+class QemuSystemTarget(VirtualMachineTarget):
+    """The target `qemu-system`."""
+
+    timing = "emulated"
+
+    def _connect(self, program: Path, stack: contextlib.ExitStack) -> RunnerSession:
+        """Boot the guest that counts."""
+        self._choose()
+        self._program = program
+        self._checks = stack.enter_context(contextlib.ExitStack())
+        self._checking: RunnerSession | None = None
+        return boot(self._counting(program, self._files()), stack)
+
+    def _connecting(self, program: Path) -> list[CommandLine]:
+        """Return the boots of both guests."""
+        self._program = program
+        self._choose(rehearse=True)
+        return [
+            self._counting(program, {}).call("boot the guest that counts"),
+            self._two_cpus().call("boot another one beside it for the checks"),
+        ]
+
+    def _counting(self, program: Path, files: Mapping[str, bytes]) -> VirtualMachine:
+        return self._guest(program, counted=True, files=files)
+
+    def _two_cpus(self) -> VirtualMachine:
+        return self._guest(self._program, cpus=_CHECK_CPUS)
+
+    def _checker(self) -> RunnerSession:
+        """Boot the guest that checks, unless it is there and well."""
+        if self._checking is None or self._checking.broken:
+            self._checks.close()
+            self._checking = boot(self._two_cpus(), self._checks)
+        return self._checking
+
+    def _check_cpus(self) -> int:
+        return _CHECK_CPUS
+
+    def new_round(self) -> None:
+        """Power the guest that checks off: from now on its time would be the other one's."""
+        self._checks.close()
+        self._checking = None
+        super().new_round()
+
+    def _own_facts(self) -> Mapping[str, Fact]:
+        qemu = emulated(self._arch)
+        command = f"{qemu.system} {qemu_version(qemu.system)}"
+        return {
+            "emulator": f"{command}, {qemu.machine} with {qemu.cpu}, one instruction a nanosecond",
+            "check_cpus": _CHECK_CPUS,
+            **self._linux_facts(),
+        }

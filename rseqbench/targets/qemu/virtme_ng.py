@@ -17,9 +17,9 @@ from pathlib import Path
 
 from rseqbench.build.architectures import Qemu
 from rseqbench.errors import TargetError
-from rseqbench.model import Call
+from rseqbench.model import CommandLine
 from rseqbench.support import kconfig
-from rseqbench.targets.qemu.virtual_machine import Guest
+from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 
 _NO_CONSOLE = "file,id=console,path=/dev/null"  # where virtme-ng sends it
 # Without OVERLAY_FS, /tmp and the like are empty there, and with them the runner may be.
@@ -32,7 +32,7 @@ def version() -> str:
     return _asked(["--version"]).strip()
 
 
-class Vng(Guest):
+class VirtmeNgMachine(VirtualMachine):
     """A guest whose qemu command virtme-ng makes."""
 
     def _start(self, stack: contextlib.ExitStack) -> socket.socket:
@@ -53,10 +53,10 @@ class Vng(Guest):
             if config.get(name, "n") not in good:
                 raise TargetError(f"virtme-ng cannot boot this Linux, which has no {name}=y", _HINT)
 
-    def call(self, what: str) -> Call:
+    def call(self, what: str) -> CommandLine:
         """Return what virtme-ng is asked; only its answer, the qemu command, is executed."""
         note = "prints the qemu command that is then started, with our stream and processor options behind it"
-        return Call(what, ("vng", *self._question()), note)
+        return CommandLine(what, ("vng", *self._question()), note)
 
     def _initramfs(self) -> bytes:
         return b""

@@ -22,7 +22,7 @@ from rseqbench.build.architectures import Arch, Qemu
 from rseqbench.build.linux import LinuxImage, initramfs
 from rseqbench.build.linux.image import emulated
 from rseqbench.errors import TargetError
-from rseqbench.model import Call
+from rseqbench.model import CommandLine
 from rseqbench.support import process
 
 PORT = "rseqbench"  # what the guest finds in /sys/class/virtio-ports/*/name
@@ -47,7 +47,7 @@ _PARAMETERS = ("nokaslr",)
 _COUNTED_PARAMETERS = ("norandmaps", "randomize_kstack_offset=off")
 
 
-class Guest:
+class VirtualMachine:
     """A running guest: entered when its program has sent its first line, left with nothing behind.
 
     socket: the stream to the program, right after its first line; first_line: that line without its end;
@@ -156,10 +156,10 @@ class Guest:
             package = emulated(self._arch).system_package
             raise TargetError(f"no {command[0]} to run {self._arch.name} with", f"apt-get install {package}") from error
 
-    def call(self, what: str) -> Call:
+    def call(self, what: str) -> CommandLine:
         """Return the command line that boots it, with the descriptors that a process without other files would use."""
         note = "descriptors, numbered as they come: 3 is the initramfs, 4 the console, 5 the stream to the runner"
-        return Call(what, tuple(self.command(3, 4, 5)), note)
+        return CommandLine(what, tuple(self.command(3, 4, 5)), note)
 
     def command(self, archive: int, console: int, stream: int) -> list[str]:
         """Return the qemu command line, for the file descriptors of the initramfs, the console and the stream."""

@@ -14,7 +14,7 @@ SEND_TIMEOUT_S = 30.0
 _SHOWN = 80
 
 
-class Lines:
+class LineChannel:
     """A peer that is told lines and answers with lines. The descriptors stay their owner's, who closes them."""
 
     def __init__(

@@ -5,13 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import pyperf
+
 from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, Check, Chunk, Fact, GatedRound, Plan, Ran, Registration, Slot
+from rseqbench.model import (
+    Benchmark,
+    Case,
+    Check,
+    Chunk,
+    Fact,
+    GatedRequest,
+    GatedRound,
+    Plan,
+    ProgramResult,
+    Registration,
+)
 from rseqbench.targets.runner import protocol
 
 # Of all threads of a check together: ring_buffer numbers its payloads with 32 bits, and a 32-bit runner takes no more.
 MOST_OPERATIONS = 2**31 - 1
+# From numbers of loops, and how often to repeat them, to the ns that each took and its aborts.
+Timer = Callable[[Sequence[int], int], tuple[list[int], list[int]]]
+_MOST_LOOPS = 2**40
 
 
 def rseq_facts(hello: Mapping[str, Any]) -> dict[str, Fact]:
@@ -27,13 +43,13 @@ def rseq_facts(hello: Mapping[str, Any]) -> dict[str, Fact]:
     return found | ({"rseq_reason": hello["reason"]} if hello["reason"] else {})
 
 
-def described(kernels: Sequence[Mapping[str, Any]], without: Sequence[Mapping[str, Any]]) -> list[Benchmark]:
+def describe_benchmarks(kernels: Sequence[Mapping[str, Any]], without: Sequence[Mapping[str, Any]]) -> list[Benchmark]:
     """Return the benchmarks, sorted by name, that a process describes; of those that need rseq off, one `without`."""
     off = {kernel["name"]: kernel for kernel in without}
-    return by_name(Benchmark(**(off[kernel["name"]] if kernel["needs_no_rseq"] else kernel)) for kernel in kernels)
+    return sort_by_name(Benchmark(**(off[kernel["name"]] if kernel["needs_no_rseq"] else kernel)) for kernel in kernels)
 
 
-def by_name(benchmarks: Iterable[Benchmark]) -> list[Benchmark]:
+def sort_by_name(benchmarks: Iterable[Benchmark]) -> list[Benchmark]:
     """Return benchmarks sorted by name."""
     return sorted(benchmarks, key=lambda benchmark: benchmark.name)
 
@@ -49,7 +65,7 @@ def check_request(benchmark: Benchmark, options: CheckOptions, cpus: int) -> dic
     }
 
 
-def checked(
+def run_check(
     benchmark: Benchmark, options: CheckOptions, cpus: int, ask: Callable[[dict[str, Any]], Mapping[str, Any]]
 ) -> Check:
     """Prove a benchmark exact by what `ask` answers: the timed code first, then its variant that holds sequences open.
@@ -66,10 +82,10 @@ def checked(
         answers.append(answer)
         if not answer["passed"]:
             break
-    return concluded(benchmark, request["threads"], cpus, answers, request["wanted"])
+    return conclude_check(benchmark, request["threads"], cpus, answers, request["wanted"])
 
 
-def gate_request(slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> dict[str, Any]:
+def gate_request(slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> dict[str, Any]:
     """Return the arguments of a gated round; `options` are those of host_gate() in kernels/core/host.h."""
     return {
         "kernels": [slot.case.benchmark for slot in slots],
@@ -81,8 +97,8 @@ def gate_request(slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) 
     }
 
 
-def gated_round(
-    answer: Mapping[str, Any], slots: Sequence[Slot], counts: bool, registration: Registration
+def read_gated_round(
+    answer: Mapping[str, Any], slots: Sequence[GatedRequest], counts: bool, registration: Registration
 ) -> GatedRound:
     """Return what a gated round of `slots` was, from the answer to it; `counts`: the CPU's counters could be read."""
     per_tick = answer["ns_per_tick"]
@@ -103,17 +119,17 @@ def gated_round(
     )
 
 
-def ran(answer: Mapping[str, Any]) -> Ran:
+def read_program_result(answer: Mapping[str, Any]) -> ProgramResult:
     """Return how a program ended, from the answer to `program`."""
     output, errors = (
-        protocol.content(answer[stream]).decode(errors="replace")
+        protocol.decode_file(answer[stream]).decode(errors="replace")
         + (f"\n({lost} bytes more were not kept)\n" if lost else "")
         for stream, lost in zip(("stdout", "stderr"), answer["lost"], strict=True)
     )
-    return Ran(answer["code"], answer["ns"], output, errors)
+    return ProgramResult(answer["code"], answer["ns"], output, errors)
 
 
-def concluded(
+def conclude_check(
     benchmark: Benchmark, threads: int, cpus: int, answers: Sequence[Mapping[str, Any]], wanted: int = 0
 ) -> Check:
     """Return the outcome of a check that `threads` threads went through on `cpus` CPUs, once or in two variants.
@@ -147,3 +163,45 @@ def concluded(
         trivial=benchmark.trivial,
         short=short,
     )
+
+
+def time_as_pyperf(time: Timer, case: Case, plan: Plan, number: int, loops: int, arch: str) -> pyperf.Benchmark:
+    """Return a case's values of round `number` on `arch`, in seconds per operation: after one warm-up, of `loops` each.
+
+    Without loops, find how many last `value_ms`: then one value, which stands for so many.
+    Raises TargetError when the timer does, or when the clock is too coarse.
+    """
+    if not loops:
+        return _benchmark(case, number, _calibrate_loops(time, plan), [plan.value_ms * 1e6], 0, arch)
+    ns, aborts = time([loops], plan.values + 1)
+    return _benchmark(case, number, loops, ns[1:], sum(aborts), arch)
+
+
+def _calibrate_loops(time: Timer, plan: Plan) -> int:
+    """Double the loops until a value lasts as long as the plan wants, as pyperf does."""
+    loops = 1
+    while loops < _MOST_LOOPS:
+        (ns,), _ = time([loops], 1)
+        if ns >= plan.value_ms * 1e6:
+            break
+        loops *= 2
+    return loops
+
+
+def _benchmark(case: Case, number: int, loops: int, ns: Sequence[float], aborts: int, arch: str) -> pyperf.Benchmark:
+    metadata = {
+        "name": case.id,
+        "unit": "second",
+        "loops": loops,
+        "benchmark": case.benchmark,
+        "arch": arch,
+        "threads": case.threads,
+        "engine": "pyperf",
+        "round": number,
+        "registration": case.registration.value,
+        "aborts": aborts,
+    }
+    if any(value <= 0 for value in ns):
+        raise TargetError(f"{case.id}: {loops} operations took no time", "the clock there is too coarse")
+    values = [value * 1e-9 / loops for value in ns]
+    return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])

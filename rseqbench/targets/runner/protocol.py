@@ -28,7 +28,7 @@ _SHOWN = 60  # bytes of a reply that an error shows from its begin, and again fr
 _REPLY = re.compile(rb"rseqbench/%d (\d{1,18}) (ok|error) ([0-9a-f]{8}) (.+)" % VERSION, re.DOTALL)
 
 
-class WireError(TargetError):
+class ProtocolError(TargetError):
     """What came is not the reply to what was asked."""
 
     def __init__(self, wrong: str, line: bytes) -> None:
@@ -62,29 +62,29 @@ def decode(line: bytes, number: int) -> Any:
     """
     answered, status, crc, text = _parts(line)
     if int(crc, 16) != zlib.crc32(b"%s %s %s" % (answered, status, text)):
-        raise WireError("cut or damaged, as its checksum tells", line)
+        raise ProtocolError("cut or damaged, as its checksum tells", line)
     said = _json(text, line)
     if int(answered) != number and (int(answered) or status == b"ok"):
-        raise WireError(f"late or out of order (number {int(answered)} instead of {number})", line)
+        raise ProtocolError(f"late or out of order (number {int(answered)} instead of {number})", line)
     if status == b"ok":
         return said
     if not isinstance(said, str):
-        raise WireError("an error without words", line)
+        raise ProtocolError("an error without words", line)
     words = os.fsencode(said).decode(errors="replace")
     raise TargetError(words if int(answered) else f"the runner could not read a request: {words}")
 
 
 def _parts(line: bytes) -> tuple[bytes, bytes, bytes, bytes]:
     if not line.isascii():
-        raise WireError("not ASCII", line)
+        raise ProtocolError("not ASCII", line)
     begin = re.match(rb"rseqbench/(\d{1,9}) ", line)
     if begin is None:
-        raise WireError("none, or cut", line)
+        raise ProtocolError("none, or cut", line)
     if int(begin[1]) != VERSION:
         raise TargetError(f"the runner speaks rseqbench/{int(begin[1])}, this is {VERSION}")
     match = _REPLY.fullmatch(line)
     if match is None:
-        raise WireError("cut or damaged", line)
+        raise ProtocolError("cut or damaged", line)
     answered, status, crc, text = match.groups()
     return answered, status, crc, text
 
@@ -96,23 +96,23 @@ def _json(text: bytes, line: bytes) -> Any:
     try:
         return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
-        raise WireError("not JSON", line) from error
+        raise ProtocolError("not JSON", line) from error
 
 
-def kernels(listed: Any) -> list[dict[str, Any]]:
+def decode_kernels(listed: Any) -> list[dict[str, Any]]:
     """Return what `list` answered as the worker's hello describes kernels. Raises WireError when it is not that."""
     try:
         return [described(row["name"], row["doc"], row["unavailable"], row["flags"]) for row in listed]
     except (KeyError, TypeError) as error:
-        raise WireError("no list of kernels", json.dumps(listed).encode()) from error
+        raise ProtocolError("no list of kernels", json.dumps(listed).encode()) from error
 
 
-def content(answered: Any) -> bytes:
+def decode_file(answered: Any) -> bytes:
     """Return the bytes of the file that `read` answered with. Raises WireError when it did not."""
     try:
         return binascii.a2b_base64(answered, strict_mode=True)
     except (ValueError, TypeError) as error:
-        raise WireError("no file", json.dumps(answered).encode()) from error
+        raise ProtocolError("no file", json.dumps(answered).encode()) from error
 
 
 def _shown(line: bytes) -> str:

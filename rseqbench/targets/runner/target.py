@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import os
+import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
@@ -23,21 +25,24 @@ from rseqbench.errors import TargetError
 from rseqbench.host import facts
 from rseqbench.model import (
     Benchmark,
-    Call,
     Case,
     Check,
+    CommandLine,
     Counts,
     Fact,
+    GatedRequest,
     GatedRound,
     Machine,
     Plan,
-    Ran,
+    ProgramResult,
     Registration,
-    Slot,
     Timing,
 )
 from rseqbench.selection import parse_cpus
-from rseqbench.targets.runner import messages, protocol, pyperf_values
+from rseqbench.support import process as lifetime
+from rseqbench.targets.runner import messages, protocol
+from rseqbench.targets.runner import messages as pyperf_values
+from rseqbench.targets.runner.line_channel import LineChannel
 from rseqbench.workloads import jemalloc
 
 _TIMEOUT_S = 60.0  # for an answer that takes no measuring
@@ -63,16 +68,16 @@ class Called(abc.ABC):
         self._arch = arch
 
     @abc.abstractmethod
-    def _connecting(self, program: Path) -> list[Call]:
+    def _connecting(self, program: Path) -> list[CommandLine]:
         """Return the command lines that start the runner `program` at its place."""
 
-    def calls(self) -> list[Call]:
+    def calls(self) -> list[CommandLine]:
         """Return the compiler's call, and those that start the runner."""
         compiled = products.runner_call(self._arch)
         return [compiled, *self._connecting(products.runner_path(self._arch) if compiled.words else Path("RUNNER"))]
 
 
-class Served(Called):
+class RunnerTarget(Called):
     """A target whose processes are a runner's children: each request is a fresh process by itself."""
 
     timing: Timing | None = None  # None: real, and the machine's own facts say whether it is a virtual one's
@@ -179,12 +184,12 @@ class Served(Called):
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels; those that need rseq to be off are asked of a process without it."""
         listed, without = (
-            protocol.kernels(self._ask("list", _TIMEOUT_S, registration=registration))
+            protocol.decode_kernels(self._ask("list", _TIMEOUT_S, registration=registration))
             for registration in (self._options.registration, Registration.NONE.value)
         )
         programs = [workloads.benchmark(one, self._lacks(one)) for one in workloads.PROGRAMS.values()]
         programs += jemalloc.benchmarks(jemalloc.ELSEWHERE)
-        return messages.by_name([*messages.described(listed, without), *programs])
+        return messages.sort_by_name([*messages.describe_benchmarks(listed, without), *programs])
 
     def _lacks(self, program: workloads.Program) -> str:
         """Return why a program cannot be run there, empty when it lies there."""
@@ -201,11 +206,11 @@ class Served(Called):
             )
             return found
 
-        return messages.checked(benchmark, options, self._check_cpus(), ask)
+        return messages.run_check(benchmark, options, self._check_cpus(), ask)
 
     def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
-        """Time a case in a fresh process, as pyperf's worker does; see targets/values.py. Raises TargetError."""
-        return pyperf_values.taken(partial(self._time, case, plan), case, plan, number, loops, self._arch.name)
+        """Time a case in a fresh process, as pyperf's worker does; see messages.time_as_pyperf(). Raises TargetError."""
+        return pyperf_values.time_as_pyperf(partial(self._time, case, plan), case, plan, number, loops, self._arch.name)
 
     def _time(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> tuple[list[int], list[int]]:
         answer = self._ask(
@@ -233,11 +238,11 @@ class Served(Called):
         )
         return int(found)
 
-    def gate(self, slots: Sequence[Slot], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+    def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
         request = messages.gate_request(slots, plan, options)
         answer = self._ask("gate", _MEASURE_TIMEOUT_S, registration=self.registration().value, **request)
-        return messages.gated_round(answer, slots, not self._hello["no_counters"], self.registration())
+        return messages.read_gated_round(answer, slots, not self._hello["no_counters"], self.registration())
 
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Count what each number of `loops` takes by the guest's clock, of which a nanosecond is an instruction."""
@@ -247,7 +252,7 @@ class Served(Called):
         taken = tuple(tuple(ns[i :: len(loops)]) for i in range(len(loops)))
         return Counts(tuple(loops), taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
 
-    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> Ran:
+    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program that lies there. Raises TargetError when it does not start, or not end within `limit_s`."""
         answer = self._ask(
             "program",
@@ -257,7 +262,7 @@ class Served(Called):
             limit_ms=round(limit_s * 1000),
             registration=registration.value,
         )
-        return messages.ran(answer)
+        return messages.read_program_result(answer)
 
     def doubts(self, case: Case) -> str:
         """Return nothing: shipped libraries are measured natively only."""
@@ -265,7 +270,7 @@ class Served(Called):
 
     def boot(self) -> str:
         """Return Linux's own number of the boot there."""
-        return protocol.content(self._ask("read", _TIMEOUT_S, path=f"/{facts.BOOT_ID}")).decode().strip()
+        return protocol.decode_file(self._ask("read", _TIMEOUT_S, path=f"/{facts.BOOT_ID}")).decode().strip()
 
     def reboot(self) -> bool:
         """Return False: the machine there is its user's to boot."""
@@ -280,7 +285,7 @@ class Served(Called):
             root = Path(name)
             for path in self._sources():
                 try:
-                    _lay_out(root, path, protocol.content(self._ask("read", _TIMEOUT_S, path=path)))
+                    _lay_out(root, path, protocol.decode_file(self._ask("read", _TIMEOUT_S, path=path)))
                 except TargetError:  # the file is gone, or not for us: a fact that is not known
                     if self._runner.broken:
                         raise
@@ -301,3 +306,69 @@ def _lay_out(root: Path, path: str, content: bytes) -> None:
     copy = root / path.removeprefix("/")
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes(content)
+
+
+class RunnerSession:
+    """Requests to one runner over its lines, which stay their owner's.
+
+    broken: an answer did not come, or was none, so that whatever comes next may still be that one: start another.
+    """
+
+    def __init__(self, lines: LineChannel) -> None:
+        """Take the lines to a runner that serves at their other end."""
+        self._lines = lines
+        self._number = 0
+        self.broken = False
+
+    def ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
+        """Return the answer to a request, for which the runner has `timeout_s` seconds.
+
+        Raises TargetError with the runner's words when it says error, or with Linux's when it is gone, and WireError
+        when what comes is no answer to this request.
+        """
+        self._number += 1
+        line = protocol.encode(self._number, verb, **arguments)
+        try:
+            self._lines.send(line)
+            answer = self._lines.read_line(timeout_s)
+        except TargetError:
+            self.broken = True
+            raise
+        try:
+            return protocol.decode(answer, self._number)
+        except protocol.ProtocolError:
+            self.broken = True
+            raise
+
+
+class LocalRunnerTarget(RunnerTarget):
+    """The target `runner`."""
+
+    def _connect(self, program: Path, stack: contextlib.ExitStack) -> RunnerSession:
+        """Start the runner as a child of ours, in a group of its own."""
+        try:
+            process = subprocess.Popen(
+                _command(program),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for us, who end it in order
+                preexec_fn=lifetime.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
+            )
+        except OSError as error:
+            why = f"{self._arch.name} code does not run on this {os.uname().machine}: {error.strerror}"
+            raise TargetError(why, f"--target qemu-system emulates {self._arch.name}") from error
+        stack.callback(lifetime.kill, process)
+        assert process.stdin is not None and process.stdout is not None
+
+        def ended(reason: str) -> TargetError:
+            return TargetError(f"the runner is gone ({reason or lifetime.ending(process.wait())})")
+
+        return RunnerSession(LineChannel(process.stdout.fileno(), process.stdin.fileno(), "the runner", ended))
+
+    def _connecting(self, program: Path) -> list[CommandLine]:
+        """Return the start of the runner."""
+        return [CommandLine("start the runner", tuple(_command(program)))]
+
+
+def _command(program: Path) -> list[str]:
+    return [str(program), "serve"]

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import IO, Self
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Call
-from rseqbench.targets.ssh import scripts, session
-from rseqbench.targets.ssh.command import Calling
-from rseqbench.targets.ssh.session import Session
+from rseqbench.model import CommandLine
+from rseqbench.targets.ssh import scripts
+from rseqbench.targets.ssh.command import SshClientFactory
+from rseqbench.targets.ssh.scripts import RemoteScript
 
 _COPY_TIMEOUT_S = 300.0  # some megabytes over the slowest network that anybody benchmarks through
 _HELLO_TIMEOUT_S = 30.0
@@ -35,7 +35,7 @@ _MEANINGS = {
 }
 
 
-class Host:
+class RemoteHost:
     """A machine behind ssh, as a context.
 
     What we leave there lives in one private folder, which the remote side removes by itself when the connection ends,
@@ -43,7 +43,7 @@ class Host:
     TCP keep-alive); this side notices within a minute.
     """
 
-    def __init__(self, calling: Calling) -> None:
+    def __init__(self, calling: SshClientFactory) -> None:
         """Take how ssh is called; connects when entered."""
         self._calling = calling
         self._copied: dict[str, str] = {}
@@ -59,10 +59,10 @@ class Host:
                     f"cannot write to /tmp: {error.strerror or error}", "see: df /tmp; ls -ld /tmp"
                 ) from error
             self._client = self._calling(Path(controls))
-            self._keeper = Session(self._client, "our shell", scripts.KEEP, meanings=_MEANINGS)
-            opened.callback(self._keeper.close)
+            self._holder = RemoteScript(self._client, "our shell", scripts.KEEP, meanings=_MEANINGS)
+            opened.callback(self._holder.close)
             self._machine, self._folder = (
-                os.fsdecode(self._keeper.lines.read_line(_HELLO_TIMEOUT_S)) for _ in range(2)
+                os.fsdecode(self._holder.lines.read_line(_HELLO_TIMEOUT_S)) for _ in range(2)
             )
             self._copied.clear()  # what an earlier folder held is gone with it
             self._open = opened.pop_all()
@@ -102,7 +102,7 @@ class Host:
             self._copied[digest] = f"{self._folder}/{name}"
         return self._copied[digest]
 
-    def run(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Session:
+    def run(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> RemoteScript:
         """Start a program in our folder, its path first, with additions to its environment; talk to it by `lines`.
 
         It has to end when its input does: a second later it is killed, but not what it may have started. SIGINT is
@@ -114,7 +114,7 @@ class Host:
         self._open.callback(session.close)
         return session
 
-    def calls(self, program: Path, arguments: Sequence[str]) -> list[Call]:
+    def calls(self, program: Path, arguments: Sequence[str]) -> list[CommandLine]:
         """Return the calls of ssh that copy a program there and run it, by executing none.
 
         Only the settings here are asked for, with ssh -G. Raises TargetError without ssh, or sense in them.
@@ -124,8 +124,8 @@ class Host:
         name = _summed("sha256sum", program)[:_DIGITS] if there else "DIGEST"
         unknown = "FOLDER is what the first call answers" + ("" if there else ", DIGEST of what is compiled")
 
-        def call(what: str, script: str, given: Sequence[str], note: str, first: bool = False) -> Call:
-            return Call(what, tuple(session.call(called, script, given, first)), note)
+        def call(what: str, script: str, given: Sequence[str], note: str, first: bool = False) -> CommandLine:
+            return CommandLine(what, tuple(scripts.call(called, script, given, first)), note)
 
         return [
             call("connect, and make a folder there", scripts.KEEP, (), "XXXXXXXX is new each time", first=True),
@@ -133,8 +133,12 @@ class Host:
             call("start it", *_running("FOLDER", [f"FOLDER/{name}", *arguments]), unknown),
         ]
 
-    def _session(self, what: str, script: str, arguments: Sequence[str], source: IO[bytes] | None = None) -> Session:
-        return Session(self._client, what, script, arguments, meanings=_MEANINGS, source=source, first=self._keeper)
+    def _session(
+        self, what: str, script: str, arguments: Sequence[str], source: IO[bytes] | None = None
+    ) -> RemoteScript:
+        return RemoteScript(
+            self._client, what, script, arguments, meanings=_MEANINGS, source=source, first=self._holder
+        )
 
 
 def _copying(folder: str, name: str) -> tuple[str, list[str]]:

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
 from pathlib import Path
 
 from rseqbench.build import architectures
 from rseqbench.build.architectures import Arch
 from rseqbench.config import RunOptions
 from rseqbench.errors import TargetError
-from rseqbench.model import Call
-from rseqbench.targets.runner.local import Session
-from rseqbench.targets.runner.target import Served
-from rseqbench.targets.ssh import command
-from rseqbench.targets.ssh import command as client
-from rseqbench.targets.ssh.command import Calling
-from rseqbench.targets.ssh.remote_host import Host
+from rseqbench.model import CommandLine
+from rseqbench.targets.runner.target import RunnerSession, RunnerTarget
+from rseqbench.targets.ssh.command import SshClientFactory, openssh
+from rseqbench.targets.ssh.remote_host import RemoteHost
 
 _SERVE = ("serve",)
-# Over the open connection there is no proxy; without it, ssh would make one of its own, by other settings.
-_NO_OTHER = ("-oControlMaster=no", "-oProxyCommand=false")
 
 
-class Far(Served):
-    """A target whose runner is at the other end of ssh."""
+class SshTarget(RunnerTarget):
+    """The target `ssh:DESTINATION`, and the base of those that reach their machine over ssh in another way."""
 
-    def __init__(self, arch: Arch, options: RunOptions, calling: Calling) -> None:
-        """Take the architecture, which is asked there unless the options name one, how to run, how ssh is called."""
+    def __init__(self, arch: Arch, options: RunOptions, make_client: SshClientFactory | None = None) -> None:
+        """Take the architecture, which is asked there unless the options name one, and how to run.
+
+        `make_client` makes what calls ssh, by default the user's own. Raises UsageError for a malformed destination.
+        """
         super().__init__(arch, options)
         self._asks = options.arch == architectures.HOST
-        self._host = Host(calling)
+        self._host = RemoteHost(make_client or openssh(options.target.partition(":")[2]))
 
     def _approach(self, stack: contextlib.ExitStack) -> None:
         """Connect, and see what machine it is. Raises TargetError when it does not run the architecture's code."""
@@ -45,44 +42,10 @@ class Far(Served):
             hint = f"--arch {found.name if found else '?'}"
             raise TargetError(f"{self._options.target} is {machine}, not {self._arch.name}", hint)
 
-    def _connect(self, program: Path, stack: contextlib.ExitStack) -> Session:
+    def _connect(self, program: Path, stack: contextlib.ExitStack) -> RunnerSession:
         """Copy the runner there and start it."""
-        return Session(self._host.run([self._host.copy(program), *_SERVE]).lines)
+        return RunnerSession(self._host.run([self._host.copy(program), *_SERVE]).lines)
 
-    def _connecting(self, program: Path) -> list[Call]:
+    def _connecting(self, program: Path) -> list[CommandLine]:
         """Return the calls of ssh."""
         return self._host.calls(program, _SERVE)
-
-
-class Ssh(Far):
-    """The target `ssh:DESTINATION`."""
-
-    def __init__(self, arch: Arch, options: RunOptions) -> None:
-        """Take the architecture of the machine there and how to run. Raises UsageError for a malformed destination."""
-        super().__init__(arch, options, command.own(options.target.partition(":")[2]))
-
-
-@dataclass(frozen=True)
-class Joined:
-    """How ssh is called for a machine to which a connection is open.
-
-    destination: what it is called in errors; words: ssh with its options, the control socket among them; host: what
-    it is given to connect to; login: what a person types to log in there.
-    """
-
-    destination: str
-    words: tuple[str, ...]
-    host: str
-    login: str
-
-    def command(self, remote: str, first: bool) -> list[str]:
-        """Return the call of ssh that runs the command line `remote`."""
-        return [*self.words, *client.ALWAYS, *_NO_OTHER, "--", self.host, remote]
-
-    def by_hand(self) -> str:
-        """Return what a person types to log in there."""
-        return self.login
-
-    def missing(self) -> TargetError:
-        """Return the error for an ssh that is not there."""
-        return client.missing(self.words[0])

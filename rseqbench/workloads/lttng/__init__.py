@@ -19,7 +19,7 @@ from pathlib import Path
 from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import TargetError
-from rseqbench.model import Call, Fact
+from rseqbench.model import CommandLine, Fact
 from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
 from rseqbench.workloads import packages
@@ -50,12 +50,12 @@ def open_() -> Iterator[Session]:
         yield Session(daemon, provider)
 
 
-def calls() -> list[Call]:
+def calls() -> list[CommandLine]:
     """Return the command lines of open_(), which are not executed."""
     where = (
         "in a mount namespace of its own, where that can be" if os.geteuid() == 0 else "with an LTTNG_HOME of its own"
     )
-    started = Call(f"start LTTng's session daemon {where}, and sessions of ours in it", COMMAND)
+    started = CommandLine(f"start LTTng's session daemon {where}, and sessions of ours in it", COMMAND)
     return [products.provider_call("lttng", _LINKED), started]
 
 

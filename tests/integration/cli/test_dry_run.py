@@ -12,7 +12,7 @@ import pytest
 
 from rseqbench.build import architectures
 from rseqbench.build.linux.image import emulated
-from rseqbench.model import Call
+from rseqbench.model import CommandLine
 from rseqbench.report.tables import listing
 from tests.support.commands import rseqbench, tree
 from tests.support.requirements import some_rseq
@@ -150,7 +150,7 @@ def test_the_line_of_qemu_user_is_the_one_that_is_executed(place):
 
 def test_a_line_is_exact_and_does_no_harm():
     words = ("a  b", "it's", "x\x1b[31m\u202e'\\\n", "plain")
-    ((what, line),) = listing.commands([Call("do", words, "why")])
+    ((what, line),) = listing.commands([CommandLine("do", words, "why")])
     assert what == "do (why)"
     assert line.isprintable()
     done = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True, text=True)

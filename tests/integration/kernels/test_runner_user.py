@@ -50,7 +50,7 @@ def test_it_says_which_instructions_it_is_made_of(variant):
 
 
 def test_it_lists_the_same_kernels_as_this_machine_s(variant):
-    worker = worker_process.Worker(
+    worker = worker_process.WorkerProcess(
         products.extension(architectures.host()).path, "auto", rseq_support.registration_environment("auto")
     )
     worker.stop()
@@ -58,7 +58,7 @@ def test_it_lists_the_same_kernels_as_this_machine_s(variant):
 
 
 def listed(variant):
-    return protocol.kernels(ask(variant, "list"))
+    return protocol.decode_kernels(ask(variant, "list"))
 
 
 def test_what_cannot_run_says_why(variant):

@@ -15,7 +15,7 @@ from rseqbench import workloads
 from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import composite
-from rseqbench.model import Case, Plan, Ran, Registration
+from rseqbench.model import Case, Plan, ProgramResult, Registration
 from rseqbench.targets import create
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.workloads import HACKBENCH
@@ -174,10 +174,10 @@ def test_of_more_output_than_is_kept_the_beginning_is_kept_and_the_rest_counted(
     with serving(products.runner(architectures.host()).path) as process:
         request = {"path": "/bin/sh", "arguments": ["-c", command], "limit_ms": 10_000, "registration": "none"}
         answer = session(process).ask("program", 20, **request)
-    assert protocol.content(answer["stdout"]) == b"\0" * 65000 + (b"b\n" * 500)[:536]
-    assert protocol.content(answer["stderr"]) == b"d\n" * 32768
+    assert protocol.decode_file(answer["stdout"]) == b"\0" * 65000 + (b"b\n" * 500)[:536]
+    assert protocol.decode_file(answer["stderr"]) == b"d\n" * 32768
     assert answer["lost"] == [6000 + 2 - 536, 70000 - 65536]
-    ran = messages.ran(answer)
+    ran = messages.read_program_result(answer)
     assert ran.output.endswith("b\n\n(5466 bytes more were not kept)\n")
     assert ran.errors.endswith("d\n\n(4464 bytes more were not kept)\n")
 
@@ -208,10 +208,13 @@ def test_hackbench_itself_is_run_with_the_plan_s_arguments(target):
 @pytest.mark.parametrize(
     ("ran", "why"),
     [
-        (Ran(1, 5, "", "fork() (error: Resource temporarily unavailable)\n"), "exited with 1: fork.. .error: Resource"),
-        (Ran(2, 5, "Usage: hackbench\n", ""), "exited with 2: Usage: hackbench"),
-        (Ran(3, 5, "", ""), "exited with 3: it says no more"),
-        (Ran(0, 5, "Running in process mode\n", ""), "printed no time: 'Running in process mode'"),
+        (
+            ProgramResult(1, 5, "", "fork() (error: Resource temporarily unavailable)\n"),
+            "exited with 1: fork.. .error: Resource",
+        ),
+        (ProgramResult(2, 5, "Usage: hackbench\n", ""), "exited with 2: Usage: hackbench"),
+        (ProgramResult(3, 5, "", ""), "exited with 3: it says no more"),
+        (ProgramResult(0, 5, "Running in process mode\n", ""), "printed no time: 'Running in process mode'"),
     ],
 )
 def test_a_hackbench_that_fails_is_no_number(ran, why):
@@ -220,7 +223,7 @@ def test_a_hackbench_that_fails_is_no_number(ran, why):
 
 
 def test_its_own_figure_is_found():
-    assert HACKBENCH.seconds(Ran(0, 5, "Running in process mode\nTime: 41.370\n", "")) == 41.37
+    assert HACKBENCH.seconds(ProgramResult(0, 5, "Running in process mode\nTime: 41.370\n", "")) == 41.37
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.host import rseq_support
 from rseqbench.model import Case, Plan, Registration
-from rseqbench.targets.native.target import Worker
+from rseqbench.targets.native.worker_process import WorkerProcess
 from tests.support import guests, seccomp
 from tests.support.commands import PROGRAM, rseqbench
 from tests.support.requirements import libc_rseq, native, some_rseq
@@ -25,7 +25,7 @@ OFF = "glibc.pthread.rseq=0"
 def start(registration, tunables=""):
     """Start a worker that is asked for a registration under these GLIBC_TUNABLES; return its hello."""
     module = products.extension(architectures.host()).path
-    worker = Worker(module, registration, {**os.environ, "GLIBC_TUNABLES": tunables})
+    worker = WorkerProcess(module, registration, {**os.environ, "GLIBC_TUNABLES": tunables})
     worker.stop()
     return worker.hello
 
@@ -181,7 +181,7 @@ def told_by_linux(pid):
     [("full", 33, 64, 64), ("full", 40, 32, 64), ("full", 65, 64, 128), ("self", 33, 64, 64), ("self", 28, 32, 32)],
 )
 def test_the_length_that_linux_asks_for_is_registered_in_whole_alignments(auxiliary, registration, size, align, length):
-    worker = Worker(products.extension(architectures.host()).path, registration, auxiliary(size, align))
+    worker = WorkerProcess(products.extension(architectures.host()).path, registration, auxiliary(size, align))
     try:
         assert (worker.hello["registration"], worker.hello["registered"]) == ("self", length)
         assert told_by_linux(worker._process.pid) == length
@@ -199,7 +199,7 @@ def test_the_full_length_is_refused_where_it_is_the_original(auxiliary, size, al
     with pytest.raises(
         TargetError, match=f"asks for {size} bytes, so the original 32 are the full length: needs Linux"
     ):
-        Worker(module, "full", auxiliary(size, align))
+        WorkerProcess(module, "full", auxiliary(size, align))
 
 
 # ---- no rseq at all ----

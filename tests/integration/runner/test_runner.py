@@ -17,8 +17,8 @@ from rseqbench.errors import TargetError
 from rseqbench.host import rseq_support
 from rseqbench.targets.native import worker_process
 from rseqbench.targets.runner import protocol
-from rseqbench.targets.runner.line_channel import Lines
-from rseqbench.targets.runner.local import Session
+from rseqbench.targets.runner.line_channel import LineChannel
+from rseqbench.targets.runner.target import RunnerSession
 from tests.support.requirements import libc_rseq, some_rseq, two_cpus
 from tests.support.runners import child, gone, serving, session
 
@@ -81,7 +81,7 @@ def time_request(**changes):
 
 @pytest.mark.parametrize("registration", ["auto", "none", pytest.param("self", marks=some_rseq)])
 def test_it_says_the_same_of_itself_as_a_worker(ask, registration):
-    worker = worker_process.Worker(
+    worker = worker_process.WorkerProcess(
         products.extension(architectures.host()).path, registration, rseq_support.registration_environment(registration)
     )
     worker.stop()
@@ -90,7 +90,7 @@ def test_it_says_the_same_of_itself_as_a_worker(ask, registration):
         assert hello[key] == worker.hello[key], key
     ours, theirs = (
         [kernel for kernel in kernels if kernel["name"] != "linux/fork_exec_exit"]  # only the runner can execute itself
-        for kernels in (protocol.kernels(ask("list", registration=registration)), worker.hello["kernels"])
+        for kernels in (protocol.decode_kernels(ask("list", registration=registration)), worker.hello["kernels"])
     )
     assert ours == theirs
 
@@ -181,8 +181,8 @@ def test_a_gated_round_has_its_chunks_in_the_order_of_the_struct(ask):
 def test_files_are_read_as_they_are(ask, tmp_path):
     for name, data in {"a": b"", "b b=%,": os.urandom(1000), "c": bytes(range(256)), "d": b"x" * (1 << 20)}.items():
         (tmp_path / name).write_bytes(data)
-        assert protocol.content(ask("read", path=str(tmp_path / name))) == data
-    assert protocol.content(ask("read", path="/proc/sys/kernel/osrelease")) == f"{os.uname().release}\n".encode()
+        assert protocol.decode_file(ask("read", path=str(tmp_path / name))) == data
+    assert protocol.decode_file(ask("read", path="/proc/sys/kernel/osrelease")) == f"{os.uname().release}\n".encode()
 
 
 def test_a_file_that_cannot_be_read_says_why(ask, tmp_path):
@@ -248,7 +248,7 @@ def test_names_are_found_by_pattern(ask, tmp_path):
 def test_what_cannot_be_done_is_an_error_and_the_next_request_works(ask, verb, arguments, message):
     with pytest.raises(TargetError, match=message) as caught:
         ask(verb, **arguments)
-    assert not isinstance(caught.value, protocol.WireError)
+    assert not isinstance(caught.value, protocol.ProtocolError)
     assert ask("hello")["protocol"] == 1
 
 
@@ -271,7 +271,7 @@ def test_what_cannot_be_done_is_an_error_and_the_next_request_works(ask, verb, a
     ],
 )
 def test_a_malformed_line_is_an_error_and_the_next_request_works(running, line, number, message):
-    lines = Lines(running.stdout.fileno(), running.stdin.fileno(), "the runner")
+    lines = LineChannel(running.stdout.fileno(), running.stdin.fileno(), "the runner")
     lines.send(line)
     with pytest.raises(TargetError, match=message):
         protocol.decode(lines.read_line(30.0), number)
@@ -399,7 +399,7 @@ def test_it_serves_a_terminal_as_it_is_and_leaves_it_so(runner):
         with serving(runner, os.ttyname(slave), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
             while termios.tcgetattr(slave) == before:
                 assert process.poll() is None
-            asked = Session(Lines(master, master, "the runner"))
+            asked = RunnerSession(LineChannel(master, master, "the runner"))
             assert asked.ask("hello", 30.0)["protocol"] == 1
             assert asked.ask("quit", 30.0) is None
             assert process.wait(10) == 0

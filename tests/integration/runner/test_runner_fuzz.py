@@ -12,7 +12,7 @@ from rseqbench import paths
 from rseqbench.build import architectures, cache
 from rseqbench.errors import TargetError
 from rseqbench.targets.runner import protocol
-from rseqbench.targets.runner.line_channel import Lines
+from rseqbench.targets.runner.line_channel import LineChannel
 from tests.support.runners import serving
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")  # not to be had in a static program
@@ -77,7 +77,7 @@ def program(tmp_path_factory):
 @pytest.fixture(scope="module")
 def sanitized(program):
     with serving(program, environment=ENVIRONMENT) as process:
-        yield Lines(process.stdout.fileno(), process.stdin.fileno(), "the runner")
+        yield LineChannel(process.stdout.fileno(), process.stdin.fileno(), "the runner")
 
 
 def replies(lines, request):
@@ -100,7 +100,7 @@ def test_whatever_is_asked_it_answers_and_lives(sanitized, request_line):
         try:
             protocol.decode(line, number)
         except TargetError as error:
-            assert not isinstance(error, protocol.WireError), line
+            assert not isinstance(error, protocol.ProtocolError), line
             assert not BROKEN.search(error.message), error.message
 
 

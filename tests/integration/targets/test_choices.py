@@ -51,7 +51,7 @@ def test_engines_that_cannot(name, emulated, words):
 @pytest.mark.parametrize("target", ["native", "ssh:pi@board", "qemu-user", "runner"])
 def test_a_target_that_is_named_is_taken(target):
     for arch in architectures.known().values():
-        assert targets.resolved(arch, target) == target
+        assert targets.resolve_target(arch, target) == target
 
 
 def test_auto_is_this_machine_where_it_runs_the_code(monkeypatch):
@@ -60,7 +60,7 @@ def test_auto_is_this_machine_where_it_runs_the_code(monkeypatch):
         ("armv7l", {"x86_64": "qemu-system", "arm32": "native", "arm64": "qemu-system"}),
     ):
         monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
-        assert {name: targets.resolved(arch, "auto") for name, arch in architectures.known().items()} == names
+        assert {name: targets.resolve_target(arch, "auto") for name, arch in architectures.known().items()} == names
 
 
 def on_aarch64(monkeypatch, answer, tmp_path):
@@ -72,7 +72,7 @@ def on_aarch64(monkeypatch, answer, tmp_path):
     assert arm32.compat == ("aarch64",)
     monkeypatch.setattr(targets.products, "runner", lambda arch: Built(program, "", "", ""))
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    return targets.resolved(arm32, "auto")
+    return targets.resolve_target(arm32, "auto")
 
 
 def test_auto_on_a_64_bit_arm_that_runs_32_bit_code_is_the_runner(monkeypatch, tmp_path):
@@ -90,7 +90,7 @@ def test_auto_on_a_64_bit_arm_that_cannot_execute_it_at_all_is_emulation(monkeyp
     junk.chmod(0o700)
     monkeypatch.setattr(targets.products, "runner", lambda arch: Built(junk, "", "", ""))
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    assert targets.resolved(architectures.named("arm32"), "auto") == "qemu-system"
+    assert targets.resolve_target(architectures.named("arm32"), "auto") == "qemu-system"
 
 
 @pytest.mark.parametrize(
@@ -104,16 +104,16 @@ def test_auto_on_a_64_bit_arm_that_cannot_execute_it_at_all_is_emulation(monkeyp
     ],
 )
 def test_kinds(target, emulated, boots):
-    assert (targets.kind(target).emulated, targets.kind(target).boots) == (emulated, boots)
+    assert (targets.target_kind(target).emulated, targets.target_kind(target).boots) == (emulated, boots)
 
 
 @pytest.mark.parametrize("target", ["mars", "", "auto", "ssh@host", "qemu", "native:board", "qemu-system:"])
 def test_there_is_no_kind_of_another_name(target):
     with pytest.raises(UsageError, match=f"^unknown target '{target}'"):
-        targets.kind(target)
+        targets.target_kind(target)
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in targets.KINDS.items() if not kind.boots])
+@pytest.mark.parametrize("kind", [name for name, kind in targets.TARGETS.items() if not kind.boots])
 def test_a_linux_to_boot_is_refused_where_nothing_boots_it(kind):
     target = "ssh:board" if kind == "ssh" else kind
     options = dataclasses.replace(defaults().run, target=target, linux="zImage")

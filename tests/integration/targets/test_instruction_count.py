@@ -10,7 +10,7 @@ import pytest
 
 from rseqbench.build import architectures
 from rseqbench.errors import TargetError
-from rseqbench.targets.qemu import instruction_count
+from rseqbench.targets.qemu import user
 from tests.support import commands
 from tests.support.guests import static
 
@@ -27,7 +27,7 @@ def run(request, tmp_path_factory):
     program = static(arch.name, LOOP, tmp_path_factory.mktemp("loop"))
 
     def call(*arguments, timeout_s=60, **options):
-        return instruction_count.run(arch, program, list(map(str, arguments)), timeout_s=timeout_s, **options)
+        return user.count_instructions(arch, program, list(map(str, arguments)), timeout_s=timeout_s, **options)
 
     call.arch = arch
     return call
@@ -75,7 +75,7 @@ def test_a_program_that_hangs_is_ended(run, monkeypatch, tmp_path):
 def test_without_qemu_its_package_is_named(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(TargetError, match=r"^no qemu-arm to run arm32 with; apt-get install qemu-user$"):
-        instruction_count.qemu_with_plugins(architectures.named("arm32"))
+        user.qemu_with_plugins(architectures.named("arm32"))
 
 
 def test_a_qemu_without_plugins_is_recognised(monkeypatch, tmp_path):
@@ -84,4 +84,4 @@ def test_a_qemu_without_plugins_is_recognised(monkeypatch, tmp_path):
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(TargetError, match=r"^this qemu-arm was built without plugins"):
-        instruction_count.qemu_with_plugins(architectures.named("arm32"))
+        user.qemu_with_plugins(architectures.named("arm32"))

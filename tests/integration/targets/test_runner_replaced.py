@@ -6,7 +6,7 @@ from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines.instructions import Counted
 from rseqbench.model import Benchmark, Case, Plan, Registration
-from rseqbench.targets.runner.target import Served
+from rseqbench.targets.runner.target import RunnerTarget
 from tests.support.requirements import defaults
 
 HELLO = {
@@ -58,7 +58,7 @@ class Hangs:
         return {"ns": ns, "aborts": [0] * len(ns), "operations": loops * repeat}
 
 
-class Imagined(Served):
+class Imagined(RunnerTarget):
     """A target whose runners are handed out one after the other."""
 
     timing = "emulated"

@@ -11,7 +11,7 @@ from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.host import facts
 from rseqbench.model import Benchmark, Case, Plan, Registration
-from rseqbench.targets.runner.target import Served
+from rseqbench.targets.runner.target import RunnerTarget
 from tests.support.requirements import defaults
 
 HELLO = {
@@ -64,7 +64,7 @@ class Scripted:
         return [arguments for one, arguments in self.asked if one == verb]
 
 
-class Imagined(Served):
+class Imagined(RunnerTarget):
     """A target that reaches its runners here; `runners` are handed out one after the other."""
 
     def __init__(self, *runners, **options):

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.targets.ssh.command import own
-from rseqbench.targets.ssh.remote_host import Host
-from rseqbench.targets.ssh.target import Joined
+from rseqbench.targets.ssh.command import SharedConnection, openssh
+from rseqbench.targets.ssh.remote_host import RemoteHost
 from tests.support.commands import ROOT, processes_with
 from tests.support.sshd import eventually
 
@@ -109,7 +108,7 @@ def running(path):
 
 def test_a_program_is_copied_run_and_talked_to(sshd, program):
     server = sshd()
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         assert host.machine() == os.uname().machine
         remote = host.copy(program)
         assert Path(remote).read_bytes() == program.read_bytes()
@@ -128,7 +127,7 @@ def test_the_same_content_is_copied_once(sshd, program, tmp_path):
     server = sshd()
     again = tmp_path / "again"
     shutil.copy(program, again)
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         first = host.copy(program)
         inode = os.stat(first).st_ino
         assert host.copy(again) == first
@@ -137,7 +136,7 @@ def test_the_same_content_is_copied_once(sshd, program, tmp_path):
 
 def test_one_connection_serves_all(sshd, program):
     server = sshd()
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         sessions = [host.run([host.copy(program)]) for _ in range(3)]
         assert [session.lines.read_line(10) for session in sessions] == [b"|"] * 3
         assert len(server.connections()) == 1
@@ -148,7 +147,7 @@ def test_multiplexing_of_the_users_own_is_used_and_left_alone(sshd, program):
     socket = server.folder / "own"
     with server.config.open("a") as config:
         config.write(f"    ControlMaster auto\n    ControlPath {socket}\n    ControlPersist 60\n")
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         session = host.run([host.copy(program)])
         assert session.lines.read_line(10) == b"|"
         assert len(server.connections()) == 1
@@ -164,7 +163,11 @@ def test_two_hosts_at_once_do_not_mix(sshd, program):
     two.known_hosts.write_text(one.known_hosts.read_text() + two.known_hosts.read_text())
     shutil.copy(one.folder / "user_key", two.folder / "user_key")
     shutil.copy(one.folder / "user_key.pub", two.folder / "user_key.pub")
-    with Host(own(one.destination)) as first, Host(own(two.destination)) as second, Host(own(two.destination)) as third:
+    with (
+        RemoteHost(openssh(one.destination)) as first,
+        RemoteHost(openssh(two.destination)) as second,
+        RemoteHost(openssh(two.destination)) as third,
+    ):
         paths = [host.copy(program) for host in (first, second, third)]
         assert len({Path(path).parent for path in paths}) == 3
         sessions = [host.run([path, path]) for host, path in zip((first, second, third), paths, strict=True)]
@@ -179,7 +182,7 @@ def test_two_hosts_at_once_do_not_mix(sshd, program):
 @pytest.mark.parametrize("sums", [["sha256sum"], ["cksum"], []], ids=["sha256sum", "cksum", "size"])
 def test_few_tools_are_enough_over_there(sshd, program, tmp_path, sums):
     server = sshd(env=path_of(tmp_path / "path", [*TOOLS, *sums]))
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         assert host.run([host.copy(program), "here"]).lines.read_line(10) == b"here|"
     assert server.left() == []
 
@@ -187,7 +190,7 @@ def test_few_tools_are_enough_over_there(sshd, program, tmp_path, sums):
 @pytest.mark.skipif(not shutil.which("busybox"), reason="no busybox")
 def test_busybox_is_enough_over_there(sshd, program, programs, tmp_path):
     server = sshd(env=path_of(tmp_path / "path", [*TOOLS, "sha256sum"], busybox=True))
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         session = host.run([host.copy(program), "here"])
         assert session.lines.read_line(10) == b"here|"
         with pytest.raises(TargetError, match="exec format error"):
@@ -201,7 +204,7 @@ def test_a_damaged_copy_is_an_error(sshd, program, tmp_path, sum_):
     (tmp_path / "path" / sum_).write_text("#!/bin/sh\necho 1234 5\n")
     (tmp_path / "path" / sum_).chmod(0o755)
     with (
-        Host(own(server.destination)) as host,
+        RemoteHost(openssh(server.destination)) as host,
         pytest.raises(TargetError, match=rf"arrived damaged \({sum_}: 1234 5\)"),
     ):
         host.copy(program)
@@ -214,7 +217,7 @@ def test_a_login_shell_that_greets_is_no_disturbance(sshd, program):
     there = ["-p", str(server.port), server.destination.rpartition(":")[0], "true"]
     if not subprocess.check_output([*shlex.split(server.ssh), *there], stderr=subprocess.DEVNULL):
         pytest.skip("this login shell greets nobody")
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         assert host.machine() == os.uname().machine
         assert host.run([host.copy(program)]).lines.read_line(10) == b"|"
 
@@ -223,7 +226,7 @@ def test_a_program_for_another_architecture_is_an_error(sshd, programs):
     foreign = programs("arm-linux-gnueabihf-gcc")
     if subprocess.run(["sh", "-c", f"exec {foreign} </dev/null"], capture_output=True, check=False).returncode == 0:
         pytest.skip("this Linux executes ARM programs")
-    with Host(own(sshd().destination)) as host, pytest.raises(TargetError) as error:
+    with RemoteHost(openssh(sshd().destination)) as host, pytest.raises(TargetError) as error:
         host.copy(foreign)
     assert re.fullmatch(
         r"\w+@127\.0\.0\.1:\d+: exec format error: the program is for another architecture; "
@@ -237,7 +240,7 @@ def test_a_program_for_another_architecture_is_an_error(sshd, programs):
     [(b"fail", r"ended with exit code 3 \(no luck\)"), (b"abort", r"ended with SIGABRT \(Aborted.*\)")],
 )
 def test_a_program_that_ends_says_how(sshd, program, request_, end):
-    with Host(own(sshd().destination)) as host:
+    with RemoteHost(openssh(sshd().destination)) as host:
         session = host.run([host.copy(program)])
         session.lines.read_line(10)
         session.lines.send(request_)
@@ -246,7 +249,7 @@ def test_a_program_that_ends_says_how(sshd, program, request_, end):
 
 
 def test_closing_ends_a_program_that_does_not_read(sshd, program):
-    with Host(own(sshd().destination)) as host:
+    with RemoteHost(openssh(sshd().destination)) as host:
         remote = host.copy(program)
         session = host.run([remote])
         fall_asleep(session)
@@ -261,7 +264,7 @@ def test_closing_ends_a_program_that_does_not_read(sshd, program):
 @pytest.mark.parametrize("busy", [False, True], ids=["waiting", "busy"])
 def test_a_connection_lost_in_the_middle_is_an_error_and_leaves_nothing(sshd, program, busy):
     server = sshd()
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         remote = host.copy(program)
         session = host.run([remote])
         if busy:
@@ -281,7 +284,7 @@ def test_a_connection_that_falls_silent_is_lost(sshd, program):
     server = sshd()
     with server.config.open("a") as config:
         config.write("    ServerAliveInterval 1\n    ServerAliveCountMax 1\n")
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         remote = host.copy(program)
         session = host.run([remote])
         fall_asleep(session)
@@ -298,11 +301,11 @@ def test_a_connection_that_falls_silent_is_lost(sshd, program):
 
 def test_the_ssh_killed_on_this_side_leaves_nothing_there(sshd, program):
     server = sshd()
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         remote = host.copy(program)
         session = host.run([remote])
         fall_asleep(session)
-        host._keeper._process.kill()
+        host._holder._process.kill()
         with pytest.raises(TargetError, match=r"^connection to \S+ lost"):
             session.lines.read_line(10)
     assert eventually(lambda: not running(remote))
@@ -355,6 +358,9 @@ def test_who_joins_a_connection_opens_none_of_its_own(sshd, tmp_path):
     key = ("-i", str(server.folder / "user_key"), "-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null")
     words = ("ssh", "-F", "none", *key, "-p", str(server.port))
     assert subprocess.run([*words, "127.0.0.1", "true"], check=False).returncode == 0
-    gone = Joined("place p1", (*words, f"-oControlPath={tmp_path}/gone"), "127.0.0.1", "ssh by hand")
-    with pytest.raises(TargetError, match=r"cannot connect to place p1 .*; try: ssh by hand"), Host(lambda _: gone):
+    gone = SharedConnection("place p1", (*words, f"-oControlPath={tmp_path}/gone"), "127.0.0.1", "ssh by hand")
+    with (
+        pytest.raises(TargetError, match=r"cannot connect to place p1 .*; try: ssh by hand"),
+        RemoteHost(lambda _: gone),
+    ):
         pass

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.targets.ssh import failures, scripts
-from rseqbench.targets.ssh.command import Client, own, parse
-from rseqbench.targets.ssh.remote_host import Host
+from rseqbench.targets.ssh import command, scripts
+from rseqbench.targets.ssh.command import OpenSsh, openssh, parse_destination
+from rseqbench.targets.ssh.remote_host import RemoteHost
 from tests.support.sshd import USER, free_port, keygen
 
 can_mount = pytest.mark.skipif(
@@ -33,7 +33,7 @@ can_mount = pytest.mark.skipif(
     ],
 )
 def test_a_destination_is_read(text, user_host, port):
-    destination = parse(text)
+    destination = parse_destination(text)
     assert (destination.user_host, destination.port) == (user_host, port)
 
 
@@ -66,13 +66,13 @@ def test_a_destination_is_read(text, user_host, port):
 )
 def test_what_is_no_destination_is_refused(text):
     with pytest.raises(UsageError, match="is no destination for ssh; write ssh:USER@HOST"):
-        Host(own(text))
+        RemoteHost(openssh(text))
 
 
 @pytest.mark.parametrize("script", [scripts.KEEP, scripts.COPY, scripts.RUN])
 def test_a_script_passes_through_any_login_shell(script):
     assert not re.search(r"'|!(?! )", script)
-    line = scripts.command(script)
+    line = scripts.script_command(script)
     assert "\n" not in line
     assert not re.search(r"\\[\\']", line)  # the two that fish unescapes within apostrophes
 
@@ -84,13 +84,13 @@ def test_each_login_shell_runs_a_script(shell):
         pytest.skip(f"no {words[0]}")
     script = 'sleep 0 & wait $! ; for word; do printf "<%s>" "$word"; done; echo'
     arguments = ["a b", "it's", '"$HOME"', "a\\b"]
-    done = subprocess.run([*words, "-c", scripts.command(script, arguments)], capture_output=True, check=True)
+    done = subprocess.run([*words, "-c", scripts.script_command(script, arguments)], capture_output=True, check=True)
     assert done.stdout == scripts.READY + b'\n<a b><it\'s><"$HOME"><a\\b>\n'
 
 
 def fails(destination):
     """Return the error of entering a Host."""
-    with pytest.raises(TargetError) as error, Host(own(destination)):
+    with pytest.raises(TargetError) as error, RemoteHost(openssh(destination)):
         pass
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -105,7 +105,7 @@ def test_a_malformed_command_for_ssh_is_misuse(monkeypatch):
     monkeypatch.setenv("RSEQBENCH_SSH", "ssh -F 'file")
     with (
         pytest.raises(UsageError, match=r"^RSEQBENCH_SSH is no command: No closing quotation; write"),
-        Host(own("a")),
+        RemoteHost(openssh("a")),
     ):
         pass
 
@@ -181,10 +181,10 @@ def test_a_host_that_does_not_answer(sshd):
 def test_a_user_who_set_no_time_limit_gets_ours(sshd, tmp_path):
     server = sshd()
     limits = {"-oConnectTimeout=15", "-oServerAliveInterval=15"}
-    assert limits <= set(Client(parse(server.destination), tmp_path).command("true", first=True))
+    assert limits <= set(OpenSsh(parse_destination(server.destination), tmp_path).command("true", first=True))
     with server.config.open("a") as config:
         config.write("    ConnectTimeout 40\n    ServerAliveInterval 50\n")
-    assert not limits & set(Client(parse(server.destination), tmp_path).command("true", first=True))
+    assert not limits & set(OpenSsh(parse_destination(server.destination), tmp_path).command("true", first=True))
 
 
 def test_no_folder_that_can_be_written_to(sshd):
@@ -205,7 +205,7 @@ def on_its_own_tmp(sshd, folder, options):
 @can_mount
 def test_a_folder_that_cannot_be_executed_from_is_passed_over(sshd, tmp_path):
     server = on_its_own_tmp(sshd, tmp_path, "noexec")
-    with Host(own(server.destination)) as host:
+    with RemoteHost(openssh(server.destination)) as host:
         assert Path(host._folder).parent == server.home
         assert os.listdir(server.home) == [Path(host._folder).name]
     assert server.left() == []
@@ -216,7 +216,7 @@ def test_a_full_disk_over_there(sshd, tmp_path):
     server = on_its_own_tmp(sshd, tmp_path, "size=64k")
     large = tmp_path / "large"
     large.write_bytes(os.urandom(1 << 20))
-    with Host(own(server.destination)) as host, pytest.raises(TargetError) as error:
+    with RemoteHost(openssh(server.destination)) as host, pytest.raises(TargetError) as error:
         host.copy(large)
     assert re.match(
         r"^\S+: the file cannot be written there \(cat: write error: No space left on device\); free some space there",
@@ -225,5 +225,5 @@ def test_a_full_disk_over_there(sshd, tmp_path):
 
 
 def test_words_that_nobody_knows_are_shown():
-    error = failures.connection("board", "ssh board", "kex: strange\nthe end\n\n", began=False)
+    error = command.connection_error("board", "ssh board", "kex: strange\nthe end\n\n", began=False)
     assert str(error) == "cannot connect to board (the end); try: ssh board"

@@ -11,7 +11,7 @@ from rseqbench.build.linux import build, kvm, select
 from rseqbench.model import Registration
 from rseqbench.report import formatting
 from rseqbench.targets import create
-from rseqbench.targets.qemu.virtual_machine import Guest
+from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from rseqbench.workloads import HACKBENCH
 from tests.support.commands import rseqbench
 from tests.support.requirements import x86_only
@@ -179,7 +179,7 @@ def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
     arch = architectures.named(ARCH)
     image = build.built(arch, options.linux, "y")
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: "")
-    monkeypatch.setattr(Guest, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
+    monkeypatch.setattr(VirtualMachine, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
     given = {"target": "qemu-kvm", "linux": str(image.folder), "benchmarks": ["hackbench"]}
     with create(arch, options.options(None, given)) as target:
         assert target.machine().timing == "virtual"

@@ -12,7 +12,7 @@ import pytest
 from rseqbench.build import architectures, linux
 from rseqbench.build.linux import LinuxImage
 from rseqbench.errors import TargetError
-from rseqbench.targets.qemu.virtual_machine import Guest
+from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from tests.support.commands import processes_with
 from tests.support.guests import ECHO_INIT, static
 
@@ -47,7 +47,7 @@ def guest(inits, monkeypatch, tmp_path):
     def make(name=FASTEST, **options):
         arch = architectures.named(name)
         given = {"image": linux.debian(arch), "init": inits(name), **options}
-        return Guest(arch, given.pop("image"), given.pop("init"), **given)
+        return VirtualMachine(arch, given.pop("image"), given.pop("init"), **given)
 
     yield make
     assert set(processes_with(str(tmp_path))) <= {os.getpid()}

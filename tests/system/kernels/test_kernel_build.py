@@ -88,8 +88,8 @@ def test_the_runner_boots_in_it_and_finds_rseq_or_does_not(built_linuxes, rseq):
     assert one.release in facts["linux"]
     assert ("ENOSYS" in str(facts.get("rseq_reason", ""))) == (rseq == "n")
     assert facts["config_rseq"] == rseq
-    assert resolve.refused(options, facts) == ""
-    assert f"CONFIG_RSEQ={rseq}" in resolve.refused(
+    assert resolve.check_configuration(options, facts) == ""
+    assert f"CONFIG_RSEQ={rseq}" in resolve.check_configuration(
         dataclasses.replace(options, rseq="y" if rseq == "n" else "n"), facts
     )
     assert {name for name, why in skipped.items() if why} == {"linux/pipe_two_cpus"}, skipped

@@ -33,7 +33,7 @@ def guest(folder, name="x86_64", config="", **options):
     image.write_bytes(b"")
     known.write_text(config)
     found = LinuxImage(name, image, config=known if config else None)
-    return virtme_ng.Vng(architectures.named(name), found, Path("/opt/the runner"), **options)
+    return virtme_ng.VirtmeNgMachine(architectures.named(name), found, Path("/opt/the runner"), **options)
 
 
 class TestWhatItAsksFor:

@@ -5,7 +5,7 @@ import pytest
 from rseqbench.build import architectures
 from tests.support.arm_board import there
 from tests.support.commands import rseqbench
-from tests.support.labgrid_lab import Lab, keepers
+from tests.support.labgrid_lab import Lab, daemons
 from tests.support.runs import Started, header_of, rows_of
 from tests.support.sshd import Sshd, eventually
 
@@ -34,7 +34,7 @@ def lab(board, tmp_path_factory):
         try:
             yield made
             assert eventually(made.all_free)
-            assert eventually(lambda: keepers(f"LG_COORDINATOR={made.address}\0") == [])
+            assert eventually(lambda: daemons(f"LG_COORDINATOR={made.address}\0") == [])
         finally:
             made.stop()
             pc.stop()

@@ -13,7 +13,7 @@ import pytest
 from rseqbench.build import architectures
 from rseqbench.store.runs import Store
 from tests.support.commands import rseqbench
-from tests.support.labgrid_lab import Lab, keepers
+from tests.support.labgrid_lab import Lab, daemons
 from tests.support.runs import MARK, Started, header_of, unfinished_rounds
 from tests.support.sshd import Sshd, eventually, free_port
 
@@ -48,16 +48,16 @@ def nothing_left(lab):
     try:
         assert lab.all_free()
         assert eventually(lambda: all(board.left() == [] and board.sessions() == [] for board in lab.boards.values()))
-        assert eventually(lambda: keepers(f"LG_COORDINATOR={lab.address}\0") == [])
+        assert eventually(lambda: daemons(f"LG_COORDINATOR={lab.address}\0") == [])
     finally:
         lab.free()
 
 
-def keeper_of(folder):
-    """Return the keeper of the run in a folder, and what makes sure that nothing is left of it."""
-    (keeper,) = keepers(f"{MARK}={folder}\0")
-    assert list(Path("/tmp").glob(f"rseqlab-{keeper}-*"))
-    return keeper, lambda: not list(Path("/tmp").glob(f"rseqlab-{keeper}-*"))
+def daemon_of(folder):
+    """Return the daemon of the run in a folder, and what makes sure that nothing is left of it."""
+    (daemon,) = daemons(f"{MARK}={folder}\0")
+    assert list(Path("/tmp").glob(f"rseqlab-{daemon}-*"))
+    return daemon, lambda: not list(Path("/tmp").glob(f"rseqlab-{daemon}-*"))
 
 
 def refused(*arguments, cwd, code=1, **more):
@@ -169,7 +169,7 @@ def test_an_interrupt_in_the_queue_leaves_it(lab, tmp_path):
 def test_an_interrupt_releases_the_place_and_resume_completes_the_run(lab, tmp_path, number):
     started = Started(tmp_path, *RUN, "labgrid:pc1", until="round 2 of")
     assert lab.holder("pc1")
-    _, gone = keeper_of(tmp_path)
+    _, gone = daemon_of(tmp_path)
     os.killpg(started.process.pid, number)
     code, err = started.end()
     assert code == 130, err
@@ -181,7 +181,7 @@ def test_an_interrupt_releases_the_place_and_resume_completes_the_run(lab, tmp_p
 
 def test_a_run_that_is_killed_releases_the_place_all_the_same(lab, tmp_path):
     started = Started(tmp_path, *RUN, "labgrid:pc1", until="round 2 of")
-    _, gone = keeper_of(tmp_path)
+    _, gone = daemon_of(tmp_path)
     os.kill(started.process.pid, signal.SIGKILL)
     assert started.end()[0] == -signal.SIGKILL
     assert started.left() == []
@@ -189,15 +189,15 @@ def test_a_run_that_is_killed_releases_the_place_all_the_same(lab, tmp_path):
     assert not lab.holder("pc1")
 
 
-def test_an_interrupt_in_the_wait_for_the_keeper_leaves_it_to_release_the_place(lab, tmp_path):
+def test_an_interrupt_in_the_wait_for_the_daemon_leaves_it_to_release_the_place(lab, tmp_path):
     started = Started(tmp_path, *RUN, "labgrid:pc1", until="round 2 of")
-    keeper, gone = keeper_of(tmp_path)
-    os.kill(keeper, signal.SIGSTOP)
+    daemon, gone = daemon_of(tmp_path)
+    os.kill(daemon, signal.SIGSTOP)
     while started.process.poll() is None:
         os.killpg(started.process.pid, signal.SIGINT)
         time.sleep(0.2)
     assert lab.holder("pc1")
-    os.kill(keeper, signal.SIGCONT)
+    os.kill(daemon, signal.SIGCONT)
     code, err = started.end()
     assert code == 130, err
     assert "Traceback" not in err
@@ -205,13 +205,13 @@ def test_an_interrupt_in_the_wait_for_the_keeper_leaves_it_to_release_the_place(
     assert not lab.holder("pc1")
 
 
-def test_a_keeper_that_was_killed_is_said_after_the_run_with_what_frees_the_place(lab, tmp_path):
+def test_a_daemon_that_was_killed_is_said_after_the_run_with_what_frees_the_place(lab, tmp_path):
     started = Started(tmp_path, *RUN, "labgrid:pc1", until="round 2 of")
-    keeper, _ = keeper_of(tmp_path)
-    os.kill(keeper, signal.SIGKILL)
+    daemon, _ = daemon_of(tmp_path)
+    os.kill(daemon, signal.SIGKILL)
     started.process.wait()
     lab.boards["pc1"].disconnect()  # nobody is there to end labgrid's connection
-    for folder in Path("/tmp").glob(f"rseqlab-{keeper}-*"):
+    for folder in Path("/tmp").glob(f"rseqlab-{daemon}-*"):
         shutil.rmtree(folder)
     code, err = started.end()
     assert code == 1, err
@@ -225,10 +225,10 @@ def test_a_keeper_that_was_killed_is_said_after_the_run_with_what_frees_the_plac
     lab.client("-p", "pc1", "release")
 
 
-def test_a_keeper_that_is_told_to_end_releases_the_place(lab, tmp_path):
+def test_a_daemon_that_is_told_to_end_releases_the_place(lab, tmp_path):
     started = Started(tmp_path, *RUN, "labgrid:pc1", until="round 2 of")
-    keeper, gone = keeper_of(tmp_path)
-    os.kill(keeper, signal.SIGTERM)
+    daemon, gone = daemon_of(tmp_path)
+    os.kill(daemon, signal.SIGTERM)
     why = failed(started, tmp_path)
     assert why == "the process that talks to labgrid is gone; it was killed, or told to end"
     assert gone()

@@ -19,12 +19,11 @@ from labgrid.remote.common import Place
 
 from rseqbench.errors import TargetError
 from rseqbench.targets.labgrid import client as desks
-from rseqbench.targets.labgrid.client import FOREVER, Desk, Refusal
-from rseqbench.targets.labgrid.daemon.connections import Board
-from rseqbench.targets.labgrid.daemon.environment import Settings
-from rseqbench.targets.labgrid.daemon.errors import Refused
-from rseqbench.targets.labgrid.daemon.reservations import Places
-from tests.support.labgrid_lab import MARK, Lab, keepers
+from rseqbench.targets.labgrid.client import FOREVER, LabClient
+from rseqbench.targets.labgrid.daemon.connections import BoardConnection, LabEnvironment
+from rseqbench.targets.labgrid.daemon.messages import LabgridError
+from rseqbench.targets.labgrid.daemon.reservations import Reservations
+from tests.support.labgrid_lab import MARK, Lab, daemons
 from tests.support.sshd import Sshd, eventually
 
 ODD = "it's ä place"
@@ -59,20 +58,20 @@ def nothing_left(lab):
     yield
     try:
         assert lab.all_free()
-        assert eventually(lambda: keepers(lab.mark) == [])
+        assert eventually(lambda: daemons(lab.mark) == [])
     finally:
         lab.free()
 
 
 @pytest.fixture
 def desk(lab):
-    with Desk(lab.address, str(lab.environment)) as opened:
+    with LabClient(lab.address, str(lab.environment)) as opened:
         yield opened
 
 
 @pytest.fixture
 def raw(lab):
-    """Yield a keeper without a desk, which has said that it is ready."""
+    """Yield a daemon without a desk, which has said that it is ready."""
     command = [sys.executable, "-m", "rseqbench.targets.labgrid.daemon", lab.address, str(lab.environment)]
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen(command, start_new_session=True, **pipes)
@@ -87,14 +86,14 @@ def raw(lab):
         process.communicate()
 
 
-def keeper_of(lab):
-    (keeper,) = keepers(lab.mark)
-    return keeper
+def daemon_of(lab):
+    (daemon,) = daemons(lab.mark)
+    return daemon
 
 
-def kill(keeper):
-    os.kill(keeper, signal.SIGKILL)
-    (folder,) = Path("/tmp").glob(f"rseqlab-{keeper}-*")
+def kill(daemon):
+    os.kill(daemon, signal.SIGKILL)
+    (folder,) = Path("/tmp").glob(f"rseqlab-{daemon}-*")
     shutil.rmtree(folder)  # nobody is there to do it
 
 
@@ -104,41 +103,41 @@ def freed_by(lab, line):
     lab.client(*shlex.split(line.rpartition("to free it: ")[2])[3:])
 
 
-# ---- the keeper ends ----
+# ---- the daemon ends ----
 
 
-def test_a_keeper_that_was_killed_is_said_with_what_frees_the_place(lab, capfd):
-    with pytest.raises(TargetError, match="is gone"), Desk(lab.address, "") as desk, desk.hold("p0", None):
-        kill(keeper_of(lab))
+def test_a_daemon_that_was_killed_is_said_with_what_frees_the_place(lab, capfd):
+    with pytest.raises(TargetError, match="is gone"), LabClient(lab.address, "") as desk, desk.hold("p0", None):
+        kill(daemon_of(lab))
     assert lab.holder("p0")
     (line,) = capfd.readouterr().err.splitlines()
     assert f"labgrid-client -x {lab.address} -p p0 release" in line
     freed_by(lab, line)
 
 
-def test_a_keeper_that_was_killed_is_said_of_a_place_that_was_asked_for_twice(lab, capfd):
-    with pytest.raises(TargetError, match="is gone"), Desk(lab.address, "") as desk, desk.hold("p0", None):
-        with pytest.raises(Refusal, match="held by this very process"), desk.hold("p0", None):
+def test_a_daemon_that_was_killed_is_said_of_a_place_that_was_asked_for_twice(lab, capfd):
+    with pytest.raises(TargetError, match="is gone"), LabClient(lab.address, "") as desk, desk.hold("p0", None):
+        with pytest.raises(LabgridError, match="held by this very process"), desk.hold("p0", None):
             pass
-        kill(keeper_of(lab))
+        kill(daemon_of(lab))
     freed_by(lab, capfd.readouterr().err.strip())
 
 
-def test_a_keeper_that_was_killed_before_an_interrupt_is_said_all_the_same(lab, capfd):
-    with pytest.raises(KeyboardInterrupt), Desk(lab.address, "") as desk, desk.hold("p0", None):
-        kill(keeper_of(lab))
+def test_a_daemon_that_was_killed_before_an_interrupt_is_said_all_the_same(lab, capfd):
+    with pytest.raises(KeyboardInterrupt), LabClient(lab.address, "") as desk, desk.hold("p0", None):
+        kill(daemon_of(lab))
         raise KeyboardInterrupt
     freed_by(lab, capfd.readouterr().err.strip())
 
 
-def test_a_keeper_that_hangs_is_said_and_releases_when_it_goes_on(lab, monkeypatch, capfd):
+def test_a_daemon_that_hangs_is_said_and_releases_when_it_goes_on(lab, monkeypatch, capfd):
     monkeypatch.setattr(desks, "_END_S", 0.5)
-    with Desk(lab.address, "") as desk, contextlib.suppress(TargetError), desk.hold("p0", None):
-        keeper = keeper_of(lab)
-        os.kill(keeper, signal.SIGSTOP)
+    with LabClient(lab.address, "") as desk, contextlib.suppress(TargetError), desk.hold("p0", None):
+        daemon = daemon_of(lab)
+        os.kill(daemon, signal.SIGSTOP)
         desk.cut()
     assert "place p0 may still be held: " in capfd.readouterr().err
-    os.kill(keeper, signal.SIGCONT)
+    os.kill(daemon, signal.SIGCONT)
     monkeypatch.undo()
     desk._close()
     assert not lab.holder("p0")
@@ -146,7 +145,7 @@ def test_a_keeper_that_hangs_is_said_and_releases_when_it_goes_on(lab, monkeypat
 
 @pytest.mark.parametrize("answer", ['{"id": 1, "ok": [', "no answer\\n"])
 def test_half_an_answer_is_the_end(answer):
-    desk = Desk("", "")
+    desk = LabClient("", "")
     ready = json.dumps({"id": 0, "ok": {"coordinator": "x"}})
     program = f"print({ready!r}, flush=True); input(); print({answer!r}, end='')"
     desk._command = [sys.executable, "-c", program]
@@ -164,9 +163,9 @@ def test_a_place_that_is_asked_for_at_the_very_end_is_not_acquired():
         asked.append(arguments)
 
     async def too_late():
-        places = Places(SimpleNamespace(places={"p0": Place("p0")}, call=call), None)
+        places = Reservations(SimpleNamespace(places={"p0": Place("p0")}, call=call), None)
         assert await places.close() == []
-        with pytest.raises(Refused, match="place p0 is not wanted any more"):
+        with pytest.raises(LabgridError, match="place p0 is not wanted any more"):
             await places.acquire("p0", "key", None)
 
     with ThreadPoolExecutor(1) as threads:  # a browser's tests may have a loop of their own in this one
@@ -183,7 +182,7 @@ def test_what_an_environment_prints_is_no_answer(lab, tmp_path):
     (tmp_path / "noisy.py").write_text("import os\nprint('hello')\nos.system('echo hello; cat')\n")
     environment = tmp_path / "env.yaml"
     environment.write_text("imports: [noisy.py]\ntargets: {}\n")
-    with Desk(lab.address, str(environment)) as desk:
+    with LabClient(lab.address, str(environment)) as desk:
         assert "p0" in {place.name for place in desk.places()}
 
 
@@ -191,16 +190,16 @@ def test_what_an_environment_prints_is_no_answer(lab, tmp_path):
 
 
 def test_a_board_that_was_given_up_is_not_connected_to(lab, tmp_path):
-    settings = Settings(str(lab.environment))
+    settings = LabEnvironment(str(lab.environment))
     entry = SimpleNamespace(
         args={"address": "127.0.0.1", "port": lab.silent.getsockname()[1], "username": "x"}, extra={}
     )
-    board = Board("mute", [("it", entry)], settings)
+    board = BoardConnection("mute", [("it", entry)], settings)
     board.give_up()
     with ThreadPoolExecutor(1) as threads:
         opening = threads.submit(board.open)
         try:
-            with pytest.raises(Refused):
+            with pytest.raises(LabgridError):
                 opening.result(60)
         finally:
             board.give_up()
@@ -212,7 +211,7 @@ def test_a_place_that_is_taken_away_while_its_board_is_connected_to_is_left(lab,
         with lab.silent.accept()[0]:
             lab.client("-p", "mute", "release", "--kick", user="bob")
             try:
-                with pytest.raises(Refusal, match="place mute is not ours any more"):
+                with pytest.raises(LabgridError, match="place mute is not ours any more"):
                     connecting.result(60)
             except BaseException:
                 desk.cut()
@@ -226,7 +225,7 @@ def test_a_place_is_released_though_its_connection_cannot_be_closed(lab, board, 
     ssh.write_text(f'#!/bin/sh\ncase "$*" in *"-O exit"*) {exits} ;; esac\nexec /usr/bin/env ssh "$@"\n')
     ssh.chmod(0o700)
     environment.write_text(f"tools: {{ssh: {ssh}}}\n{lab.environment.read_text()}")
-    with Desk(lab.address, str(environment)) as desk, desk.hold("p0", None) as held:
+    with LabClient(lab.address, str(environment)) as desk, desk.hold("p0", None) as held:
         held.connect()
         if what == "gone":
             ssh.unlink()
@@ -236,8 +235,8 @@ def test_a_place_is_released_though_its_connection_cannot_be_closed(lab, board, 
 def test_a_password_is_in_no_error(lab, tmp_path):
     environment = tmp_path / "env.yaml"
     environment.write_text("targets: {any: {drivers: {SSHDriver: {password: 47114711}}}}\n")
-    with Desk(lab.address, str(environment)) as desk, desk.hold("p0", None) as held:
-        with pytest.raises(Refusal, match="'password' must be") as refused:
+    with LabClient(lab.address, str(environment)) as desk, desk.hold("p0", None) as held:
+        with pytest.raises(LabgridError, match="'password' must be") as refused:
             held.connect()
         assert "4711" not in str(refused.value)
         assert len(str(refused.value)) < 300
@@ -247,7 +246,7 @@ def test_a_password_is_in_no_error(lab, tmp_path):
 
 
 def test_a_place_of_an_odd_name_is_held_and_named_so_that_a_shell_takes_it(lab, desk):
-    with desk.hold(ODD, None) as held, pytest.raises(Refusal) as refused:
+    with desk.hold(ODD, None) as held, pytest.raises(LabgridError) as refused:
         held.connect()
     assert refused.value.hint.endswith(shlex.join(["labgrid-client", "-x", lab.address, "-p", ODD, "show"]))
     lab.client("-p", ODD, "acquire", user="bob")
@@ -274,7 +273,7 @@ def test_who_queues_for_a_place_that_is_deleted_is_told(lab, desk):
 def test_what_could_not_be_released_is_when_the_coordinator_is_back(lab, desk):
     with desk.hold("p0", None):
         lab.coordinator.send_signal(signal.SIGSTOP)
-    with pytest.raises(Refusal, match="place p0 is still to be released"), desk.hold("p0", None):
+    with pytest.raises(LabgridError, match="place p0 is still to be released"), desk.hold("p0", None):
         pass
     assert [place for place, _ in desk._holding] == ["p0"]
     lab.coordinator.send_signal(signal.SIGCONT)
@@ -293,7 +292,7 @@ def test_a_coordinator_that_is_lost_while_it_acquires_leaves_a_doubt_that_is_sai
         assert eventually(lambda: lab.asked("p0") > before)
         lab.kill()
         try:
-            with pytest.raises(Refusal, match="while place p0 was acquired, which may be held now") as refused:
+            with pytest.raises(LabgridError, match="while place p0 was acquired, which may be held now") as refused:
                 acquiring.result(100)
         finally:
             desk.cut()

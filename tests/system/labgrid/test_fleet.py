@@ -10,7 +10,7 @@ import pytest
 from rseqbench.model import EMULATING
 from rseqbench.store.events import INTERRUPTED
 from tests.support.commands import PROGRAM, processes_with, rseqbench
-from tests.support.labgrid_lab import Lab, keepers
+from tests.support.labgrid_lab import Lab, daemons
 from tests.support.sshd import Sshd, eventually
 
 WHAT = ("counter/rseq", "counter/plain", "cpu_id/rseq")
@@ -204,7 +204,7 @@ def test_ctrl_c_ends_one_that_queues_for_what_it_had_begun(fleet, tmp_path, boar
             words, cwd=tmp_path, env={**os.environ, **boards.env}, stderr=subprocess.PIPE, text=True
         )
         assert eventually(lambda: boards.lab.client("reservations").count("filters") == 3, 60)
-        assert len(keepers(mark)) == 1
+        assert len(daemons(mark)) == 1
         queued.send_signal(signal.SIGINT)
         queued.communicate(timeout=30)
         assert queued.returncode == 130

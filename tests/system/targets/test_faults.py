@@ -10,7 +10,7 @@ import pytest
 
 from rseqbench.build import architectures, products
 from rseqbench.build.cache import Built
-from rseqbench.targets.qemu import target as guests
+from rseqbench.targets.qemu import target as qemu_target
 from tests.support.commands import ROOT, in_process, processes_with, rseqbench, temporary, tree
 from tests.support.guests import static
 from tests.support.sshd import eventually, free_port
@@ -179,7 +179,7 @@ def guest_of(monkeypatch, tmp_path, text, **options):
     source.write_text(text)
     program = static("arm64", source, tmp_path)
     monkeypatch.setattr(products, "runner", lambda arch: Built(program, "", "", ""))
-    monkeypatch.setattr(guests, "Guest", functools.partial(guests.Guest, **options))
+    monkeypatch.setattr(qemu_target, "VirtualMachine", functools.partial(qemu_target.VirtualMachine, **options))
 
 
 @pytest.mark.slow

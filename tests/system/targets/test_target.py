@@ -20,9 +20,9 @@ from rseqbench import targets
 from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines.instructions import slope
-from rseqbench.model import Case, Counts, Plan, Registration, Slot
+from rseqbench.model import Case, Counts, GatedRequest, Plan, Registration
 from tests.support.commands import processes_with
-from tests.support.labgrid_lab import Lab, keepers
+from tests.support.labgrid_lab import Lab, daemons
 from tests.support.requirements import defaults
 from tests.support.sshd import Sshd, eventually
 
@@ -46,11 +46,11 @@ class Kind:
 
     @property
     def emulated(self):
-        return targets.kind(self.target).emulated
+        return targets.target_kind(self.target).emulated
 
     @property
     def boots(self):
-        return targets.kind(self.target).boots
+        return targets.target_kind(self.target).boots
 
 
 KINDS = [
@@ -116,7 +116,7 @@ class Place:
 
         What keeps a place is not meant either: without it, the place is not there for its target any more.
         """
-        beyond = {*(self.server.sessions() if self.server else ()), *keepers(self.mark)}
+        beyond = {*(self.server.sessions() if self.server else ()), *daemons(self.mark)}
         return self.processes() - beyond
 
     def nothing_left(self):
@@ -349,7 +349,7 @@ class TestRealTime:
         assert min(loops) >= 1
         options = {"fastest": 0, "limit_ms": 500, "seed": 1, "capacity": 100}
         answer = target.gate(
-            [Slot(one, count, 3) for one, count in zip(cases, loops, strict=True)], plan(target), options
+            [GatedRequest(one, count, 3) for one, count in zip(cases, loops, strict=True)], plan(target), options
         )
         assert [bool(chunks) for chunks in answer.chunks] == [True] * 3
         assert sum(map(len, answer.chunks)) <= 100

@@ -46,7 +46,7 @@ LAB = (
     ],
 )
 def test_places_are_chosen_by_name_and_tags(patterns, tags, found):
-    assert " ".join(place.name for place in choice.choose(LAB, patterns, tags)) == found
+    assert " ".join(place.name for place in choice.choose_places(LAB, patterns, tags)) == found
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_places_are_chosen_by_name_and_tags(patterns, tags, found):
 )
 def test_choosing_nothing_is_misuse(lab, patterns, tags, words):
     with pytest.raises(UsageError, match=words):
-        choice.choose(lab, patterns, tags)
+        choice.choose_places(lab, patterns, tags)
 
 
 def test_tags_are_read():
@@ -261,7 +261,7 @@ class Reached(Exception):
 def begun_by(fleet, folder, place, monkeypatch):
     """Return with which label, force and seed a member's run would be begun; or what stops it."""
     monkeypatch.setattr(members.targets, "create", lambda arch, options: (_ for _ in ()).throw(Reached(options.target)))
-    work = members.measuring(fleet, config.load(paths.default_config()), Store(folder), lambda run: "")
+    work = members.measure_members(fleet, config.load(paths.default_config()), Store(folder), lambda run: "")
     member = next(one for one in fleet.members if one.place == place)
     with pytest.raises((Reached, ResultsError)) as caught:
         next(work(member))

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.targets.runner.line_channel import Lines
+from rseqbench.targets.runner.line_channel import LineChannel
 
 
 class Pair:
@@ -25,7 +25,7 @@ class Pair:
             reader, self.tell = os.pipe()
             self.heard, writer = os.pipe()
             self._peer, self._ours = None, [reader, writer]
-        self.lines = Lines(reader, writer, "the peer", **options)
+        self.lines = LineChannel(reader, writer, "the peer", **options)
 
     def leave(self):
         """The peer goes away."""
@@ -140,6 +140,6 @@ def test_descriptors_may_have_any_number():
     read, write = os.pipe()
     high = os.dup2(read, 1100)
     os.write(write, b"hello\n")
-    assert Lines(high, None, "the peer").read_line(5) == b"hello"
+    assert LineChannel(high, None, "the peer").read_line(5) == b"hello"
     for end in (read, write, high):
         os.close(end)

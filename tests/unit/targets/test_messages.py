@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, Case, Registration, Slot
-from rseqbench.targets.runner.messages import MOST_OPERATIONS, checked, concluded, gated_round
+from rseqbench.model import Benchmark, Case, GatedRequest, Registration
+from rseqbench.targets.runner.messages import MOST_OPERATIONS, conclude_check, read_gated_round, run_check
 from tests.support.requirements import defaults
 
 SHARED = Benchmark("counter/x", "doc", shared=True)
@@ -30,7 +30,7 @@ WRONG = {"passed": False, "message": "the sum is 3", "operations": 10, "aborts":
     ],
 )
 def test_what_is_concluded_from_the_answers(benchmark, answers, cpus, verdict, message):
-    check = concluded(benchmark, 8, cpus, answers)
+    check = conclude_check(benchmark, 8, cpus, answers)
     assert (check.verdict, check.message) == (verdict, message)
     assert check.operations == 10 * len(answers)
     assert check.threads == 8
@@ -44,32 +44,32 @@ def test_a_check_that_ends_before_its_disturbances_says_so():
         ([enough, few], "exact, short", said),
         ([enough, enough], "exact", ""),
     ):
-        check = concluded(SHARED, 8, 2, answers, 100)
+        check = conclude_check(SHARED, 8, 2, answers, 100)
         assert (check.verdict, check.message, check.exercised) == (verdict, message, True)
 
 
 def test_what_is_unproved_or_needs_no_disturbance_is_not_called_short():
     few = {**EXACT, "disturbances": 4}
-    assert concluded(SEQUENCE, 8, 2, [{**few, "aborts": 0}], 100).verdict == "exact, not exercised"
-    assert concluded(SHARED, 8, 2, [WRONG], 100).verdict == "FAILED"
-    assert concluded(Benchmark("cpu_id/x", "doc"), 1, 2, [few], 100).verdict == "exact"
+    assert conclude_check(SEQUENCE, 8, 2, [{**few, "aborts": 0}], 100).verdict == "exact, not exercised"
+    assert conclude_check(SHARED, 8, 2, [WRONG], 100).verdict == "FAILED"
+    assert conclude_check(Benchmark("cpu_id/x", "doc"), 1, 2, [few], 100).verdict == "exact"
 
 
 def test_a_check_holds_what_came_against_what_was_asked_for():
     asked = defaults().check.disturbances
-    assert checked(SHARED, defaults().check, 2, lambda _: {**EXACT, "disturbances": asked - 1}).short
-    assert not checked(SHARED, defaults().check, 2, lambda _: {**EXACT, "disturbances": asked}).short
+    assert run_check(SHARED, defaults().check, 2, lambda _: {**EXACT, "disturbances": asked - 1}).short
+    assert not run_check(SHARED, defaults().check, 2, lambda _: {**EXACT, "disturbances": asked}).short
 
 
 def test_a_shared_benchmark_is_checked_as_it_is_timed_and_with_its_sequences_held_open():
     asked = []
-    checked(SHARED, defaults().check, 2, lambda request: asked.append(request) or EXACT)
+    run_check(SHARED, defaults().check, 2, lambda request: asked.append(request) or EXACT)
     assert [request["stress"] for request in asked] == [False, True]
 
 
 def test_what_is_wrong_once_is_not_tried_again():
     asked = []
-    check = checked(SHARED, defaults().check, 2, lambda request: asked.append(request) or WRONG)
+    check = run_check(SHARED, defaults().check, 2, lambda request: asked.append(request) or WRONG)
     assert (len(asked), check.passed, check.message) == (1, False, "the sum is 3")
 
 
@@ -77,14 +77,14 @@ def test_a_check_that_dies_is_not_exact():
     def die(_):
         raise TargetError("killed by SIGSEGV")
 
-    check = checked(SEQUENCE, defaults().check, 2, die)
+    check = run_check(SEQUENCE, defaults().check, 2, die)
     assert (check.verdict, check.message) == ("FAILED", "killed by SIGSEGV")
 
 
 def test_all_threads_together_do_no_more_operations_than_payloads_have_numbers():
     asked = []
     threaded = Benchmark("ring_buffer/x", "doc", shared=True, threaded=True)
-    checked(threaded, defaults().check, 300, lambda request: asked.append(request) or EXACT)
+    run_check(threaded, defaults().check, 300, lambda request: asked.append(request) or EXACT)
     assert asked[0]["threads"] == defaults().check.threads_per_cpu * 300
     assert asked[0]["threads"] * asked[0]["loops"] <= MOST_OPERATIONS
 
@@ -95,7 +95,7 @@ def test_a_32_bit_runner_takes_the_longest_check(cpus):
     asked = []
     longest = dataclasses.replace(defaults().check, operations=1_000_000_000)
     threaded = Benchmark("ring_buffer/x", "doc", shared=True, threaded=True)
-    checked(threaded, longest, cpus, lambda request: asked.append(request) or EXACT)
+    run_check(threaded, longest, cpus, lambda request: asked.append(request) or EXACT)
     assert asked[0]["loops"] <= (2**31 - 1) // asked[0]["threads"]
 
 
@@ -103,5 +103,5 @@ def test_a_32_bit_runner_takes_the_longest_check(cpus):
 def test_a_chunk_without_instructions_was_not_counted(counts, expected):
     chunks = [[0, 0, 9, 9, 100, 0, 50, 20, 0], [0, 0, 9, 9, 100, 0, 0, 0, 0]]
     answer = {"chunks": chunks, "ns_per_tick": 1.0, "fastest": 9, "resolution": 1, "inside": 200, "waits": 0, "ns": 300}
-    found = gated_round(answer, [Slot(Case("counter/x"), 10, 2)], counts, Registration.GLIBC)
+    found = read_gated_round(answer, [GatedRequest(Case("counter/x"), 10, 2)], counts, Registration.GLIBC)
     assert [chunk.counted for chunk in found.chunks[0]] == expected

@@ -13,7 +13,7 @@ from tests.support.requirements import native as on_this_machine
 def test_foreign_code_is_refused():
     foreign = next(arch for arch in architectures.known().values() if not arch.is_host)
     with pytest.raises(UsageError, match=f"{foreign.name} code cannot run natively on"):
-        native.Native(foreign, defaults().run)
+        native.NativeTarget(foreign, defaults().run)
 
 
 def test_nothing_is_measured_on_a_target_that_was_not_entered():

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rseqbench import model, paths
 from rseqbench.errors import TargetError
 from rseqbench.targets.runner import protocol
-from rseqbench.targets.runner.line_channel import Lines
-from rseqbench.targets.runner.local import Session
+from rseqbench.targets.runner.line_channel import LineChannel
+from rseqbench.targets.runner.target import RunnerSession
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -79,7 +79,7 @@ def test_a_reply_is_its_value(value, number):
 def test_an_error_is_the_runner_s_words():
     error = refused(reply(7, "no kernel x", "error"))
     assert error.message == "no kernel x"
-    assert not isinstance(error, protocol.WireError)
+    assert not isinstance(error, protocol.ProtocolError)
 
 
 def test_an_error_that_no_terminal_can_show_is_made_so_that_it_can():
@@ -109,7 +109,7 @@ def test_a_request_that_could_not_be_read_is_said_to_be_that():
 )
 def test_what_is_wrong_is_said_and_shown(line, message):
     error = refused(line)
-    assert isinstance(error, protocol.WireError)
+    assert isinstance(error, protocol.ProtocolError)
     with pytest.raises(TargetError, match=f"^the runner's reply is {message}"):
         raise error
 
@@ -170,7 +170,7 @@ def conversation(stream):
     with open(os.devnull, "wb") as sink, os.fdopen(read, "rb") as replies:
         with os.fdopen(write, "wb") as pipe:
             pipe.write(stream)
-        yield Session(Lines(replies.fileno(), sink.fileno(), "the runner"))
+        yield RunnerSession(LineChannel(replies.fileno(), sink.fileno(), "the runner"))
 
 
 @given(st.lists(VALUES, min_size=1, max_size=6), st.data())
@@ -199,7 +199,7 @@ def test_requests_are_numbered_and_answers_belong_to_them():
 
 def test_kernels_are_described_as_a_worker_does():
     row = {"name": "a/b", "doc": "d", "unavailable": "", "flags": 0x19}
-    (kernel,) = protocol.kernels([row])
+    (kernel,) = protocol.decode_kernels([row])
     assert {name for name, value in kernel.items() if value is True} == {"needs_rseq", "shared", "sequence"}
     assert (kernel["name"], kernel["doc"], kernel["unavailable"]) == ("a/b", "d", "")
 
@@ -217,16 +217,16 @@ def test_every_flag_has_the_bit_of_benchmark_h():
 
 @pytest.mark.parametrize("listed", [None, 3, [3], [{}], [{"name": "a/b", "doc": "", "unavailable": "", "flags": "x"}]])
 def test_what_is_no_list_of_kernels_is_an_error(listed):
-    with pytest.raises(protocol.WireError, match="no list of kernels"):
-        protocol.kernels(listed)
+    with pytest.raises(protocol.ProtocolError, match="no list of kernels"):
+        protocol.decode_kernels(listed)
 
 
 @given(st.binary(max_size=50))
 def test_a_file_is_its_bytes(data):
-    assert protocol.content(base64.b64encode(data).decode()) == data
+    assert protocol.decode_file(base64.b64encode(data).decode()) == data
 
 
 @pytest.mark.parametrize("answered", [None, 3, "a", "a===", "µ"])
 def test_what_is_no_file_is_an_error(answered):
-    with pytest.raises(protocol.WireError, match="no file"):
-        protocol.content(answered)
+    with pytest.raises(protocol.ProtocolError, match="no file"):
+        protocol.decode_file(answered)

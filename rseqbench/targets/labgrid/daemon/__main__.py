@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from rseqbench.targets.labgrid.daemon.server import Pipes
+from rseqbench.targets.labgrid.daemon.messages import RequestPipes
 
 # gRPC writes of its threads and its lost connections to standard error, where only we speak.
 os.environ.update({"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "0"})
@@ -13,7 +13,7 @@ os.environ.update({"GRPC_VERBOSITY": "NONE", "GRPC_ENABLE_FORK_SUPPORT": "0"})
 
 def main() -> int:
     """Serve until the requests end."""
-    pipes = Pipes()
+    pipes = RequestPipes()
     try:
         from rseqbench.targets.labgrid.daemon import server  # noqa: PLC0415 - labgrid may be missing
     except Exception as error:  # gRPC raises a RuntimeError where its parts do not fit together

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import subprocess
 import threading
 import time
@@ -13,17 +14,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import labgrid.resource  # noqa: F401 - registers NetworkService
-from labgrid import Target, target_factory
+from labgrid import Environment, Target, target_factory
 from labgrid.driver import ExecutionError, SSHDriver
 
-from rseqbench.targets.labgrid.daemon.environment import Settings
-from rseqbench.targets.labgrid.daemon.errors import Refused
+from rseqbench.targets.labgrid.daemon.messages import LabgridError
 
 _AT_ONCE = 32  # boards that are connected to at the same time
 _AGAIN_S = 0.5
 _CLOSE_S = 10.0
 SERVICE = "NetworkService"
 _DENIED = b"Permission denied"
+_DRIVER = "SSHDriver"
+_DEFAULT = "127.0.0.1:20408"
 
 
 class _Driver(SSHDriver):  # type: ignore[misc]
@@ -65,10 +67,10 @@ class _Driver(SSHDriver):  # type: ignore[misc]
                     raise
 
 
-class Board:
+class BoardConnection:
     """The board of a place while it is connected to. Its methods block."""
 
-    def __init__(self, place: str, services: Sequence[tuple[str, Any]], settings: Settings) -> None:
+    def __init__(self, place: str, services: Sequence[tuple[str, Any]], settings: LabEnvironment) -> None:
         """Take the place's NetworkServices as its exporters describe them. Raises Refused when labgrid takes none."""
         self._ssh = settings.ssh()
         options, bindings = settings.driver(place)
@@ -82,7 +84,7 @@ class Board:
             self._driver = _Driver(self._target, None, **options)
         except Exception as error:  # labgrid's checks of settings throw their own, and TypeError
             why = _without(_secrets(options, *(entry.args for _, entry in services)), error)
-            raise Refused(
+            raise LabgridError(
                 f"place {place} cannot have an SSHDriver: {why}", f"see {settings.path or '$LG_ENV'}"
             ) from error
 
@@ -93,7 +95,7 @@ class Board:
         except Exception as error:  # labgrid's own kinds, and plain ones
             said = getattr(error, "stdout", None) or getattr(error.__cause__, "stdout", None) or ()
             text = "\n".join(line.decode(errors="replace") if isinstance(line, bytes) else line for line in said)
-            raise Refused(" ".join(str(error).split()), words=text or str(error)) from error
+            raise LabgridError(" ".join(str(error).split()), words=text or str(error)) from error
         service = self._driver.networkservice
         user = self._driver.username or service.username
         words = [self._ssh, *self._driver.ssh_prefix, "-p", str(service.port), "-l", user]
@@ -124,23 +126,23 @@ def _without(secrets: Sequence[str], error: Exception) -> str:
     return said
 
 
-class Boards:
+class Connections:
     """Opens and closes boards, some at the same time, without blocking who asks."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: LabEnvironment) -> None:
         """Take the settings of their SSHDrivers."""
         self._settings = settings
         self._threads = ThreadPoolExecutor(_AT_ONCE, "boards")
 
-    def board(self, place: str, services: Sequence[tuple[str, Any]]) -> Board:
+    def board(self, place: str, services: Sequence[tuple[str, Any]]) -> BoardConnection:
         """Return the board of a place, not connected to yet."""
-        return Board(place, services, self._settings)
+        return BoardConnection(place, services, self._settings)
 
-    async def opened(self, board: Board) -> dict[str, Any]:
+    async def opened(self, board: BoardConnection) -> dict[str, Any]:
         """Open a board."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, board.open)
 
-    async def closed(self, board: Board) -> None:
+    async def closed(self, board: BoardConnection) -> None:
         """Close a board; whatever comes in between, its place is to be released."""
         with contextlib.suppress(Exception):
             await asyncio.get_running_loop().run_in_executor(self._threads, board.close)
@@ -148,3 +150,60 @@ class Boards:
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown()
+
+
+class LabEnvironment:
+    """What an environment file says; one with no path is that in $LG_ENV, and without that there is nothing said."""
+
+    def __init__(self, path: str) -> None:
+        """Read it. Raises Refused when it cannot be read or is malformed."""
+        self.path = path or os.environ.get("LG_ENV", "")
+        self.environment: Environment | None = None
+        if not self.path:
+            return
+        if not os.access(self.path, os.R_OK):
+            raise LabgridError(f"cannot read the labgrid environment {self.path}", "is the path right?", usage=True)
+        try:
+            self.environment = Environment(self.path)
+            self._targets = {
+                role: target_factory.normalize_config(config)
+                for role, config in (self.environment.config.get_targets() or {}).items()
+            }
+        except Exception as error:  # its parser, its checks and its imports each throw their own
+            why = " ".join(str(error).split())
+            raise LabgridError(
+                f"{self.path}: no labgrid environment: {why}", "see labgrid's manual", usage=True
+            ) from error
+
+    def coordinator(self, given: str) -> str:
+        """Return the coordinator: the one that was `given`, else the file's, else $LG_COORDINATOR, else this machine's.
+
+        It is the order of labgrid-client.
+        """
+        of_file = self.environment.config.get_option("coordinator_address", "") if self.environment else ""
+        return given or of_file or os.environ.get("LG_COORDINATOR", "") or _DEFAULT
+
+    def ssh(self) -> str:
+        """Return the command that is ssh."""
+        return str(self.environment.config.get_tool("ssh")) if self.environment else "ssh"
+
+    def driver(self, place: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the settings of a place's SSHDriver and its bindings.
+
+        They are those of the target whose RemotePlace names it. Where none does, those that all targets agree on, so
+        that a lab with one key needs one target only. Raises Refused where they do not agree.
+        """
+        if self.environment is None:
+            return {}, {}
+        for resources, drivers in self._targets.values():
+            if place in resources.get("RemotePlace", {}):
+                return next(iter(drivers.get(_DRIVER, {}).values()), ({}, {}))
+        found: list[tuple[dict[str, Any], dict[str, str]]] = []
+        for _, drivers in self._targets.values():
+            found += [one for one in drivers.get(_DRIVER, {}).values() if one not in found]
+        if len(found) > 1:
+            hint = "give it a target whose RemotePlace has that name"
+            raise LabgridError(
+                f"{self.path}: no target is for place {place}, and their SSHDrivers differ", hint, usage=True
+            )
+        return found[0] if found else ({}, {})

@@ -13,8 +13,8 @@ from labgrid.remote.client import ClientSession, Error
 from labgrid.remote.common import Place
 from labgrid.util.proxy import proxymanager
 
-from rseqbench.targets.labgrid.daemon import errors
-from rseqbench.targets.labgrid.daemon.errors import Refused
+from rseqbench.targets.labgrid.daemon import messages
+from rseqbench.targets.labgrid.daemon.messages import LabgridError
 
 _PORT = 20408
 _OPEN_S = 15.0
@@ -29,7 +29,7 @@ _UNDONE = (
 )
 
 
-class Lost(Refused):
+class Lost(LabgridError):
     """The coordinator was lost during a call, which it may or may not have done."""
 
     def __init__(self, address: str, why: str | None = "") -> None:
@@ -77,7 +77,7 @@ class Coordinator:
             expected = isinstance(error, Error | OSError | TimeoutError)
             why = "" if expected else f" ({' '.join(str(error).split())})"
             hint = "is labgrid-coordinator running there? --coordinator HOST:PORT names another"
-            raise Refused(f"no labgrid coordinator answers at {self.address}{why}", hint) from error
+            raise LabgridError(f"no labgrid coordinator answers at {self.address}{why}", hint) from error
         self.user = f"{self._session.gethostname()}/{self._session.getuser()}"
         self._there.set()
         self._tending = asyncio.create_task(self._tend())
@@ -114,7 +114,9 @@ class Coordinator:
     def by_hand(self, what: str, place: str = "") -> str:
         """Return the call of labgrid-client that does `what` with a place, or with none."""
         return shlex.join(
-            errors.client(self.address, place, (what,)) if place else errors.asking(self.address, (what,))
+            messages.place_command(self.address, place, (what,))
+            if place
+            else messages.client_command(self.address, (what,))
         )
 
     async def call(self, verb: str, request: Any, patience_s: float = _OPEN_S) -> Any:
@@ -146,7 +148,7 @@ class Coordinator:
         try:
             await asyncio.wait_for(self._there.wait(), patience_s)
         except TimeoutError as error:
-            raise Refused(f"the labgrid coordinator at {self.address} is gone", "is it still running?") from error
+            raise LabgridError(f"the labgrid coordinator at {self.address} is gone", "is it still running?") from error
         return self._session
 
     async def _caught_up(self, patience_s: float) -> None:
@@ -155,7 +157,7 @@ class Coordinator:
             async with asyncio.timeout(_CALL_S):
                 while not await (await self._present(patience_s)).sync_with_coordinator():
                     await asyncio.sleep(0)
-        except (Refused, TimeoutError) as error:
+        except (LabgridError, TimeoutError) as error:
             raise Lost(self.address) from error
 
     async def _tend(self) -> None:

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from labgrid.remote.common import Place
+from labgrid.remote.common import Place, Reservation, ReservationState
 from labgrid.remote.generated import labgrid_coordinator_pb2 as pb
 
 from rseqbench.errors import unknown
-from rseqbench.targets.labgrid.daemon import queue
-from rseqbench.targets.labgrid.daemon.connections import SERVICE, Board, Boards
-from rseqbench.targets.labgrid.daemon.coordinator import Coordinator
-from rseqbench.targets.labgrid.daemon.errors import Refused
+from rseqbench.targets.labgrid.daemon.connections import SERVICE, BoardConnection, Connections
+from rseqbench.targets.labgrid.daemon.coordinator import Coordinator, Lost
+from rseqbench.targets.labgrid.daemon.messages import LabgridError
 
 _SOON_S = 2.0  # for a release while we go on: what cannot be released now is when the coordinator is back
 _RELEASE_S = 20.0  # for a coordinator that is gone at the end to come back
 _AGAIN_S = 0.5
 _SETTLE_S = 2.0  # for what ran on a board to end, before it is another's
+_POLL_S = 1.0  # of a reservation, which lapses when nobody asks for a minute
+_TAKEN = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED)
 
 
 @dataclass
-class _Holding:
+class _Reservation:
     """A place that is held, or wanted.
 
     key: tells who wants it; ours: it is acquired by us; changed: what the coordinator last said of when it changed, to
@@ -37,7 +39,7 @@ class _Holding:
     ours: bool = False
     changed: float = 0.0
     lost: str = ""
-    board: Board | None = None
+    board: BoardConnection | None = None
     unwanted: asyncio.Event = field(default_factory=asyncio.Event)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -48,13 +50,13 @@ class _Holding:
             self.board.give_up()
 
 
-class Places:
+class Reservations:
     """All places that are held over one session."""
 
-    def __init__(self, coordinator: Coordinator, boards: Boards) -> None:
+    def __init__(self, coordinator: Coordinator, boards: Connections) -> None:
         """Take the coordinator, and who connects to boards."""
         self._coordinator, self._boards = coordinator, boards
-        self._held: dict[str, _Holding] = {}
+        self._held: dict[str, _Reservation] = {}
         self._closed = False
         self._aside: set[asyncio.Task[object]] = set()
         coordinator.changed = self._changed
@@ -70,18 +72,18 @@ class Places:
         With the `key`, it can be released.
         """
         if self._closed:
-            raise Refused(f"place {place} is not wanted any more")
+            raise LabgridError(f"place {place} is not wanted any more")
         if place in self._held and self._held[place].unwanted.is_set():
-            raise Refused(f"place {place} is still to be released", "is its coordinator there?")
+            raise LabgridError(f"place {place} is still to be released", "is its coordinator there?")
         if place in self._held:
-            raise Refused(f"place {place} is held by this very process", "name each place once")
+            raise LabgridError(f"place {place} is held by this very process", "name each place once")
         if place not in self._coordinator.places:
             error = unknown("place", place, self._coordinator.places, f"at {self._coordinator.address}")
-            raise Refused(error.message, error.hint, usage=True)
-        holding = self._held[place] = _Holding(place, key)
+            raise LabgridError(error.message, error.hint, usage=True)
+        holding = self._held[place] = _Reservation(place, key)
         try:
             async with holding.busy:
-                await queue.acquire(self._coordinator, place, wait_s, holding.unwanted)
+                await acquire_place(self._coordinator, place, wait_s, holding.unwanted)
                 self._begin(holding)
                 told = self._told(self._coordinator.places.get(place) or Place(place))
         except BaseException:
@@ -98,7 +100,7 @@ class Places:
             holding.board = self._boards.board(place, self._services(place))
             try:
                 found = await self._boards.opened(holding.board)
-            except Refused:
+            except LabgridError:
                 self._check(holding)  # that may be why
                 raise
             self._check(holding)
@@ -125,15 +127,15 @@ class Places:
         await asyncio.gather(*(self._end(holding, _RELEASE_S) for holding in left), return_exceptions=True)
         return sorted(self._held)
 
-    def _check(self, holding: _Holding) -> None:
+    def _check(self, holding: _Reservation) -> None:
         """Raise Refused for a place at whose board we have nothing to do any more."""
         if holding.lost:
             hint = f"see: {self._coordinator.by_hand('who')}"
-            raise Refused(f"place {holding.name} is not ours any more: {holding.lost}", hint)
+            raise LabgridError(f"place {holding.name} is not ours any more: {holding.lost}", hint)
         if holding.unwanted.is_set():
-            raise Refused(f"place {holding.name} is not wanted any more")
+            raise LabgridError(f"place {holding.name} is not wanted any more")
 
-    async def _end(self, holding: _Holding, patience_s: float) -> bool:
+    async def _end(self, holding: _Reservation, patience_s: float) -> bool:
         """Have done with a place; return False when it could not be released."""
         holding.give_up()
         async with holding.busy:
@@ -143,21 +145,21 @@ class Places:
         self._forget(holding)
         return True
 
-    def _forget(self, holding: _Holding) -> None:
+    def _forget(self, holding: _Reservation) -> None:
         """Forget a place, unless it is somebody else's by now."""
         if self._held.get(holding.name) is holding:
             del self._held[holding.name]
 
-    async def _cut(self, holding: _Holding) -> None:
+    async def _cut(self, holding: _Reservation) -> None:
         async with holding.busy:
             await self._disconnect(holding)
 
-    async def _disconnect(self, holding: _Holding) -> None:
+    async def _disconnect(self, holding: _Reservation) -> None:
         board, holding.board = holding.board, None
         if board is not None:
             await self._boards.closed(board)
 
-    async def _released(self, holding: _Holding, patience_s: float) -> bool:
+    async def _released(self, holding: _Reservation, patience_s: float) -> bool:
         """Release a place, as far as it is still ours; False when nothing answered for `patience_s`."""
         # Nobody else's, should it have been taken away this very moment.
         request = pb.ReleasePlaceRequest(placename=holding.name, fromuser=self._coordinator.user)
@@ -166,13 +168,13 @@ class Places:
             try:
                 await self._coordinator.call("ReleasePlace", request, patience_s)
                 holding.ours = False
-            except (grpc.RpcError, Refused):
+            except (grpc.RpcError, LabgridError):
                 if asyncio.get_running_loop().time() > deadline:
                     return False
                 await asyncio.sleep(_AGAIN_S)
         return True
 
-    def _begin(self, holding: _Holding) -> None:
+    def _begin(self, holding: _Reservation) -> None:
         """Begin to watch over a place that was just acquired."""
         holding.ours = True
         self._look(holding)
@@ -182,7 +184,7 @@ class Places:
         if name in self._held:
             self._look(self._held[name])
 
-    def _look(self, holding: _Holding) -> None:
+    def _look(self, holding: _Reservation) -> None:
         if not holding.ours:
             return
         place = self._coordinator.places.get(holding.name)
@@ -206,7 +208,7 @@ class Places:
             if holding.ours and holding.unwanted.is_set():  # it could not be released then
                 self._do_aside(self._end(holding, _RELEASE_S))
 
-    def _lose(self, holding: _Holding, why: str) -> None:
+    def _lose(self, holding: _Reservation, why: str) -> None:
         """Leave a place that is not ours any more: nothing of ours goes on at its board."""
         holding.ours, holding.lost = False, why
         if holding.board is not None:
@@ -228,12 +230,12 @@ class Places:
                 continue
             entry = self._coordinator.resource(exporter, group, resource)
             if entry is None:
-                raise Refused(f"{'/'.join(path)} of place {name} is gone", f"is exporter {exporter} running?")
+                raise LabgridError(f"{'/'.join(path)} of place {name} is gone", f"is exporter {exporter} running?")
             found.append((place.getmatch(path).rename or resource, entry))
         if not found:
             there = ", ".join(self._coordinator.there(place)) or "nothing"
             hint = f"is its exporter running? see: {self._coordinator.by_hand('show', name)}"
-            raise Refused(f"place {name} has no {SERVICE}, by which its board is reached, but {there}", hint)
+            raise LabgridError(f"place {name} has no {SERVICE}, by which its board is reached, but {there}", hint)
         return found
 
     def _told(self, place: Place) -> dict[str, Any]:
@@ -243,3 +245,82 @@ class Places:
             "holder": place.acquired or "",
             "resources": self._coordinator.there(place),
         }
+
+
+async def acquire_place(coordinator: Coordinator, place: str, wait_s: float | None, unwanted: asyncio.Event) -> None:
+    """Acquire a place; with `wait_s`, queue that long when somebody holds or has reserved it.
+
+    Raises Refused when it is not to be had, or when it is `unwanted` meanwhile.
+    """
+    try:
+        await _acquire(coordinator, place)
+    except _Taken as taken:
+        if wait_s is None:
+            hint = f"--wait queues for it; {coordinator.by_hand('who')} shows who holds what"
+            raise LabgridError(str(taken), hint) from taken
+        await _queue(coordinator, place, wait_s, unwanted)
+
+
+class _Taken(Exception):
+    """Somebody holds the place, or has reserved it."""
+
+
+async def _acquire(coordinator: Coordinator, place: str) -> None:
+    """Acquire a place. Raises _Taken, or Refused for any other reason."""
+    try:
+        await coordinator.call("AcquirePlace", pb.AcquirePlaceRequest(placename=place))
+    except Lost as lost:
+        # Whether it is, nobody can tell for sure: another process of this same user may have it as well.
+        hint = f"if nobody of yours has it: {coordinator.by_hand('release', place)}"
+        raise LabgridError(f"{lost.message} while place {place} was acquired, which may be held now", hint) from lost
+    except grpc.RpcError as error:
+        known = coordinator.places.get(place)
+        if error.code() in _TAKEN and known is not None and (known.acquired or known.reservation):
+            holder = f"held by {known.acquired}" if known.acquired else "reserved by somebody else"
+            raise _Taken(f"place {place} is {holder}") from error
+        hint = f"see: {coordinator.by_hand('show', place)}"
+        raise LabgridError(f"place {place} cannot be acquired: {error.details()}", hint) from error
+
+
+async def _queue(coordinator: Coordinator, place: str, wait_s: float, unwanted: asyncio.Event) -> None:
+    """Reserve a place and acquire it in its turn. Whoever acquires it holds it: the reservation is not needed then."""
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + wait_s
+    token = ""
+    try:
+        while clock() < deadline:
+            if place not in coordinator.places:
+                raise LabgridError(f"place {place} was deleted", f"see: {coordinator.by_hand('places')}")
+            token, turn = await _turn(coordinator, place, token)
+            if turn:
+                with contextlib.suppress(_Taken):  # by another process of this same user
+                    await _acquire(coordinator, place)
+                    return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(unwanted.wait(), min(_POLL_S, max(0.0, deadline - clock())))
+                raise LabgridError(f"place {place} is not wanted any more")
+        raise LabgridError(f"place {place} was not free within {wait_s:g} s", f"see: {coordinator.by_hand('who')}")
+    finally:
+        if token:
+            with contextlib.suppress(grpc.RpcError, LabgridError):  # it lapses by itself
+                await coordinator.call("CancelReservation", pb.CancelReservationRequest(token=token))
+
+
+async def _turn(coordinator: Coordinator, place: str, token: str) -> tuple[str, bool]:
+    """Return our reservation, a new one where it has none or is over, and whether it is its turn."""
+    wanted = pb.Reservation.Filter(filter={"name": place})
+    create = pb.CreateReservationRequest(filters={"main": wanted}, prio=0.0)
+    try:
+        if token:
+            told = await coordinator.call("PollReservation", pb.PollReservationRequest(token=token))
+        else:
+            told = await coordinator.call("CreateReservation", create)
+    except Lost:  # it is asked again, and refuses that when it stays away
+        return token, False
+    except grpc.RpcError as error:
+        if not token:
+            raise LabgridError(f"place {place} cannot be queued for: {error.details()}") from error
+        return await _turn(coordinator, place, "")  # a coordinator that was started anew knows of none
+    found = Reservation.from_pb2(told.reservation)
+    over = found.state in (ReservationState.expired, ReservationState.invalid)
+    return "" if over else found.token, found.state is ReservationState.allocated

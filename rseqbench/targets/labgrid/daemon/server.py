@@ -1,4 +1,4 @@
-"""The keeper's requests and answers, and what it does when the other side is gone."""
+"""The daemon's requests and answers, and what it does when the other side is gone."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rseqbench.targets.labgrid.daemon.connections import Boards
+from rseqbench.targets.labgrid.daemon.connections import Connections, LabEnvironment
 from rseqbench.targets.labgrid.daemon.coordinator import Coordinator
-from rseqbench.targets.labgrid.daemon.environment import Settings
-from rseqbench.targets.labgrid.daemon.errors import Refused
-from rseqbench.targets.labgrid.daemon.reservations import Places
+from rseqbench.targets.labgrid.daemon.messages import LabgridError, RequestPipes
+from rseqbench.targets.labgrid.daemon.reservations import Reservations
 
 _FOLDER = "rseqlab-"  # short, as it is part of a socket's name, which may have 108 bytes
-_LONGEST = 1 << 20
 
 
-def main(pipes: Pipes, address: str, environment: str) -> int:
+def main(pipes: RequestPipes, address: str, environment: str) -> int:
     """Serve requests until there are no more; 1 when there was nothing to serve them with."""
     logging.getLogger().addHandler(logging.NullHandler())  # what matters is told in answers
     _many_files()
@@ -39,16 +37,16 @@ def _many_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve(pipes: Pipes, address: str, environment: str) -> int:
+async def _serve(pipes: RequestPipes, address: str, environment: str) -> int:
     try:
-        settings = Settings(environment)
+        settings = LabEnvironment(environment)
         coordinator = Coordinator(settings.coordinator(address))
         await coordinator.open()
-    except Refused as refused:
-        pipes.say({"id": 0, **refused.told()})
+    except LabgridError as error:
+        pipes.say({"id": 0, **error.to_answer()})
         return 1
-    boards = Boards(settings)
-    places = Places(coordinator, boards)
+    boards = Connections(settings)
+    places = Reservations(coordinator, boards)
     pipes.say({"id": 0, "ok": {"coordinator": coordinator.address}})
     try:
         await _answer_all(pipes, places)
@@ -67,7 +65,7 @@ def _tell_of(left: list[str], coordinator: Coordinator) -> None:
             print(f"rseqbench: {what}: {coordinator.by_hand('release', name)}", file=sys.stderr, flush=True)
 
 
-async def _answer_all(pipes: Pipes, places: Places) -> None:
+async def _answer_all(pipes: RequestPipes, places: Reservations) -> None:
     """Answer requests, all at once, until there are no more, or we are told to end: that is the same to us."""
     verbs: dict[str, Callable[..., Awaitable[Any]]] = {
         "places": places.listed,
@@ -87,37 +85,12 @@ async def _answer_all(pipes: Pipes, places: Places) -> None:
         task.add_done_callback(under_way.discard)
 
 
-async def _answer(pipes: Pipes, number: int, work: Awaitable[Any]) -> None:
+async def _answer(pipes: RequestPipes, number: int, work: Awaitable[Any]) -> None:
     try:
         answer = {"ok": await work}
-    except Refused as refused:
-        answer = refused.told()
+    except LabgridError as error:
+        answer = error.to_answer()
     except Exception as error:  # one line, whatever labgrid threw
         why = " ".join(str(error).split())
-        answer = Refused(f"labgrid failed: {type(error).__name__}: {why}").told()
+        answer = LabgridError(f"labgrid failed: {type(error).__name__}: {why}").to_answer()
     pipes.say({"id": number, **answer})
-
-
-class Pipes:
-    """Takes standard input and output for itself: what labgrid, an import or a child prints is no answer."""
-
-    def __init__(self) -> None:
-        """Leave to everybody else an input that is empty, and standard error for output."""
-        self._requests, self._answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "w")
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
-        os.dup2(2, 1)
-        os.close(nothing)
-
-    async def requests(self) -> asyncio.StreamReader:
-        """Return what there is to read."""
-        reader = asyncio.StreamReader(_LONGEST)
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), self._requests)
-        return reader
-
-    def say(self, answer: dict[str, Any]) -> None:
-        """Write an answer, to nobody when nobody is there to hear it."""
-        try:
-            print(json.dumps(answer), file=self._answers, flush=True)
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._answers.fileno())
