@@ -1,8 +1,8 @@
 """The process that holds the compiled kernels: says hello, then does what it is asked, each thing in a fork of its own.
 
-Started by a target as `python -m rseqbench.targets.native.worker MODULE.so REGISTRATION [PRELOAD]...`, with the environment that makes
-the wanted registration possible; talks JSON, one object a line, over stdin and stdout. The fork makes every measurement
-a fresh process at the cost of milliseconds, and a kernel that dies takes nobody along.
+Started by a target as `python -m rseqbench.targets.native.worker MODULE.so REGISTRATION [PRELOAD]...`, with the
+environment that makes the wanted registration possible; talks JSON, one object a line, over stdin and stdout. The fork
+makes every measurement a fresh process at the cost of milliseconds, and a kernel that dies takes nobody along.
 """
 
 from __future__ import annotations
