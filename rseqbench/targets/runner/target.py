@@ -41,7 +41,6 @@ from rseqbench.model import (
 from rseqbench.selection import parse_cpus
 from rseqbench.support import process as lifetime
 from rseqbench.targets.runner import messages, protocol
-from rseqbench.targets.runner import messages as pyperf_values
 from rseqbench.targets.runner.line_channel import LineChannel
 from rseqbench.workloads import jemalloc
 
@@ -209,8 +208,8 @@ class RunnerTarget(Called):
         return messages.run_check(benchmark, options, self._check_cpus(), ask)
 
     def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
-        """Time a case in a fresh process, as pyperf's worker does; see messages.time_as_pyperf(). Raises TargetError."""
-        return pyperf_values.time_as_pyperf(partial(self._time, case, plan), case, plan, number, loops, self._arch.name)
+        """Time a case in a fresh process, as the worker of pyperf does. Raises TargetError."""
+        return messages.time_as_pyperf(partial(self._time, case, plan), case, plan, number, loops, self._arch.name)
 
     def _time(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> tuple[list[int], list[int]]:
         answer = self._ask(
