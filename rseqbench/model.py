@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from rseqbench.config import RunOptions
 
@@ -13,8 +13,6 @@ Fact = str | int | float | bool
 EMULATING = "qemu, emulating"  # the fact `virtual` of a machine whose Linux runs on no CPU
 Timing = Literal["hardware", "virtual", "emulated", "published"]
 ALL = "all"  # the pattern of benchmarks that means all kernels
-BASELINE = "cpu_id/baseline"
-CONTROLS = (("control/atomic_a", "control/atomic_b"), ("control/syscall_a", "control/syscall_b"))  # the same code twice
 USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
 REPLAY = "replay"  # the target that measures nothing: it hands out the rounds of a stored run
 COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
@@ -53,12 +51,50 @@ FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anyth
 Status = Literal["ok", "warn", "bad"]
 
 
+class BenchmarkId(str):
+    """The name of a benchmark, `group/method`: a string, with its two parts.
+
+    Raises TypeError of what is no string.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Self:
+        """Make one of a string that is read from somewhere."""
+        if not isinstance(name, str):
+            raise TypeError(f"a benchmark's name is {name!r}")
+        return super().__new__(cls, name)
+
+    @classmethod
+    def of_parts(cls, group: str, method: str) -> Self:
+        """Return the name that a method has in a group."""
+        return cls(f"{group}/{method}")
+
+    @property
+    def group(self) -> str:
+        """The use case: the part before the slash."""
+        return self.partition("/")[0]
+
+    @property
+    def method(self) -> str:
+        """The way to do it: the part behind the slash; empty where there is none."""
+        return self.partition("/")[2]
+
+
 class Registration(StrEnum):
     """Who registered the rseq area of a process: a property it has from its start."""
 
     GLIBC = "glibc"
     SELF = "self"
     NONE = "none"
+
+
+NO_BENCHMARK = BenchmarkId("")  # of a claim that is of none
+BASELINE = BenchmarkId("cpu_id/baseline")
+CONTROLS = (  # the same code twice
+    (BenchmarkId("control/atomic_a"), BenchmarkId("control/atomic_b")),
+    (BenchmarkId("control/syscall_a"), BenchmarkId("control/syscall_b")),
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +109,7 @@ class Benchmark:
     where they are asked for by name.
     """
 
-    name: str
+    name: BenchmarkId
     doc: str
     unavailable: str = ""
     needs_rseq: bool = False
@@ -86,24 +122,30 @@ class Benchmark:
     whole: bool = False
     library: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", BenchmarkId(self.name))
+
     @property
     def group(self) -> str:
         """The use case of the patch it belongs to."""
-        return self.name.partition("/")[0]
+        return self.name.group
 
     @property
     def method(self) -> str:
         """The way it is done."""
-        return self.name.partition("/")[2]
+        return self.name.method
 
 
 @dataclass(frozen=True)
 class Case:
     """A benchmark with its parameters: what one worker process measures in one round."""
 
-    benchmark: str
+    benchmark: BenchmarkId
     threads: int = 1
     registration: Registration = Registration.NONE
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "benchmark", BenchmarkId(self.benchmark))
 
     @property
     def id(self) -> str:
@@ -115,9 +157,12 @@ class Case:
 class Skip:
     """A case that cannot run here, and why."""
 
-    benchmark: str
+    benchmark: BenchmarkId
     threads: int
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "benchmark", BenchmarkId(self.benchmark))
 
 
 @dataclass(frozen=True)
@@ -130,7 +175,7 @@ class Check:
     had come as were asked for.
     """
 
-    benchmark: str
+    benchmark: BenchmarkId
     passed: bool
     threads: int
     operations: int
@@ -140,6 +185,9 @@ class Check:
     message: str = ""
     trivial: bool = False
     short: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "benchmark", BenchmarkId(self.benchmark))
 
     @property
     def verdict(self) -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 from rseqbench.analysis import stats
 from rseqbench.analysis.verdicts import Judged
 from rseqbench.errors import ResultsError
-from rseqbench.model import Estimate, Verdict, VerdictWord
+from rseqbench.model import BenchmarkId, Estimate, Verdict, VerdictWord
 from rseqbench.store.runs import Run
 
 GROUP = "jemalloc"
@@ -137,11 +137,11 @@ def _frames(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
     for benchmark in run.suite:
         for one in benchmark.get_runs():
             meta = one.get_metadata()
-            group, _, method = str(meta.get("benchmark", "")).partition("/")
-            if group != GROUP or meta["benchmark"] in void:
+            name = BenchmarkId(meta.get("benchmark", ""))
+            if name.group != GROUP or name in void:
                 continue
-            whose = {"method": method, "round": meta["round"]}
-            processes.append({**whose, **{name: meta[name] for name in ("peak_bytes", "step_ns", "getcpu_ns")}})
+            whose = {"method": name.method, "round": meta["round"]}
+            processes.append({**whose, **{key: meta[key] for key in ("peak_bytes", "step_ns", "getcpu_ns")}})
             for phase in json.loads(meta["phases"]):
                 phases.append({**phase, **whose, "throughput": phase["rate"]})
     return pd.DataFrame.from_records(phases), pd.DataFrame.from_records(processes)

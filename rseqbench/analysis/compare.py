@@ -11,7 +11,7 @@ from rseqbench.analysis import dataset, stats
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_claims import Pair
 from rseqbench.config import VerdictRules
-from rseqbench.model import BASELINE, Estimate, Skip
+from rseqbench.model import BASELINE, BenchmarkId, Estimate, Skip
 
 FASTER = "faster"
 SLOWER = "slower"
@@ -48,7 +48,7 @@ class Comparison:
     """
 
     arch: str
-    benchmark: str
+    benchmark: BenchmarkId
     threads: int
     a: Row | None
     b: Row | None
@@ -171,7 +171,7 @@ def _one(
     right: tuple[str, Row | None],
     key: Key,
     rules: VerdictRules,
-    reasons: dict[tuple[str, str, int], str],
+    reasons: Mapping[tuple[str, BenchmarkId, int], str],
     unlike: str,
 ) -> Comparison:
     (a, row_a), (b, row_b) = left, right

@@ -6,9 +6,9 @@ import pandas as pd
 
 from rseqbench.analysis import dataset, stats
 from rseqbench.config import VerdictRules
-from rseqbench.model import CONTROLS
+from rseqbench.model import CONTROLS, BenchmarkId
 
-PLACED = ("control/placed_0", "control/placed_16", "control/placed_32", "control/placed_48")
+PLACED = tuple(BenchmarkId.of_parts("control", f"placed_{bytes_}") for bytes_ in (0, 16, 32, 48))
 
 
 def false_alarms(frame: pd.DataFrame, label: str, arch: str, rules: VerdictRules) -> list[str]:

@@ -19,7 +19,7 @@ from rseqbench.analysis import stats
 from rseqbench.analysis.ratios import Side
 from rseqbench.analysis.stats import Floats
 from rseqbench.errors import ResultsError
-from rseqbench.model import BASELINE, COUNTED, USER_ONLY, Estimate
+from rseqbench.model import BASELINE, COUNTED, USER_ONLY, BenchmarkId, Estimate
 from rseqbench.store import pyperf_reader
 from rseqbench.store.pyperf_reader import Readings
 from rseqbench.store.runs import Header, Run
@@ -53,7 +53,7 @@ _INSTRUCTIONS = {USER_ONLY: "user instructions"}
 Rounds = NDArray[np.int64]
 Columns = Mapping[str, NDArray[Any]]
 Groups = Mapping[tuple[str, str, str, int], NDArray[np.intp]]  # rows of a label's arch, benchmark and threads
-Key = tuple[str, str, int]  # arch, benchmark, threads
+Key = tuple[str, BenchmarkId, int]  # arch, benchmark, threads
 Rows = NDArray[np.intp]
 _NONE: Rows = np.empty(0, dtype=np.intp)
 
@@ -68,7 +68,7 @@ class Row:
 
     label: str
     arch: str
-    benchmark: str
+    benchmark: BenchmarkId
     threads: int
     registration: str
     engine: str
@@ -273,7 +273,7 @@ def _row(columns: Columns, groups: Groups, key: tuple[str, str, str, int], confi
     return Row(
         label=str(key[0]),
         arch=str(key[1]),
-        benchmark=str(key[2]),
+        benchmark=BenchmarkId(key[2]),
         threads=int(key[3]),
         gross=stats.median(own["value"], level),
         net=None if first["engine"] in WITHOUT_LOOP else _net(columns, groups, key, level),

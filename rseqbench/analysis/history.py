@@ -18,7 +18,7 @@ from rseqbench.analysis import compare, kernel_config, stats
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import VerdictRules
-from rseqbench.model import BASELINE, Estimate
+from rseqbench.model import BASELINE, BenchmarkId, Estimate
 from rseqbench.store.runs import Header
 
 # Besides what must not change inside a run: what may change between runs, and then belongs beside their differences.
@@ -66,7 +66,7 @@ class Series:
     @property
     def group(self) -> str:
         """The use case it belongs to."""
-        return self.key[1].partition("/")[0]
+        return BenchmarkId(self.key[1]).group
 
 
 @dataclass(frozen=True)

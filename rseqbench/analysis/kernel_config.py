@@ -20,12 +20,12 @@ from rseqbench.analysis import compare, dataset, kernel_sizes, patch_claims, sta
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.config import VerdictRules
-from rseqbench.model import Estimate, Fact, Machine, Verdict, VerdictWord
+from rseqbench.model import BenchmarkId, Estimate, Fact, Machine, Verdict, VerdictWord
 from rseqbench.store.runs import Header, Run
 from rseqbench.support import kconfig
 from rseqbench.support.attachments import KernelSizes
 
-HACKBENCH = "hackbench/processes"
+HACKBENCH = BenchmarkId("hackbench/processes")
 _UNKNOWN = "not known"
 _OWN_COMMAND = "hackbench -l 100000"  # as the message has it
 _TYPES = {"size-text": kernel_sizes.TEXT, "size-data": kernel_sizes.DATA}

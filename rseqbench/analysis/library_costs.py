@@ -10,7 +10,7 @@ import pandas as pd
 
 from rseqbench.analysis import dataset
 from rseqbench.analysis.summary import Measured
-from rseqbench.model import Estimate
+from rseqbench.model import BenchmarkId, Estimate
 from rseqbench.selection import LIBRARIES, Library
 from rseqbench.store.runs import Run
 
@@ -19,8 +19,8 @@ from rseqbench.store.runs import Run
 class Difference:
     """By how much one benchmark is slower than another, inside each round; `words` say of what that is the price."""
 
-    slow: str
-    fast: str
+    slow: BenchmarkId
+    fast: BenchmarkId
     words: str
     price: Estimate
 
@@ -85,7 +85,8 @@ def _beside(
     measured = {one.benchmark for one in rows if one.row}
     getcpu = _GETCPU_2018.get(arch, "the C library's getcpu")
     differences = []
-    for slow, fast, words in _PRICES.get(library.group, ()):
+    for slow_name, fast_name, words in _PRICES.get(library.group, ()):
+        slow, fast = BenchmarkId(slow_name), BenchmarkId(fast_name)
         if slow == "lttng/syscall" and "lttng/lsl" in measured:
             continue
         price = dataset.difference(frame, label, (arch, slow, 1), (arch, fast, 1), confidence)

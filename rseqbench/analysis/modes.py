@@ -11,6 +11,7 @@ import pandas as pd
 
 from rseqbench.analysis import dataset, stats
 from rseqbench.config import VerdictRules
+from rseqbench.model import BenchmarkId
 
 _GAP = 3  # the nearest of such rounds is so many times as far from the median as the farthest of the others
 
@@ -19,7 +20,7 @@ _GAP = 3  # the nearest of such rounds is so many times as far from the median a
 class Mode:
     """`rounds` of the `of` rounds of a benchmark, on one side of its median, that take `factor` times as long."""
 
-    benchmark: str
+    benchmark: BenchmarkId
     threads: int
     rounds: int
     of: int
@@ -37,12 +38,12 @@ def modes(frame: pd.DataFrame, rules: VerdictRules) -> list[Mode]:
     found = [
         mode
         for (_, _, benchmark, threads), rows in groups.items()
-        for mode in _of(str(benchmark), int(threads), values[rows], rules)
+        for mode in _of(BenchmarkId(benchmark), int(threads), values[rows], rules)
     ]
     return sorted(found, key=lambda mode: -abs(math.log(mode.factor)))
 
 
-def _of(benchmark: str, threads: int, values: stats.Floats, rules: VerdictRules) -> Iterable[Mode]:
+def _of(benchmark: BenchmarkId, threads: int, values: stats.Floats, rules: VerdictRules) -> Iterable[Mode]:
     if stats.sign_rank(len(values), rules.confidence) is None:
         return
     factors = values / np.median(values)

@@ -15,7 +15,7 @@ import pandas as pd
 
 from rseqbench.analysis import stats
 from rseqbench.analysis.dataset import Key
-from rseqbench.model import BASELINE
+from rseqbench.model import BASELINE, NO_BENCHMARK, BenchmarkId
 
 Kind = Literal["speedup", "equal", "time", "size", "percent", "between"]
 
@@ -29,9 +29,9 @@ class Claim:
     kind: Kind
     stated: float
     arch: str = ""
-    slow: str = ""
-    fast: str = ""
-    today: tuple[str, str] | None = None
+    slow: BenchmarkId = NO_BENCHMARK
+    fast: BenchmarkId = NO_BENCHMARK
+    today: tuple[BenchmarkId, BenchmarkId] | None = None
     net: bool = False
     vdso: bool = False
     library: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +43,13 @@ class Claim:
     deviation: float = 0.0
     runs: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("slow", "fast"):
+            object.__setattr__(self, name, BenchmarkId(getattr(self, name)))
+        if self.today:
+            slow, fast = self.today
+            object.__setattr__(self, "today", (BenchmarkId(slow), BenchmarkId(fast)))
+
     @property
     def pair(self) -> tuple[Key, Key]:
         """The keys of the slow and the fast benchmark."""
@@ -51,7 +58,7 @@ class Claim:
     @property
     def in_library(self) -> Claim:
         """The same claim, of the benchmarks that measure the shipped library itself."""
-        slow, fast, today = (self.library.get(name, "") for name in ("slow", "fast", "today"))
+        slow, fast, today = (BenchmarkId(self.library.get(name, "")) for name in ("slow", "fast", "today"))
         pair = (today, fast) if today else None
         return dataclasses.replace(self, slow=slow, fast=fast, today=pair, whole="")
 
@@ -61,10 +68,14 @@ class Pair:
     """Two benchmarks whose quotient slow/fast says something: `why`. With `net`, both without the empty loop."""
 
     arch: str
-    slow: str
-    fast: str
+    slow: BenchmarkId
+    fast: BenchmarkId
     net: bool
     why: str
+
+    def __post_init__(self) -> None:
+        for name in ("slow", "fast"):
+            object.__setattr__(self, name, BenchmarkId(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ def _data() -> dict[str, Any]:
 @cache
 def written() -> tuple[Claim, ...]:
     """Return the claims that the message's text makes, in the order of the text."""
-    return tuple(Claim(**{**c, "today": tuple(c["today"]) if "today" in c else None}) for c in _data()["claim"])
+    return tuple(Claim(**claim) for claim in _data()["claim"])
 
 
 def all_claims(patch: pd.DataFrame) -> list[Claim]:

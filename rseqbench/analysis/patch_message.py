@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rseqbench.analysis.patch_claims import Claim
+from rseqbench.model import BenchmarkId
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ _BY_GROUP = {group: section for section in SECTIONS for group in (section.group,
 
 def section_of(claim: Claim) -> Section:
     """Return the part of the message in which the claim stands."""
-    group = claim.slow.partition("/")[0]
+    group = claim.slow.group
     return _BY_GROUP[group] if group else _WITHOUT_BENCHMARK[claim.id.partition("-")[0]]
 
 
@@ -67,6 +68,7 @@ def group_order(group: str) -> tuple[int, str]:
     return (names.index(group) if group in names else len(names), group)
 
 
-def pair(section: Section) -> tuple[str, str]:
+def pair(section: Section) -> tuple[BenchmarkId, BenchmarkId]:
     """Return the benchmarks of the two columns that the message's tables have."""
-    return f"{section.group}/{_PAIR[0]}", f"{section.group}/{_PAIR[1]}"
+    slow, fast = _PAIR
+    return BenchmarkId.of_parts(section.group, slow), BenchmarkId.of_parts(section.group, fast)

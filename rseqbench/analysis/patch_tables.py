@@ -11,10 +11,11 @@ from rseqbench.analysis import dataset, patch_claims, patch_message
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_message import Section
 from rseqbench.analysis.summary import Measured
-from rseqbench.model import REPLAY, Estimate, Machine
+from rseqbench.model import REPLAY, BenchmarkId, Estimate, Machine
 from rseqbench.selection import LIBRARIES
 from rseqbench.store.runs import Run
 
+NamePair = tuple[BenchmarkId, BenchmarkId]  # the slow benchmark and the fast one
 REPLAYED = "REPLAYED run"  # in place of "this run"
 
 
@@ -26,8 +27,8 @@ class PairLine:
     """
 
     who: str
-    slow: str
-    fast: str
+    slow: BenchmarkId
+    fast: BenchmarkId
     values: tuple[Row | None, Row | None]
     stated: float | None
     speedup: Estimate | None
@@ -38,7 +39,7 @@ class PairLine:
 class ListLine:
     """One line of a list of times: the message's words, its value on each of its machines, and the run's."""
 
-    benchmark: str
+    benchmark: BenchmarkId
     words: str
     printed: tuple[Row | None, ...]
     measured: tuple[Measured | None, ...]
@@ -72,7 +73,7 @@ def tables(
     shown = []
     for section in patch_message.SECTIONS:
         if section.lines:
-            names = section.lines.items()
+            names = [(BenchmarkId(name), words) for name, words in section.lines.items()]
             lines = tuple(_list_line(name, words, rows, printed_on, found, measured_on) for name, words in names)
             shown.append(PatchTable(section, (), lines, printed_on, measured_on))
         elif (printed_on[0].arch, patch_message.pair(section)[0], 1) in rows:
@@ -118,19 +119,19 @@ def _measured_pairs(
         yield PairLine(libraries.get((slow, fast), who), slow, fast, values, None, speedup, why)
 
 
-def _in_libraries(claimed: tuple[str, str], arch: str) -> Iterable[tuple[tuple[str, str], str]]:
+def _in_libraries(claimed: NamePair, arch: str) -> Iterable[tuple[NamePair, str]]:
     """Yield the pairs that measure the same in the shipped library, each with the library's name."""
     for claim in patch_claims.written():
         if (claim.slow, claim.fast) == claimed and claim.arch == arch and claim.library:
             shipped = claim.in_library
-            title = LIBRARIES[shipped.slow.partition("/")[0]].title
+            title = LIBRARIES[shipped.slow.group].title
             yield (shipped.slow, shipped.fast), title
             if shipped.today:
                 yield shipped.today, title
 
 
 def _list_line(
-    name: str,
+    name: BenchmarkId,
     words: str,
     rows: Mapping[Key, Row],
     printed_on: Sequence[Machine],

@@ -19,7 +19,7 @@ from rseqbench.analysis.kernel_config import Said
 from rseqbench.analysis.patch_claims import Pair
 from rseqbench.analysis.verdicts import Judged
 from rseqbench.config import VerdictRules
-from rseqbench.model import Check, Estimate, Skip
+from rseqbench.model import BenchmarkId, Check, Estimate, Skip
 from rseqbench.store import runs
 from rseqbench.store.runs import Header, Run
 from rseqbench.support import kconfig
@@ -33,7 +33,7 @@ class Measured:
     """One benchmark of a run: its values, or the reason why there are none."""
 
     arch: str
-    benchmark: str
+    benchmark: BenchmarkId
     threads: int
     doc: str
     check: str
@@ -44,12 +44,12 @@ class Measured:
     @property
     def group(self) -> str:
         """The use case it belongs to."""
-        return self.benchmark.partition("/")[0]
+        return self.benchmark.group
 
     @property
     def method(self) -> str:
         """The way it is done."""
-        return self.benchmark.partition("/")[2]
+        return self.benchmark.method
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     neither = [(label, skip) for label, skip in skips if (skip.benchmark, skip.threads) not in there]
 
     def order(row: compare.Comparison) -> tuple[object, ...]:
-        return row.arch, patch_message.group_order(row.benchmark.partition("/")[0]), row.threads
+        return row.arch, patch_message.group_order(row.benchmark.group), row.threads
 
     return Compared(
         a=a.label,

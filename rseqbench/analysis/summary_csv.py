@@ -15,7 +15,7 @@ from pathlib import Path
 from rseqbench.analysis import dataset
 from rseqbench.analysis.dataset import Row
 from rseqbench.errors import ResultsError, damage
-from rseqbench.model import Estimate
+from rseqbench.model import BenchmarkId, Estimate
 from rseqbench.store.runs import Header, Store
 
 FILE = "table.csv"
@@ -64,7 +64,7 @@ def _row(record: Mapping[str, str], label: str, confidence: float) -> Row:
     return Row(
         label=label,
         arch=record["arch"],
-        benchmark=record["benchmark"],
+        benchmark=BenchmarkId(record["benchmark"]),
         threads=int(record["threads"]),
         registration=record["registration"],
         engine=record["engine"],

@@ -59,7 +59,7 @@ def judge(
     skips: Sequence[Skip] = (),
 ) -> list[Judged]:
     """Judge every claim of the message by run `label` on `machine`; `skips` explain what the run lacks."""
-    reasons = {skip.benchmark: skip.reason for skip in skips}
+    reasons: dict[str, str] = {skip.benchmark: skip.reason for skip in skips}
     rows = {row.key: row for row in dataset.summarise(frame[frame["label"] == label], rules.confidence)}
     return [
         _judge_one(claim, frame, label, machine, patch, rules, reasons, rows)
@@ -159,7 +159,7 @@ def _no_price(claim: Claim, today: Estimate | None) -> str:
     """Keep a reader from taking fewer instructions for less time, where what is in use today has fewer."""
     if claim.today is None or today is None or today.value >= 1:
         return ""
-    ways = [name.partition("/")[2] for name in claim.today]
+    ways = [name.method for name in claim.today]
     return f"{ways[0]} takes fewer instructions than {ways[1]}, but instructions do not price an atomic"
 
 

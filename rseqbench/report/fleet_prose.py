@@ -67,7 +67,7 @@ def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
     claimed = [(claim.slow, claim.fast) for claim in patch_claims.written()]
     one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
     fast, slow = (formatting.method(x) for x in (column.what.fast, column.what.slow))
-    group, lowest, highest = column.what.slow.partition("/")[0], *column.extremes
+    group, lowest, highest = column.what.slow.group, *column.extremes
     better = compare.FASTER if timed(one.unit) else compare.FEWER
     good = column.words().get(better, [])
     what = "is faster than" if timed(one.unit) else "takes fewer instructions than"
@@ -195,7 +195,7 @@ def _nowhere(found: Machines) -> Iterable[str]:
 
 
 def _group(what: What) -> str:
-    return what.slow.partition("/")[0]
+    return what.slow.group
 
 
 def _differ(headers: Sequence[Header]) -> Iterable[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from rseqbench.analysis import compare
 from rseqbench.analysis.patch_claims import Claim, Pair
 from rseqbench.analysis.stats import SAME_COUNT
-from rseqbench.model import Estimate, VerdictWord
+from rseqbench.model import BenchmarkId, Estimate, VerdictWord
 from rseqbench.support import text as foreign
 
 line, is_control = foreign.line, foreign.is_control
@@ -161,7 +161,7 @@ def percent(ratio_value: float) -> str:
 
 def method(benchmark: str) -> str:
     """Return the method of a benchmark in the patch's words: "counter/getcpu_atomic" -> "getcpu+atomic"."""
-    name = benchmark.partition("/")[2]
+    name = BenchmarkId(benchmark).method
     return name.removesuffix("_atomic") + "+atomic" if name.endswith("_atomic") else name
 
 
@@ -171,13 +171,13 @@ def claim(one: Claim) -> str:
         return one.id
     if not one.fast:
         return one.slow
-    group, slow, fast = one.slow.partition("/")[0], method(one.slow), method(one.fast)
+    group, slow, fast = one.slow.group, method(one.slow), method(one.fast)
     return f"{group}: {slow} equals {fast}" if one.kind == "equal" else f"{group}: {fast} against {slow}"
 
 
 def quotient(pair: Pair) -> str:
     """Name a quotient: "counter/vdso_atomic / rseq"; "net" where the empty loop is subtracted from both."""
-    return f"{pair.slow} / {pair.fast.partition('/')[2]}" + (", net" if pair.net else "")
+    return f"{pair.slow} / {pair.fast.method}" + (", net" if pair.net else "")
 
 
 def with_threads(name: str, threads: int) -> str:

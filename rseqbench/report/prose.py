@@ -141,7 +141,7 @@ def of_claim(claim: Claim, ratio: Estimate, word: VerdictWord, emulated: bool) -
 
     Where the machine was `emulated` it is one of instructions, which are neither faster nor slower.
     """
-    group = claim.slow.partition("/")[0]
+    group = claim.slow.group
     slow, fast = formatting.method(claim.slow), formatting.method(claim.fast)
     net = ", both net of the empty loop" if claim.net else ""
     said = f"the patch said {claim.stated:g}" + (" in time" if emulated else "")

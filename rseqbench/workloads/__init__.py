@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, ProgramResult, Timing
+from rseqbench.model import Benchmark, BenchmarkId, ProgramResult, Timing
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Program:
     it prints of itself; arguments: by how time passes there, as it takes from seconds to minutes.
     """
 
-    benchmark: str
+    benchmark: BenchmarkId
     doc: str
     package: str
     path: str
@@ -39,7 +39,7 @@ class Program:
 # The patch ran `hackbench -l 100000` ten times; its defaults are 10 groups of 40 processes over socket pairs. On a
 # virtual machine that takes minutes, and an emulated one has to count each of some hundred million instructions.
 HACKBENCH = Program(
-    "hackbench/processes",
+    BenchmarkId("hackbench/processes"),
     "hackbench of Debian's rt-tests: groups of processes that send each other messages",
     "rt-tests",
     "/usr/bin/hackbench",

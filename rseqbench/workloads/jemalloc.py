@@ -18,7 +18,7 @@ from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
 from rseqbench.host.rseq_support import registration_environment
-from rseqbench.model import Benchmark, CommandLine, Fact, ProgramResult, Registration
+from rseqbench.model import Benchmark, BenchmarkId, CommandLine, Fact, ProgramResult, Registration
 from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
 from rseqbench.workloads.library import Stage
@@ -53,9 +53,9 @@ class Method:
     no_rseq: bool = False
 
     @property
-    def benchmark(self) -> str:
+    def benchmark(self) -> BenchmarkId:
         """The benchmark's name."""
-        return f"{GROUP}/{self.name}"
+        return BenchmarkId.of_parts(GROUP, self.name)
 
     def refused(self, found: Mapping[str, Any], registration: Registration) -> str:
         """Return how a process is not what was asked for, by what it found in itself; empty when it is."""
@@ -80,7 +80,7 @@ METHODS = (
     Method("pools_off", "the library of the pools, with none: what it costs to be there", _POOLS, pools="off"),
     Method("glibc", "the C library's own malloc()", "libc.so", arena=""),
 )  # fmt: skip
-BY_NAME = {method.benchmark: method for method in METHODS}
+BY_NAME: dict[str, Method] = {method.benchmark: method for method in METHODS}
 
 
 def benchmarks(unavailable: str = "") -> list[Benchmark]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from rseqbench.build import compilers
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
-from rseqbench.model import Benchmark, CommandLine, Fact
+from rseqbench.model import Benchmark, BenchmarkId, CommandLine, Fact
 from rseqbench.selection import LIBRARIES, Library
 from rseqbench.support import process
 
@@ -119,7 +119,7 @@ class Opened:
 
     def have(self, benchmark: str) -> bool:
         """Whether a benchmark calls one of them."""
-        return benchmark.partition("/")[0] in self._open
+        return BenchmarkId(benchmark).group in self._open
 
     def environment(self) -> dict[str, str]:
         """Return what a process needs in its environment."""
@@ -138,12 +138,12 @@ class Opened:
 
         Return what went wrong with a library, whose benchmarks are void with that; empty when nothing did.
         """
-        groups = {benchmark.partition("/")[0] for benchmark in benchmarks} & set(self._open)
+        groups = {BenchmarkId(benchmark).group for benchmark in benchmarks} & set(self._open)
         return next(filter(None, [self._open[group].begin(stage) for group in sorted(groups)]), "")
 
     def doubts(self, benchmark: str) -> str:
         """Return why what a benchmark just did cannot be believed; empty when it can, or is no library's."""
-        found = self._open.get(benchmark.partition("/")[0])
+        found = self._open.get(BenchmarkId(benchmark).group)
         return found.doubts(benchmark) if found else ""
 
     def described(self, benchmark: Benchmark) -> Benchmark:

@@ -10,7 +10,7 @@ from ctypes.util import find_library
 from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import BuildError
-from rseqbench.model import CommandLine, Fact
+from rseqbench.model import BenchmarkId, CommandLine, Fact
 from rseqbench.selection import LIBRARIES
 from rseqbench.workloads import packages
 from rseqbench.workloads.library import Stage, ensure_installed, ensure_loads
@@ -83,7 +83,7 @@ class Flavours:
 
     def absent(self, benchmark: str) -> str:
         """Return why a flavour is not there, empty when it is."""
-        flavour = benchmark.partition("/")[2].removesuffix("_inline")
+        flavour = BenchmarkId(benchmark).method.removesuffix("_inline")
         return f"not in this liburcu: {self._wrong[flavour]}" if flavour in self._wrong else ""
 
     def begin(self, stage: Stage) -> str:

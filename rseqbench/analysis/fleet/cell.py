@@ -13,18 +13,22 @@ from rseqbench.analysis.dataset import Key
 from rseqbench.analysis.patch_claims import Pair
 from rseqbench.analysis.stats import Floats
 from rseqbench.config import VerdictRules
-from rseqbench.model import CONTROLS, Estimate
+from rseqbench.model import CONTROLS, NO_BENCHMARK, BenchmarkId, Estimate
 
 
 @dataclass(frozen=True)
 class What:
     """What a column is of: the quotient of a pair, or one benchmark in two fleets, which then is `slow` alone."""
 
-    slow: str
-    fast: str = ""
+    slow: BenchmarkId
+    fast: BenchmarkId = NO_BENCHMARK
     net: bool = False
     threads: int = 1
     why: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        for name in ("slow", "fast"):
+            object.__setattr__(self, name, BenchmarkId(getattr(self, name)))
 
     @property
     def is_control(self) -> bool:

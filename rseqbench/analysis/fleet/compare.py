@@ -135,7 +135,7 @@ def _pairs(store: Store, fleet: Fleet) -> list[What]:
 def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: VerdictRules) -> dict[What, Cell]:
     """Return a cell for each pair on a machine, for those without a value too, with the reason."""
     arch = header.machines[0].arch
-    skips = {skip.benchmark: skip.reason for skip in header.plan.skips}
+    skips: dict[str, str] = {skip.benchmark: skip.reason for skip in header.plan.skips}
     measured, unit = set(frame["benchmark"]), dataset.unit(frame, header.label, arch)
     found, netted = {}, {(pair.slow, pair.fast) for pair in patch_claims.pairs([arch]) if pair.net}
     for what in pairs:

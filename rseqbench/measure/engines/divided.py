@@ -64,7 +64,7 @@ class Divided:
 
 def _apart(kernels: Sequence[Case]) -> list[list[Case]]:
     """Return the kernels that call no library, and those that do."""
-    shipped = [case for case in kernels if case.benchmark.partition("/")[0] in LIBRARIES]
+    shipped = [case for case in kernels if case.benchmark.group in LIBRARIES]
     return [part for part in ([case for case in kernels if case not in shipped], shipped) if part]
 
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from rseqbench.analysis.history import History, Series
+from rseqbench.model import BenchmarkId
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
 from rseqbench.report.charts import axes as svg
@@ -83,7 +84,7 @@ def _panel(axes: Axes, one: Series, found: History) -> None:
     for number in _changes(found):
         axes.axvline(number + 0.5, color=svg.TEXT, linewidth=0.6, linestyle=(0, (1, 3)), zorder=1)
     steps = f", {len(one.steps)} steps" if len(one.steps) > 1 else ", 1 step" if one.steps else ""
-    name = formatting.with_threads(one.key[1].partition("/")[2], one.key[2])
+    name = formatting.with_threads(BenchmarkId(one.key[1]).method, one.key[2])
     axes.set_title(f"{name}{steps}", loc="left", fontsize=9,
                    pad=4)  # fmt: skip
     room = (high - low or high * 0.02) * _LIFTED * 3

@@ -11,7 +11,7 @@ from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.library_costs import Beside
 from rseqbench.analysis.summary import Compared, Measured
 from rseqbench.analysis.verdicts import Judged
-from rseqbench.model import BASELINE
+from rseqbench.model import BASELINE, BenchmarkId
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
 from rseqbench.report.charts import axes as svg
@@ -44,7 +44,7 @@ def differences(found: Sequence[Compared], name: str = "differences", narrow: bo
                 values += shared.span(row.ratio)
                 spoken.append(f"{labels[place]}: {formatting.ratio(row.ratio)} in {one.b}, {row.word}")
     for place, (one_key, next_key) in enumerate(pairwise(keys)):
-        if one_key[1].partition("/")[0] != next_key[1].partition("/")[0]:
+        if BenchmarkId(one_key[1]).group != BenchmarkId(next_key[1]).group:
             axes.axhline(place + (0.35 if narrow else 0.7), color=svg.RULE, linewidth=0.8)
     axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     times = shared.around_one(axes, values)
@@ -97,7 +97,7 @@ def beside_kernels(one: Beside, name: str, narrow: bool = False) -> str:
 
 def reading_cpu(shown: Contents, name: str = "reading", narrow: bool = False) -> str:
     """Draw what each way of reading the CPU number costs, loop included, beside what the message printed."""
-    group = BASELINE.partition("/")[0]
+    group = BASELINE.group
     drawn = [one for one in shown.measured if one.group == group and one.threads == 1]
     arch = drawn[0].arch if drawn else ""
     drawn = sorted((one for one in drawn if one.arch == arch), key=lambda m: m.row.gross.value if m.row else math.inf)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rseqbench.analysis import compare, kernel_sizes
 from rseqbench.analysis.compare import Speedup
 from rseqbench.analysis.summary import Compared
+from rseqbench.model import NO_BENCHMARK
 from rseqbench.report import caveats, formatting
 from rseqbench.report.data.writers import Record, estimate, facts, texts, to_csv, to_json
 from rseqbench.store.runs import Run
@@ -28,7 +29,7 @@ def comparison(found: Compared) -> list[Record]:
 
 def _empty(found: Compared) -> Record:
     """Return a record that has every column of a comparison and says nothing."""
-    columns = _compared(found, compare.Comparison("", "", 1, None, None, None, None, "", ""))
+    columns = _compared(found, compare.Comparison("", NO_BENCHMARK, 1, None, None, None, None, "", ""))
     return {**dict.fromkeys(columns), "a": found.a, "b": found.b}
 
 

@@ -77,7 +77,7 @@ def legend(rows: Iterable[compare.Comparison]) -> list[str]:
 
 def _operations(rows: Iterable[compare.Comparison]) -> list[str]:
     """Return what an operation is where it is not what the others are."""
-    return [OPERATION] if any(row.benchmark.partition("/")[0] == GROUP for row in rows) else []
+    return [OPERATION] if any(row.benchmark.group == GROUP for row in rows) else []
 
 
 def _because(why: Mapping[str, Sequence[str]]) -> str:

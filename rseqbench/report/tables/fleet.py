@@ -32,8 +32,7 @@ def name(what: What) -> str:
     """Return what a column is of: "counter/vdso_atomic / rseq, net", "counter/rseq (4 threads)"."""
     if not what.fast:
         return formatting.with_threads(what.slow, what.threads)
-    group, _, method = what.fast.partition("/")
-    fast = method if what.slow.startswith(f"{group}/") else what.fast
+    fast = what.fast.method if what.slow.group == what.fast.group else what.fast
     return f"{what.slow} / {fast}" + (", net" if what.net else "")
 
 

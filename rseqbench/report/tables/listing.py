@@ -186,8 +186,7 @@ def _cases(one: Plan, several: bool) -> Grid:
     groups: dict[tuple[str, str], list[str]] = {}
     for name in dict.fromkeys(case.benchmark for case in one.cases):
         threads = ", ".join(str(case.threads) for case in one.cases if case.benchmark == name)
-        group, _, method = name.partition("/")
-        groups.setdefault((group, threads), []).append(method)
+        groups.setdefault((name.group, threads), []).append(name.method)
     rows: list[tuple[Cell, ...]] = [
         (group, threads, ", ".join(methods)) for (group, threads), methods in groups.items()
     ]

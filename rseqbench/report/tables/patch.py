@@ -11,6 +11,7 @@ from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.stats import SAME_COUNT
 from rseqbench.analysis.summary import Compared
+from rseqbench.model import BenchmarkId
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
 from rseqbench.report.tables import Cell, Grid, comparison, make, time
@@ -56,7 +57,7 @@ def _side_by_side(found: Sequence[Compared]) -> list[Grid]:
 def _keys(found: Iterable[Compared]) -> list[Key]:
     """Return what any of the runs measured: by machine, then as the message has the groups."""
     keys = {(row.arch, row.benchmark, row.threads) for one in found for row in one.rows}
-    return sorted(keys, key=lambda key: (key[0], patch_message.group_order(key[1].partition("/")[0]), key[2], key[1]))
+    return sorted(keys, key=lambda key: (key[0], patch_message.group_order(BenchmarkId(key[1]).group), key[2], key[1]))
 
 
 def _one_machine(found: Sequence[Compared], arch: str, keys: Sequence[Key]) -> Grid:

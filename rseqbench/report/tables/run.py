@@ -215,7 +215,7 @@ def checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:
     """Return the outcome of every exactness check, and why others of the benchmarks `asked` for had none."""
     rows: list[tuple[Cell, ...]] = [
         (c.benchmark, c.verdict, str(c.threads), str(c.operations), str(c.disturbances), str(c.aborts), c.message)
-        for c in sorted(found, key=lambda c: (patch_message.group_order(c.benchmark.partition("/")[0]), c.benchmark))
+        for c in sorted(found, key=lambda c: (patch_message.group_order(c.benchmark.group), c.benchmark))
     ]
     rows += [(b.name, Reason(f"not checked: {b.unavailable}")) for b in asked if b.unavailable]
     heads = ("benchmark", "outcome", "threads", "operations", "disturbances", "aborts taken", "remark")

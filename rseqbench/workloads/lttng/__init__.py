@@ -19,7 +19,7 @@ from pathlib import Path
 from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import TargetError
-from rseqbench.model import CommandLine, Fact
+from rseqbench.model import BenchmarkId, CommandLine, Fact
 from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
 from rseqbench.workloads import packages
@@ -113,7 +113,7 @@ class Session:
 
     def doubts(self, benchmark: str) -> str:
         """Return how the events that a method has emitted since begin() are not all there; empty when they are."""
-        method = benchmark.partition("/")[2]
+        method = BenchmarkId(benchmark).method
         if self._found is None and not self._wrong:
             try:
                 self._found = self._look()

@@ -13,7 +13,7 @@ from rseqbench.analysis.summary import Compared, Measured
 from rseqbench.analysis.verdicts import Judged
 from rseqbench.errors import ResultsError
 from rseqbench.measure.engines.allocator_server import summarised
-from rseqbench.model import BASELINE, Case, Machine, Plan, Registration, Skip, Verdict, VerdictWord
+from rseqbench.model import BASELINE, BenchmarkId, Case, Machine, Plan, Registration, Skip, Verdict, VerdictWord
 from rseqbench.report.charts import shares
 from rseqbench.report.tables import allocators as grids
 from rseqbench.report.tables import comparison
@@ -204,7 +204,7 @@ def test_what_an_operation_is_is_said_in_the_run_s_table_and_beside_another_run(
     both = frame(rows("a", 2000.0), rows("b", 4000.0))
     found = {row.benchmark: row for row in dataset.summarise(both[both["label"] == "a"], 0.95)}
     assert found["jemalloc/shipped"].net is None
-    measured = Measured("x86_64", "jemalloc/shipped", 1, "", "no check", found["jemalloc/shipped"], "")
+    measured = Measured("x86_64", BenchmarkId("jemalloc/shipped"), 1, "", "no check", found["jemalloc/shipped"], "")
     (grid,) = of_run.measured([measured])
     assert allocators.OPERATION in grid.notes
     assert "loop" not in grid.columns[1].head
