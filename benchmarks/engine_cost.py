@@ -1,6 +1,6 @@
 """What the gated engine itself costs: time outside of chunks, the start of a round's process, a whole round.
 
-A round is quiet when the core was never given up to a neighbour in it. Its time is what kernels/core/gate.c took from
+A round is quiet when the core was never given up to a neighbour in it. Its time is what kernels/core/round.c took from
 the first probe to the last; warm-ups and probes count as cost. The whole round is what `rseqbench run` waits for: the
 old process ended, a new one started, the request, the measurement, and its answer read.
 """

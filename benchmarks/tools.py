@@ -141,7 +141,7 @@ def compile_peer(arch: Arch, source: str, target: Path, libraries: Sequence[str]
         raise ToolError(f"no compiler for {source}")
     library = products.library(arch).path
     root = paths.kernels()
-    includes = [f"-I{folder}" for folder in (PEERS, root / "include", root / "core", arch.folder)]
+    includes = [f"-I{folder}" for folder in (PEERS, root / "include", root / "core", root / "common", arch.folder)]
     shim = target.with_suffix(".shim.o")
     clock = Clock(120)
     _run([cc, *cache.CFLAGS, *arch.cflags, *includes, "-c", "-o", str(shim), str(PEERS / "shim.c")], clock, "shim.c")

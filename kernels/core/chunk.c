@@ -2,28 +2,28 @@
 #define _GNU_SOURCE
 #include "chunk.h"
 
-#include <sys/resource.h>
-
-#include "clock.h"
 #include "registration.h"
+#include "team.h"
+#include "ticks.h"
 
-/* about half a microsecond: short beside a chunk, long beside the clock's own cost */
+/* About half a microsecond: short compared to a chunk, long compared to the clock's own cost. */
 #define PROBE_LOOPS 2000
-#define SLOWEST_PERCENT 115 /* a probe that takes more than that of the fastest had a neighbour */
+/* A probe that takes more than that of the fastest had a neighbour. */
+#define SLOWEST_PERCENT 115
 
 __asm__(".pushsection .text\n\t" OP_SIGNATURE
-	".globl chunk_never\n\t.hidden chunk_never\nchunk_never:\n\tnop\n\t"
+	".globl never_executed\n\t.hidden never_executed\nnever_executed:\n\tnop\n\t"
 	".popsection");
-extern const char chunk_never[];
+extern const char never_executed[];
 
 /* The clock's own cost and its smallest step, both the least of many readings. */
-static void measure_clock(struct timer *timer)
+static void measure_clock(struct chunk_timer *timer)
 {
-	timer->own_clock = clock_own();
+	timer->counter = ticks_are_steady();
 	timer->overhead = UINT64_MAX;
 	timer->resolution = UINT64_MAX;
 	for (int i = 0; i < 1000; i++) {
-		uint64_t begin = clock_begin(timer->own_clock), end = clock_end(timer->own_clock);
+		uint64_t begin = ticks_begin(timer->counter), end = ticks_end(timer->counter);
 
 		if (end - begin < timer->overhead)
 			timer->overhead = end - begin;
@@ -32,18 +32,19 @@ static void measure_clock(struct timer *timer)
 	}
 }
 
-const char *timer_open(struct timer *timer, const struct timer *like)
+const char *chunk_timer_open(struct chunk_timer *timer, const struct chunk_timer *like)
 {
-	timer->thread.area = registration_enter();
-	if (!timer->thread.area && registration_mode() != REGISTRATION_NONE)
-		return "cannot register the rseq area of a thread";
+	const char *error = registration_enter_thread(&timer->thread);
+
+	if (error)
+		return error;
 	/* Our own address is never between start and end, so Linux only ever clears it. */
-	timer->tripwire.start = (uint64_t)(unsigned long)chunk_never + 1;
+	timer->tripwire.start = (uint64_t)(unsigned long)never_executed + 1;
 	timer->tripwire.length = 1;
-	timer->tripwire.abort = (uint64_t)(unsigned long)chunk_never;
+	timer->tripwire.abort = (uint64_t)(unsigned long)never_executed;
 	timer->counters.leader = -1;
 	if (like) {
-		timer->own_clock = like->own_clock;
+		timer->counter = like->counter;
 		timer->overhead = like->overhead;
 		timer->resolution = like->resolution;
 		timer->fastest = like->fastest;
@@ -54,82 +55,65 @@ const char *timer_open(struct timer *timer, const struct timer *like)
 	return NULL;
 }
 
-void timer_close(struct timer *timer)
+void chunk_timer_close(struct chunk_timer *timer)
 {
 	counters_close(&timer->counters);
 }
 
-uint64_t timer_probe(struct timer *timer)
+uint64_t chunk_timer_probe(struct chunk_timer *timer)
 {
-	uint64_t begin = clock_begin(timer->own_clock), ticks;
+	uint64_t begin = ticks_begin(timer->counter), ticks;
 
 	for (int i = PROBE_LOOPS; i; i--)
 		barrier();
-	ticks = clock_end(timer->own_clock) - begin;
+	ticks = ticks_end(timer->counter) - begin;
 	if (ticks < timer->fastest)
 		timer->fastest = ticks;
 	return ticks;
 }
 
-bool is_quiet(uint64_t ticks, uint64_t fastest)
+bool is_probe_quiet(uint64_t ticks, uint64_t fastest)
 {
 	return ticks * 100 <= fastest * SLOWEST_PERCENT;
 }
 
 /*
- * A clock that jumps back makes a difference of almost 2^64: it must stay too long, not become
- * anything.
+ * Whether the tripwire can tell that Linux ran something else. A benchmark with sequences of its own leaves no room for
+ * it, and some versions of Linux do not look at it on the way out of a system call: there, context switches are counted.
+ * Where switches are the very operation, nothing tells ours from others, and only the probes judge the chunk.
  */
-uint32_t narrow(uint64_t ticks)
-{
-	return ticks < UINT32_MAX ? ticks : UINT32_MAX;
-}
-
-static long switches(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nvcsw + usage.ru_nivcsw;
-}
-
-/*
- * Whether the tripwire can tell that Linux ran something else. A benchmark with sequences of its
- * own leaves no room for it, and some versions of Linux do not look at it on the way out of a
- * system call: there, context switches are counted. Where switches are the very operation, nothing
- * tells ours from others, and only the probes judge the chunk.
- */
-static bool can_trip(const struct timer *timer, const struct benchmark *benchmark)
+static bool can_trip(const struct chunk_timer *timer, const struct benchmark *benchmark)
 {
 	return timer->thread.area &&
 	       !(benchmark->flags & (IS_SEQUENCE | NEEDS_NO_RSEQ | ENTERS_LINUX));
 }
 
-void timer_run(struct timer *timer, const struct benchmark *benchmark, unsigned long loops,
-	       struct stretch *out)
+void chunk_timer_run(struct chunk_timer *timer, const struct benchmark *benchmark,
+		     unsigned long loops, struct chunk_time *out)
 {
 	bool trips = can_trip(timer, benchmark);
-	long switched = trips ? 0 : switches();
+	long switched = trips ? 0 : context_switches();
 	uint64_t before[COUNTERS];
 
 	counters_read(&timer->counters, before);
 	if (trips)
 		WRITE_ONCE(timer->thread.area->rseq_cs, (uint64_t)(unsigned long)&timer->tripwire);
-	out->begin = clock_begin(timer->own_clock);
+	out->begin = ticks_begin(timer->counter);
 	benchmark->run(&timer->thread, loops);
-	out->end = clock_end(timer->own_clock);
+	out->end = ticks_end(timer->counter);
 	out->disturbed = trips ? !READ_ONCE(timer->thread.area->rseq_cs)
-			       : !(benchmark->flags & SWITCHES) && switches() != switched;
+			       : !(benchmark->flags & SWITCHES) && context_switches() != switched;
 	if (trips)
 		WRITE_ONCE(timer->thread.area->rseq_cs, 0);
 	counters_read(&timer->counters, out->counted);
-	for (int i = 0; i < COUNTERS; i++) /* zeros from where the counters were taken from us */
+	/* Reads as zeros from where the counters were taken from us. */
+	for (int i = 0; i < COUNTERS; i++)
 		out->counted[i] = out->counted[i] > before[i] ? out->counted[i] - before[i] : 0;
 }
 
-uint32_t timer_ticks(const struct timer *timer, const struct stretch *stretch)
+uint32_t chunk_timer_ticks(const struct chunk_timer *timer, const struct chunk_time *time)
 {
-	uint64_t ticks = stretch->end - stretch->begin;
+	uint64_t ticks = time->end - time->begin;
 
-	return ticks > timer->overhead ? narrow(ticks - timer->overhead) : 0;
+	return ticks > timer->overhead ? clamp_ticks(ticks - timer->overhead) : 0;
 }

@@ -2,19 +2,21 @@
 #define _GNU_SOURCE
 #include "disturb.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "benchmark.h"
+#include "xorshift.h"
 
-/* how many times the wanted disturbances are made while something else has not happened yet */
+/* How many times the wanted disturbances are made while something else has not happened yet. */
 #define PATIENCE 20
-#define PAUSE_NS 20000 /* between two disturbances; the threads must also get something done */
+/* Between two disturbances: the threads must also get something done. */
+#define PAUSE_NS 20000
+#define SEED 2463534242
 
-static void no_op(int signal)
+static void ignore_signal(int signal)
 {
 	(void)signal;
 }
@@ -29,24 +31,28 @@ static int nth_cpu(const struct disturbance *self, unsigned int n)
 	return 0;
 }
 
-/* Send a thread to another CPU than the last time; return whether it went. */
-static bool move(struct disturbance *self, unsigned int thread, unsigned int n)
+static bool move_thread(const struct disturbance *self, unsigned int thread, const cpu_set_t *cpus)
 {
-	cpu_set_t *one = CPU_ALLOC(DISTURB_CPUS);
+	return !sched_setaffinity(self->disturbed->members[thread].tid, self->set_size, cpus);
+}
+
+/* Send a thread to another CPU than the last time; return whether it went. */
+static bool send_elsewhere(struct disturbance *self, unsigned int thread, unsigned int n)
+{
+	cpu_set_t *target = CPU_ALLOC(DISTURB_CPUS);
 	int cpu = nth_cpu(self, n);
 	bool moved;
 
-	if (!one)
+	if (!target)
 		return false;
 	if (cpu == self->last[thread])
 		cpu = nth_cpu(self, n + 1);
-	CPU_ZERO_S(self->set_size, one);
-	CPU_SET_S(cpu, self->set_size, one);
-	moved = cpu != self->last[thread] &&
-		!sched_setaffinity(self->tids[thread], self->set_size, one);
+	CPU_ZERO_S(self->set_size, target);
+	CPU_SET_S(cpu, self->set_size, target);
+	moved = cpu != self->last[thread] && move_thread(self, thread, target);
 	if (moved)
 		self->last[thread] = cpu;
-	CPU_FREE(one);
+	CPU_FREE(target);
 	return moved;
 }
 
@@ -54,94 +60,84 @@ static bool move(struct disturbance *self, unsigned int thread, unsigned int n)
  * Mostly a migration, sometimes a signal, and now and then the thread may go where it likes, which
  * does not count.
  */
-static bool disturb(struct disturbance *self, uint64_t turn, uint32_t random)
+static bool disturb_thread(struct disturbance *self, uint64_t turn, uint64_t random)
 {
-	unsigned int thread = random % self->count;
+	unsigned int thread = random % self->disturbed->size;
 
 	if (turn % 4 == 3)
-		return !syscall(SYS_tgkill, getpid(), self->tids[thread], SIGURG);
+		return !syscall(SYS_tgkill, getpid(), self->disturbed->members[thread].tid, SIGURG);
 	if (turn % 16 != 6)
-		return move(self, thread, random >> 8);
-	sched_setaffinity(self->tids[thread], self->set_size, self->allowed);
+		return send_elsewhere(self, thread, random >> 32);
+	move_thread(self, thread, self->allowed);
 	self->last[thread] = -1;
 	return false;
 }
 
-static bool met(const struct disturbance *self)
+static void disturb_threads(struct disturbance *self)
 {
-	return !self->unmet || !self->unmet();
-}
-
-static void *mover_main(void *argument)
-{
-	struct disturbance *self = argument;
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	uint32_t random = 2463534242; /* xorshift32: Marsaglia 2003 */
+	uint64_t random = SEED;
 
 	for (uint64_t turn = 0; !READ_ONCE(self->stop); turn++) {
-		random ^= random << 13;
-		random ^= random >> 17;
-		random ^= random << 5;
-		self->done += disturb(self, turn, random);
-		if (self->done >= self->wanted && (met(self) || turn >= self->wanted * PATIENCE))
+		random = xorshift64(random);
+		self->done += disturb_thread(self, turn, random);
+		if (self->done >= self->wanted &&
+		    (!self->unmet || !self->unmet() || turn >= self->wanted * PATIENCE))
 			WRITE_ONCE(*self->enough, true);
 		nanosleep(&pause, NULL);
 	}
-	return NULL;
 }
 
-static void *companion_main(void *argument)
+static void work(struct team_member *member)
 {
-	struct disturbance *self = argument;
+	struct disturbance *self = member->team->context;
 
-	self->beside(&self->stop);
-	return NULL;
+	if (member->index)
+		self->beside(&self->stop);
+	else
+		disturb_threads(self);
 }
 
-static void start(pthread_t *thread, void *(*body)(void *), struct disturbance *self)
+static void disturbance_free(struct disturbance *self)
 {
-	if (!pthread_create(thread, NULL, body, self))
-		return;
-	fprintf(stderr, "cannot start the thread that disturbs the others\n");
-	_exit(1);
+	sigaction(SIGURG, &self->before, NULL);
+	CPU_FREE(self->allowed);
+	free(self->last);
 }
 
-void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count,
-		   void (*beside)(const bool *stop))
+const char *disturb_start(struct disturbance *self, const struct team *team)
 {
 	/* SIGURG: ignored by default and by everybody, so a late one does no harm. */
-	struct sigaction action = { .sa_handler = no_op, .sa_flags = SA_RESTART };
+	struct sigaction action = { .sa_handler = ignore_signal, .sa_flags = SA_RESTART };
+	const char *error;
 
-	self->tids = tids;
-	self->count = count;
-	self->beside = beside;
-	self->stop = false;
-	self->done = 0;
+	self->disturbed = team;
+	self->team = (struct team){ .members = self->members,
+				    .size = self->beside ? 2 : 1,
+				    .work = work,
+				    .context = self };
+	sigaction(SIGURG, &action, &self->before);
 	self->allowed = CPU_ALLOC(DISTURB_CPUS);
 	self->set_size = CPU_ALLOC_SIZE(DISTURB_CPUS);
+	self->last = malloc(team->size * sizeof(*self->last));
+	if (!self->allowed || !self->last) {
+		disturbance_free(self);
+		return "out of memory to disturb the threads";
+	}
 	CPU_ZERO_S(self->set_size, self->allowed);
 	sched_getaffinity(0, self->set_size, self->allowed);
-	self->last = malloc(count * sizeof(*self->last));
-	if (!self->last) {
-		fprintf(stderr, "out of memory\n");
-		_exit(1);
-	}
-	for (unsigned int i = 0; i < count; i++)
+	for (unsigned int i = 0; i < team->size; i++)
 		self->last[i] = -1;
-	sigaction(SIGURG, &action, &self->before);
-	start(&self->mover, mover_main, self);
-	if (beside)
-		start(&self->companion, companion_main, self);
+	error = team_start(&self->team);
+	if (error)
+		disturbance_free(self);
+	return error;
 }
 
 uint64_t disturb_stop(struct disturbance *self)
 {
 	WRITE_ONCE(self->stop, true);
-	pthread_join(self->mover, NULL);
-	if (self->beside)
-		pthread_join(self->companion, NULL);
-	sigaction(SIGURG, &self->before, NULL);
-	CPU_FREE(self->allowed);
-	free(self->last);
+	team_join(&self->team);
+	disturbance_free(self);
 	return self->done;
 }

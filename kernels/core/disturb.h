@@ -6,39 +6,43 @@
 #ifndef DISTURB_H
 #define DISTURB_H
 
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
+
+#include "team.h"
 
 #define DISTURB_CPUS 4096
 
+/*
+ * The caller sets:
+ * @wanted: how many disturbances are enough
+ * @enough: is set when that many have happened, and what `unmet` waits for
+ * @unmet: what else must happen first, NULL when it has; may be NULL
+ * @beside: runs in a thread meanwhile; may be NULL
+ */
 struct disturbance {
-	uint64_t wanted; /* set by the caller: how many are enough */
-	/* set by the caller, may be NULL: what else must happen first */
+	uint64_t wanted;
+	bool *enough;
 	const char *(*unmet)(void);
-	bool *enough; /* set when that many have happened, and the rest */
-	const pid_t *tids;
-	unsigned int count;
+	void (*beside)(const bool *stop);
+
+	/* Private. `last` is the CPU to which each thread was last sent. */
+	const struct team *disturbed;
+	struct team team;
+	struct team_member members[2];
 	bool stop;
 	uint64_t done;
-	void (*beside)(const bool *stop);
-	pthread_t mover, companion;
 	struct sigaction before;
-	int *last; /* where each thread was last sent */
+	int *last;
 	size_t set_size;
 	cpu_set_t *allowed;
 };
 
-/*
- * With `wanted` and `enough` set: start moving and signalling the threads, and run `beside` (may be
- * NULL) in a thread of its own.
- */
-void disturb_start(struct disturbance *self, const pid_t *tids, unsigned int count,
-		   void (*beside)(const bool *stop));
-/* Stop both; return how many times a thread was sent to another CPU or signalled. */
+/* Start to disturb the threads of a team. Returns NULL, or why that cannot be. */
+const char *disturb_start(struct disturbance *self, const struct team *team);
+/* Stop; return how many times a thread was sent to another CPU or signalled. */
 uint64_t disturb_stop(struct disturbance *self);
 
 #endif

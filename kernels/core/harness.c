@@ -1,316 +1,247 @@
 // SPDX-License-Identifier: MIT
 /*
- * The timed loop and the exactness check, the same for every benchmark and every target.
+ * The timed run and the exactness check, the same for every benchmark and every target.
  */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "benchmark.h"
 #include "clock.h"
 #include "disturb.h"
 #include "host.h"
-#include "benchmark.h"
-#include "pin.h"
 #include "registration.h"
 #include "registry.h"
+#include "team.h"
 
-#define WARM_UP_SHARE 16 /* a run is preceded by a sixteenth of itself */
-#define CHECK_CHUNKS 2048 /* a check looks that often whether it has been disturbed enough */
-#define SLOW_CHUNK 8 /* or after so many operations that are slow */
+/* A run is preceded by that share of itself. */
+#define WARM_UP_SHARE 16
+/* How often a check looks whether it has been disturbed enough, */
+#define CHECK_CHUNKS 2048
+/* or after how many operations, where these are slow. */
+#define SLOW_CHUNK 8
 
-struct team;
-
+/*
+ * @operations: done in a check
+ * @begin, @end: of the timed operations, CLOCK_MONOTONIC
+ */
 struct worker {
 	struct thread thread;
-	struct team *team;
-	pthread_t handle;
-	pid_t tid;
-	int cpu; /* pinned to, or -1 */
-	uint64_t operations; /* done in a check */
-	uint64_t begin, end; /* CLOCK_MONOTONIC, ns */
-	const char *failed;
+	uint64_t operations;
+	uint64_t begin, end;
 };
 
-/* The threads that run one benchmark at the same time. */
-struct team {
-	void (*run)(struct thread *self, unsigned long loops);
-	unsigned long loops, warm_up, chunk;
-	unsigned int size;
-	/*
-	 * work until disturbed enough, and then live on until let go, so that thread ids stay
-	 * theirs
-	 */
-	bool check;
-	bool enough;
-	pthread_barrier_t gate;
+/* One check or timed run of a benchmark: what its threads share. */
+struct run {
+	struct team team;
+	struct team_member *members;
 	struct worker *workers;
+	const struct benchmark *benchmark;
+	void (*loop)(struct thread *self, unsigned long loops);
+	unsigned long loops, warm_up, chunk;
+	bool enough;
 };
 
-static int fail(char message[256], const char *format, ...)
+/* Find the benchmark and set it up. Returns NULL, or what failed, and then nothing is to be closed. */
+static const char *run_open(struct run *run, unsigned int number, const struct setup *setup)
 {
-	va_list arguments;
+	const char *error;
 
-	va_start(arguments, format);
-	vsnprintf(message, 256, format, arguments);
-	va_end(arguments);
-	return -1;
-}
-
-static void work(struct worker *self)
-{
-	struct team *team = self->team;
-
-	if (!self->failed)
-		team->run(&self->thread, team->warm_up);
-	self->thread.first += team->warm_up;
-	if (team->size > 1)
-		pthread_barrier_wait(&team->gate);
-	self->begin = clock_ns();
-	if (!self->failed)
-		team->run(&self->thread, team->loops);
-	self->end = clock_ns();
-}
-
-/* Work until the disturbances were enough, or `loops` operations are done. */
-static void work_disturbed(struct worker *self)
-{
-	struct team *team = self->team;
-	unsigned long chunk = team->chunk;
-
-	while (!self->failed && self->operations + chunk <= team->loops &&
-	       !READ_ONCE(team->enough)) {
-		team->run(&self->thread, chunk);
-		self->thread.first += chunk;
-		self->operations += chunk;
+	run->benchmark = registry_get(number);
+	error = run->benchmark ? registry_unavailable(run->benchmark) : "no such benchmark";
+	if (error)
+		return error;
+	run->members = calloc(setup->threads, sizeof(*run->members));
+	run->workers = calloc(setup->threads, sizeof(*run->workers));
+	error = run->members && run->workers ? registry_set_up(run->benchmark, setup)
+					     : "out of memory for the threads";
+	if (error) {
+		free(run->members);
+		free(run->workers);
+		return error;
 	}
-}
-
-static void *worker_main(void *argument)
-{
-	struct worker *self = argument;
-
-	self->tid = syscall(SYS_gettid);
-	if (self->cpu >= 0)
-		self->failed = pin_to(self->cpu);
-	self->thread.area = registration_enter();
-	if (!self->thread.area && registration_mode() != REGISTRATION_NONE)
-		self->failed = "cannot register the rseq area of a thread";
-	pthread_barrier_wait(&self->team->gate);
-	if (self->team->check)
-		work_disturbed(self);
-	else
-		work(self);
-	if (self->team->check) {
-		pthread_barrier_wait(&self->team->gate);
-		pthread_barrier_wait(&self->team->gate);
+	run->team.members = run->members;
+	run->team.size = setup->threads;
+	run->team.context = run;
+	for (unsigned int i = 0; i < setup->threads; i++) {
+		run->workers[i].thread.index = i;
+		run->workers[i].thread.first = i * (run->loops + run->warm_up);
 	}
-	registration_leave();
 	return NULL;
 }
 
-static int team_open(struct team *team, unsigned int size)
+/* Verify what a run left behind, unless it failed before, and give all back. Returns what is wrong. */
+static const char *run_close(struct run *run, const char *error, bool verify, uint64_t operations)
 {
-	team->workers = calloc(size, sizeof(*team->workers));
-	if (!team->workers)
-		return ENOMEM;
-	team->size = size;
-	for (unsigned int i = 0; i < size; i++) {
-		team->workers[i].team = team;
-		team->workers[i].cpu = -1;
-		team->workers[i].thread.index = i;
-		team->workers[i].thread.first = i * (team->loops + team->warm_up);
-	}
-	return 0;
+	const struct benchmark *benchmark = run->benchmark;
+
+	if (!error && verify && benchmark->verify)
+		error = benchmark->verify(operations);
+	if (benchmark->teardown)
+		benchmark->teardown();
+	free(run->members);
+	free(run->workers);
+	return error;
 }
 
-/*
- * Start all threads; they wait for one another. Threads that do not start leave the others waiting,
- * so give up.
- */
-static void team_start(struct team *team)
-{
-	pthread_barrier_init(&team->gate, NULL, team->size + team->check);
-	for (unsigned int i = 0; i < team->size; i++) {
-		if (pthread_create(&team->workers[i].handle, NULL, worker_main,
-				   &team->workers[i])) {
-			fprintf(stderr, "cannot start thread %u of %u\n", i + 1, team->size);
-			_exit(1);
-		}
-	}
-}
-
-static const char *team_join(struct team *team)
-{
-	const char *failed = NULL;
-
-	for (unsigned int i = 0; i < team->size; i++) {
-		pthread_join(team->workers[i].handle, NULL);
-		if (team->workers[i].failed)
-			failed = team->workers[i].failed;
-	}
-	pthread_barrier_destroy(&team->gate);
-	return failed;
-}
-
-/* Sum up what the threads counted; a failure is a complaint. */
-static const char *team_counts(const struct team *team, uint64_t *aborts, uint64_t *retries)
+/* Sum up what the threads counted. Returns what is wrong: an operation that failed is. */
+static const char *sum_counts(const struct run *run, unsigned int threads, uint64_t *aborts,
+			      uint64_t *retries)
 {
 	unsigned long failures = 0;
 
-	for (unsigned int i = 0; i < team->size; i++) {
-		*aborts += team->workers[i].thread.aborts;
-		*retries += team->workers[i].thread.retries;
-		failures += team->workers[i].thread.failures;
+	for (unsigned int i = 0; i < threads; i++) {
+		*aborts += run->workers[i].thread.aborts;
+		*retries += run->workers[i].thread.retries;
+		failures += run->workers[i].thread.failures;
 	}
 	return failures ? complain("%lu operations went wrong", failures) : NULL;
 }
 
 /*
- * What a timed run left behind is verified too, where there is something: the sum, the blocks, the
- * events.
+ * A thread of a check works until it was disturbed enough, or its operations are done. Then it lives
+ * on until it is let go, so that its thread id stays its own.
  */
-static const char *conclude(const struct benchmark *benchmark, uint64_t operations, bool check,
-			    const char *failed)
+static void work_disturbed(struct team_member *member)
 {
-	if (!failed && benchmark->verify && (check || benchmark->flags & IS_SHARED))
-		failed = benchmark->verify(operations);
-	if (benchmark->teardown)
-		benchmark->teardown();
-	return failed;
+	struct run *run = member->team->context;
+	struct worker *self = &run->workers[member->index];
+
+	member->error = registration_enter_thread(&self->thread);
+	team_wait(&run->team);
+	while (!member->error && self->operations + run->chunk <= run->loops &&
+	       !READ_ONCE(run->enough)) {
+		run->loop(&self->thread, run->chunk);
+		self->thread.first += run->chunk;
+		self->operations += run->chunk;
+	}
+	team_wait(&run->team);
+	team_wait(&run->team);
+	registration_leave();
 }
 
-static const struct benchmark *usable(unsigned int number, char message[256])
-{
-	const struct benchmark *benchmark = registry_get(number);
-	const char *why = benchmark ? registry_unavailable(benchmark) : "no such benchmark";
-
-	if (!why)
-		return benchmark;
-	fail(message, "%s", why);
-	return NULL;
-}
-
-/* Run the team while its threads are moved and signalled; return what failed. */
-static const char *disturbed(struct team *team, const struct benchmark *benchmark, pid_t *tids,
-			     uint64_t wanted, uint64_t *disturbances)
+/* Run the threads of a check while they are moved and signalled. Returns what failed. */
+static const char *run_disturbed(struct run *run, uint64_t wanted, uint64_t *disturbances)
 {
 	struct disturbance disturbance = { .wanted = wanted,
-					   .unmet = benchmark->unmet,
-					   .enough = &team->enough };
+					   .enough = &run->enough,
+					   .unmet = run->benchmark->unmet,
+					   .beside = run->benchmark->beside };
+	const char *error, *failed;
 
-	team->check = true;
-	team_start(team);
-	pthread_barrier_wait(&team->gate);
-	for (unsigned int i = 0; i < team->size; i++)
-		tids[i] = team->workers[i].tid;
-	disturb_start(&disturbance, tids, team->size, benchmark->beside);
-	pthread_barrier_wait(&team->gate); /* all work is done */
-	*disturbances = disturb_stop(&disturbance);
-	pthread_barrier_wait(&team->gate); /* let them go */
-	return team_join(team);
+	run->team.work = work_disturbed;
+	run->team.caller_waits = true;
+	error = team_start(&run->team);
+	if (error)
+		return error;
+	team_wait(&run->team);
+	error = disturb_start(&disturbance, &run->team);
+	if (error)
+		WRITE_ONCE(run->enough, true);
+	team_wait(&run->team);
+	if (!error)
+		*disturbances = disturb_stop(&disturbance);
+	team_wait(&run->team);
+	failed = team_join(&run->team);
+	return error ? error : failed;
 }
 
-int host_check(unsigned int number, unsigned int threads, uint64_t loops, uint64_t wanted,
-	       int stress, struct host_check *out)
+const char *host_check(unsigned int benchmark, unsigned int threads, uint64_t loops,
+		       uint64_t wanted, int stress, struct host_check *out)
 {
-	const struct benchmark *benchmark;
-	struct team team = { .loops = loops };
-	struct setup setup = {
+	const struct setup setup = {
 		.threads = threads, .loops = loops, .check = true, .stress = stress
 	};
-	const char *failed, *counted, *unmet;
-	pid_t *tids;
-	int error;
+	struct run run = { .loops = loops };
+	const char *error, *wrong, *unmet;
+	uint64_t retries = 0;
 
 	memset(out, 0, sizeof(*out));
-	benchmark = usable(number, out->message);
-	if (!benchmark)
-		return -1;
-	team.run = stress && benchmark->stress ? benchmark->stress : benchmark->run;
-	team.chunk = benchmark->flags & TAKES_LONG ? SLOW_CHUNK : loops / CHECK_CHUNKS + 1;
-	tids = calloc(threads, sizeof(*tids));
-	error = !tids || team_open(&team, threads) ? ENOMEM
-		: benchmark->setup		   ? benchmark->setup(&setup)
-						   : 0;
+	error = run_open(&run, benchmark, &setup);
 	if (error)
-		return fail(out->message, "cannot set up the check: %s", strerror(error));
-	failed = disturbed(&team, benchmark, tids, wanted, &out->disturbances);
-	counted = team_counts(&team, &out->aborts, &out->retries);
+		return error;
+	run.loop = stress && run.benchmark->stress ? run.benchmark->stress : run.benchmark->run;
+	run.chunk = run.benchmark->flags & TAKES_LONG ? SLOW_CHUNK : loops / CHECK_CHUNKS + 1;
+	error = run_disturbed(&run, wanted, &out->disturbances);
+	wrong = sum_counts(&run, threads, &out->aborts, &retries);
 	for (unsigned int i = 0; i < threads; i++)
-		out->operations += team.workers[i].operations;
-	out->threads = threads;
-	unmet = benchmark->unmet ? benchmark->unmet() : NULL;
-	failed = conclude(benchmark, out->operations, true, failed ? failed : counted);
-	free(team.workers);
-	free(tids);
-	if (!failed && unmet)
-		snprintf(out->message, sizeof(out->message), "%s", unmet);
-	return failed ? fail(out->message, "%s", failed) : 0;
+		out->operations += run.workers[i].operations;
+	unmet = run.benchmark->unmet ? run.benchmark->unmet() : NULL;
+	error = run_close(&run, error ? error : wrong, true, out->operations);
+	out->unmet = error ? NULL : unmet;
+	return error;
 }
 
-/*
- * One thread runs in the caller, several run in threads of their own, each on its CPU of the list,
- * round robin.
- */
-static const char *time_team(struct team *team, const int *cpus, unsigned int cpu_count)
+static void time_loops(struct run *run, struct worker *self, const char *error)
 {
-	struct worker *first = team->workers;
+	if (!error)
+		run->loop(&self->thread, run->warm_up);
+	self->thread.first += run->warm_up;
+	if (run->team.size > 1)
+		team_wait(&run->team);
+	self->begin = clock_ns();
+	if (!error)
+		run->loop(&self->thread, run->loops);
+	self->end = clock_ns();
+}
 
-	for (unsigned int i = 0; i < team->size && cpu_count; i++)
-		team->workers[i].cpu = cpus[i % cpu_count];
-	if (team->size > 1) {
-		team_start(team);
-		return team_join(team);
+static void work_timed(struct team_member *member)
+{
+	struct run *run = member->team->context;
+	struct worker *self = &run->workers[member->index];
+	const char *error = registration_enter_thread(&self->thread);
+
+	if (error)
+		member->error = error;
+	team_wait(&run->team);
+	time_loops(run, self, member->error);
+	registration_leave();
+}
+
+/* One thread runs in the caller, several run in threads of their own. Returns what failed. */
+static const char *run_timed(struct run *run)
+{
+	const char *error;
+
+	run->team.work = work_timed;
+	if (run->team.size > 1) {
+		error = team_start(&run->team);
+		return error ? error : team_join(&run->team);
 	}
-	if (cpu_count && pin_to(first->cpu))
-		return "cannot pin to the CPU";
-	first->thread.area = registration_enter();
-	if (!first->thread.area && registration_mode() != REGISTRATION_NONE)
-		return "cannot register the rseq area of the thread";
-	work(first);
-	return NULL;
+	error = run->team.cpu_count ? pin_thread(run->team.cpus[0]) : NULL;
+	if (!error)
+		error = registration_enter_thread(&run->workers[0].thread);
+	if (!error)
+		time_loops(run, &run->workers[0], NULL);
+	return error;
 }
 
-int host_time(unsigned int number, unsigned int threads, uint64_t loops, const int *cpus,
-	      unsigned int cpu_count, struct host_time *out)
+const char *host_time(unsigned int benchmark, unsigned int threads, uint64_t loops, const int *cpus,
+		      unsigned int cpu_count, struct host_time *out)
 {
-	const struct benchmark *benchmark;
-	struct team team = { .loops = loops, .warm_up = loops / WARM_UP_SHARE + 1 };
-	struct setup setup = { .threads = threads, .loops = team.loops + team.warm_up };
+	struct run run = { .loops = loops,
+			   .warm_up = loops / WARM_UP_SHARE + 1,
+			   .team = { .cpus = cpus, .cpu_count = cpu_count } };
+	const struct setup setup = { .threads = threads, .loops = run.loops + run.warm_up };
 	uint64_t begin = UINT64_MAX, end = 0, retries = 0;
-	const char *failed, *counted;
-	int error;
+	const char *error, *wrong;
 
 	memset(out, 0, sizeof(*out));
-	benchmark = usable(number, out->message);
-	if (!benchmark)
-		return -1;
-	team.run = benchmark->run;
-	error = team_open(&team, threads) ? ENOMEM
-		: benchmark->setup	  ? benchmark->setup(&setup)
-					  : 0;
+	error = run_open(&run, benchmark, &setup);
 	if (error)
-		return fail(out->message, "cannot set up the benchmark: %s", strerror(error));
-	failed = time_team(&team, cpus, cpu_count);
+		return error;
+	run.loop = run.benchmark->run;
+	error = run_timed(&run);
 	for (unsigned int i = 0; i < threads; i++) {
-		begin = team.workers[i].begin < begin ? team.workers[i].begin : begin;
-		end = team.workers[i].end > end ? team.workers[i].end : end;
+		begin = run.workers[i].begin < begin ? run.workers[i].begin : begin;
+		end = run.workers[i].end > end ? run.workers[i].end : end;
 	}
 	out->ns = end - begin;
 	out->operations = threads * setup.loops;
-	counted = team_counts(&team, &out->aborts, &retries);
-	if (!failed && retries)
-		failed =
-			"an operation had to be repeated, so this is not the time of the operation";
-	failed = conclude(benchmark, out->operations, false, failed ? failed : counted);
-	free(team.workers);
-	return failed ? fail(out->message, "%s", failed) : 0;
+	wrong = sum_counts(&run, threads, &out->aborts, &retries);
+	if (!error)
+		error = wrong;
+	if (!error && retries)
+		error = "an operation had to be repeated, so this is not the time of the operation";
+	/* The sum, the blocks, the events, where there are such. */
+	return run_close(&run, error, run.benchmark->flags & IS_SHARED, out->operations);
 }

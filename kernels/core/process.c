@@ -3,19 +3,13 @@
  * What a host asks of its process before anything runs: who registers rseq, and which benchmarks
  * there are.
  */
-#include <stdio.h>
-
 #include "host.h"
 #include "registration.h"
 #include "registry.h"
 
-int host_start(const char *registration, char message[256])
+const char *host_start(const char *registration)
 {
-	const char *refused = registration_start(registration);
-
-	if (refused)
-		snprintf(message, 256, "%s", refused);
-	return refused ? -1 : 0;
+	return registration_start(registration);
 }
 
 void host_rseq(struct host_rseq *out)
@@ -36,15 +30,15 @@ unsigned int host_count(void)
 	return registry_count();
 }
 
-int host_benchmark(unsigned int number, struct host_benchmark *out)
+const char *host_benchmark(unsigned int number, struct host_benchmark *out)
 {
 	const struct benchmark *benchmark = registry_get(number);
 
 	if (!benchmark)
-		return -1;
+		return "no such benchmark";
 	*out = (struct host_benchmark){ .name = benchmark->name,
 					.doc = benchmark->doc,
 					.unavailable = registry_unavailable(benchmark),
 					.flags = benchmark->flags };
-	return 0;
+	return NULL;
 }

@@ -212,6 +212,14 @@ struct rseq_area *registration_enter(void)
 	return own;
 }
 
+const char *registration_enter_thread(struct thread *thread)
+{
+	thread->area = registration_enter();
+	if (thread->area || mode == REGISTRATION_NONE)
+		return NULL;
+	return "cannot register the rseq area of a thread";
+}
+
 void registration_leave(void)
 {
 	if (mode != REGISTRATION_SELF || !own)

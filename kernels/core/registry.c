@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "registry.h"
 
+#include <string.h>
+
 #include "registration.h"
 
 /*
@@ -32,4 +34,11 @@ const char *registry_unavailable(const struct benchmark *benchmark)
 	if (benchmark->flags & NEEDS_NO_RSEQ && registration_libc_size())
 		return "the C library uses rseq in this process";
 	return benchmark->unavailable ? benchmark->unavailable() : NULL;
+}
+
+const char *registry_set_up(const struct benchmark *benchmark, const struct setup *setup)
+{
+	int error = benchmark->setup ? benchmark->setup(setup) : 0;
+
+	return error ? complain("cannot set up %s: %s", benchmark->name, strerror(error)) : NULL;
 }

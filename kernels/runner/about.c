@@ -7,8 +7,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "host.h"
+#include "ticks.h"
 #include "verbs.h"
 
 #define MAX_CPUS 8192
@@ -85,7 +85,7 @@ void verb_hello(struct request *request, struct answer *answer)
 	put_field(answer, "no_counters", host_no_counters());
 	put_field(answer, "clock", "CLOCK_MONOTONIC");
 	answer_put(answer, ",\"clock_step_ns\":%llu", (unsigned long long)clock_step_ns());
-	put_field(answer, "gate_clock", clock_own() ? "counter" : "CLOCK_MONOTONIC");
+	put_field(answer, "gate_clock", ticks_are_steady() ? "counter" : "CLOCK_MONOTONIC");
 	answer_put(answer, ",\"page_size\":%ld", sysconf(_SC_PAGESIZE));
 	put_cpus(answer);
 	answer_put(answer, "}");

@@ -65,14 +65,15 @@ void verb_check(struct request *request, struct answer *answer)
 	unsigned int benchmark = get_benchmark(request), threads = get_threads(request);
 	uint64_t loops = request_integer(request, "loops", 1, most_loops(threads));
 	uint64_t wanted = request_integer(request, "wanted", 0, MAX_NUMBER);
-	int stress = request_integer(request, "stress", 0, 1), failed;
+	int stress = request_integer(request, "stress", 0, 1);
+	const char *error;
 	struct host_check out;
 
 	if (refuses(request, answer))
 		return;
-	failed = host_check(benchmark, threads, loops, wanted, stress, &out);
-	answer_put(answer, "{\"passed\":%s,\"message\":", failed ? "false" : "true");
-	answer_string(answer, out.message);
+	error = host_check(benchmark, threads, loops, wanted, stress, &out);
+	answer_put(answer, "{\"passed\":%s,\"message\":", error ? "false" : "true");
+	answer_string(answer, error ? error : out.unmet);
 	answer_put(answer,
 		   ",\"operations\":%llu,\"aborts\":%llu,\"disturbances\":%llu,\"threads\":%u}",
 		   (unsigned long long)out.operations, (unsigned long long)out.aborts,
@@ -103,6 +104,7 @@ void verb_time(struct request *request, struct answer *answer)
 	unsigned int runs = count * repeat, cpu_count;
 	int cpus[MAX_LIST];
 	struct host_time out;
+	const char *error;
 
 	cpu_count = get_cpus(request, cpus);
 	if (refuses(request, answer))
@@ -112,8 +114,9 @@ void verb_time(struct request *request, struct answer *answer)
 		return;
 	}
 	for (unsigned int i = 0; i < runs; i++) {
-		if (host_time(benchmark, threads, loops[i % count], cpus, cpu_count, &out)) {
-			answer_fail(answer, "%s", out.message);
+		error = host_time(benchmark, threads, loops[i % count], cpus, cpu_count, &out);
+		if (error) {
+			answer_fail(answer, "%s", error);
 			return;
 		}
 		ns[i] = out.ns;
@@ -132,21 +135,21 @@ void verb_time(struct request *request, struct answer *answer)
 void verb_calibrate(struct request *request, struct answer *answer)
 {
 	unsigned int benchmark = get_benchmark(request), threads = get_threads(request), cpu_count;
-	uint64_t chunk_ns = request_integer(request, "chunk_ns", 1, MAX_NUMBER), found;
-	char message[256] = "";
+	uint64_t chunk_ns = request_integer(request, "chunk_ns", 1, MAX_NUMBER), loops;
 	int cpus[MAX_LIST];
+	const char *error;
 
 	cpu_count = get_cpus(request, cpus);
 	if (refuses(request, answer))
 		return;
-	found = host_calibrate(benchmark, threads, cpus, cpu_count, chunk_ns, message);
-	if (found)
-		answer_put(answer, "%llu", (unsigned long long)found);
+	error = host_calibrate(benchmark, threads, cpus, cpu_count, chunk_ns, &loops);
+	if (error)
+		answer_fail(answer, "%s", error);
 	else
-		answer_fail(answer, "%s", message);
+		answer_put(answer, "%llu", (unsigned long long)loops);
 }
 
-static unsigned int get_slots(struct request *request, struct host_slot slots[MAX_LIST])
+static unsigned int get_jobs(struct request *request, struct host_job jobs[MAX_LIST])
 {
 	static const char *names[MAX_LIST];
 	static uint64_t threads[MAX_LIST], wanted[MAX_LIST], loops[MAX_LIST];
@@ -159,10 +162,10 @@ static unsigned int get_slots(struct request *request, struct host_slot slots[MA
 		snprintf(request->wrong, sizeof(request->wrong),
 			 "kernels, threads, wanted and loops differ in length");
 	for (unsigned int i = 0; i < count && !request->wrong[0]; i++)
-		slots[i] = (struct host_slot){ .benchmark = find_benchmark(request, names[i]),
-					       .threads = (unsigned int)threads[i],
-					       .wanted = (unsigned int)wanted[i],
-					       .loops = loops[i] };
+		jobs[i] = (struct host_job){ .benchmark = find_benchmark(request, names[i]),
+					     .threads = (unsigned int)threads[i],
+					     .wanted = (unsigned int)wanted[i],
+					     .loops = loops[i] };
 	return count;
 }
 
@@ -173,7 +176,7 @@ static void put_round(struct answer *answer, const struct host_chunk *chunks,
 	for (uint64_t i = 0; i < out->chunks; i++) {
 		const struct host_chunk *chunk = &chunks[i];
 
-		answer_put(answer, "%s[%u,%u,%u,%u,%u,%u,%u,%u,%u]", i ? "," : "", chunk->slot,
+		answer_put(answer, "%s[%u,%u,%u,%u,%u,%u,%u,%u,%u]", i ? "," : "", chunk->job,
 			   chunk->disturbed, chunk->before, chunk->after, chunk->ticks,
 			   chunk->aborts, chunk->instructions, chunk->cycles, chunk->branch_misses);
 	}
@@ -187,26 +190,30 @@ static void put_round(struct answer *answer, const struct host_chunk *chunks,
 
 void verb_gate(struct request *request, struct answer *answer)
 {
-	static struct host_slot slots[MAX_LIST];
+	static struct host_job jobs[MAX_LIST];
 	static int cpus[MAX_LIST];
-	unsigned int count = get_slots(request, slots), cpu_count = get_cpus(request, cpus);
+	unsigned int count = get_jobs(request, jobs), cpu_count = get_cpus(request, cpus);
 	uint64_t fastest = request_integer(request, "fastest", 0, MAX_NUMBER);
 	uint64_t limit_ms = request_integer(request, "limit_ms", 1, MAX_MS);
 	uint64_t seed = request_integer(request, "seed", 0, MAX_NUMBER);
 	uint64_t capacity = request_integer(request, "capacity", 1, MAX_CHUNKS);
 	struct host_chunk *chunks;
 	struct host_round out;
+	const char *error;
 
 	if (refuses(request, answer))
 		return;
 	chunks = calloc(capacity, sizeof(*chunks));
-	if (!chunks)
+	if (!chunks) {
 		answer_fail(answer, "out of memory for %llu chunks", (unsigned long long)capacity);
-	else if (host_gate(slots, count, cpus, cpu_count, fastest, limit_ms, seed, chunks, capacity,
-			   &out))
-		answer_fail(answer, "%s", out.message);
-	else if (!isfinite(out.ns_per_tick))
-		answer_fail(answer, "the clock stood still during the round");
+		return;
+	}
+	error = host_round(jobs, count, cpus, cpu_count, fastest, limit_ms, seed, chunks, capacity,
+			   &out);
+	if (!error && !isfinite(out.ns_per_tick))
+		error = "the clock stood still during the round";
+	if (error)
+		answer_fail(answer, "%s", error);
 	else
 		put_round(answer, chunks, &out);
 	free(chunks);

@@ -25,7 +25,7 @@ bool refuses(struct request *request, struct answer *answer)
 
 void verb_do(struct request *request, struct answer *answer)
 {
-	char message[256];
+	const char *error;
 
 	request->registration = request_has(request, "registration")
 					? request_text(request, "registration")
@@ -37,8 +37,9 @@ void verb_do(struct request *request, struct answer *answer)
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (strcmp(request->verb, verbs[i].name))
 			continue;
-		if (host_start(request->registration, message))
-			answer_fail(answer, "%s", message);
+		error = host_start(request->registration);
+		if (error)
+			answer_fail(answer, "%s", error);
 		else
 			verbs[i].run(request, answer);
 		return;

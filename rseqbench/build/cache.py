@@ -178,7 +178,7 @@ def _compile(recipe: Recipe, command: Sequence[str]) -> None:
 def includes(arch: Arch) -> list[str]:
     """Return the options that name the folders of our headers."""
     root = paths.kernels()
-    return [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{arch.folder}"]
+    return [f"-I{root / 'include'}", f"-I{root / 'core'}", f"-I{root / 'common'}", f"-I{arch.folder}"]
 
 
 def _digest(arch: Arch, compiler: Compiler, flags: Sequence[str], product: Product) -> str:

@@ -15,11 +15,13 @@ from rseqbench.build.cache import Built, Product, Recipe
 from rseqbench.errors import BuildError
 from rseqbench.model import CommandLine
 
-_EXTENSION = Product(f"{cache.MODULE}.abi3.so", "-shared", ("core", "src", "libraries"), glue=True)
-_LIBRARY = Product("libkernels.so", "-shared", ("core", "src", "libraries"))
+_FOLDERS = ("core", "src", "libraries")
+_TEAM = ("common/team.c",)
+_EXTENSION = Product(f"{cache.MODULE}.abi3.so", "-shared", _FOLDERS, _TEAM, glue=True)
+_LIBRARY = Product("libkernels.so", "-shared", _FOLDERS, _TEAM)
 # Not -static-pie: Debian's armhf C library has no start code for it. And with the -fPIC of the others, although a
 # program need not have it, so that the loops that are timed are the same instructions as in the extension.
-_RUNNER = Product("runner", "-static", ("core", "src", "libraries", "runner"), defines=("-DSTATIC",))
+_RUNNER = Product("runner", "-static", (*_FOLDERS, "runner"), _TEAM, defines=("-DSTATIC",))
 _PLUGIN = Product("libcount.so", "-shared", ("plugin",))
 _POOLS = Product("libpools.so", "-shared", ("preload",), ("core/registration.c", "core/support.c"))
 _SERVER = Product("server", "-pie", ("server",), libraries=("-rdynamic", "-lm", "-ldl"))

@@ -77,7 +77,7 @@ class Target(Protocol):
         """Return how many operations, in each thread, of a case last `chunk_ns` on cores of its own."""
 
     def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
-        """Run one gated round of the slots; `options` are those of host_gate() in kernels/core/host.h."""
+        """Run one gated round of the slots; `options` are those of host_round() in kernels/core/host.h."""
 
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Count the instructions that each number of `loops` takes, `repeat` times, where time is emulated."""

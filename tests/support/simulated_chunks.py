@@ -1,4 +1,4 @@
-"""Chunk streams of an imagined machine, as kernels/core/gate.c would hand them out there: the truth is known.
+"""Chunk streams of an imagined machine, as kernels/core/round.c would hand them out there: the truth is known.
 
 What is imagined is what was measured on shared machines: a neighbour on the same core comes and goes in phases and
 slows every kernel by a factor of its own; a kernel has modes of its own; Linux preempts, mostly noticed; the

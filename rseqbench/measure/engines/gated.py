@@ -1,6 +1,6 @@
 """The gated engine: chunks of all cases interleaved in one process; a chunk counts if the core was ours meanwhile.
 
-What counts is decided here, from what kernels/core/gate.c saw of each chunk: the probe before, the probe after, and
+What counts is decided here, from what kernels/core/round.c saw of each chunk: the probe before, the probe after, and
 whether Linux ran something else. Nothing is ever rejected by its value. docs/method.md has the measurements behind
 every constant.
 """
@@ -78,7 +78,7 @@ def gate(chunks: Sequence[Chunk], fastest: int) -> Sorted:
 
     `fastest` is the fastest probe of the whole run, in ticks.
     """
-    slowest = fastest * SLOWEST_PROBE + 1e-6  # ticks are whole: exactly 115% is quiet, as gate.c has it
+    slowest = fastest * SLOWEST_PROBE + 1e-6  # ticks are whole: exactly 115% is quiet, as round.c has it
     calm = [chunk for chunk in chunks if not chunk.disturbed]
     alone = [c for c in calm if c.before <= slowest and c.after <= slowest]
     busy = tuple(c.value for c in calm if c.before > slowest and c.after > slowest)

@@ -20,7 +20,7 @@ from rseqbench.model import described
 from rseqbench.support.process import die_with_parent
 
 # The fields of struct host_chunk, in the order in which a gated round's answer lists them.
-_CHUNK = ("slot", "disturbed", "before", "after", "ticks", "aborts", "instructions", "cycles", "branch_misses")
+_CHUNK = ("job", "disturbed", "before", "after", "ticks", "aborts", "instructions", "cycles", "branch_misses")
 
 
 class Kernels:
@@ -36,9 +36,7 @@ class Kernels:
         spec.loader.exec_module(module)
         self.lib: Any = module.lib
         self.ffi: Any = module.ffi
-        message = self.ffi.new("char[256]")
-        if self.lib.host_start(registration.encode(), message):
-            raise RuntimeError(self.text(message))
+        self.raise_error(self.lib.host_start(registration.encode()))
 
     def hello(self) -> dict[str, Any]:
         """Return who registered rseq here, and what can be measured."""
@@ -70,10 +68,10 @@ class Kernels:
     def check(self, name: str, threads: int, loops: int, wanted: int, stress: bool) -> dict[str, Any]:
         """Run one exactness check; see host_check() in kernels/core/host.h."""
         out = self.ffi.new("struct host_check *")
-        failed = self.lib.host_check(self.number(name), threads, loops, wanted, stress, out)
+        error = self.text(self.lib.host_check(self.number(name), threads, loops, wanted, stress, out))
         return {
-            "passed": not failed,
-            "message": self.text(out.message),
+            "passed": not error,
+            "message": error or self.text(out.unmet),
             "operations": out.operations,
             "aborts": out.aborts,
             "disturbances": out.disturbances,
@@ -86,30 +84,34 @@ class Kernels:
 
     def calibrate(self, request: dict[str, Any]) -> int:
         """Return how many operations last `chunk_ns`; see host_calibrate(). Raises RuntimeError where that fails."""
-        message = self.ffi.new("char[256]")
+        loops = self.ffi.new("uint64_t *")
         cpus = self.ffi.new("int[]", request["cpus"])
         number, threads = self.number(request["kernel"]), request["threads"]
-        found = self.lib.host_calibrate(number, threads, cpus, len(cpus), request["chunk_ns"], message)
-        if not found:
-            raise RuntimeError(f"{request['kernel']}: {self.text(message)}")
-        return int(found)
+        error = self.text(self.lib.host_calibrate(number, threads, cpus, len(cpus), request["chunk_ns"], loops))
+        if error:
+            raise RuntimeError(f"{request['kernel']}: {error}")
+        return int(loops[0])
 
     def gate(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run a gated round; see host_gate() in kernels/core/host.h. A chunk is a list of its fields in their order."""
+        """Run a gated round; see host_round() of kernels/core/host.h. A chunk is a list of its fields in order."""
         capacity = request["capacity"]
         each = zip(request["kernels"], *(request[key] for key in ("threads", "wanted", "loops")), strict=True)
-        slots = self.ffi.new("struct host_slot[]", [(self.number(name), *rest) for name, *rest in each])
+        jobs = self.ffi.new("struct host_job[]", [(self.number(name), *rest) for name, *rest in each])
         cpus = self.ffi.new("int[]", request["cpus"])
         chunks = self.ffi.new("struct host_chunk[]", capacity)
         out = self.ffi.new("struct host_round *")
         options = [request[key] for key in ("fastest", "limit_ms", "seed")]
-        if self.lib.host_gate(slots, len(slots), cpus, len(cpus), *options, chunks, capacity, out):
-            raise RuntimeError(self.text(out.message))
+        self.raise_error(self.lib.host_round(jobs, len(jobs), cpus, len(cpus), *options, chunks, capacity, out))
         return {
             "chunks": [[getattr(c, field) for field in _CHUNK] for c in chunks[0 : out.chunks]],
             "ns_per_tick": out.ns_per_tick,
             **{key: int(getattr(out, key)) for key in ("waits", "fastest", "ns", "inside", "resolution")},
         }
+
+    def raise_error(self, error: Any) -> None:
+        """Raise RuntimeError with the sentence that a function returned, if any."""
+        if error != self.ffi.NULL:
+            raise RuntimeError(self.text(error))
 
     def text(self, pointer: Any) -> str:
         """Return a C string, empty for NULL."""
@@ -131,8 +133,8 @@ class TimeFunction:
         """Return the seconds that `loops` operations take in each thread. Raises RuntimeError if one went wrong."""
         out = self._kernels.ffi.new("struct host_time *")
         cpus = self._kernels.ffi.new("int[]", self._cpus)
-        if self._kernels.lib.host_time(self._number, self._threads, loops, cpus, len(self._cpus), out):
-            raise RuntimeError(self._kernels.text(out.message))
+        lib = self._kernels.lib
+        self._kernels.raise_error(lib.host_time(self._number, self._threads, loops, cpus, len(self._cpus), out))
         self.aborts += int(out.aborts)
         return float(out.ns) * 1e-9
 

@@ -86,7 +86,7 @@ def run_check(
 
 
 def gate_request(slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> dict[str, Any]:
-    """Return the arguments of a gated round; `options` are those of host_gate() in kernels/core/host.h."""
+    """Return the arguments of a gated round; `options` are those of host_round() in kernels/core/host.h."""
     return {
         "kernels": [slot.case.benchmark for slot in slots],
         "threads": [slot.case.threads for slot in slots],

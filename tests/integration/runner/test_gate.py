@@ -186,19 +186,19 @@ WRONG_LINES = {
         "the sum is",
     ),
     "warm_up_not_counted": (
-        "core/gate.c",
-        "slot->operations += (slots_warm_up(slot) + slot->loops) * slot->threads;",
-        "slot->operations += slot->loops * slot->threads;",
+        "core/round.c",
+        "job->operations += (job_warm_up(job) + job->loops) * job->threads;",
+        "job->operations += job->loops * job->threads;",
         "the sum is",
     ),
     "first_kernel_of_a_group_only": (
-        "core/slots.c",
-        "sum += slots->list[i].operations;",
-        "sum = slots->list[number].operations;",
+        "core/jobs.c",
+        "sum += jobs->list[i].operations;",
+        "sum = jobs->list[number].operations;",
         "the sum is",
     ),
     "rseq_not_registered_again": (
-        "core/gate.c",
+        "core/round.c",
         "return registration_resume(area) ? ",
         "return 0 ? ",
         "",  # it may be the next kernel that crashes
@@ -229,9 +229,9 @@ def test_a_round_that_is_not_exact_is_void(tmp_path, monkeypatch, mistake):
 @pytest.mark.parametrize("jump", ["- (1ull << 32)", "+ (1ull << 32)"])
 def test_a_clock_that_jumps_while_a_chunk_runs_makes_the_round_void(tmp_path, monkeypatch, jump):
     """By as many ticks as vanish where the answer keeps 32 bits of them."""
-    right = "\ttimer_run(&gate->timer, slot->benchmark, slot->loops, stretch);\n"
-    wrong = f"{right}\tstretch->end = stretch->end {jump} * (gate->out->chunks == 3);\n"
-    change(tmp_path, monkeypatch, "core/gate.c", right, wrong)
+    right = "\tchunk_timer_run(&round->timer, job->benchmark, job->loops, time);\n"
+    wrong = f"{right}\ttime->end = time->end {jump} * (round->out->chunks == 3);\n"
+    change(tmp_path, monkeypatch, "core/round.c", right, wrong)
     cases = [Case("cpu_id/baseline"), Case("control/atomic_a")]
     with native(engine="gated") as target:
         engine = gated.Gated()

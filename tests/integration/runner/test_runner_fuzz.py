@@ -64,9 +64,9 @@ def program(tmp_path_factory):
     arch, root = architectures.host(), paths.kernels()
     path = tmp_path_factory.mktemp("sanitized") / "runner"
     compiler = next(filter(None, map(shutil.which, arch.compilers)))
-    includes = [f"-I{folder}" for folder in (root / "include", root / "core", arch.folder)]
-    sources = [source for folder in ("core", "src", "runner") for source in sorted((root / folder).glob("*.c"))]
-    command = [compiler, *cache.CFLAGS, *arch.cflags, *SANITIZERS, *includes, "-o", path, *sources]
+    folders = ("common", "core", "src", "runner")
+    sources = [source for folder in folders for source in sorted((root / folder).glob("*.c"))]
+    command = [compiler, *cache.CFLAGS, *arch.cflags, *SANITIZERS, *cache.includes(arch), "-o", path, *sources]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "cannot find" in done.stderr:
         pytest.skip("this compiler comes without the libraries of its sanitizers")

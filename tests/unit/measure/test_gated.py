@@ -379,7 +379,7 @@ def test_every_round_has_another_seed_and_the_same_run_the_same_ones():
     for number in range(20):
         taken(engine, target, number)
     seeds = [options["seed"] for _, options in target.asked[-20:]]
-    assert len({seed | 1 for seed in seeds}) == 20  # gate.c sets the lowest bit
+    assert len({seed | 1 for seed in seeds}) == 20  # round.c sets the lowest bit
     again, other = begun(answer())
     taken(again, other)
     assert other.asked[-1][1]["seed"] == seeds[0]
