@@ -56,8 +56,8 @@ class Kind:
 
 ENGINES = {
     "gated": Kind("gated", "Gated"),
-    "pyperf": Kind("plain", "Plain"),
-    "counted": Kind("counted", "Counted", True),
+    "pyperf": Kind("sequential", "Plain"),
+    "counted": Kind("instructions", "Counted", True),
 }
 
 
