@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from rseqbench.config import RunOptions
 
 Fact = str | int | float | bool
-EMULATING = "qemu, emulating"  # the fact `virtual` of a machine whose Linux runs on no CPU
 Timing = Literal["hardware", "virtual", "emulated", "published"]
 ALL = "all"  # the pattern of benchmarks that means all kernels
 USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
@@ -26,27 +25,6 @@ _FLAGS = {
     "own_cpus": 0x80,
     "library": 0x800,
 }
-# What must not change between the rounds of one run.
-SAME_IN_A_RUN = (
-    "cpu",
-    "cpu_model",
-    "linux",
-    "libc",
-    "config_rseq",
-    "compiler",
-    "kernels",
-    "registration",
-    "rseq_feature_size",
-    "virtual",
-    "emulator",
-    "linux_package",
-    "linux_build",
-    "runner",
-    "lttng_ust",
-    "lttng_linked",
-    "liburcu",
-    "liburcu_linked",
-)
 FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anything
 Status = Literal["ok", "warn", "bad"]
 
@@ -201,6 +179,134 @@ class Check:
         return "exact, short" if self.short else "exact"
 
 
+class Virtualization(StrEnum):
+    """Which hypervisor a machine runs under, as the fact `virtual` of run.json spells it."""
+
+    NONE = "none"
+    UNKNOWN = "unknown"  # there is one, which hides its name, or whose name only another rseqbench knows
+    EMULATED = "qemu, emulating"  # no CPU runs the kernel, so its clock tells no time
+    QEMU = "qemu"
+    KVM = "kvm"
+    VMWARE = "vmware"
+    VIRTUALBOX = "virtualbox"
+    XEN = "xen"
+    HYPERV = "hyperv"
+    PARALLELS = "parallels"
+    APPLE = "apple"
+    BHYVE = "bhyve"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Virtualization | None:
+        return cls.UNKNOWN if value else None
+
+
+_CONSTANT = {"constant": True}  # a fact that must not change between the rounds of one run
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a machine and of the software that measured on it; None where it is not known.
+
+    Each field is a key of `facts` in run.json, and is left out there where it is None. `other` keeps the facts that
+    this version does not know, or not with such a value, as they were read.
+    """
+
+    replay: str | None = None
+    cpu: str | None = field(default=None, metadata=_CONSTANT)
+    cpu_model: str | None = field(default=None, metadata=_CONSTANT)
+    machine: str | None = None
+    cpus: int | None = None
+    linux: str | None = field(default=None, metadata=_CONSTANT)
+    config_rseq: str | None = field(default=None, metadata=_CONSTANT)
+    virtual: Virtualization | None = field(default=None, metadata=_CONSTANT)
+    governor: str | None = None
+    smt: str | None = None
+    turbo: str | None = None
+    load_1min: float | None = None
+    isolated_cpus: str | None = None
+    vdso_getcpu: str | None = None
+    clocksource: str | None = None
+    libc: str | None = field(default=None, metadata=_CONSTANT)
+    page_size: int | None = None
+    python: str | None = None
+    pyperf: str | None = None
+    compiler: str | None = field(default=None, metadata=_CONSTANT)
+    cflags: str | None = None
+    kernels: str | None = field(default=None, metadata=_CONSTANT)
+    registration: Registration | None = field(default=None, metadata=_CONSTANT)
+    glibc_registers: bool | None = None
+    rseq_size: int | None = None
+    rseq_registered: int | None = None
+    rseq_feature_size: int | None = field(default=None, metadata=_CONSTANT)
+    counters: str | None = None
+    rseq_reason: str | None = None
+    lttng_ust: str | None = field(default=None, metadata=_CONSTANT)
+    lttng_tools: str | None = None
+    babeltrace2: str | None = None
+    lttng_linked: str | None = field(default=None, metadata=_CONSTANT)
+    lttng_channel: str | None = None
+    liburcu: str | None = field(default=None, metadata=_CONSTANT)
+    liburcu_linked: str | None = field(default=None, metadata=_CONSTANT)
+    jemalloc: str | None = None
+    emulator: str | None = field(default=None, metadata=_CONSTANT)
+    check_cpus: int | None = None
+    linux_image: str | None = None
+    linux_package: str | None = field(default=None, metadata=_CONSTANT)
+    runner: str | None = field(default=None, metadata=_CONSTANT)
+    virtme_ng: str | None = None
+    linux_build: str | None = field(default=None, metadata=_CONSTANT)
+    linux_source: str | None = None
+    linux_base: str | None = None
+    linux_compiler: str | None = None
+    place: str | None = None
+    place_tags: str | None = None
+    coordinator: str | None = None
+    labgrid_environment: str | None = None
+    other: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def is_virtual(self) -> bool:
+        """Whether the machine is known to run under a hypervisor."""
+        return self.virtual not in (None, Virtualization.NONE)
+
+    def __or__(self, later: Facts) -> Facts:
+        """Return the facts of both; where both know one, that of `later`."""
+        return replace(self, **later._known(), other={**self.other, **later.other})
+
+    def to_dict(self) -> dict[str, Fact]:
+        """Return the facts that are known, as run.json has them."""
+        known = self._known().items()
+        return {name: str(value) if isinstance(value, StrEnum) else value for name, value in known} | dict(self.other)
+
+    def _known(self) -> dict[str, Any]:
+        return {name: value for name in _FACT_TYPES if (value := getattr(self, name)) is not None}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Fact]) -> Facts:
+        """Return the facts that to_dict() made, this version's or another's."""
+        read = {name: _typed(_FACT_TYPES.get(name), value) for name, value in stored.items()}
+        known: dict[str, Any] = {name: value for name, value in read.items() if value is not None}
+        return cls(**known, other={name: value for name, value in stored.items() if read[name] != value})
+
+
+def _typed(kind: type | None, value: Fact) -> Fact | None:
+    """Return a stored value as its field has it; None where it is of another type."""
+    if kind is None:
+        return None
+    if issubclass(kind, StrEnum):
+        try:
+            return kind(str(value))
+        except ValueError:
+            return None
+    return value if type(value) is kind or (kind is float and type(value) is int) else None
+
+
+_FACT_TYPES: Mapping[str, type] = {
+    name: get_args(hint)[0] for name, hint in get_type_hints(Facts).items() if name != "other"
+}
+SAME_IN_A_RUN = tuple(fact.name for fact in fields(Facts) if fact.metadata.get("constant"))
+
+
 @dataclass(frozen=True)
 class Machine:
     """One machine that a run's numbers come from; a run has one, the patch's own table has two."""
@@ -208,12 +314,16 @@ class Machine:
     arch: str
     target: str
     timing: Timing
-    facts: Mapping[str, Fact] = field(default_factory=dict)
+    facts: Facts = Facts()
 
     @property
     def emulates(self) -> bool:
         """Whether a machine whose clock we have to believe is seen to be an emulated one."""
-        return self.timing != "emulated" and self.facts.get("virtual") == EMULATING
+        return self.timing != "emulated" and self.facts.virtual == Virtualization.EMULATED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the machine as run.json has it."""
+        return {"arch": self.arch, "target": self.target, "timing": self.timing, "facts": self.facts.to_dict()}
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,8 @@ def _facts(header: Header) -> Mapping[str, str]:
     found = {"engine": header.plan.engine, "architecture": ", ".join(machine.arch for machine in header.machines)}
     several = len(header.machines) > 1
     for machine in header.machines:
-        known = {"target": machine.target, **{name: machine.facts[name] for name in WATCHED if name in machine.facts}}
+        facts = machine.facts.to_dict()
+        known = {"target": machine.target, **{name: facts[name] for name in WATCHED if name in facts}}
         found |= {f"{name} ({machine.arch})" if several else name: str(value) for name, value in known.items()}
     return found
 

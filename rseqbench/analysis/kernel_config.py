@@ -11,7 +11,6 @@ that differ in more than CONFIG_RSEQ, in Linux's source or in the machine, say n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -20,7 +19,7 @@ from rseqbench.analysis import compare, dataset, kernel_sizes, patch_claims, sta
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.config import VerdictRules
-from rseqbench.model import BenchmarkId, Estimate, Fact, Machine, Verdict, VerdictWord
+from rseqbench.model import BenchmarkId, Estimate, Facts, Machine, Verdict, VerdictWord
 from rseqbench.store.runs import Header, Run
 from rseqbench.support import kconfig
 from rseqbench.support.attachments import KernelSizes
@@ -29,11 +28,6 @@ HACKBENCH = BenchmarkId("hackbench/processes")
 _UNKNOWN = "not known"
 _OWN_COMMAND = "hackbench -l 100000"  # as the message has it
 _TYPES = {"size-text": kernel_sizes.TEXT, "size-data": kernel_sizes.DATA}
-_OF_LINUX = {
-    "linux_source": "the source of Linux",
-    "linux_base": "its configuration",
-    "linux_compiler": "its compiler",
-}
 _RELEASE = re.compile(r"\d+(\.\d+)*")  # what comes behind that is a name that each build has of its own
 
 
@@ -48,7 +42,7 @@ class Said:
 
 def rseq_of(run: Run) -> str:
     """Return the CONFIG_RSEQ of the Linux of a run, "unknown" where nobody knows."""
-    return str(run.header.machines[0].facts.get("config_rseq", "unknown"))
+    return run.header.machines[0].facts.config_rseq or "unknown"
 
 
 def same_machine(a: Header, b: Header) -> bool:
@@ -61,7 +55,7 @@ def other_cpu(a: Machine, b: Machine) -> tuple[str, str] | None:
 
     The name alone decides where one of the two does not know its model: an older rseqbench did not ask.
     """
-    names, models = ([str(one.facts.get(fact, "")) for one in (a, b)] for fact in ("cpu", "cpu_model"))
+    names, models = [one.facts.cpu for one in (a, b)], [one.facts.cpu_model for one in (a, b)]
     if names[0] != names[1]:
         return names[0] or _UNKNOWN, names[1] or _UNKNOWN
     if all(models) and models[0] != models[1]:
@@ -81,17 +75,22 @@ def beyond(a: Run, b: Run) -> str:
     Empty where nothing is known to differ.
     """
     one, other = (run.header.machines[0].facts for run in (a, b))
-    releases = [_RELEASE.match(str(facts.get("linux", ""))) for facts in (one, other)]
+    releases = [_RELEASE.match(facts.linux or "") for facts in (one, other)]
     numbers = [found[0] if found else "" for found in releases]
     if all(numbers) and numbers[0] != numbers[1]:
         return f"Linux's version: {numbers[0]} against {numbers[1]}"
-    return _first_difference(one, other, _OF_LINUX)
+    return _first_difference(one, other)
 
 
-def _first_difference(one: Mapping[str, Fact], other: Mapping[str, Fact], names: Mapping[str, str]) -> str:
-    for name, words in names.items():
-        if one.get(name) != other.get(name):
-            return f"{words}: {one.get(name, _UNKNOWN)} against {other.get(name, _UNKNOWN)}"
+def _first_difference(one: Facts, other: Facts) -> str:
+    sources = (
+        ("the source of Linux", one.linux_source, other.linux_source),
+        ("its configuration", one.linux_base, other.linux_base),
+        ("its compiler", one.linux_compiler, other.linux_compiler),
+    )
+    for words, first, second in sources:
+        if first != second:
+            return f"{words}: {first or _UNKNOWN} against {second or _UNKNOWN}"
     return ""
 
 
@@ -218,7 +217,7 @@ def _by_size(claim: Claim, n: KernelSizes, y: KernelSizes) -> int:
 
 def size_verdict(claim: Claim, grown: int, by_size: int, machine: Machine, rules: VerdictRules) -> Verdict:
     """Judge a growth in bytes by the rules at the top of this file; `by_size` is what `size` says of it."""
-    what = f"{machine.facts.get('linux_source', 'Linux')}, {machine.facts.get('linux_base', '?')} configuration"
+    what = f"{machine.facts.linux_source or 'Linux'}, {machine.facts.linux_base or '?'} configuration"
     reason = f"{grown:+,} by symbol, {by_size:+,} by `size`; {what}, and the message's was v4.6 with a defconfig"
     if grown > claim.stated / rules.reach:
         return Verdict(VerdictWord.CONTRADICTED, f"costs more: {reason}")

@@ -135,7 +135,7 @@ def _ratio_verdict(
         return Verdict(VerdictWord.NOT_COMPARABLE, said)
     if claim.whole:
         return Verdict(VerdictWord.NOT_COMPARABLE, f"{_direction(ratio)}, but {bare}")
-    if claim.vdso and machine.facts.get("vdso_getcpu") == "rdpid":
+    if claim.vdso and machine.facts.vdso_getcpu == "rdpid":
         said = f"{_direction(ratio)}, but the vDSO here runs RDPID, the patch's ran LSL"
         return Verdict(VerdictWord.NOT_COMPARABLE, said)
     equal = claim.kind == "equal"

@@ -30,7 +30,7 @@ def attachments(machine: Machine) -> list[Path]:
 
     None where it cannot be made: without an objdump for the architecture, or where the build is not in our cache.
     """
-    built = products.cached(str(machine.facts.get("kernels", "")))
+    built = products.cached(machine.facts.kernels or "")
     if built is None:
         return []
     path = built.with_name(ASSEMBLY_FILE)

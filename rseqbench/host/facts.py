@@ -11,11 +11,11 @@ import os
 import platform
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-from rseqbench.model import EMULATING, Fact
+from rseqbench.model import Facts, Virtualization
 from rseqbench.selection import cpu_list
 
 ROOT = Path("/")
@@ -55,20 +55,20 @@ SOURCES = (
     f"{_CLOCKS}/current_clocksource",
 )
 _BY_MARK = {
-    "kvm": "kvm",
-    "amazon ec2": "kvm",
-    "google compute engine": "kvm",
-    "qemu": "qemu",
-    "linux,dummy-virt": "qemu",
-    "vmware": "vmware",
-    "virtualbox": "virtualbox",
-    "innotek": "virtualbox",
-    "xen": "xen",
-    "hyperv": "hyperv",
-    "parallels": "parallels",
-    "apple virtualization": "apple",
-    "bhyve": "bhyve",
-    "virtual machine": "hyperv",
+    "kvm": Virtualization.KVM,
+    "amazon ec2": Virtualization.KVM,
+    "google compute engine": Virtualization.KVM,
+    "qemu": Virtualization.QEMU,
+    "linux,dummy-virt": Virtualization.QEMU,
+    "vmware": Virtualization.VMWARE,
+    "virtualbox": Virtualization.VIRTUALBOX,
+    "innotek": Virtualization.VIRTUALBOX,
+    "xen": Virtualization.XEN,
+    "hyperv": Virtualization.HYPERV,
+    "parallels": Virtualization.PARALLELS,
+    "apple virtualization": Virtualization.APPLE,
+    "bhyve": Virtualization.BHYVE,
+    "virtual machine": Virtualization.HYPERV,
 }
 
 
@@ -164,20 +164,21 @@ def libc() -> str | None:
         return None
 
 
-def virtual(root: Path = ROOT, machine: str | None = None) -> str | None:
-    """Return the hypervisor we run under, "unknown" for one that hides its name, "none", or EMULATING."""
+def virtual(root: Path = ROOT, machine: str | None = None) -> Virtualization | None:
+    """Return the hypervisor that the machine runs under; None where that cannot be read."""
     machine = machine or platform.machine()
     if machine in X86:
         flags = cpu_flags(root)
         if not flags:
             return None
-        return (_hypervisor(root) or "unknown") if "hypervisor" in flags else "none"
+        return (_hypervisor(root) or Virtualization.UNKNOWN) if "hypervisor" in flags else Virtualization.NONE
     hints = (root / _SMBIOS).exists() or (root / _DEVICE_TREE).exists()
-    found = (_hypervisor(root) or "none") if hints else None
-    return EMULATING if found == "qemu" and cpuinfo(root).get("BogoMIPS") == _QEMUS_TIMER else found
+    hypervisor = (_hypervisor(root) or Virtualization.NONE) if hints else None
+    emulated = hypervisor == Virtualization.QEMU and cpuinfo(root).get("BogoMIPS") == _QEMUS_TIMER
+    return Virtualization.EMULATED if emulated else hypervisor
 
 
-def _hypervisor(root: Path) -> str | None:
+def _hypervisor(root: Path) -> Virtualization | None:
     clocks = (read(root, f"{_CLOCKS}/available_clocksource") or "").split()
     hints = [
         read(root, f"{_DEVICE_TREE}/hypervisor/compatible"),
@@ -258,47 +259,39 @@ def package(name: str) -> str | None:
         return None
 
 
-def of_machine(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]:
+def of_machine(root: Path = ROOT, machine: str | None = None) -> Facts:
     """Return the facts of the machine under `root`, of architecture `machine` (as in `uname -m`; None: this one).
 
-    Facts that cannot be read are left out. No fact names the machine or its owner.
+    No fact names the machine or its owner.
     """
-    return _known(
-        {
-            "cpu": lambda: cpu(root),
-            "cpu_model": lambda: cpu_model(root),
-            "cpus": lambda: cpus(root),
-            "linux": lambda: linux(root),
-            "config_rseq": lambda: config_rseq(root),
-            "virtual": lambda: virtual(root, machine),
-            "governor": lambda: governor(root),
-            "smt": lambda: smt(root),
-            "turbo": lambda: turbo(root),
-            "load_1min": lambda: load_1min(root),
-            "isolated_cpus": lambda: isolated_cpus(root),
-            "vdso_getcpu": lambda: vdso_getcpu(root, machine),
-            "clocksource": lambda: clocksource(root),
-        }
+    return Facts(
+        cpu=cpu(root),
+        cpu_model=cpu_model(root),
+        cpus=cpus(root),
+        linux=linux(root),
+        config_rseq=config_rseq(root),
+        virtual=virtual(root, machine),
+        governor=governor(root),
+        smt=smt(root),
+        turbo=turbo(root),
+        load_1min=load_1min(root),
+        isolated_cpus=isolated_cpus(root),
+        vdso_getcpu=vdso_getcpu(root, machine),
+        clocksource=clocksource(root),
     )
 
 
-def of_python() -> dict[str, Fact]:
+def of_python() -> Facts:
     """Return the facts of the Python that measures and stores."""
-    return _known({"python": platform.python_version, "pyperf": lambda: package("pyperf")})
+    return Facts(python=platform.python_version(), pyperf=package("pyperf"))
 
 
-def collect(root: Path = ROOT, machine: str | None = None) -> dict[str, Fact]:
+def collect(root: Path = ROOT, machine: str | None = None) -> Facts:
     """Return all facts of this machine, or of one laid out under `root`: of_machine(), its C library, our Python."""
-    own = _known({"libc": libc, "page_size": lambda: os.sysconf("SC_PAGE_SIZE")})
-    return of_machine(root, machine) | own | of_python()
+    return of_machine(root, machine) | Facts(libc=libc(), page_size=os.sysconf("SC_PAGE_SIZE")) | of_python()
 
 
-def _known(readers: Mapping[str, Callable[[], Fact | None]]) -> dict[str, Fact]:
-    found = {name: reader() for name, reader in readers.items()}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def named(hints: Iterable[str | None]) -> str | None:
+def named(hints: Iterable[str | None]) -> Virtualization | None:
     """Return the hypervisor that the first telling one of `hints` names, None where none does."""
     for hint in filter(None, hints):
         for mark, name in _BY_MARK.items():

@@ -43,7 +43,7 @@ def header(run: Run) -> Header:
 
 def _machine(own: Machine) -> Machine:
     told = f"of a run on another machine, whose target was {own.target}; nothing was measured on this one"
-    return replace(own, target=REPLAY, facts={"replay": told, **own.facts})
+    return replace(own, target=REPLAY, facts=replace(own.facts, replay=told))
 
 
 class Replay:
@@ -86,7 +86,9 @@ class Replay:
 
     def registration(self) -> Registration:
         """Return who registered rseq then."""
-        return Registration(str(self.machine().facts["registration"]))
+        registration = self.machine().facts.registration
+        assert registration is not None
+        return registration
 
     def benchmarks(self) -> list[Benchmark]:
         """Return what the recorded run measured."""

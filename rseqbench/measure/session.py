@@ -72,31 +72,34 @@ def resume_run(target: Target, unfinished: Unfinished) -> None:
 
 def changed_since(begun: Machine, now: Machine) -> str:
     """Return which fact of the machine differs from when a run was begun, in words; empty when none does."""
+    before, after = begun.facts.to_dict(), now.facts.to_dict()
     for name in SAME_IN_A_RUN:
-        if name == "cpu_model" and name not in begun.facts:  # begun by a rseqbench that did not know it
+        if name == "cpu_model" and name not in before:  # begun by a rseqbench that did not know it
             continue
-        if begun.facts.get(name) != now.facts.get(name):
-            return f"{name} was {begun.facts.get(name)!r} and is {now.facts.get(name)!r}"
+        if before.get(name) != after.get(name):
+            return f"{name} was {before.get(name)!r} and is {after.get(name)!r}"
     return ""
 
 
 def resumed_options(header: Header) -> dict[str, Any]:
     """Return the options under which a stored run was begun, as far as its target needs them again."""
     machine = header.machines[0]
+    facts = machine.facts
     options: dict[str, Any] = {
         "arch": machine.arch,
         "target": machine.target,
         "engine": header.plan.engine,
         "cpus": ",".join(map(str, header.plan.cpus)),
-        "registration": str(machine.facts.get("registration", "auto")),
+        "registration": str(facts.registration or "auto"),
     }
     benchmarks = sorted({case.benchmark for case in header.plan.cases})
     if benchmarks:  # what is measured decides which libraries are opened, and what lies in a guest
         options["benchmarks"] = benchmarks
-    for option, fact in (("coordinator", "coordinator"), ("environment", "labgrid_environment")):
-        if fact in machine.facts:
-            options[option] = machine.facts[fact]
-    if "linux_image" in machine.facts:
-        options["linux"] = machine.facts["linux_image"]
-        options["runner"] = machine.facts.get("runner", "qemu")
+    if facts.coordinator is not None:
+        options["coordinator"] = facts.coordinator
+    if facts.labgrid_environment is not None:
+        options["environment"] = facts.labgrid_environment
+    if facts.linux_image is not None:
+        options["linux"] = facts.linux_image
+        options["runner"] = facts.runner or "qemu"
     return options

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -13,10 +13,10 @@ from rseqbench.analysis.modes import Mode, modes
 from rseqbench.analysis.patch_tables import PatchTable
 from rseqbench.analysis.summary import Compared
 from rseqbench.config import VerdictRules
-from rseqbench.model import BASELINE, USER_ONLY, Check, Fact, Machine, Plan, Registration
+from rseqbench.model import BASELINE, USER_ONLY, Check, Facts, Machine, Plan, Registration, Virtualization
 from rseqbench.report import formatting
 from rseqbench.report.formatting import named
-from rseqbench.report.prose import virtual, why_nothing
+from rseqbench.report.prose import why_nothing
 from rseqbench.store.runs import Header, replayed
 
 _BUSY_SHARE = 0.1  # of all CPUs: more load than this before the run means that something else was at work
@@ -60,21 +60,21 @@ def _of_measurement(header: Header, confidence: float) -> tuple[str, ...]:
 
 def _machine(machine: Machine, engine: str) -> Iterable[str]:
     facts = machine.facts
-    if not {"virtual", "load_1min"} & set(facts):
+    if facts.virtual is None and facts.load_1min is None:
         yield "Whether this machine was virtual, or busy with something else, is not known."
-    if virtual(facts):
+    if facts.is_virtual:
         yield (
-            f"Measured in a virtual machine ({facts['virtual']}): neighbours on the same hardware are invisible here, "
+            f"Measured in a virtual machine ({facts.virtual}): neighbours on the same hardware are invisible here, "
             "and may slow some benchmarks more than others."
         )
     if machine.emulates:
         yield "This machine is emulated by qemu, whose clock tells no time: none of its values is one."
-    if facts.get("virtual") == "qemu":  # which has a clock of KVM's, and is then called so
+    if facts.virtual == Virtualization.QEMU:  # which has a clock of KVM's, and is then called so
         yield "Nothing here tells a qemu that emulates from one that has KVM; if it emulates, none of this is a time."
     busy = _busy(facts)
     if busy:
         yield busy
-    if engine == "pyperf" and (busy or virtual(facts)):
+    if engine == "pyperf" and (busy or facts.is_virtual):
         yield (
             "Engine pyperf keeps every value as it came: on a disturbed machine the intervals cover the disturbance "
             "that varies between rounds, not one that lasts."
@@ -82,25 +82,18 @@ def _machine(machine: Machine, engine: str) -> Iterable[str]:
     yield from _clock(facts)
 
 
-def _busy(facts: Mapping[str, Fact]) -> str:
-    load, cpus = facts.get("load_1min"), facts.get("cpus", 1)
-    if not isinstance(load, int | float) or not isinstance(cpus, int | float):
-        return ""
-    if load <= max(_BUSY_LOAD, _BUSY_SHARE * cpus):
+def _busy(facts: Facts) -> str:
+    load, cpus = facts.load_1min, facts.cpus or 1
+    if load is None or load <= max(_BUSY_LOAD, _BUSY_SHARE * cpus):
         return ""
     return f"Something else was running: the load was {load:.1f} on {cpus} CPUs when the run began."
 
 
-def _clock(facts: Mapping[str, Fact]) -> Iterable[str]:
-    governor = facts.get("governor")
-    if isinstance(governor, str) and governor.lower() not in ("performance", "none", "unknown", ""):
-        yield f"The CPU's clock may have changed while measuring: the governor was {governor}."
-    if _on(facts.get("turbo")):
+def _clock(facts: Facts) -> Iterable[str]:
+    if facts.governor and facts.governor != "performance":
+        yield f"The CPU's clock may have changed while measuring: the governor was {facts.governor}."
+    if facts.turbo == "on":
         yield "Turbo was on: the clock depends on heat and on what the other CPUs did."
-
-
-def _on(value: Fact | None) -> bool:
-    return value is not None and str(value).lower() in ("1", "true", "on", "yes", "enabled")
 
 
 def _plan(header: Header) -> Iterable[str]:
@@ -178,18 +171,18 @@ def _emulated_machine(machine: Machine, checks: Sequence[Check], plan: Plan) -> 
             "or Linux has counts of its own."
         )
     threads = max((check.threads for check in checks), default=0)
-    if "check_cpus" in facts and threads:
+    if facts.check_cpus is not None and threads:
         yield (
             f"Counted on one emulated CPU with nothing else at work; checked in a guest of its own, by up to {threads} "
-            f"threads on {facts['check_cpus']} CPUs."
+            f"threads on {facts.check_cpus} CPUs."
         )
 
 
 def _booted_kernel(machine: Machine) -> Iterable[str]:
     facts = machine.facts
-    if "linux" in facts:
-        source = str(facts.get("linux_package", "package not known")).removeprefix("none: ")
-        yield f"Linux {facts['linux']} was booted ({source}): what a system call takes is that Linux's."
+    if facts.linux:
+        source = (facts.linux_package or "package not known").removeprefix("none: ")
+        yield f"Linux {facts.linux} was booted ({source}): what a system call takes is that Linux's."
 
 
 def _left_out_counts(frame: pd.DataFrame) -> Iterable[str]:
@@ -207,7 +200,7 @@ def boot_limits(header: Header) -> Iterable[str]:
     counted = machine.timing == "emulated"
     if boots > 1:
         yield _boot_units(str(boots), counted)
-    elif "linux_build" in machine.facts:
+    elif machine.facts.linux_build:
         yield "One boot: nothing here covers what differs from boot to boot; run --boots 10 measures that."
     if counted and _about_linux(header):
         yield _MIGRATES
@@ -248,9 +241,10 @@ def boot_comparison_limits(a: Header, b: Header) -> Iterable[str]:
 
 def _same_boot(a: Machine, b: Machine) -> bool:
     """Whether two runs may well be of one boot: nothing was booted for them, and all that is known agrees."""
-    names = ("linux", "config_rseq", "registration")
-    built = any("linux_build" in machine.facts for machine in (a, b))
-    return not built and all(a.facts.get(name) == b.facts.get(name) for name in names)
+    if a.facts.linux_build or b.facts.linux_build:
+        return False
+    kernels = [(machine.facts.linux, machine.facts.config_rseq, machine.facts.registration) for machine in (a, b)]
+    return kernels[0] == kernels[1]
 
 
 def share(shown: PatchTable) -> str:

@@ -59,10 +59,10 @@ def published(one: Run) -> bool:
 
 def _machine(machine: Machine) -> str:
     facts = machine.facts
-    name = f"{machine.arch}, {facts.get('cpu', 'an unknown CPU')}"
+    name = f"{machine.arch}, {facts.cpu or 'an unknown CPU'}"
     if machine.timing == "emulated":  # the CPU that such a machine names is none
         name = f"{machine.arch} emulated by {machine.target}"
-    release = _RELEASE.match(str(facts.get("linux", "")))
+    release = _RELEASE.match(facts.linux or "")
     return name + (f", Linux {release[0]}" if release else "")
 
 
@@ -138,7 +138,7 @@ def patch_table(table: PatchTable) -> Grid:
     for machine in table.measured_on:
         who = REPLAYED if machine.target == REPLAY else "this run"
         name = f"{who}, {machine.arch}" if several else who
-        machines.append(formatting.line(f"{name}: {machine.facts.get('cpu', 'an unknown CPU')}"))
+        machines.append(formatting.line(f"{name}: {machine.facts.cpu or 'an unknown CPU'}"))
     return replace(grid, notes=(*grid.notes, *machines, *filter(None, [baseline.share(table)])))
 
 
@@ -164,7 +164,7 @@ def commands_of_run(one: Run) -> list[str]:
 
 def commands_of(runs: Sequence[Run]) -> list[str]:
     """Return the commands that build, measure and compare again."""
-    built = any("linux_build" in one.header.machines[0].facts for one in runs)
+    built = any(one.header.machines[0].facts.linux_build for one in runs)
     again = [one.header.command for one in runs if one.header.plan.engine != "published"]
     labels = " ".join(shlex.quote(one.label) for one in runs)
     first = ["rseqbench linux build"] if built else []

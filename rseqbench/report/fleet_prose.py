@@ -207,7 +207,7 @@ def _differ(headers: Sequence[Header]) -> Iterable[str]:
     for what, of in watched.items():
         yield from _parts(what, headers, of)
     for arch in dict.fromkeys(one.machines[0].arch for one in headers):
-        own = [one for one in headers if one.machines[0].arch == arch and "kernels" in one.machines[0].facts]
+        own = [one for one in headers if one.machines[0].arch == arch and one.machines[0].facts.kernels is not None]
         yield from _parts(f"of different kernels, or by different compilers, on {arch}", own, _kernels)
     yield from _times([(header.label, header.machines[0]) for header in headers])
 
@@ -218,7 +218,7 @@ def _configuration(header: Header) -> str:
 
 
 def _kernels(header: Header) -> str:
-    return str(header.machines[0].facts["kernels"])
+    return str(header.machines[0].facts.kernels)
 
 
 def _parts(what: str, headers: Sequence[Header], of: Callable[[Header], str]) -> Iterable[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from rseqbench.analysis import compare, regression_gate
@@ -14,7 +14,7 @@ from rseqbench.analysis.regression_gate import Unseen
 from rseqbench.analysis.summary import Compared
 from rseqbench.analysis.verdicts import Judged
 from rseqbench.config import VerdictRules
-from rseqbench.model import Estimate, Fact, Machine, Plan, VerdictWord
+from rseqbench.model import Estimate, Machine, Plan, VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed, named
 from rseqbench.store.runs import Header, replayed
@@ -65,25 +65,20 @@ def why_nothing(plan: Plan) -> str:
 def _machine(machine: Machine) -> str:
     facts = machine.facts
     emulated = machine.timing == "emulated"
-    parts = [f"{facts.get('cpu', 'an unknown CPU')} ({machine.arch})"]
+    parts = [f"{facts.cpu or 'an unknown CPU'} ({machine.arch})"]
     if emulated:  # the CPU that such a machine names is none
-        parts = [f"{machine.arch} emulated by {machine.target} ({facts.get('emulator', 'an unknown emulator')})"]
-    elif "cpus" in facts:
-        parts.append(f"{facts['cpus']} CPUs")
-    if "linux" in facts:
-        parts.append(f"Linux {facts['linux']}")
-    if "libc" in facts:
-        parts.append(str(facts["libc"]))
+        parts = [f"{machine.arch} emulated by {machine.target} ({facts.emulator or 'an unknown emulator'})"]
+    elif facts.cpus is not None:
+        parts.append(f"{facts.cpus} CPUs")
+    if facts.linux:
+        parts.append(f"Linux {facts.linux}")
+    if facts.libc:
+        parts.append(facts.libc)
     if machine.emulates:
         parts.append("emulated by qemu")
-    elif virtual(facts) and not emulated:
+    elif facts.is_virtual and not emulated:
         parts.append("in a virtual machine")
     return ", ".join(parts)
-
-
-def virtual(facts: Mapping[str, Fact]) -> bool:
-    """Whether the facts of a machine say that it is a virtual one."""
-    return str(facts.get("virtual", "none")).lower() not in ("", "none", "false", "no")
 
 
 def counted(judged: Sequence[Judged]) -> list[tuple[VerdictWord, int]]:

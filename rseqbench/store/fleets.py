@@ -54,7 +54,7 @@ class Fleet:
 
     def to_json(self) -> str:
         """Return the text of fleet.json."""
-        return serialization.text(self)
+        return serialization.text(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Fleet:

@@ -19,7 +19,7 @@ import pyperf
 
 from rseqbench import __version__, paths
 from rseqbench.errors import BuildError, ResultsError, unknown
-from rseqbench.model import REPLAY, Case, Check, Machine, Plan, Registration, Skip
+from rseqbench.model import REPLAY, Case, Check, Facts, Machine, Plan, Registration, Skip
 from rseqbench.store import pyperf_reader
 from rseqbench.store.labels import check_label, is_label
 from rseqbench.support import atomic_io, attachments, kconfig, serialization
@@ -61,9 +61,13 @@ class Header:
         """When it was finished, else begun: the order of runs, which a copy of their folder does not change."""
         return self.finished or self.created
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as run.json has them."""
+        return {**dataclasses.asdict(self), "machines": [machine.to_dict() for machine in self.machines]}
+
     def to_json(self) -> str:
         """Return the text of run.json."""
-        return serialization.text(self)
+        return serialization.text(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Header:
@@ -79,7 +83,7 @@ class Header:
         plan["skips"] = tuple(Skip(**s) for s in plan["skips"])
         plan["cpus"] = tuple(plan["cpus"])
         raw["plan"] = Plan(**plan)
-        raw["machines"] = tuple(Machine(**m) for m in raw["machines"])
+        raw["machines"] = tuple(Machine(**m | {"facts": Facts.from_dict(m["facts"])}) for m in raw["machines"])
         raw["checks"] = tuple(Check(**c) for c in raw["checks"])
         raw["notes"] = tuple(raw["notes"])
         raw["boots"] = tuple(raw.get("boots", ()))

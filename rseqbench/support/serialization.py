@@ -8,12 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from rseqbench.errors import ResultsError, damage
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 T = TypeVar("T")
 
@@ -43,9 +40,9 @@ def _declared(kind: Any) -> Mapping[str, Any] | None:
     return get_type_hints(kind) if dataclasses.is_dataclass(kind) else None
 
 
-def text(stored: DataclassInstance) -> str:
-    """Return the text of a dataclass, which has a field `schema`."""
-    return json.dumps(dataclasses.asdict(stored), indent=1, ensure_ascii=False) + "\n"
+def text(stored: Mapping[str, Any]) -> str:
+    """Return the text of a file whose fields, a `schema` among them, read() takes."""
+    return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
 
 
 def read(text: str, where: Path, schema: int, made: Callable[[dict[str, Any]], T]) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from rseqbench.build.architectures import Arch
 from rseqbench.build.linux import DEBIAN, build, kvm
 from rseqbench.config import LinuxOptions, RunOptions
 from rseqbench.errors import UsageError
-from rseqbench.model import Fact
+from rseqbench.model import Facts
 
 ANY = "any"
 _ABSENT = "ENOSYS"
@@ -45,14 +45,14 @@ def resolve_options(
     return replace(options, target="qemu-system" if why else "qemu-kvm")
 
 
-def check_configuration(options: RunOptions, facts: Mapping[str, Fact]) -> str:
+def check_configuration(options: RunOptions, facts: Facts) -> str:
     """Return why a machine is not what the options ask for, by its facts; empty when it is.
 
     What a configuration says, in /proc/config.gz or /boot, must agree with what the system call does.
     """
     if options.rseq == ANY:
         return ""
-    says, reason = facts.get("config_rseq", "unknown"), str(facts.get("rseq_reason", ""))
+    says, reason = facts.config_rseq or "unknown", facts.rseq_reason or ""
     if says not in ("unknown", options.rseq):
         return f"its Linux has CONFIG_RSEQ={says}, and this configuration is for {options.rseq}"
     works = _ABSENT not in reason

@@ -18,7 +18,7 @@ from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
 from rseqbench.host.rseq_support import registration_environment
-from rseqbench.model import Benchmark, BenchmarkId, CommandLine, Fact, ProgramResult, Registration
+from rseqbench.model import Benchmark, BenchmarkId, CommandLine, Facts, ProgramResult, Registration
 from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
 from rseqbench.workloads.library import Stage
@@ -155,9 +155,9 @@ class Allocators:
         """Return nothing."""
         return ()
 
-    def facts(self) -> Mapping[str, Fact]:
+    def facts(self) -> Facts:
         """Return the version, as the library says it."""
-        return {"jemalloc": self._version}
+        return Facts(jemalloc=self._version)
 
     def absent(self, benchmark: str) -> str:
         """Return why a method cannot be measured here; empty when it can."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
+import operator
 import os
 import shutil
 import subprocess
@@ -17,7 +19,7 @@ from typing import Any, Protocol
 
 from rseqbench.build import compilers
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
-from rseqbench.model import Benchmark, BenchmarkId, CommandLine, Fact
+from rseqbench.model import Benchmark, BenchmarkId, CommandLine, Facts
 from rseqbench.selection import LIBRARIES, Library
 from rseqbench.support import process
 
@@ -39,7 +41,7 @@ class Surroundings(Protocol):
     def prefix(self) -> Sequence[str]:
         """Return the words that a command is put behind, to run where the library finds what it needs."""
 
-    def facts(self) -> Mapping[str, Fact]:
+    def facts(self) -> Facts:
         """Return versions and whatever else decides the numbers."""
 
     def absent(self, benchmark: str) -> str:
@@ -129,9 +131,9 @@ class Opened:
         """Return the words that a command is put behind."""
         return [word for one in self._open.values() for word in one.prefix()]
 
-    def facts(self) -> dict[str, Fact]:
+    def facts(self) -> Facts:
         """Return versions and whatever else decides the numbers."""
-        return {name: value for one in self._open.values() for name, value in one.facts().items()}
+        return functools.reduce(operator.or_, (one.facts() for one in self._open.values()), Facts())
 
     def begin(self, benchmarks: Sequence[str], stage: Stage) -> str:
         """Take note that a process is about to measure `benchmarks`, some of which may be a library's.

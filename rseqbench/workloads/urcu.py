@@ -10,7 +10,7 @@ from ctypes.util import find_library
 from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import BuildError
-from rseqbench.model import BenchmarkId, CommandLine, Fact
+from rseqbench.model import BenchmarkId, CommandLine, Facts
 from rseqbench.selection import LIBRARIES
 from rseqbench.workloads import packages
 from rseqbench.workloads.library import Stage, ensure_installed, ensure_loads
@@ -75,11 +75,11 @@ class Flavours:
         """Return nothing."""
         return ()
 
-    def facts(self) -> Mapping[str, Fact]:
+    def facts(self) -> Facts:
         """Return the version of what is linked with, and how."""
         flavour, built = next(iter(self._made.items()))
         told = f"{packages.linked(built, _linked(flavour))}, and so for each flavour"
-        return {"liburcu": packages.library("liburcu"), "liburcu_linked": told}
+        return Facts(liburcu=packages.library("liburcu"), liburcu_linked=told)
 
     def absent(self, benchmark: str) -> str:
         """Return why a flavour is not there, empty when it is."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyperf
 
 from rseqbench.config import load
-from rseqbench.model import Case, Check, Fact, Machine, Plan, Registration, Skip, Timing
+from rseqbench.model import Case, Check, Fact, Facts, Machine, Plan, Registration, Skip, Timing
 from rseqbench.report.data import table_csv
 from rseqbench.report.run_view import Contents, contents
 from rseqbench.store.runs import PATCH, Header, Run, Store
@@ -149,7 +149,7 @@ def _header(simulation: Simulation, cases: Sequence[Case]) -> Header:
         command=f"rseqbench run --label {simulation.label}",
         plan=Plan(tuple(cases), tuple(simulation.skips), simulation.rounds, simulation.values, 1.0,
                   _plan_seed(simulation), "pyperf", simulation.preset, (1,), simulation.boots, simulation.hackbench),
-        machines=(Machine(simulation.arch, simulation.target, simulation.timing, simulation.facts),),
+        machines=(Machine(simulation.arch, simulation.target, simulation.timing, Facts.from_dict(simulation.facts)),),
         checks=tuple(checks),
         docs={name: f"what {name} does" for name in simulation.costs} if docs is None else docs,
         notes=simulation.notes,

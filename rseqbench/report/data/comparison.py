@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from rseqbench.analysis import compare, kernel_sizes
@@ -140,7 +139,7 @@ def comparisons_json(found: Sequence[Compared], runs: Sequence[Run] = (), limits
         for one in found
     ]  # fmt: skip
     parts: dict[str, object] = each[0] if len(each) == 1 else {"comparisons": each}
-    headers = [dataclasses.asdict(run.header) for run in runs]
+    headers = [run.header.to_dict() for run in runs]
     return to_json("compare", **parts, **({"headers": headers, "limits": limits} if runs else {}))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 
 from rseqbench.analysis.fleet.cell import Cell, What
@@ -39,7 +38,7 @@ def _place(place: Place) -> Record:
         "place": place.name,
         "reason": place.reason,
         "runs": [
-            {"label": label, "machine": dataclasses.asdict(header.machines[0]) if header else None}
+            {"label": label, "machine": header.machines[0].to_dict() if header else None}
             for label, header in zip(place.labels, place.headers, strict=True)
             if label
         ],

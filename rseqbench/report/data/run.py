@@ -160,7 +160,7 @@ def run_json(shown: Contents, each_round: bool = False) -> str:
     return to_json(
         "run",
         summary=shown.summary,
-        header=dataclasses.asdict(shown.run.header),
+        header=shown.run.header.to_dict(),
         measured=measured(shown.run.label, shown.measured),
         claims=verdicts(shown.judged),
         quotients=quotients(shown.quotients),

@@ -25,7 +25,7 @@ def estimate(name: str, number: Estimate | None) -> dict[str, float | None]:
 
 def facts(machine: Machine) -> list[Record]:
     """Return a record (kind "fact") for everything that is known of a machine; its value is text."""
-    known = {"target": machine.target, "timing": machine.timing, **machine.facts}
+    known = {"target": machine.target, "timing": machine.timing, **machine.facts.to_dict()}
     return [{"kind": "fact", "arch": machine.arch, "name": name, "text": _text(value)} for name, value in known.items()]
 
 

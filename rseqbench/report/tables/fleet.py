@@ -48,7 +48,9 @@ def places(found: Machines) -> Grid:
 def _place(place: Place) -> tuple[Shown, ...]:
     if place.reason:
         return place.name, Reason(place.reason)
-    facts = [_both(str(one.facts.get(fact, "not known")) for one in place.machines) for fact in _FACTS.values()]
+    facts = [
+        _both(str(one.facts.to_dict().get(fact, "not known")) for one in place.machines) for fact in _FACTS.values()
+    ]
     arch, time = (_both(values) for values in ([m.arch for m in place.machines], map(_time, place.machines)))
     return place.name, arch, *facts, time
 

@@ -45,7 +45,7 @@ def _row(entry: Entry) -> tuple[Cell, ...]:
     header = entry.header
     rounds = str(header.plan.rounds) if entry.finished else f"{entry.done} of {header.plan.rounds}"
     targets = _each(machine.target for machine in header.machines)
-    return entry.label, _minute(entry.when), _machines(header), _facts(header, "linux"), targets, entry.state, rounds
+    return entry.label, _minute(entry.when), _machines(header), _kernels(header), targets, entry.state, rounds
 
 
 def _machines(header: Header) -> str:
@@ -54,12 +54,12 @@ def _machines(header: Header) -> str:
 
 def _machine(machine: Machine) -> str:
     """Name a machine by its CPU; an emulated one has none worth a name."""
-    cpu = "emulated" if machine.timing == "emulated" else str(machine.facts.get("cpu", "unknown CPU"))
+    cpu = "emulated" if machine.timing == "emulated" else machine.facts.cpu or "unknown CPU"
     return f"{machine.arch}, {cpu}"
 
 
-def _facts(header: Header, name: str) -> str:
-    return _each(str(machine.facts[name]) for machine in header.machines if name in machine.facts)
+def _kernels(header: Header) -> str:
+    return _each(machine.facts.linux for machine in header.machines if machine.facts.linux)
 
 
 def _each(texts: Iterable[str]) -> str:
@@ -86,7 +86,7 @@ def _record(entry: Entry) -> Record:
         "when": entry.when or None,
         "created": header.created if header else None,
         "machines": [
-            {"arch": one.arch, "cpu": one.facts.get("cpu"), "linux": one.facts.get("linux"), "target": one.target,
+            {"arch": one.arch, "cpu": one.facts.cpu, "linux": one.facts.linux, "target": one.target,
              "timing": one.timing}
             for one in header.machines
         ] if header else [],

@@ -11,7 +11,7 @@ from rseqbench.analysis.allocators import GROUP, OPERATION
 from rseqbench.analysis.dataset import WITHOUT_LOOP
 from rseqbench.analysis.patch_tables import REPLAYED, PairLine, PatchTable
 from rseqbench.analysis.summary import Measured, Quotient
-from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Estimate, Machine
+from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Estimate, Fact, Machine
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
 from rseqbench.report.tables import Cell, Grid, Reason, make, time
@@ -134,7 +134,7 @@ def _no_price(lines: Sequence[PairLine]) -> list[str]:
 
 def _printed_machines(shown: PatchTable) -> list[str]:
     """Say which machines the message measured."""
-    return [f"patch, {m.arch}: {m.facts['cpu']}" for m in shown.printed_on if "cpu" in m.facts]
+    return [f"patch, {m.arch}: {m.facts.cpu}" for m in shown.printed_on if m.facts.cpu]
 
 
 def _pair_row(line: PairLine) -> tuple[Cell, ...]:
@@ -233,11 +233,12 @@ def facts(machines: Sequence[Machine], names: Sequence[str] = ()) -> Grid:
         wanted = [*_EMULATED, *wanted]
     if all(machine.timing == "published" for machine in machines):
         wanted = list(_PRINTED_MACHINE)
-    found = dict.fromkeys([*wanted, *(name for machine in machines for name in machine.facts)])
+    known = [machine.facts.to_dict() for machine in machines]
+    found = dict.fromkeys([*wanted, *(name for facts in known for name in facts)])
     rows: list[tuple[Cell, ...]] = [
         ("target", *(machine.target for machine in machines)),
         ("time", *(machine.timing for machine in machines)),
-        *((fact_name(name), *(_fact(machine, name) for machine in machines)) for name in found),
+        *((fact_name(name), *(_fact(facts.get(name, "not known")) for facts in known)) for name in found),
     ]
     heads = ("fact", *(names or [machine.arch for machine in machines]))
     return make("Machine and build", heads, "-" * len(heads), rows)
@@ -248,8 +249,7 @@ def fact_name(name: str) -> str:
     return {**_FACTS, **_EMULATED, **_BUILT}.get(name, name)
 
 
-def _fact(machine: Machine, name: str) -> str:
-    value = machine.facts.get(name, "not known")
+def _fact(value: Fact) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 

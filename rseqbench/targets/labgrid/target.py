@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,7 +11,7 @@ from typing import Self
 from rseqbench.build.architectures import Arch
 from rseqbench.config import RunOptions
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.model import CommandLine, Fact
+from rseqbench.model import CommandLine, Facts
 from rseqbench.targets.labgrid import client
 from rseqbench.targets.labgrid.daemon import messages
 from rseqbench.targets.labgrid.daemon.messages import LabgridError
@@ -83,8 +82,12 @@ class LabgridTarget(SshTarget):
     def _by_hand(self, what: str, environment: str = "") -> tuple[str, ...]:
         return messages.place_command(self._coordinator, self._name, (what,), environment)
 
-    def _own_facts(self) -> Mapping[str, Fact]:
+    def _own_facts(self) -> Facts:
         assert self._held is not None
         tags = ", ".join(f"{key}={value}" for key, value in sorted(self._held.place.tags.items()))
-        found = {"place": self._name, "place_tags": tags, "coordinator": self._coordinator}
-        return found | {"labgrid_environment": self._options.environment}
+        return Facts(
+            place=self._name,
+            place_tags=tags,
+            coordinator=self._coordinator,
+            labgrid_environment=self._options.environment,
+        )

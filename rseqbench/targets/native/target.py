@@ -24,6 +24,7 @@ from rseqbench.model import (
     Check,
     CommandLine,
     Counts,
+    Facts,
     GatedRequest,
     GatedRound,
     Machine,
@@ -101,10 +102,9 @@ class NativeTarget:
         """Say what this machine is."""
         found = facts.collect()
         if self._built:
-            found |= {"compiler": self._built.compiler, "cflags": self._built.cflags, "kernels": self._built.digest}
+            found |= Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
         found |= messages.rseq_facts(self._hello) | self._libraries.facts()
-        virtual = found.get("virtual", "none") != "none"
-        return Machine(self._arch.name, "native", "virtual" if virtual else "hardware", found)
+        return Machine(self._arch.name, "native", "virtual" if found.is_virtual else "hardware", found)
 
     def cpus(self) -> tuple[int, ...]:
         """Return the CPUs to pin to."""

@@ -13,7 +13,7 @@ from rseqbench import selection, workloads
 from rseqbench.build.linux import LinuxImage, build, kvm, select
 from rseqbench.build.linux.image import emulated, qemu_version
 from rseqbench.errors import TargetError
-from rseqbench.model import CommandLine, Fact
+from rseqbench.model import CommandLine, Facts
 from rseqbench.targets.qemu import virtme_ng
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from rseqbench.targets.runner import protocol
@@ -82,20 +82,20 @@ class VirtualMachineTarget(RunnerTarget):
         """Return the configuration of the guest's Linux, where an installed one has it: there is none in the guest."""
         return {f"/boot/config-{self._hello['linux']}": self._image.config} if self._image.config else {}
 
-    def _linux_facts(self) -> dict[str, Fact]:
+    def _linux_facts(self) -> Facts:
         """Return what is known of the guest's Linux beyond what it says itself."""
         wanted, package = self._options.linux, self._image.package
-        known: dict[str, Fact] = {"linux_image": wanted, "linux_package": package or "none: a file of the user's"}
+        known = Facts(linux_image=wanted, linux_package=package or "none: a file of the user's")
         if self._vng:
-            known |= {"runner": "vng", "virtme_ng": virtme_ng.version()}
+            known |= Facts(runner="vng", virtme_ng=virtme_ng.version())
         built = build.load(Path(wanted))
         if built:
-            known |= {
-                "linux_build": built.folder.name,
-                "linux_source": built.source,
-                "linux_base": built.base,
-                "linux_compiler": built.compiler,
-            }
+            known |= Facts(
+                linux_build=built.folder.name,
+                linux_source=built.source,
+                linux_base=built.base,
+                linux_compiler=built.compiler,
+            )
         return known
 
 
@@ -121,12 +121,10 @@ class QemuKvmTarget(VirtualMachineTarget):
     def _accelerated(self, program: Path, files: Mapping[str, bytes]) -> VirtualMachine:
         return self._guest(program, cpus=len(os.sched_getaffinity(0)), accelerated=True, files=files)
 
-    def _own_facts(self) -> Mapping[str, Fact]:
+    def _own_facts(self) -> Facts:
         qemu = emulated(self._arch)
-        return {
-            "emulator": f"{qemu.system} {qemu_version(qemu.system)}, {qemu.machine}, accelerated by KVM",
-            **self._linux_facts(),
-        }
+        emulator = f"{qemu.system} {qemu_version(qemu.system)}, {qemu.machine}, accelerated by KVM"
+        return self._linux_facts() | Facts(emulator=emulator)
 
 
 class QemuSystemTarget(VirtualMachineTarget):
@@ -173,11 +171,8 @@ class QemuSystemTarget(VirtualMachineTarget):
         self._checking = None
         super().new_round()
 
-    def _own_facts(self) -> Mapping[str, Fact]:
+    def _own_facts(self) -> Facts:
         qemu = emulated(self._arch)
         command = f"{qemu.system} {qemu_version(qemu.system)}"
-        return {
-            "emulator": f"{command}, {qemu.machine} with {qemu.cpu}, one instruction a nanosecond",
-            "check_cpus": _CHECK_CPUS,
-            **self._linux_facts(),
-        }
+        emulator = f"{command}, {qemu.machine} with {qemu.cpu}, one instruction a nanosecond"
+        return self._linux_facts() | Facts(emulator=emulator, check_cpus=_CHECK_CPUS)

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.linux.image import emulated
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, Case, CommandLine, Counts, Fact, Plan
+from rseqbench.model import Benchmark, Case, CommandLine, Counts, Facts, Plan
 from rseqbench.support.process import die_with_parent, ending
 from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.target import RunnerTarget
@@ -80,8 +80,8 @@ class QemuUserTarget(RunnerTarget):
             registration=case.registration.value,
         )
 
-    def _own_facts(self) -> Mapping[str, Fact]:
-        return {"emulator": f"{emulated(self._arch).user}, user mode: Linux's instructions are not counted"}
+    def _own_facts(self) -> Facts:
+        return Facts(emulator=f"{emulated(self._arch).user}, user mode: Linux's instructions are not counted")
 
 
 class _OneShotRunner:

@@ -14,7 +14,7 @@ from rseqbench.model import (
     Case,
     Check,
     Chunk,
-    Fact,
+    Facts,
     GatedRequest,
     GatedRound,
     Plan,
@@ -30,17 +30,17 @@ Timer = Callable[[Sequence[int], int], tuple[list[int], list[int]]]
 _MOST_LOOPS = 2**40
 
 
-def rseq_facts(hello: Mapping[str, Any]) -> dict[str, Fact]:
+def rseq_facts(hello: Mapping[str, Any]) -> Facts:
     """Return the facts that a process's hello tells of rseq, of its C library and of the CPU's counters."""
-    found: dict[str, Fact] = {
-        "registration": hello["registration"],
-        "glibc_registers": bool(hello["libc_size"]),
-        "rseq_size": hello["libc_size"],
-        "rseq_registered": hello["registered"],
-        "rseq_feature_size": hello["feature_size"],
-        "counters": hello["no_counters"] or "instructions, cycles and branch misses, user mode",
-    }
-    return found | ({"rseq_reason": hello["reason"]} if hello["reason"] else {})
+    return Facts(
+        registration=Registration(hello["registration"]),
+        glibc_registers=bool(hello["libc_size"]),
+        rseq_size=hello["libc_size"],
+        rseq_registered=hello["registered"],
+        rseq_feature_size=hello["feature_size"],
+        counters=hello["no_counters"] or "instructions, cycles and branch misses, user mode",
+        rseq_reason=hello["reason"] or None,
+    )
 
 
 def describe_benchmarks(kernels: Sequence[Mapping[str, Any]], without: Sequence[Mapping[str, Any]]) -> list[Benchmark]:

@@ -29,7 +29,7 @@ from rseqbench.model import (
     Check,
     CommandLine,
     Counts,
-    Fact,
+    Facts,
     GatedRequest,
     GatedRound,
     Machine,
@@ -88,7 +88,7 @@ class RunnerTarget(Called):
         self._resources = contextlib.ExitStack()
         self._lost: TargetError | None = None
         self._hello: dict[str, Any] = {}
-        self._facts: dict[str, Fact] = {}
+        self._facts = Facts()
         self._cpus: tuple[int, ...] = ()
 
     def _approach(self, stack: contextlib.ExitStack) -> None:
@@ -110,9 +110,9 @@ class RunnerTarget(Called):
         """Return files of the machine that are known from elsewhere, by their names there."""
         return {}
 
-    def _own_facts(self) -> Mapping[str, Fact]:
+    def _own_facts(self) -> Facts:
         """Return facts that only this kind of target has."""
-        return {}
+        return Facts()
 
     @cached_property
     def _built(self) -> Built:
@@ -125,7 +125,7 @@ class RunnerTarget(Called):
         try:
             self._hello = self._ask("hello", _TIMEOUT_S, registration=self._options.registration)
             self._facts = self._collect()
-            isolated = selection.cpu_list(str(self._facts.get("isolated_cpus", ""))) or ()
+            isolated = selection.cpu_list(self._facts.isolated_cpus or "") or ()
             self._cpus = parse_cpus(self._options.cpus, set(self._hello["cpus"]), set(isolated))
         except BaseException:
             self._resources.close()
@@ -169,7 +169,7 @@ class RunnerTarget(Called):
 
     def machine(self) -> Machine:
         """Say what the machine is that the runner runs on."""
-        timing = self.timing or ("virtual" if self._facts.get("virtual", "none") != "none" else "hardware")
+        timing = self.timing or ("virtual" if self._facts.is_virtual else "hardware")
         return Machine(self._arch.name, self._options.target, timing, self._facts)
 
     def cpus(self) -> tuple[int, ...]:
@@ -278,7 +278,7 @@ class RunnerTarget(Called):
     def _ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
         return self._reachable().ask(verb, timeout_s, **arguments)
 
-    def _collect(self) -> dict[str, Fact]:
+    def _collect(self) -> Facts:
         """Read the facts of the machine there: its files are laid out here, so that they are read as our own are."""
         with tempfile.TemporaryDirectory(prefix="rseqbench-facts-") as name:
             root = Path(name)
@@ -291,9 +291,9 @@ class RunnerTarget(Called):
             for path, known in self._own_files().items():
                 _lay_out(root, path, known.read_bytes())
             found = facts.of_machine(root, self._hello["machine"])
-        found |= {"compiler": self._built.compiler, "cflags": self._built.cflags, "kernels": self._built.digest}
-        found |= {"libc": f"glibc {self._hello['glibc']}", "page_size": self._hello["page_size"]}
-        return found | facts.of_python() | messages.rseq_facts(self._hello) | dict(self._own_facts())
+        built = Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
+        libc = Facts(libc=f"glibc {self._hello['glibc']}", page_size=self._hello["page_size"])
+        return found | built | libc | facts.of_python() | messages.rseq_facts(self._hello) | self._own_facts()
 
     def _sources(self) -> list[str]:
         patterns = [f"/{source.format(release=self._hello['linux'])}" for source in facts.SOURCES]

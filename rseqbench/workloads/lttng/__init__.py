@@ -19,7 +19,7 @@ from pathlib import Path
 from rseqbench.build import products
 from rseqbench.build.cache import Built
 from rseqbench.errors import TargetError
-from rseqbench.model import BenchmarkId, CommandLine, Fact
+from rseqbench.model import BenchmarkId, CommandLine, Facts
 from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
 from rseqbench.workloads import packages
@@ -82,15 +82,15 @@ class Session:
         """Return what puts a command where the daemon is."""
         return self._daemon.prefix()
 
-    def facts(self) -> Mapping[str, Fact]:
+    def facts(self) -> Facts:
         """Return the versions of what is measured and of what counts."""
-        return {
-            "lttng_ust": packages.library("lttng-ust"),
-            "lttng_tools": packages.program("lttng"),
-            "babeltrace2": packages.program("babeltrace2"),
-            "lttng_linked": packages.linked(self._provider, _LINKED),
-            "lttng_channel": " ".join([_TIMED[1], *_SUB_BUFFERS]),
-        }
+        return Facts(
+            lttng_ust=packages.library("lttng-ust"),
+            lttng_tools=packages.program("lttng"),
+            babeltrace2=packages.program("babeltrace2"),
+            lttng_linked=packages.linked(self._provider, _LINKED),
+            lttng_channel=" ".join([_TIMED[1], *_SUB_BUFFERS]),
+        )
 
     def absent(self, benchmark: str) -> str:
         """Return nothing: all versions have all of it."""

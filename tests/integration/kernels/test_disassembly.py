@@ -6,7 +6,7 @@ import pytest
 
 from rseqbench.build import architectures, disassembly, elf, products
 from rseqbench.errors import BuildError
-from rseqbench.model import Machine
+from rseqbench.model import Facts, Machine
 from rseqbench.support import attachments
 from tests.integration.kernels.test_codegen import compiled
 
@@ -85,7 +85,7 @@ def test_a_run_of_a_build_gets_the_file_that_was_made_once_for_it(arch, monkeypa
         built = products.runner(arch)
     except BuildError as error:
         pytest.skip(str(error))
-    machine = Machine(arch.name, "runner", "hardware", {"kernels": built.digest})
+    machine = Machine(arch.name, "runner", "hardware", Facts(kernels=built.digest))
     (path,) = disassembly.attachments(machine)
     assert path.name == attachments.ASSEMBLY_FILE
     monkeypatch.setenv("PATH", "")  # no objdump is asked again
@@ -101,4 +101,4 @@ def test_without_objdump_a_run_has_no_assembly(arch, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(BuildError, match="no objdump"):
         disassembly.listed(arch, built.path)
-    assert disassembly.attachments(Machine(arch.name, "runner", "hardware", {"kernels": built.digest})) == []
+    assert disassembly.attachments(Machine(arch.name, "runner", "hardware", Facts(kernels=built.digest))) == []

@@ -45,12 +45,12 @@ def test_self_registers_itself():
     with native(registration="self") as target:
         facts = target.machine().facts
         assert target.registration() == Registration.SELF
-        assert facts["registration"] == "self"
-        assert facts["glibc_registers"] is False
-        assert facts["rseq_size"] == 0
-        assert facts["rseq_registered"] >= max(32, FEATURE_SIZE)
-        assert facts["rseq_feature_size"] == FEATURE_SIZE
-        assert "rseq_reason" not in facts
+        assert facts.registration == "self"
+        assert facts.glibc_registers is False
+        assert facts.rseq_size == 0
+        assert facts.rseq_registered >= max(32, FEATURE_SIZE)
+        assert facts.rseq_feature_size == FEATURE_SIZE
+        assert facts.rseq_reason is None
         assert measured_by(target, "cpu_id/rseq", Registration.SELF) == "self"
 
 
@@ -69,10 +69,10 @@ def test_the_fields_that_linux_advertises_can_be_read_when_we_register_ourselves
 def test_glibc_registers_by_default():
     with native() as target:
         facts = target.machine().facts
-        assert facts["registration"] == target.registration() == "glibc"
-        assert facts["glibc_registers"] is True
-        assert facts["rseq_size"] == rseq_support.libc_rseq_size()
-        assert facts["rseq_registered"] >= 32
+        assert facts.registration == target.registration() == "glibc"
+        assert facts.glibc_registers is True
+        assert facts.rseq_size == rseq_support.libc_rseq_size()
+        assert facts.rseq_registered >= 32
         assert not unavailable(target, "cpu_id/sched_getcpu")
         assert measured_by(target, "cpu_id/rseq", Registration.GLIBC) == "glibc"
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from rseqbench.model import EMULATING
+from rseqbench.model import Virtualization
 from rseqbench.store.events import INTERRUPTED
 from tests.support.commands import PROGRAM, processes_with, rseqbench
 from tests.support.labgrid_lab import Lab, daemons
@@ -260,7 +260,7 @@ def test_three_places_of_two_architectures_give_one_page(boards, fleet, tmp_path
         "pi2": "x86_64",
         "arm1": "arm32",
     }
-    assert machines["arm1"]["facts"]["virtual"] == EMULATING
+    assert machines["arm1"]["facts"]["virtual"] == Virtualization.EMULATED
     page = (tmp_path / "reports/f.html").read_text()
     assert all(f"f@{one}" in page for one in machines)
     assert "armmp" in page

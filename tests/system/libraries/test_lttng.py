@@ -50,12 +50,12 @@ def test_every_event_of_a_check_is_recorded_or_discarded(here, method):
 
 def test_what_is_measured_with_says_what_it_is(here):
     facts = here.machine().facts
-    assert facts["lttng_ust"].startswith("2.")
-    assert facts["lttng_tools"].startswith("2.")
-    assert facts["babeltrace2"].startswith("2.")
-    assert "-O2" in facts["lttng_linked"]
-    assert "-llttng-ust" in facts["lttng_linked"]
-    assert "--overwrite" in facts["lttng_channel"]
+    assert facts.lttng_ust.startswith("2.")
+    assert facts.lttng_tools.startswith("2.")
+    assert facts.babeltrace2.startswith("2.")
+    assert "-O2" in facts.lttng_linked
+    assert "-llttng-ust" in facts.lttng_linked
+    assert "--overwrite" in facts.lttng_channel
 
 
 def test_the_header_of_an_event_is_as_wide_as_said(here):

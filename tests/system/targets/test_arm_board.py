@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from rseqbench.model import EMULATING
+from rseqbench.model import Virtualization
 from tests.support.arm_board import there
 from tests.support.commands import rseqbench
 from tests.support.runs import header_of, rows_of
@@ -72,7 +72,7 @@ def test_the_header_says_that_it_is_no_hardware(done, board):
     assert machine["target"] == f"ssh:{board.destination}"
     assert machine["timing"] == "virtual"
     facts = machine["facts"]
-    assert facts["virtual"] == EMULATING
+    assert facts["virtual"] == Virtualization.EMULATED
     assert facts["linux"] == there(board, "uname -r").strip()
     assert facts["cpus"] == 2
 

@@ -204,8 +204,8 @@ class TestTarget:
         assert machine.timing in (("emulated",) if place.kind.emulated else ("hardware", "virtual"))
         assert machine.target.partition(":")[0] == place.kind.target
         known = {"compiler", "cflags", "kernels", "registration", "rseq_feature_size", "libc", "linux", "python"}
-        assert known <= set(machine.facts)
-        assert machine.facts["registration"] == target.registration()
+        assert known <= set(machine.facts.to_dict())
+        assert machine.facts.registration == target.registration()
         assert isinstance(target.registration(), Registration)
 
     def test_rseq_is_there_or_its_benchmarks_say_why_not(self, place, target):

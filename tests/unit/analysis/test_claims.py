@@ -8,7 +8,7 @@ import pytest
 from rseqbench.analysis import patch_claims, verdicts
 from rseqbench.analysis import verdicts as claims
 from rseqbench.analysis.dataset import build
-from rseqbench.model import BASELINE, EMULATING, Estimate, Machine, Skip, VerdictWord
+from rseqbench.model import BASELINE, Estimate, Facts, Machine, Skip, VerdictWord, Virtualization
 from rseqbench.paths import builtin_results
 from rseqbench.store.runs import PATCH, Store
 from tests.support.frames import frame, run
@@ -17,7 +17,7 @@ from tests.support.requirements import defaults
 MESSAGE = " ".join((Path(__file__).parents[2] / "data" / "patch-message.txt").read_text(encoding="utf-8").split())
 RULES = dataclasses.replace(defaults().verdict, reach=0.9, equal_band=0.1, floor=0.005)
 WRITTEN = {claim.id: claim for claim in patch_claims.written()}
-MACHINE = Machine("x86_64", "native", "hardware", {"vdso_getcpu": "lsl"})
+MACHINE = Machine("x86_64", "native", "hardware", Facts(vdso_getcpu="lsl"))
 
 
 @pytest.fixture(scope="module")
@@ -276,21 +276,21 @@ def test_what_a_user_would_replace_today_stands_beside(patch):
 
 def test_a_net_claim_is_measured_net(patch):
     costs = {BASELINE: 8.4, "cpu_id/rseq": 16.7, "cpu_id/sched_getcpu_norseq": 301.8, "cpu_id/sched_getcpu": 20.0}
-    found = judged(patch, costs, Machine("arm32", "native", "hardware", {}))["getcpu-arm32"]
+    found = judged(patch, costs, Machine("arm32", "native", "hardware"))["getcpu-arm32"]
     assert found.measured.value == pytest.approx(35.3, rel=0.01)
     assert found.verdict.word == VerdictWord.REPRODUCED
 
 
 def test_a_net_claim_with_nothing_left_is_not_resolved(patch):
     costs = {BASELINE: 8.4, "cpu_id/rseq": 8.4, "cpu_id/sched_getcpu_norseq": 301.8}
-    found = judged(patch, costs, Machine("arm32", "native", "hardware", {}))["getcpu-arm32"]
+    found = judged(patch, costs, Machine("arm32", "native", "hardware"))["getcpu-arm32"]
     assert found.measured is None
     assert found.verdict.word == VerdictWord.UNRESOLVED
     assert "anything to divide" in found.verdict.reason
 
 
 def test_emulated_time_is_never_a_verdict(patch):
-    found = judged(patch, machine=Machine("x86_64", "qemu", "emulated", {}), unit="instructions")
+    found = judged(patch, machine=Machine("x86_64", "qemu", "emulated"), unit="instructions")
     for name in ("counter-x86_64", "lsl-x86_64", "gs-x86_64", "liburcu-x86_64"):
         assert found[name].verdict.word == VerdictWord.NOT_COMPARABLE
         assert "x in instructions; time not comparable" in found[name].verdict.reason
@@ -307,7 +307,7 @@ def test_emulated_time_is_never_a_verdict(patch):
 
 def test_a_clock_that_qemu_emulates_gives_no_verdict(patch):
     """Behind ssh nothing says so but the machine itself."""
-    found = judged(patch, machine=Machine("x86_64", "ssh:board", "virtual", {"virtual": EMULATING}))
+    found = judged(patch, machine=Machine("x86_64", "ssh:board", "virtual", Facts(virtual=Virtualization.EMULATED)))
     assert found["counter-x86_64"].verdict.word == VerdictWord.NOT_COMPARABLE
     assert found["counter-x86_64"].verdict.reason.startswith("same direction, but this machine is emulated by qemu")
     words = {one.verdict.word for one in found.values()}
@@ -385,7 +385,7 @@ def test_what_was_not_asked_for_was_not_measured_and_says_so(patch):
 
 
 def test_a_vdso_that_changed_since_is_mentioned(patch):
-    machine = Machine("x86_64", "native", "hardware", {"vdso_getcpu": "rdpid"})
+    machine = Machine("x86_64", "native", "hardware", Facts(vdso_getcpu="rdpid"))
     verdict = judged(patch, machine=machine)["getcpu-x86_64"].verdict
     assert verdict.word == VerdictWord.NOT_COMPARABLE
     assert verdict.reason == "same direction, but the vDSO here runs RDPID, the patch's ran LSL"

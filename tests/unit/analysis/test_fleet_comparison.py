@@ -9,7 +9,7 @@ from rseqbench.analysis.fleet import compare as machines
 from rseqbench.analysis.fleet.cell import EMULATED_TIME, What
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
-from rseqbench.model import EMULATING
+from rseqbench.model import Virtualization
 from rseqbench.report import fleet_prose, prose
 from rseqbench.store import fleets as index
 from rseqbench.support import parallel
@@ -168,7 +168,7 @@ def test_costs_names_benchmarks():
 
 
 def test_a_board_that_qemu_emulates_is_never_beside_one_that_has_a_clock(tmp_path):
-    emulating = {**machine(0).facts, "virtual": EMULATING}
+    emulating = {**machine(0).facts, "virtual": Virtualization.EMULATED}
     results = fleet(
         tmp_path,
         "x",
@@ -190,7 +190,7 @@ def test_a_board_that_qemu_emulates_is_never_beside_one_that_has_a_clock(tmp_pat
     assert [(one.unit, one.machines) for one in both.matrices] == [("ns", ("xeon",)), (EMULATED_TIME, ("tcg",))]
 
 
-EMULATING_FACTS = {**machine(0).facts, "virtual": EMULATING}
+EMULATING_FACTS = {**machine(0).facts, "virtual": Virtualization.EMULATED}
 
 
 def test_an_emulated_clock_decides_nothing_and_fails_no_gate(tmp_path):

@@ -12,7 +12,7 @@ from rseqbench.analysis.history import Change
 from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
-from rseqbench.model import Estimate
+from rseqbench.model import Estimate, Facts
 from rseqbench.store.runs import PATCH, Store
 from tests.support.simulated_runs import FACTS, Simulation, store
 
@@ -85,7 +85,7 @@ def test_a_step_that_the_empty_loop_shares_is_the_clock_s(header):
     assert of(shared) == {"cpu_id/baseline": 1, "counter/rseq": 0}
     assert of(own) == {"cpu_id/baseline": 1, "counter/rseq": 1}
     assert of(turned) == {"cpu_id/baseline": 1, "counter/rseq": 0}, "more in time, and less relative to the loop"
-    elsewhere = replace(shared.header.machines[0], facts={**FACTS, "cpu": "another"})
+    elsewhere = replace(shared.header.machines[0], facts=Facts.from_dict({**FACTS, "cpu": "another"}))
     assert of(replace(shared, header=replace(shared.header, machines=(elsewhere,))))["counter/rseq"] == 1
 
 
@@ -127,7 +127,7 @@ def test_what_changed_is_told_of_watched_facts_only(header):
     machine = header.machines[0]
     facts = {**FACTS, "linux": "6.12", "load_1min": 7.0}
     del facts["compiler"]
-    other = replace(header, machines=(replace(machine, facts=facts),))
+    other = replace(header, machines=(replace(machine, facts=Facts.from_dict(facts)),))
     changes = history.changed(header, other)
     assert changes == (Change("linux", FACTS["linux"], "6.12"),)  # that one does not know its compiler is no change
     assert history.changed(header, header) == ()

@@ -6,7 +6,7 @@ import pyperf
 import pytest
 
 from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, stats, summary
-from rseqbench.model import Case, Machine, Plan, Registration, Skip, VerdictWord
+from rseqbench.model import Case, Facts, Machine, Plan, Registration, Skip, VerdictWord
 from rseqbench.report.tables import kernel_config as kernel_config_tables
 from rseqbench.store.runs import Header, Run
 from rseqbench.support.attachments import KernelSizes
@@ -28,7 +28,7 @@ def run(
     unit = "integer" if timing == "emulated" else "second"
     plan = Plan((CASE,), skips, max(1, len(values)), 1, 1.0, 1, "gated", "boot", (0,), boots, f"-l {loops}")
     facts = {"config_rseq": rseq, "linux_source": "Linux 6.12", "linux_base": "small"}
-    header = Header(label, "", "rseqbench run", plan, (Machine(arch, "runner", timing, facts),))
+    header = Header(label, "", "rseqbench run", plan, (Machine(arch, "runner", timing, Facts.from_dict(facts)),))
     common = {"name": CASE.id, "benchmark": CASE.benchmark, "arch": arch, "threads": 1, "engine": "whole", "unit": unit}
     common |= {"registration": "none", "aborts": 0, "loops": 1}
     runs = [
@@ -44,7 +44,7 @@ def run(
 
 def with_facts(run, **facts):
     machine = run.header.machines[0]
-    machine = dataclasses.replace(machine, facts={**machine.facts, **facts})
+    machine = dataclasses.replace(machine, facts=machine.facts | Facts(**facts))
     return dataclasses.replace(run, header=dataclasses.replace(run.header, machines=(machine,)))
 
 
@@ -254,7 +254,7 @@ def test_another_cpu_or_kind_of_time_says_nothing_of_config_rseq(tmp_path):
     ],
 )
 def test_machines_are_the_same_by_the_name_and_the_model_of_their_cpu(tmp_path, a, b, told):
-    machines = [Machine("x86_64", "native", "hardware", facts) for facts in (a, b)]
+    machines = [Machine("x86_64", "native", "hardware", Facts(**facts)) for facts in (a, b)]
     assert kernel_config.other_cpu(*machines) == told
     assert kernel_config.other_cpu(*machines[::-1]) == (told[::-1] if told else None)
     header = run(tmp_path, "any", [1.0]).header

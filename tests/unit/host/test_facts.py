@@ -9,7 +9,7 @@ import pytest
 
 from rseqbench import selection
 from rseqbench.host import facts
-from rseqbench.model import EMULATING
+from rseqbench.model import Virtualization
 
 XEON = """\
 processor\t: 0
@@ -77,7 +77,7 @@ def test_whole_x86_machine(tree):
             f"{CLOCKS}/current_clocksource": "tsc\n",
         }
     )
-    found = facts.collect(root, "x86_64")
+    found = facts.collect(root, "x86_64").to_dict()
     own = {name: found.pop(name) for name in ("libc", "page_size", "python", "pyperf")}
     assert found == {
         "cpu": "Intel(R) Xeon(R) CPU E5-2630 v3 @ 2.40GHz",
@@ -99,7 +99,7 @@ def test_whole_x86_machine(tree):
 
 def test_arm_board_is_named_by_its_device_tree(tree):
     root = tree({"proc/cpuinfo": CUBIETRUCK, "proc/device-tree/model": b"Cubietech Cubietruck\0"})
-    found = facts.collect(root, "armv7l")
+    found = facts.collect(root, "armv7l").to_dict()
     assert found["cpu"] == "Cubietech Cubietruck"
     assert found["cpus"] == 2
     assert found["vdso_getcpu"] == "none"
@@ -136,7 +136,7 @@ def test_the_model_of_a_cpu_is_told_in_its_maker_s_numbers(tree, cpuinfo, model)
 
 @pytest.mark.parametrize("machine", ["x86_64", "armv7l", "aarch64", "riscv64"])
 def test_nothing_is_made_up_on_an_empty_tree(tmp_path, machine):
-    found = facts.collect(tmp_path, machine)
+    found = facts.collect(tmp_path, machine).to_dict()
     expected = {"config_rseq", "libc", "page_size", "python", "pyperf"}
     assert set(found) == (expected if machine == "x86_64" else expected | {"vdso_getcpu"})
     assert found["config_rseq"] == "unknown"
@@ -153,7 +153,7 @@ def test_garbage_is_no_fact(tree, garbage):
         f"{CPUS}/cpufreq/boost",
     ]
     root = tree(dict.fromkeys(names, garbage))
-    found = facts.collect(root, "x86_64")
+    found = facts.collect(root, "x86_64").to_dict()
     assert not found.keys() & {"load_1min", "cpus", "smt", "turbo"}
     assert found["config_rseq"] == "unknown"
 
@@ -166,7 +166,7 @@ def test_a_folder_in_place_of_a_file_is_no_fact(tmp_path):
 
 
 def test_the_facts_of_this_machine_are_storable_and_do_not_name_it():
-    found = facts.collect()
+    found = facts.collect().to_dict()
     assert {"cpu", "cpus", "linux", "config_rseq", "page_size", "python", "pyperf"} <= found.keys()
     assert all(isinstance(value, str | int | float | bool) for value in found.values())
     assert "hostname" not in found
@@ -227,7 +227,10 @@ def test_virtual_on_x86(tree, files, name):
         ({"proc/device-tree/model": b"Raspberry Pi 4 Model B Rev 1.4\0"}, "none"),
         ({"proc/device-tree/compatible": b"linux,dummy-virt\0"}, "qemu"),
         ({"proc/device-tree/compatible": b"linux,dummy-virt\0", "proc/cpuinfo": "BogoMIPS\t: 50.00\n"}, "qemu"),
-        ({"proc/device-tree/compatible": b"linux,dummy-virt\0", "proc/cpuinfo": "BogoMIPS\t: 125.00\n"}, EMULATING),
+        (
+            {"proc/device-tree/compatible": b"linux,dummy-virt\0", "proc/cpuinfo": "BogoMIPS\t: 125.00\n"},
+            Virtualization.EMULATED,
+        ),
         ({"proc/device-tree/model": b"A board at 62.5 MHz\0", "proc/cpuinfo": "BogoMIPS\t: 125.00\n"}, "none"),
         ({"proc/device-tree/hypervisor/compatible": b"xen,xen-4.17\0xen,xen\0"}, "xen"),
         ({f"{DMI}/sys_vendor": "Amazon EC2\n", f"{DMI}/product_name": "m6g.large\n"}, "kvm"),
@@ -285,7 +288,7 @@ def test_another_c_library_has_no_name(monkeypatch):
 
     monkeypatch.setattr(facts.os, "confstr", unknown)
     assert facts.libc() is None
-    assert "libc" not in facts.collect(Path("/nowhere"), "x86_64")
+    assert facts.collect(Path("/nowhere"), "x86_64").libc is None
 
 
 def test_a_copy_of_this_machine_by_its_sources_has_the_same_facts(tmp_path):
@@ -297,7 +300,7 @@ def test_a_copy_of_this_machine_by_its_sources_has_the_same_facts(tmp_path):
             copy.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # not for us, or nothing that is known
                 copy.write_bytes(path.read_bytes())
-    copied, own = facts.of_machine(tmp_path), facts.of_machine()
+    copied, own = facts.of_machine(tmp_path).to_dict(), facts.of_machine().to_dict()
     assert own.pop("load_1min") >= 0
     assert copied.pop("load_1min") >= 0
     assert copied == own

@@ -4,7 +4,7 @@ import pytest
 
 from rseqbench.build import disassembly, elf
 from rseqbench.errors import BuildError, ResultsError
-from rseqbench.model import Machine
+from rseqbench.model import Facts, Machine
 from rseqbench.report.html import run as code
 from rseqbench.report.html import run as html
 from rseqbench.report.html.run import limited
@@ -94,7 +94,7 @@ def test_hostile_code_is_text(tmp_path):
 
 def test_a_build_that_is_not_in_the_cache_has_none(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for facts in ({}, {"kernels": "0123456789abcdef"}, {"kernels": "../../etc"}):
+    for facts in (Facts(), Facts(kernels="0123456789abcdef"), Facts(kernels="../../etc")):
         assert disassembly.attachments(Machine("x86_64", "native", "hardware", facts)) == []
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from rseqbench.analysis import compare, regression_gate, summary
 from rseqbench.config import load
-from rseqbench.model import USER_ONLY, VerdictWord
+from rseqbench.model import USER_ONLY, Facts, VerdictWord
 from rseqbench.report import caveats, charts, data, prose
 from rseqbench.report.html import run
 from rseqbench.report.tables import comparison as of_comparison
@@ -110,7 +110,7 @@ def test_two_rounds_of_counts_are_not_too_few(tmp_path):
 
 def test_a_linux_of_the_user_s_is_no_package(a32):
     machine = dataclasses.replace(
-        a32.run.header.machines[0], facts={**FACTS, "linux_package": "none: a file of the user's"}
+        a32.run.header.machines[0], facts=Facts.from_dict({**FACTS, "linux_package": "none: a file of the user's"})
     )
     header = dataclasses.replace(a32.run.header, machines=(machine,))
     assert any("was booted (a file of the user's)" in text for text in caveats.emulation_limits(header, a32.frame))

@@ -9,7 +9,7 @@ from rseqbench.analysis import history
 from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import load
-from rseqbench.model import Estimate
+from rseqbench.model import Estimate, Facts
 from rseqbench.report import charts
 from rseqbench.report.charts.history import gathered
 from rseqbench.report.html import history as pages
@@ -42,7 +42,7 @@ def imagined(header, number, benchmarks=tuple(COSTS), step_at=None, label="run-{
             header,
             label=label.format(at),
             created=f"20{20 + at // 365:02}-01-01T00:{at % 365 // 60:02}:{at % 60:02}+00:00",
-            machines=(replace(header.machines[0], facts=facts),),
+            machines=(replace(header.machines[0], facts=Facts.from_dict(facts)),),
         )
         costs = {name: COSTS.get(name, 1.0) * (1.2 if later and name == "counter/rseq" else 1.0) for name in benchmarks}
         found.append(Summary(own, tuple(row(name, cost) for name, cost in costs.items())))
@@ -159,7 +159,9 @@ def test_records_say_where_a_step_led(header):
 def test_hostile_labels_and_facts_are_text(header):
     found = imagined(header, 6, ("counter/rseq",), step_at=4, label=HOSTILE + "-{}")
     facts = {**FACTS, "linux": HOSTILE}
-    found[5] = replace(found[5], header=replace(found[5].header, machines=(replace(header.machines[0], facts=facts),)))
+    found[5] = replace(
+        found[5], header=replace(found[5].header, machines=(replace(header.machines[0], facts=Facts.from_dict(facts)),))
+    )
     text = pages.page(found, RULES)
     assert "<b onclick" not in text
     assert "\u202e" not in text
@@ -169,7 +171,7 @@ def test_hostile_labels_and_facts_are_text(header):
 
 def test_what_limits_all_is_said_once_and_the_rest_with_its_runs(header):
     found = imagined(header, 6, ("counter/rseq",))
-    virtual = replace(header.machines[0], facts={**FACTS, "virtual": "kvm"})
+    virtual = replace(header.machines[0], facts=Facts.from_dict({**FACTS, "virtual": "kvm"}))
     for at in range(4):
         found[at] = replace(found[at], header=replace(found[at].header, machines=(virtual,)))
     text = pages.page(found, RULES)

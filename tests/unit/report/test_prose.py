@@ -7,7 +7,7 @@ import pytest
 
 from rseqbench.analysis.compare import Comparison
 from rseqbench.config import load
-from rseqbench.model import Case, Estimate, Skip
+from rseqbench.model import Case, Estimate, Facts, Skip
 from rseqbench.report import caveats, prose
 from tests.support.simulated_runs import COSTS, FACTS, Simulation, shown
 
@@ -122,7 +122,7 @@ def test_verdicts_are_counted_once_each(laptop):
 
 
 def header(laptop, **parts):
-    machine = dataclasses.replace(laptop.run.header.machines[0], facts={**FACTS, **parts})
+    machine = dataclasses.replace(laptop.run.header.machines[0], facts=Facts.from_dict({**FACTS, **parts}))
     return dataclasses.replace(laptop.run.header, machines=(machine,), checks=())
 
 
@@ -149,7 +149,7 @@ def test_a_quiet_machine_has_no_limits(laptop, facts):
 
 
 def test_missing_facts_are_one_limit(laptop):
-    machine = dataclasses.replace(laptop.run.header.machines[0], facts={})
+    machine = dataclasses.replace(laptop.run.header.machines[0], facts=Facts())
     found = caveats.limits(dataclasses.replace(laptop.run.header, machines=(machine,), checks=()), CONFIDENCE)
     assert found == ("Whether this machine was virtual, or busy with something else, is not known.",)
 

@@ -18,7 +18,7 @@ from rseqbench import __version__
 from rseqbench.analysis import dataset
 from rseqbench.errors import ResultsError
 from rseqbench.measure import session
-from rseqbench.model import Case, Check, Machine, Plan, Registration, Skip
+from rseqbench.model import SAME_IN_A_RUN, Case, Check, Facts, Machine, Plan, Registration, Skip
 from rseqbench.paths import builtin_results
 from rseqbench.store import manage
 from rseqbench.store import runs as results
@@ -42,13 +42,9 @@ PLAN = Plan(
 
 
 def header(label="mine", **changes):
-    facts = {
-        "cpu": "Imagined \u00b5 CPU",
-        "cpus": 2,
-        "glibc_registers": True,
-        "load_1min": 0.25,
-        "registration": "glibc",
-    }
+    facts = Facts(
+        cpu="Imagined \u00b5 CPU", cpus=2, load_1min=0.25, registration=Registration.GLIBC, glibc_registers=True
+    )
     made = Header(
         label=label,
         created="2024-05-17T12:08:41+00:00",
@@ -377,32 +373,31 @@ def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
         "registration": "glibc",
         "benchmarks": sorted({case.benchmark for case in header().plan.cases}),
     }
-    without = dataclasses.replace(header().machines[0], facts={"registration": "none"})
+    without = dataclasses.replace(header().machines[0], facts=Facts(registration=Registration.NONE))
     assert session.resumed_options(header(machines=(without,)))["registration"] == "none"
 
 
 def test_a_run_in_a_guest_is_resumed_with_the_linux_it_was_begun_with():
-    guest = Machine("arm32", "qemu-system", "emulated", {"registration": "glibc", "linux_image": "/boot/zImage"})
+    guest = Machine(
+        "arm32", "qemu-system", "emulated", Facts(registration=Registration.GLIBC, linux_image="/boot/zImage")
+    )
     assert session.resumed_options(header(machines=(guest,)))["linux"] == "/boot/zImage"
     assert "linux" not in session.resumed_options(header())
 
 
-SAME = ("cpu", "linux", "libc", "config_rseq", "compiler", "kernels", "registration", "emulator", "linux_package")
-
-
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("name", [name for name in SAME_IN_A_RUN if name != "cpu_model"])
 def test_another_machine_is_told_from_the_one_a_run_was_begun_on(name):
     begun = header().machines[0]
     assert session.changed_since(begun, begun) == ""
-    other = dataclasses.replace(begun, facts={**begun.facts, name: "other"})
+    other = dataclasses.replace(begun, facts=Facts.from_dict({**begun.facts.to_dict(), name: "other"}))
     assert session.changed_since(begun, other).startswith(f"{name} was ")
-    assert session.changed_since(begun, dataclasses.replace(begun, facts={**begun.facts, "load_1min": 9.0})) == ""
+    assert session.changed_since(begun, dataclasses.replace(begun, facts=begun.facts | Facts(load_1min=9.0))) == ""
 
 
 def test_another_model_of_the_same_name_is_told_where_the_run_knows_its_own():
     begun = header().machines[0]
     one, other = (
-        dataclasses.replace(begun, facts={**begun.facts, "cpu_model": f"family 25, model {number}"})
+        dataclasses.replace(begun, facts=begun.facts | Facts(cpu_model=f"family 25, model {number}"))
         for number in (1, 17)
     )
     assert session.changed_since(one, other) == "cpu_model was 'family 25, model 1' and is 'family 25, model 17'"

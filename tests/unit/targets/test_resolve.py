@@ -8,6 +8,7 @@ from rseqbench.build import architectures
 from rseqbench.build.linux import build, kvm
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import UsageError
+from rseqbench.model import Facts
 from rseqbench.support.attachments import BuiltKernel
 from rseqbench.targets import resolve
 from tests.support.requirements import defaults
@@ -64,22 +65,31 @@ def test_who_asks_for_nothing_gets_what_he_always_got():
     assert resolve.resolve_options(architectures.host(), options(), LINUX) == options(target="native")
 
 
-REAL = {"config_rseq": "y", "rseq_reason": "rseq: not registered in this process, as asked"}
-NONE = {"config_rseq": "n", "rseq_reason": "rseq: ENOSYS: Linux without CONFIG_RSEQ, or an emulator without it"}
+REAL = Facts(config_rseq="y", rseq_reason="rseq: not registered in this process, as asked")
+NONE = Facts(config_rseq="n", rseq_reason="rseq: ENOSYS: Linux without CONFIG_RSEQ, or an emulator without it")
+UNKNOWN = Facts(config_rseq="unknown")
 
 
 @pytest.mark.parametrize(
     ("rseq", "facts", "why"),
     [
         ("any", REAL, ""),
-        ("any", {}, ""),
+        ("any", Facts(), ""),
         ("y", REAL, ""),
         ("n", NONE, ""),
-        ("y", {"config_rseq": "unknown"}, ""),
+        ("y", UNKNOWN, ""),
         ("n", REAL, "its Linux has CONFIG_RSEQ=y, and this configuration is for n"),
         ("y", NONE, "its Linux has CONFIG_RSEQ=n, and this configuration is for y"),
-        ("n", {"config_rseq": "unknown"}, "its rseq system call answers, and this configuration is for CONFIG_RSEQ=n"),
-        ("y", {**NONE, "config_rseq": "y"}, "its rseq system call says ENOSYS, and this configuration is for"),
+        (
+            "n",
+            Facts(config_rseq="unknown"),
+            "its rseq system call answers, and this configuration is for CONFIG_RSEQ=n",
+        ),
+        (
+            "y",
+            dataclasses.replace(NONE, config_rseq="y"),
+            "its rseq system call says ENOSYS, and this configuration is for",
+        ),
     ],
 )
 def test_a_machine_that_is_another_one_is_refused(rseq, facts, why):
