@@ -50,7 +50,7 @@ class LinuxBuild:
 class Arch:
     """One architecture: its folder of ops and what is needed to compile for it.
 
-    name: what the user types; machines: what uname -m says; triplets: how a compiler's target begins;
+    name: the folder's, and what the user types; machines: what uname -m says; triplets: how a compiler's target begins;
     compilers: tried in order; package: Debian's packages with a compiler and headers for it;
     qemu: how it is emulated, linux: how Linux is built for it, None where nobody has said;
     compat: the machines of a wider architecture that may run it.
@@ -86,6 +86,7 @@ def known() -> dict[str, Arch]:
             raw = tomllib.loads(path.read_text(encoding="utf-8"))
             qemu, linux = raw.pop("qemu", None), raw.pop("linux", None)
             arch = Arch(
+                name=path.parent.name,
                 folder=path.parent,
                 qemu=qemu and Qemu(**_columns(qemu)),
                 linux=linux and LinuxBuild(**linux),

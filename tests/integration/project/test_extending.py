@@ -144,7 +144,6 @@ def test_an_architecture_is_one_new_folder(command, kernels):
     assert "#error" in header
     (folder / "rseq_arch.h").write_text(header)
     (folder / "arch.toml").write_text(
-        'name = "toy"\n'
         f'machines = ["{platform.machine()}"]\n'
         'triplets = ["x86_64"]\n'
         'compilers = ["gcc", "clang"]\n'

@@ -7,7 +7,7 @@
 #define RSEQ_ARCH_H
 
 #if !defined(__arm__) || !defined(__ARMEL__) || __ARM_ARCH < 7
-#error "kernels/arch/arm is for little-endian ARMv7 compilers"
+#error "kernels/arch/arm32 is for little-endian ARMv7 compilers"
 #endif
 
 #define RSEQ_SIG 0xe7f5def3

@@ -7,7 +7,7 @@
 #define RSEQ_ARCH_H
 
 #if !defined(__aarch64__) || !defined(__AARCH64EL__)
-#error "kernels/arch/aarch64 is for little-endian AArch64 compilers"
+#error "kernels/arch/arm64 is for little-endian AArch64 compilers"
 #endif
 
 #include <asm/hwcap.h>
