@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from common import Clock
 
-from rseqbench import config, paths, targets
+from rseqbench import config, paths
 from rseqbench.analysis import dataset, stats
 from rseqbench.analysis.patch_claims import Pair
 from rseqbench.build import architectures
@@ -22,7 +22,7 @@ from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
 from rseqbench.measure.rounds import MOST_VOID
 from rseqbench.model import Case, Estimate, GatedRequest, GatedRound, Plan
-from rseqbench.targets import Target
+from rseqbench.targets import Target, resolve
 
 
 class Watched:
@@ -36,8 +36,12 @@ class Watched:
         self.inside_s = 0.0
 
     def __getattr__(self, name: str) -> Any:
-        """Hand on everything but gate()."""
+        """Hand on everything but gated rounds."""
         return getattr(self._target, name)
+
+    def calibrate(self, *arguments: Any) -> int:
+        """Hand on."""
+        return self._target.calibrate(*arguments)
 
     def gate(self, slots: Sequence[GatedRequest], *rest: Any) -> GatedRound:
         """Hand on; remember the answer, how long it took, and how much of that was inside chunks."""
@@ -98,7 +102,7 @@ def session(benchmarks: Sequence[str] = ("all",), engine: str = "gated", preset:
     """Compile for this machine and enter its native target, as `rseqbench run` does."""
     settings = config.load(paths.default_config())
     options = settings.options(None, {"engine": engine, "preset": preset, "benchmarks": list(benchmarks)})
-    with targets.create(architectures.named(options.arch), options) as target:
+    with resolve.create(architectures.named(options.arch), options) as target:
         plan = planning.make(
             target.benchmarks(), options, settings.presets[preset], target.registration(), target.cpus(), seed=1
         )

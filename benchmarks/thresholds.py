@@ -21,6 +21,7 @@ from rseqbench.config import Preset
 from rseqbench.measure import plan
 from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, gate
 from rseqbench.model import Case, Chunk, GatedRequest, Plan
+from rseqbench.targets import resolve
 
 KERNELS = (
     "counter/rseq",
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
     options = config.load().options(None, {"benchmarks": [*KERNELS, *MODAL]})
-    with targets.create(architectures.host(), options) as target:
+    with resolve.create(architectures.host(), options) as target:
         preset = Preset(rounds=rounds, values=1, value_ms=1.0)
         made = plan.make(target.benchmarks(), options, preset, target.registration(), target.cpus(), 1)
         for line in common.environment():

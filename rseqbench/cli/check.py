@@ -9,6 +9,7 @@ import click
 from rseqbench import selection
 from rseqbench.cli import options as place
 from rseqbench.cli import options as what
+from rseqbench.targets import resolve
 
 
 @click.command("check")
@@ -23,7 +24,6 @@ def command(ctx: click.Context, /, disturbances: int | None, **given: Any) -> No
     """
     import dataclasses
 
-    from rseqbench import targets
     from rseqbench.build import architectures
     from rseqbench.cli import State
     from rseqbench.measure import rounds
@@ -35,7 +35,7 @@ def command(ctx: click.Context, /, disturbances: int | None, **given: Any) -> No
     asked = what.benchmark_patterns(given) or [ALL]
     options = config.options(None, {**place.given_options(given), "benchmarks": asked})
     hardness = dataclasses.replace(config.check, **({"disturbances": disturbances} if disturbances else {}))
-    with targets.create(architectures.named(options.arch), options) as entered:
+    with resolve.create(architectures.named(options.arch), options) as entered:
         chosen = selection.select(entered.benchmarks(), asked)
         checks = [event.check for event in rounds.check(entered, chosen, hardness)]
     terminal.table(grids.checks(checks, chosen), terminal.console())

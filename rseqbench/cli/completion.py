@@ -99,7 +99,7 @@ def _unfinished(ctx: click.Context) -> list[str]:
 
 
 def _targets(ctx: click.Context) -> list[str]:
-    from rseqbench.targets import TARGETS
+    from rseqbench.targets.resolve import TARGETS
 
     return [*(f"{name}:" if kind.where else name for name, kind in TARGETS.items()), "auto"]
 

@@ -9,6 +9,7 @@ import click
 from rseqbench import selection
 from rseqbench.cli import options as place
 from rseqbench.cli import options as what
+from rseqbench.targets import resolve
 
 
 @click.command("list")
@@ -21,7 +22,6 @@ def command(ctx: click.Context, /, style: str, **given: Any) -> None:
     import dataclasses
     import json
 
-    from rseqbench import targets
     from rseqbench.build import architectures
     from rseqbench.cli import State
     from rseqbench.model import ALL
@@ -32,7 +32,7 @@ def command(ctx: click.Context, /, style: str, **given: Any) -> None:
     asked = what.benchmark_patterns(given)
     opened = {"benchmarks": asked or list(selection.SUITES["all"])}
     options = state.config().options(None, {**place.given_options(given), **opened})
-    with targets.create(architectures.named(options.arch), options) as entered:
+    with resolve.create(architectures.named(options.arch), options) as entered:
         everything = entered.benchmarks()
         machine = entered.machine()
     chosen = selection.select(everything, asked or [ALL])  # without whole programs

@@ -49,7 +49,6 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     import dataclasses
     import secrets
 
-    from rseqbench import targets
     from rseqbench.analysis import summary
     from rseqbench.build import architectures
     from rseqbench.measure import engines, session
@@ -72,7 +71,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return
     arch = architectures.named(options.arch)
     options = resolve.resolve_options(arch, options, config.linux)
-    each = engines.chosen(options.engine, targets.target_kind(options.target).emulated)
+    each = engines.chosen(options.engine, resolve.target_kind(options.target).emulated)
     label = chosen.get("label")
     for name in () if label is None else _labels(label, each).values():
         store.ensure_free(name, given["force"])
@@ -80,7 +79,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     failed: list[str] = []
     for engine in each:
         own = dataclasses.replace(options, engine=engine)
-        with _entered(targets.create(arch, own), own.target) as target:
+        with _entered(resolve.create(arch, own), own.target) as target:
             label = _fresh(target.arch, each, store) if label is None else label
             seed = chosen.get("seed", secrets.randbelow(2**32))
             asked = session.RunRequest(own, preset, seed, _labels(label, each)[engine], given["force"])
@@ -128,11 +127,11 @@ def _labels(label: str, each: Sequence[str]) -> dict[str, str]:
 
 def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) -> None:
     """Take up an unfinished run on the machine where it was begun."""
-    from rseqbench import targets
     from rseqbench.build import architectures
     from rseqbench.errors import UsageError
     from rseqbench.measure import session
     from rseqbench.measure import session as resume
+    from rseqbench.targets import resolve
 
     wait = chosen.pop("wait", config.run.wait)  # that is about now, not about the run
     if chosen:
@@ -141,7 +140,7 @@ def _resume(label: str, chosen: dict[str, Any], config: Config, store: Store) ->
     unfinished = store.resume(label)
     begun = unfinished.header.machines[0]
     options = config.options(None, {**resume.resumed_options(unfinished.header), "wait": wait})
-    with _entered(targets.create(architectures.named(begun.arch), options), begun.target) as target:
+    with _entered(resolve.create(architectures.named(begun.arch), options), begun.target) as target:
         session.resume_run(target, unfinished)
         _end(_measure(target, unfinished, config, store))
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from rseqbench import selection, targets
+from rseqbench import selection
 from rseqbench.build import architectures, products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.linux import DEBIAN, fetched
@@ -26,8 +26,8 @@ def rehearse_run(options: RunOptions, preset: Preset, linux: LinuxOptions, seed:
     arch = architectures.named(options.arch)
     unknown: list[str] = []
     options = _placed(arch, options, linux, unknown)
-    kind = targets.target_kind(options.target)
-    target = targets.create(arch, options)
+    kind = resolve.target_kind(options.target)
+    target = resolve.create(arch, options)
     here = isinstance(target, NativeTarget)
     cpus = target.cpus() if here else ()
     listed, registration = _listed(options, here, unknown)
@@ -60,9 +60,9 @@ def _placed(arch: Arch, options: RunOptions, linux: LinuxOptions, unknown: list[
         return "not tried"
 
     def untried_code(one: Arch) -> bool:
-        if targets.may_run_here(one):
+        if resolve.may_run_here(one):
             unknown.append(f"Whether this machine runs {one.name} code is tried first; if not, it is emulated.")
-        return targets.may_run_here(one)
+        return resolve.may_run_here(one)
 
     return resolve.resolve_options(arch, options, linux, untried_kvm, untried_code)
 
@@ -89,7 +89,7 @@ def _listed(options: RunOptions, here: bool, unknown: list[str]) -> tuple[Sequen
 
 def _at_the_target(arch: Arch, options: RunOptions) -> list[str]:
     """Return what else is done before the run, and depends on what is found."""
-    if not targets.target_kind(options.target).boots:
+    if not resolve.target_kind(options.target).boots:
         return []
     found = []
     if options.linux == DEBIAN and fetched(arch) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -20,16 +20,12 @@ from rseqbench.model import (
     Case,
     Check,
     CommandLine,
-    Counts,
-    GatedRequest,
-    GatedRound,
     Machine,
     Plan,
-    ProgramResult,
     Registration,
 )
 from rseqbench.store.runs import Header, Run
-from rseqbench.targets import Target
+from rseqbench.targets import Target, TimesCases, require
 
 LABEL = "demo-replay"
 _CHECK_S, _ROUND_S = 0.05, 0.4  # how long they are shown
@@ -110,37 +106,13 @@ class Replay:
             raise TargetError("void in the recorded run")
         return pyperf.Benchmark([raw])
 
-    def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
-        """Raise TargetError: nothing runs here, and so do those below."""
-        raise _nothing()
-
-    def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
-        """Raise TargetError."""
-        raise _nothing()
-
-    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
-        """Raise TargetError."""
-        raise _nothing()
-
-    def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
-        """Raise TargetError."""
-        raise _nothing()
-
     def doubts(self, case: Case) -> str:
         """Return nothing: what is replayed was believed when it was measured."""
         return ""
 
-    def boot(self) -> str:
+    def boot_id(self) -> str:
         """Return that there is none."""
         return REPLAY
-
-    def reboot(self) -> bool:
-        """Return False: there is nothing to boot."""
-        return False
-
-
-def _nothing() -> TargetError:
-    return TargetError("a replay measures nothing")
 
 
 class Replayed(OneByOne):
@@ -164,4 +136,4 @@ class Replayed(OneByOne):
         return 1
 
     def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
-        return target.measure(case, plan, number, loops)
+        return require(target, TimesCases).measure(case, plan, number, loops)

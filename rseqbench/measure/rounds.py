@@ -29,7 +29,7 @@ from rseqbench.store.events import (
     RunEvent,
 )
 from rseqbench.store.runs import Header, Unfinished
-from rseqbench.targets import Target
+from rseqbench.targets import Reboots, Target
 
 MOST_VOID = 0.3  # of the rounds; a case void in more has no number, whatever the others say
 _FAILED = "failed in every round"
@@ -74,8 +74,9 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
         if plan.boot(number) != boot:
             boot = plan.boot(number)
             yield BootDone(boot, plan.boots)
-            if not target.reboot():
+            if not isinstance(target, Reboots):
                 return
+            target.reboot()
             _begin_boot(target, unfinished, boot)
         begin = time.monotonic()
         _new_round(target, unfinished, failures)
@@ -126,7 +127,7 @@ def _begin_boot(target: Target, unfinished: Unfinished, boot: int) -> None:
     plan = unfinished.header.plan
     if plan.boots == 1:
         return
-    seen, here = unfinished.header.boots, target.boot()
+    seen, here = unfinished.header.boots, target.boot_id()
     if here in seen[:boot]:
         how = f"boot it anew, then: rseqbench run --resume {unfinished.header.label}"
         raise TargetError(f"boot {boot} of {plan.boots} is done, and the machine is still in it", how)

@@ -51,6 +51,9 @@ class Recorder:
     def __getattr__(self, name):
         return getattr(self._target, name)
 
+    def calibrate(self, *arguments):
+        return self._target.calibrate(*arguments)
+
     def gate(self, *arguments):
         self.answers.append(self._target.gate(*arguments))
         return self.answers[-1]

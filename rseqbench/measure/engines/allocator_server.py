@@ -15,7 +15,7 @@ from hdrh.histogram import HdrHistogram
 from rseqbench.errors import RseqbenchError
 from rseqbench.measure.engines import Taken
 from rseqbench.model import Case, Plan
-from rseqbench.targets import Target
+from rseqbench.targets import RunsPrograms, Target, require
 from rseqbench.workloads import jemalloc
 
 LIMIT_S = 120.0
@@ -46,7 +46,7 @@ def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Itera
         method = jemalloc.BY_NAME[case.benchmark]
         try:
             start, *rest = jemalloc.command(method)
-            ran = target.run(start, [*rest, *given], case.registration, LIMIT_S)
+            ran = require(target, RunsPrograms).run(start, [*rest, *given], case.registration, LIMIT_S)
             found = jemalloc.document(method, ran, case.registration)
             yield Taken(case, _bench(target, case, number, found))
         except RseqbenchError as error:

@@ -10,7 +10,7 @@ import pyperf
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import ENGINES, Taken
 from rseqbench.model import Case, Plan, ProgramResult
-from rseqbench.targets import Target
+from rseqbench.targets import RunsPrograms, Target, require
 from rseqbench.workloads import PROGRAMS
 
 LIMIT_S = 1800.0  # for one run of a program
@@ -22,7 +22,7 @@ def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Itera
     for case in cases:
         program = PROGRAMS[case.benchmark]
         try:
-            ran = target.run(program.path, plan.hackbench.split(), case.registration, LIMIT_S)
+            ran = require(target, RunsPrograms).run(program.path, plan.hackbench.split(), case.registration, LIMIT_S)
             yield Taken(case, _bench(target, case, plan, number, ran))
         except TargetError as error:
             yield Taken(case, None, error.message)

@@ -19,7 +19,7 @@ import pyperf
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import Taken
 from rseqbench.model import COUNTED, FEWEST_CHUNKS, Case, Chunk, GatedRequest, GatedRound, Plan, Registration
-from rseqbench.targets import Target
+from rseqbench.targets import RunsGatedRounds, Target, require
 
 CHUNK_NS = 50_000
 WANTED_CHUNKS = 96
@@ -104,24 +104,25 @@ class Gated:
             return
         options = {"fastest": 0, "limit_ms": 20, "seed": 1, "capacity": 16}
         alone = replace(min(cases, key=lambda case: (case.threads, case.id)), threads=1)
-        seen = [target.gate([GatedRequest(alone, 1, 1000)], plan, options)]
+        seen = [require(target, RunsGatedRounds).gate([GatedRequest(alone, 1, 1000)], plan, options)]
         step_ns = seen[0].resolution * seen[0].ns_per_tick
         for case in cases:
             self._size(target, plan, case, step_ns)
         chunk_ns, _ = sized(1, len(plan.cpus), step_ns)
-        probing = GatedRequest(alone, target.calibrate(alone, plan, chunk_ns), 1000)
+        probing = GatedRequest(alone, require(target, RunsGatedRounds).calibrate(alone, plan, chunk_ns), 1000)
         end = time.monotonic() + _SETTLE_S
         while time.monotonic() < end and not _settled([answer.fastest for answer in seen]):
             time.sleep(0.02)
-            seen.append(target.gate([probing], plan, options))
+            seen.append(require(target, RunsGatedRounds).gate([probing], plan, options))
         self._fastest = min(answer.fastest for answer in seen)
         self._tick = statistics.median(answer.ns_per_tick for answer in seen)
 
     def _size(self, target: Target, plan: Plan, case: Case, step_ns: float) -> None:
         """Size the chunks of a case; one that fails there is void in every round, and the others are not."""
+        gating = require(target, RunsGatedRounds)
         chunk_ns, wanted = sized(case.threads, len(plan.cpus), step_ns)
         try:
-            self._slots[case] = GatedRequest(case, target.calibrate(case, plan, chunk_ns), wanted)
+            self._slots[case] = GatedRequest(case, gating.calibrate(case, plan, chunk_ns), wanted)
         except TargetError as error:
             self._unsized[case] = error.message
         self._long_ms[case] = wanted * chunk_ns * 1e-6 if chunk_ns > TEAM_CHUNK_NS else 0.0
@@ -168,7 +169,7 @@ class Gated:
             "seed": plan.seed * 1_000_003 + number * 2 + 1,
             "capacity": sum(_CAPACITY * slot.wanted for slot in slots),
         }
-        return target.gate(slots, plan, options)
+        return require(target, RunsGatedRounds).gate(slots, plan, options)
 
     def _sort(self, answer: GatedRound) -> list[Sorted]:
         """Sort the chunks of each case. Raises TargetError where the round as a whole cannot be believed."""

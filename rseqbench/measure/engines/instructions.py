@@ -19,7 +19,7 @@ import pyperf
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines.sequential import OneByOne
 from rseqbench.model import Case, Counts, Plan
-from rseqbench.targets import Target
+from rseqbench.targets import CountsInstructions, Target, require
 
 BUDGET = 500_000  # instructions: a fifth of the time between two timer ticks, and long beside a step of the clock
 REPEAT = 5
@@ -41,17 +41,17 @@ class Counted(OneByOne):
         self._long: set[Case] = set()
 
     def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
-        cost = roughly(target.count(case, plan, _FIRST_TRIAL, REPEAT))
+        cost = roughly(require(target, CountsInstructions).count(case, plan, _FIRST_TRIAL, REPEAT))
         if cost > SHORT:
             self._long.add(case)
             return fitting(cost, LONG_BUDGET, _LEAST_LONG)
-        return fitting(slope(target.count(case, plan, trial(cost), REPEAT)))
+        return fitting(slope(require(target, CountsInstructions).count(case, plan, trial(cost), REPEAT)))
 
     def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
         if case in self._long:
-            counts = target.count(case, plan, (loops,), REPEAT)
+            counts = require(target, CountsInstructions).count(case, plan, (loops,), REPEAT)
             return _bench(target, case, number, counts, means(counts), 0)
-        counts = target.count(case, plan, (loops, 2 * loops), REPEAT)
+        counts = require(target, CountsInstructions).count(case, plan, (loops, 2 * loops), REPEAT)
         interrupted = sum(len(taken) - len(undisturbed(taken, counts.step)) for taken in counts.taken)
         return _bench(target, case, number, counts, slopes(counts), interrupted)
 

@@ -10,7 +10,7 @@ import pyperf
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import Taken
 from rseqbench.model import Case, Plan
-from rseqbench.targets import Target
+from rseqbench.targets import Target, TimesCases, require
 
 
 class OneByOne(abc.ABC):
@@ -70,7 +70,7 @@ class Plain(OneByOne):
         return len(plan.cases) * (plan.rounds * once + _PROCESS_S + _CALIBRATION * value_s)
 
     def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
-        return int(target.measure(case, plan, number, 0).get_runs()[0].get_loops())
+        return int(require(target, TimesCases).measure(case, plan, number, 0).get_runs()[0].get_loops())
 
     def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
-        return target.measure(case, plan, number, loops)
+        return require(target, TimesCases).measure(case, plan, number, loops)

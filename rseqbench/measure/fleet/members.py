@@ -8,7 +8,6 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
-from rseqbench import targets
 from rseqbench.build import architectures
 from rseqbench.config import Config, RunOptions
 from rseqbench.errors import ResultsError, UsageError, unknown
@@ -19,6 +18,7 @@ from rseqbench.store import fleets
 from rseqbench.store.events import INTERRUPTED, JobEnded, JobEvent, MemberEvent, Stored, failure_text
 from rseqbench.store.fleets import Fleet, Member
 from rseqbench.store.runs import Run, Store, Unfinished
+from rseqbench.targets import resolve
 
 KIND = "labgrid"  # of the targets: places that are acquired
 
@@ -38,7 +38,7 @@ def measure_members(fleet: Fleet, config: Config, store: Store, summary: Callabl
         options = replace(fleet.options, target=f"{KIND}:{member.place}")
         if left:  # its coordinator is the fleet's: one for all, as one process talks to it
             options = replace(options, **resume.resumed_options(left.header) | _lab(fleet))
-        with targets.create(architectures.named(options.arch), options) as target:
+        with resolve.create(architectures.named(options.arch), options) as target:
             if left:
                 session.resume_run(target, left)
             asked = session.RunRequest(options, fleet.preset, fleet.seed, member.label, fleet.force, fleet.command)
@@ -116,7 +116,7 @@ def run(
 
 def shared(options: RunOptions) -> RunOptions:
     """Return the options that all members share, their engine chosen. Raises UsageError where that is not one."""
-    chosen = engines.chosen(options.engine, targets.target_kind(KIND).emulated)
+    chosen = engines.chosen(options.engine, resolve.target_kind(KIND).emulated)
     if len(chosen) > 1:
         raise UsageError(f"a fleet has one engine, and --engine {options.engine} means {len(chosen)}", "name one")
     return replace(options, engine=chosen[0], target=KIND)

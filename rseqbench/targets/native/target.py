@@ -23,7 +23,6 @@ from rseqbench.model import (
     Case,
     Check,
     CommandLine,
-    Counts,
     Facts,
     GatedRequest,
     GatedRound,
@@ -184,10 +183,6 @@ class NativeTarget:
         answer = worker.ask(request, _MEASURE_TIMEOUT_S)
         return messages.read_gated_round(answer, slots, not self._hello["no_counters"], self.registration())
 
-    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
-        """Raise TargetError: time is real here."""
-        raise TargetError("time is real on this machine, so nothing counts instructions", "--target qemu-system")
-
     def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program of this machine. Raises TargetError when it does not start or end."""
         if registration == Registration.SELF:
@@ -198,13 +193,9 @@ class NativeTarget:
         """Return what the surroundings of a shipped library say against what a case just did."""
         return self._libraries.doubts(case.benchmark)
 
-    def boot(self) -> str:
+    def boot_id(self) -> str:
         """Return Linux's own number of this boot."""
         return facts.boot_id() or "unknown"
-
-    def reboot(self) -> bool:
-        """Return False: this machine is its user's to boot."""
-        return False
 
     def _begin(self, benchmark: str, stage: Stage) -> None:
         """Have the library of what is measured alone take note. Raises TargetError where that is void already."""

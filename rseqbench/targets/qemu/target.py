@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rseqbench import selection, workloads
 from rseqbench.build.linux import LinuxImage, build, kvm, select
 from rseqbench.build.linux.image import emulated, qemu_version
 from rseqbench.errors import TargetError
-from rseqbench.model import CommandLine, Facts
+from rseqbench.model import Case, CommandLine, Counts, Facts, Plan
 from rseqbench.targets.qemu import virtme_ng
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from rseqbench.targets.runner import protocol
@@ -64,15 +64,14 @@ class VirtualMachineTarget(RunnerTarget):
                 found |= packages.files(self._arch, program)
         return found
 
-    def boot(self) -> str:
+    def boot_id(self) -> str:
         """Return what tells this boot from others of ours."""
         return self._boot
 
-    def reboot(self) -> bool:
+    def reboot(self) -> None:
         """Boot the guest anew."""
         self._resources.close()
         self._reach()
-        return True
 
     def _lacks(self, program: Program) -> str:
         """Return nothing: a program lies in the guest if it is asked for, and is fetched for that."""
@@ -170,6 +169,12 @@ class QemuSystemTarget(VirtualMachineTarget):
         self._checks.close()
         self._checking = None
         super().new_round()
+
+    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
+        """Count what each number of `loops` takes by the guest's clock, of which a nanosecond is an instruction."""
+        ns, aborts = self._time(case, plan, loops, repeat)
+        taken = tuple(tuple(ns[i :: len(loops)]) for i in range(len(loops)))
+        return Counts(tuple(loops), taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
 
     def _own_facts(self) -> Facts:
         qemu = emulated(self._arch)

@@ -28,7 +28,6 @@ from rseqbench.model import (
     Case,
     Check,
     CommandLine,
-    Counts,
     Facts,
     GatedRequest,
     GatedRound,
@@ -243,14 +242,6 @@ class RunnerTarget(Called):
         answer = self._ask("gate", _MEASURE_TIMEOUT_S, registration=self.registration().value, **request)
         return messages.read_gated_round(answer, slots, not self._hello["no_counters"], self.registration())
 
-    def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
-        """Count what each number of `loops` takes by the guest's clock, of which a nanosecond is an instruction."""
-        if self.timing != "emulated":
-            raise TargetError(f"time is real on {self._options.target}, so nothing counts instructions")
-        ns, aborts = self._time(case, plan, loops, repeat)
-        taken = tuple(tuple(ns[i :: len(loops)]) for i in range(len(loops)))
-        return Counts(tuple(loops), taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
-
     def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program that lies there. Raises TargetError when it does not start, or not end within `limit_s`."""
         answer = self._ask(
@@ -267,13 +258,9 @@ class RunnerTarget(Called):
         """Return nothing: shipped libraries are measured natively only."""
         return ""
 
-    def boot(self) -> str:
+    def boot_id(self) -> str:
         """Return Linux's own number of the boot there."""
         return protocol.decode_file(self._ask("read", _TIMEOUT_S, path=f"/{facts.BOOT_ID}")).decode().strip()
-
-    def reboot(self) -> bool:
-        """Return False: the machine there is its user's to boot."""
-        return False
 
     def _ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
         return self._reachable().ask(verb, timeout_s, **arguments)

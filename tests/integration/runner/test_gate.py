@@ -382,6 +382,9 @@ class Disturbed:
         self.number += 1
         self._target.new_round()
 
+    def calibrate(self, *arguments):
+        return self._target.calibrate(*arguments)
+
     def gate(self, slots, plan, options):
         if self.number != self._when:
             return self._target.gate(slots, plan, options)

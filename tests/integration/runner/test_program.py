@@ -16,7 +16,7 @@ from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import composite
 from rseqbench.model import Case, Plan, ProgramResult, Registration
-from rseqbench.targets import create
+from rseqbench.targets.resolve import create
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.workloads import HACKBENCH
 from tests.support.commands import processes_with

@@ -1,15 +1,15 @@
-"""What "auto" means and what is refused: engines.chosen(), targets.resolved(), kind() and create()."""
+"""What "auto" means and what is refused: engines.chosen(), target choice in resolve.py."""
 
 import dataclasses
 import platform
 
 import pytest
 
-from rseqbench import targets
 from rseqbench.build import architectures
 from rseqbench.build.cache import Built
 from rseqbench.errors import UsageError
 from rseqbench.measure import engines
+from rseqbench.targets import resolve
 from tests.support.guests import static
 from tests.support.requirements import defaults
 
@@ -51,7 +51,7 @@ def test_engines_that_cannot(name, emulated, words):
 @pytest.mark.parametrize("target", ["native", "ssh:pi@board", "qemu-user", "runner"])
 def test_a_target_that_is_named_is_taken(target):
     for arch in architectures.known().values():
-        assert targets.resolve_target(arch, target) == target
+        assert resolve.resolve_target(arch, target) == target
 
 
 def test_auto_is_this_machine_where_it_runs_the_code(monkeypatch):
@@ -60,7 +60,7 @@ def test_auto_is_this_machine_where_it_runs_the_code(monkeypatch):
         ("armv7l", {"x86_64": "qemu-system", "arm32": "native", "arm64": "qemu-system"}),
     ):
         monkeypatch.setattr(platform, "machine", lambda machine=machine: machine)
-        assert {name: targets.resolve_target(arch, "auto") for name, arch in architectures.known().items()} == names
+        assert {name: resolve.resolve_target(arch, "auto") for name, arch in architectures.known().items()} == names
 
 
 def on_aarch64(monkeypatch, answer, tmp_path):
@@ -70,9 +70,9 @@ def on_aarch64(monkeypatch, answer, tmp_path):
     program = static("host", source, tmp_path)
     arm32 = architectures.named("arm32")
     assert arm32.compat == ("aarch64",)
-    monkeypatch.setattr(targets.products, "runner", lambda arch: Built(program, "", "", ""))
+    monkeypatch.setattr(resolve.products, "runner", lambda arch: Built(program, "", "", ""))
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    return targets.resolve_target(arm32, "auto")
+    return resolve.resolve_target(arm32, "auto")
 
 
 def test_auto_on_a_64_bit_arm_that_runs_32_bit_code_is_the_runner(monkeypatch, tmp_path):
@@ -88,9 +88,9 @@ def test_auto_on_a_64_bit_arm_that_cannot_execute_it_at_all_is_emulation(monkeyp
     junk = tmp_path / "junk"
     junk.write_bytes(b"\x7fELF and nothing more")
     junk.chmod(0o700)
-    monkeypatch.setattr(targets.products, "runner", lambda arch: Built(junk, "", "", ""))
+    monkeypatch.setattr(resolve.products, "runner", lambda arch: Built(junk, "", "", ""))
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    assert targets.resolve_target(architectures.named("arm32"), "auto") == "qemu-system"
+    assert resolve.resolve_target(architectures.named("arm32"), "auto") == "qemu-system"
 
 
 @pytest.mark.parametrize(
@@ -104,23 +104,23 @@ def test_auto_on_a_64_bit_arm_that_cannot_execute_it_at_all_is_emulation(monkeyp
     ],
 )
 def test_kinds(target, emulated, boots):
-    assert (targets.target_kind(target).emulated, targets.target_kind(target).boots) == (emulated, boots)
+    assert (resolve.target_kind(target).emulated, resolve.target_kind(target).boots) == (emulated, boots)
 
 
 @pytest.mark.parametrize("target", ["mars", "", "auto", "ssh@host", "qemu", "native:board", "qemu-system:"])
 def test_there_is_no_kind_of_another_name(target):
     with pytest.raises(UsageError, match=f"^unknown target '{target}'"):
-        targets.target_kind(target)
+        resolve.target_kind(target)
 
 
-@pytest.mark.parametrize("kind", [name for name, kind in targets.TARGETS.items() if not kind.boots])
+@pytest.mark.parametrize("kind", [name for name, kind in resolve.TARGETS.items() if not kind.boots])
 def test_a_linux_to_boot_is_refused_where_nothing_boots_it(kind):
     target = "ssh:board" if kind == "ssh" else kind
     options = dataclasses.replace(defaults().run, target=target, linux="zImage")
     with pytest.raises(UsageError, match=rf"^target {target} boots no Linux, and zImage was given to boot; --linux"):
-        targets.create(architectures.host(), options)
+        resolve.create(architectures.host(), options)
 
 
 def test_a_linux_to_boot_is_taken_where_it_is_booted():
     options = dataclasses.replace(defaults().run, target="qemu-system", linux="zImage")
-    assert targets.create(architectures.named("arm32"), options).arch == "arm32"
+    assert resolve.create(architectures.named("arm32"), options).arch == "arm32"

@@ -12,7 +12,8 @@ from rseqbench.analysis import kernel_sizes
 from rseqbench.build import architectures
 from rseqbench.build.linux import build, source
 from rseqbench.support import kconfig
-from rseqbench.targets import create, resolve
+from rseqbench.targets import resolve
+from rseqbench.targets.resolve import create
 from tests.support.commands import rseqbench
 from tests.support.requirements import defaults
 

@@ -12,8 +12,8 @@ import pytest
 from rseqbench.build import architectures
 from rseqbench.build.linux import LinuxImage, build
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.targets import create
 from rseqbench.targets.qemu import virtme_ng
+from rseqbench.targets.resolve import create
 from tests.support.built_kernels import LIMIT_S
 from tests.support.commands import processes_with, rseqbench
 from tests.support.requirements import defaults, x86_only

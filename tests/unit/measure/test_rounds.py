@@ -35,7 +35,7 @@ class Imagined:
         self.checked = []
         self.measured = []  # (round, benchmark, loops)
         self.rounds = 0
-        self.boots, self.ours = 0, True
+        self.boots = 0
         self.doubtful = {}  # benchmarks that somebody else saw to be wrong, and why
 
     def __enter__(self):
@@ -67,27 +67,11 @@ class Imagined:
     def new_round(self):
         self.rounds += 1
 
-    def calibrate(self, case, plan, chunk_ns):
-        return 1
-
-    def gate(self, slots, plan, options):
-        raise NotImplementedError
-
-    def count(self, case, plan, loops, repeat):
-        raise NotImplementedError
-
-    def run(self, path, arguments, registration, limit_s):
-        raise NotImplementedError
-
     def doubts(self, case):
         return self.doubtful.get(case.benchmark, "")
 
-    def boot(self):
+    def boot_id(self):
         return f"boot {self.boots}"
-
-    def reboot(self):
-        self.boots += self.ours
-        return self.ours
 
     def measure(self, case, plan, number, loops):
         self.measured.append((number, case.id, loops))
@@ -97,6 +81,13 @@ class Imagined:
         metadata = {"name": case.id, "benchmark": case.benchmark, "arch": self.arch, "threads": case.threads}
         metadata |= {"engine": "pyperf", "round": number, "registration": "glibc", "aborts": 0, "loops": loops or 64}
         return pyperf.Benchmark([pyperf.Run([1e-9] * plan.values, metadata=metadata, collect_metadata=False)])
+
+
+class Ours(Imagined):
+    """One that is ours to boot."""
+
+    def reboot(self):
+        self.boots += 1
 
 
 def begun(tmp_path, cases=NAMES, number=ROUNDS):
@@ -419,7 +410,7 @@ def booted(tmp_path, boots=3):
 
 
 def test_a_machine_that_is_ours_is_booted_between_the_rounds_of_each_boot(tmp_path):
-    target, unfinished = Imagined(), booted(tmp_path)
+    target, unfinished = Ours(), booted(tmp_path)
     events = run(target, unfinished)
     assert target.boots == 2
     assert unfinished.header.boots == ("boot 0", "boot 1", "boot 2")
@@ -432,7 +423,6 @@ def test_a_machine_that_is_ours_is_booted_between_the_rounds_of_each_boot(tmp_pa
 
 def test_where_somebody_else_boots_a_run_ends_with_each_boot_and_goes_on_in_the_next(tmp_path):
     target, unfinished = Imagined(), booted(tmp_path)
-    target.ours = False
     for boot in range(3):
         assert unfinished.rounds() == list(range(2 * boot))
         run(target, unfinished)
@@ -444,7 +434,6 @@ def test_where_somebody_else_boots_a_run_ends_with_each_boot_and_goes_on_in_the_
 
 def test_a_boot_that_is_done_does_not_count_twice(tmp_path):
     target, unfinished = Imagined(), booted(tmp_path)
-    target.ours = False
     run(target, unfinished)
     with pytest.raises(TargetError, match=r"boot 1 of 3 is done, and the machine is still in it; .*--resume mine"):
         run(target, unfinished)
@@ -453,7 +442,6 @@ def test_a_boot_that_is_done_does_not_count_twice(tmp_path):
 
 def test_what_another_boot_left_of_a_unit_is_dropped_and_what_this_one_left_is_kept(tmp_path):
     target, unfinished = Imagined(), booted(tmp_path)
-    target.ours = False
     for event in rounds.run(target, unfinished, Plain(), CHECK):
         if isinstance(event, RoundDone):
             break  # in the middle of the first boot
@@ -472,7 +460,7 @@ def test_what_another_boot_left_of_a_unit_is_dropped_and_what_this_one_left_is_k
 
 
 def test_a_round_in_which_all_is_void_costs_its_boot_nothing_else(tmp_path):
-    target = Imagined(fails=lambda case, number: "contended" if number == 1 else "")
+    target = Ours(fails=lambda case, number: "contended" if number == 1 else "")
     unfinished = booted(tmp_path)
     run(target, unfinished)
     assert unfinished.rounds() == [0, 2, 3, 4, 5]
