@@ -78,9 +78,10 @@ bool is_probe_quiet(uint64_t ticks, uint64_t fastest)
 }
 
 /*
- * Whether the tripwire can tell that Linux ran something else. A benchmark with sequences of its own leaves no room for
- * it, and some versions of Linux do not look at it on the way out of a system call: there, context switches are counted.
- * Where switches are the very operation, nothing tells ours from others, and only the probes judge the chunk.
+ * Whether the tripwire can tell that Linux ran something else. A benchmark with sequences of its
+ * own leaves no room for it, and some versions of Linux do not look at it on the way out of a
+ * system call: there, context switches are counted. Where switches are the very operation, nothing
+ * tells ours from others, and only the probes judge the chunk.
  */
 static bool can_trip(const struct chunk_timer *timer, const struct benchmark *benchmark)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One thread of a gated round: it times chunks of a benchmark, and sees of each whether the core was
- * its own meanwhile.
+ * One thread of a gated round: it times chunks of a benchmark, and sees of each whether the core
+ * was its own meanwhile.
  */
 #ifndef CHUNK_H
 #define CHUNK_H
@@ -48,8 +48,8 @@ struct chunk_time {
 };
 
 /*
- * Make a timer ready for the calling thread. The first one of a round has no `like`; the others take
- * its clock as it found it. Returns NULL, or why that failed.
+ * Make a timer ready for the calling thread. The first one of a round has no `like`; the others
+ * take its clock as it found it. Returns NULL, or why that failed.
  */
 const char *chunk_timer_open(struct chunk_timer *timer, const struct chunk_timer *like);
 void chunk_timer_close(struct chunk_timer *timer);

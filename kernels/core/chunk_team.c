@@ -15,7 +15,9 @@
 #define SPINS 1000
 /* A thread that begins later than that share of a chunk did not run beside the others. */
 #define LATEST_SHARE 20
-/* Threads that take turns on a CPU are disturbed when others had more than that share of its time. */
+/*
+ * Threads that take turns on a CPU are disturbed when others had more than that share of its time.
+ */
 #define FOREIGN_SHARE 50
 
 /*

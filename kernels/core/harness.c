@@ -41,7 +41,9 @@ struct run {
 	bool enough;
 };
 
-/* Find the benchmark and set it up. Returns NULL, or what failed, and then nothing is to be closed. */
+/*
+ * Find the benchmark and set it up. Returns NULL, or what failed, and then nothing is to be closed.
+ */
 static const char *run_open(struct run *run, unsigned int number, const struct setup *setup)
 {
 	const char *error;
@@ -69,7 +71,9 @@ static const char *run_open(struct run *run, unsigned int number, const struct s
 	return NULL;
 }
 
-/* Verify what a run left behind, unless it failed before, and give all back. Returns what is wrong. */
+/*
+ * Verify what a run left behind, unless it failed before, and give all back. Returns what is wrong.
+ */
 static const char *run_close(struct run *run, const char *error, bool verify, uint64_t operations)
 {
 	const struct benchmark *benchmark = run->benchmark;
@@ -98,8 +102,8 @@ static const char *sum_counts(const struct run *run, unsigned int threads, uint6
 }
 
 /*
- * A thread of a check works until it was disturbed enough, or its operations are done. Then it lives
- * on until it is let go, so that its thread id stays its own.
+ * A thread of a check works until it was disturbed enough, or its operations are done. Then it
+ * lives on until it is let go, so that its thread id stays its own.
  */
 static void work_disturbed(struct team_member *member)
 {

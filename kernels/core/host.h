@@ -3,9 +3,9 @@
  * What a program that hosts the benchmarks may call: cffi reads the declarations below, so they are
  * plain C.
  *
- * A process chooses its registration first (host_start), then asks, checks and times. A function that
- * can fail returns NULL, or a sentence that says why; it stands until the next call. Not to be called
- * from two threads at once.
+ * A process chooses its registration first (host_start), then asks, checks and times. A function
+ * that can fail returns NULL, or a sentence that says why; it stands until the next call. Not to be
+ * called from two threads at once.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -55,7 +55,10 @@ struct host_time {
 /* Why this machine's own counters cannot be read (perf_event_open(2)), or NULL if they can. */
 const char *host_no_counters(void);
 
-/* What a gated round is to time: `wanted` chunks of `loops` operations in each of `threads` threads. */
+/*
+ * What a gated round is to time: `wanted` chunks of `loops` operations in each of `threads`
+ * threads.
+ */
 struct host_job {
 	unsigned int benchmark, threads, wanted;
 	uint64_t loops;
@@ -110,8 +113,8 @@ const char *host_calibrate(unsigned int benchmark, unsigned int threads, const i
 /*
  * A gated round: chunks of each of the `count` jobs, in an order that `seed` shuffles anew in every
  * pass, until each has its chunks between two probes of at most 115% of `fastest` ticks (0: of the
- * fastest seen), or `limit_ms` are over, or `capacity` chunks are written. Threads are pinned to the
- * CPUs of the list in turn.
+ * fastest seen), or `limit_ms` are over, or `capacity` chunks are written. Threads are pinned to
+ * the CPUs of the list in turn.
  */
 const char *host_round(const struct host_job *jobs, unsigned int count, const int *cpus,
 		       unsigned int cpu_count, uint64_t fastest, uint64_t limit_ms, uint64_t seed,

@@ -32,7 +32,9 @@ struct rseq_area *registration_enter(void);
 const char *registration_enter_thread(struct thread *thread);
 void registration_leave(void);
 
-/* Unregister the calling thread's area for a while, and register it again. Returns 0 or an errno. */
+/*
+ * Unregister the calling thread's area for a while, and register it again. Returns 0 or an errno.
+ */
 int registration_suspend(struct rseq_area *area);
 int registration_resume(struct rseq_area *area);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The clock around a chunk, read in ticks: the architecture's own counter where it has one that only
- * ever ticks evenly, else CLOCK_MONOTONIC. How long a tick is, is measured, never assumed.
+ * The clock around a chunk, read in ticks: the architecture's own counter where it has one that
+ * only ever ticks evenly, else CLOCK_MONOTONIC. How long a tick is, is measured, never assumed.
  */
 #ifndef TICKS_H
 #define TICKS_H

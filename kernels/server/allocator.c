@@ -10,7 +10,7 @@
 /* glibc 2.35 and newer. */
 extern const unsigned int __rseq_size __attribute__((weak));
 
-static const char *file_of(void *function)
+static const char *file_name_of(void *function)
 {
 	Dl_info info;
 	const char *slash;
@@ -21,7 +21,7 @@ static const char *file_of(void *function)
 	return slash ? slash + 1 : info.dli_fname;
 }
 
-static const char *mallctl_text(const char *name)
+static const char *read_mallctl(const char *name)
 {
 	int (*ask)(const char *, void *, size_t *, void *, size_t) = (int (*)(
 		const char *, void *, size_t *, void *, size_t))dlsym(RTLD_DEFAULT, "mallctl");
@@ -33,22 +33,22 @@ static const char *mallctl_text(const char *name)
 	return text;
 }
 
-struct allocator allocator_found(void)
+struct allocator allocator_identify(void)
 {
 	const char *(*pools)(void) =
 		(const char *(*)(void))dlsym(RTLD_DEFAULT, "rseqbench_pools_method");
 
 	return (struct allocator){
-		.library = file_of(dlsym(RTLD_DEFAULT, "malloc")),
-		.jemalloc = mallctl_text("version"),
-		.percpu_arena = mallctl_text("opt.percpu_arena"),
+		.library = file_name_of(dlsym(RTLD_DEFAULT, "malloc")),
+		.jemalloc = read_mallctl("version"),
+		.percpu_arena = read_mallctl("opt.percpu_arena"),
 		.pools = pools ? pools() : "",
 		.rseq = &__rseq_size && __rseq_size,
 	};
 }
 
 /* Not getrusage(2): what it says began before exec, as what our parent had. */
-unsigned long allocator_peak(void)
+unsigned long allocator_peak_bytes(void)
 {
 	FILE *status = fopen("/proc/self/status", "re");
 	unsigned long peak = 0;

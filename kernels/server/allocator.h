@@ -16,8 +16,8 @@ struct allocator {
 	bool rseq; /* whether the C library has registered rseq */
 };
 
-struct allocator allocator_found(void);
+struct allocator allocator_identify(void);
 /* The most memory that the process ever had resident, in bytes; 0 where /proc does not say. */
-unsigned long allocator_peak(void);
+unsigned long allocator_peak_bytes(void);
 
 #endif

@@ -10,19 +10,21 @@
 #include <dlfcn.h>
 #include <sched.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
+#include "compute.h"
 
 #define CALLS 10000
 #define TRIES 20
 
-static int (*own)(void);
+static int (*libc_getcpu)(void);
 static __thread uint64_t calls;
 
 /* Not at the first call: that may come from within an allocation, and dlsym() may allocate. */
-static __attribute__((constructor)) void find(void)
+static __attribute__((constructor)) void find_libc_getcpu(void)
 {
-	own = (int (*)(void))dlsym(RTLD_NEXT, "sched_getcpu");
+	libc_getcpu = (int (*)(void))dlsym(RTLD_NEXT, "sched_getcpu");
 }
 
 __attribute__((visibility("default"))) int sched_getcpu(void)
@@ -30,8 +32,8 @@ __attribute__((visibility("default"))) int sched_getcpu(void)
 	unsigned int cpu = 0;
 
 	calls++;
-	if (own)
-		return own();
+	if (libc_getcpu)
+		return libc_getcpu();
 	return syscall(SYS_getcpu, &cpu, NULL, NULL) ? -1 : (int)cpu;
 }
 
@@ -40,27 +42,16 @@ uint64_t getcpu_calls(void)
 	return calls;
 }
 
-static double once(void)
+static double time_call(void)
 {
-	struct timespec begin, end;
+	uint64_t begin = clock_ns();
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (unsigned int i = 0; i < CALLS; i++)
-		own();
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) /
-	       CALLS;
+		libc_getcpu();
+	return (double)(clock_ns() - begin) / CALLS;
 }
 
 double getcpu_ns(void)
 {
-	double least = once();
-
-	for (unsigned int i = 1; i < TRIES; i++) {
-		double took = once();
-
-		if (took < least)
-			least = took;
-	}
-	return least;
+	return least_of(time_call, TRIES);
 }

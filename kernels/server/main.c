@@ -10,23 +10,31 @@
  */
 #define _GNU_SOURCE
 #include <getopt.h>
+#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "allocator.h"
-#include "clock.h"
+#include "compute.h"
+#include "exit_codes.h"
 #include "getcpu.h"
+#include "json.h"
+#include "log.h"
 #include "phase.h"
-#include "say.h"
 
-#define MOST 32 /* numbers of threads, and amounts of work */
+/* Numbers of threads, and amounts of work. */
+#define MOST 32
 /*
  * Latencies of a phase: room for all of 50 ms or more with four threads for each CPU, and with one.
  */
 #define LATENCIES_OF_ONE (1ul << 13)
-#define LATENCIES (1ul << 20) /* at least */
+#define LEAST_LATENCIES (1ul << 20)
+/* Significant digits of a number that is printed. */
+#define DIGITS 9
+
+const char log_prefix[] = "";
 
 struct list {
 	unsigned int count;
@@ -38,32 +46,32 @@ struct options {
 	uint64_t ms, warm_ms, order;
 };
 
-static struct list listed(const char *name, const char *text, unsigned int most)
+static struct list parse_list(const char *name, const char *text, unsigned int most)
 {
 	struct list list = { 0 };
 	char *end;
 
 	for (;; text = end + 1) {
 		if (list.count == most || *text < '0' || *text > '9')
-			die(MISUSE, "--%s: up to %u whole numbers such as 1,2,3", name, most);
+			die(EXIT_MISUSE, "--%s: up to %u whole numbers such as 1,2,3", name, most);
 		list.values[list.count++] = strtoull(text, &end, 10);
 		if (!*end)
 			return list;
 		if (*end != ',')
-			die(MISUSE, "--%s: \"%s\" is no list of whole numbers", name, text);
+			die(EXIT_MISUSE, "--%s: \"%s\" is no list of whole numbers", name, text);
 	}
 }
 
-static uint64_t number(const char *name, const char *text)
+static uint64_t parse_number(const char *name, const char *text)
 {
-	struct list list = listed(name, text, MOST);
+	struct list list = parse_list(name, text, MOST);
 
 	if (list.count != 1)
-		die(MISUSE, "--%s: one whole number", name);
+		die(EXIT_MISUSE, "--%s: one whole number", name);
 	return list.values[0];
 }
 
-static struct options parsed(int argc, char **argv)
+static struct options parse_options(int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "cpus", 1, NULL, 'c' },
@@ -77,40 +85,40 @@ static struct options parsed(int argc, char **argv)
 	struct options options = {
 		.threads = { 1, { 1 } }, .work = { 1, { 0 } }, .ms = 65, .warm_ms = 10
 	};
-	int found, place;
+	int option;
 
-	while ((found = getopt_long(argc, argv, "", known, &place)) != -1) {
-		switch (found) {
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (option) {
 		case 'c':
-			options.cpus = listed("cpus", optarg, CPU_SETSIZE);
+			options.cpus = parse_list("cpus", optarg, CPU_SETSIZE);
 			break;
 		case 't':
-			options.threads = listed("threads", optarg, MOST);
+			options.threads = parse_list("threads", optarg, MOST);
 			break;
 		case 'w':
-			options.work = listed("work", optarg, MOST);
+			options.work = parse_list("work", optarg, MOST);
 			break;
 		case 'm':
-			options.ms = number("ms", optarg);
+			options.ms = parse_number("ms", optarg);
 			break;
 		case 'a':
-			options.warm_ms = number("warm-ms", optarg);
+			options.warm_ms = parse_number("warm-ms", optarg);
 			break;
 		case 'o':
-			options.order = number("order", optarg);
+			options.order = parse_number("order", optarg);
 			break;
 		default:
-			exit(MISUSE);
+			exit(EXIT_MISUSE);
 		}
 	}
 	if (optind != argc)
-		die(MISUSE, "\"%s\" is no option", argv[optind]);
+		die(EXIT_MISUSE, "\"%s\" is no option", argv[optind]);
 	for (unsigned int i = 0; i < options.cpus.count; i++)
 		if (options.cpus.values[i] >= CPU_SETSIZE)
-			die(MISUSE, "--cpus: from 0 to %d", CPU_SETSIZE - 1);
+			die(EXIT_MISUSE, "--cpus: from 0 to %d", CPU_SETSIZE - 1);
 	for (unsigned int i = 0; i < options.threads.count; i++)
 		if (!options.threads.values[i] || options.threads.values[i] > MOST_THREADS)
-			die(MISUSE, "--threads: from 1 to %d", MOST_THREADS);
+			die(EXIT_MISUSE, "--threads: from 1 to %d", MOST_THREADS);
 	return options;
 }
 
@@ -122,20 +130,20 @@ static void stay_on(const struct list *cpus)
 	for (unsigned int i = 0; i < cpus->count; i++)
 		CPU_SET(cpus->values[i], &set);
 	if (cpus->count && sched_setaffinity(0, sizeof(set), &set))
-		die(MISUSE, "--cpus: not CPUs that this process may use");
+		die(EXIT_MISUSE, "--cpus: not CPUs that this process may use");
 }
 
 /*
  * Not from the allocator under test, and resident from the start, so that what is ours can be told
  * from its peak.
  */
-static void *mapped(size_t size)
+static void *map_memory(size_t size)
 {
 	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (at == MAP_FAILED)
-		die(NO_MEMORY, "no memory for %zu bytes of our own", size);
+		die(EXIT_NO_MEMORY, "no memory for %zu bytes of our own", size);
 	return at;
 }
 
@@ -158,7 +166,7 @@ static void shuffle(struct phase *phases, unsigned int count, uint64_t order)
 	}
 }
 
-static unsigned int planned(const struct options *options, struct phase phases[MOST * MOST])
+static unsigned int plan_phases(const struct options *options, struct phase phases[MOST * MOST])
 {
 	unsigned int count = 0;
 
@@ -174,34 +182,60 @@ static unsigned int planned(const struct options *options, struct phase phases[M
 	return count;
 }
 
-static void print(const struct phase *phase, const struct served *served, const uint32_t *latencies,
-		  const char *before)
+static void put_phase(struct json *json, const struct phase *phase,
+		      const struct phase_result *result, const uint32_t *latencies)
 {
-	printf("%s{\"threads\":%u,\"work\":%lu,\"requests\":%lu,\"seconds\":%.9g,\"all\":%lu",
-	       before, phase->threads, phase->work, served->requests, served->seconds, served->all);
-	printf(",\"rate\":%.9g,\"inside\":%.9g", served->rate, served->inside / phase->threads);
-	printf(",\"allocated\":%lu,\"freed_here\":%lu,\"freed_elsewhere\":%lu", served->allocated,
-	       served->freed_here, served->freed_elsewhere);
-	printf(",\"checksum\":\"%016lx\",\"waits\":%lu,\"getcpu_calls\":%lu", served->verified,
-	       served->waits, served->getcpu_calls);
-	printf(",\"sampled\":%lu,\"undisturbed\":%lu,\"share\":%.9g,\"allocator_ns\":%.9g",
-	       served->sampled, served->undisturbed,
-	       served->undisturbed ? served->share / (double)served->undisturbed : 0,
-	       served->undisturbed ? served->allocator_ns / (double)served->undisturbed : 0);
-	printf(",\"latencies\":[");
-	for (size_t i = 0; i < served->latencies; i++)
-		printf("%s%u", i ? "," : "", latencies[i]);
-	printf("]}");
+	double undisturbed = result->undisturbed ? (double)result->undisturbed : 1;
+	char checksum[17];
+
+	snprintf(checksum, sizeof(checksum), "%016" PRIx64, result->verified);
+	json_open(json, NULL, '{');
+	json_integer(json, "threads", phase->threads);
+	json_integer(json, "work", phase->work);
+	json_integer(json, "requests", result->requests);
+	json_number(json, "seconds", result->seconds, DIGITS);
+	json_integer(json, "all", result->all);
+	json_number(json, "rate", result->rate, DIGITS);
+	json_number(json, "inside", result->inside / phase->threads, DIGITS);
+	json_integer(json, "allocated", result->allocated);
+	json_integer(json, "freed_here", result->freed_here);
+	json_integer(json, "freed_elsewhere", result->freed_elsewhere);
+	json_string(json, "checksum", checksum);
+	json_integer(json, "waits", result->waits);
+	json_integer(json, "getcpu_calls", result->getcpu_calls);
+	json_integer(json, "sampled", result->sampled);
+	json_integer(json, "undisturbed", result->undisturbed);
+	json_number(json, "share", result->share / undisturbed, DIGITS);
+	json_number(json, "allocator_ns", result->allocator_ns / undisturbed, DIGITS);
+	json_open(json, "latencies", '[');
+	for (size_t i = 0; i < result->latencies; i++)
+		json_integer(json, NULL, latencies[i]);
+	json_close(json, ']');
+	json_close(json, '}');
+}
+
+static void put_process(struct json *json)
+{
+	struct allocator allocator = allocator_identify();
+
+	json_string(json, "library", allocator.library);
+	json_string(json, "jemalloc", allocator.jemalloc);
+	json_string(json, "percpu_arena", allocator.percpu_arena);
+	json_string(json, "pools", allocator.pools);
+	json_bool(json, "rseq", allocator.rseq);
+	json_number(json, "step_ns", compute_step_ns(), DIGITS);
+	json_number(json, "clock_ns", clock_reading_ns(), DIGITS);
+	json_number(json, "getcpu_ns", getcpu_ns(), DIGITS);
 }
 
 int main(int argc, char **argv)
 {
-	struct options options = parsed(argc, argv);
-	struct allocator found = allocator_found();
+	struct options options = parse_options(argc, argv);
+	struct json json = { .out = stdout };
 	static struct phase phases[MOST * MOST];
 	static char buffer[1 << 16];
-	unsigned int count = planned(&options, phases);
-	size_t most = 0, room = LATENCIES;
+	unsigned int count = plan_phases(&options, phases);
+	size_t most = 0, room = LEAST_LATENCIES;
 	uint32_t *latencies;
 	struct queue *queues;
 
@@ -209,22 +243,23 @@ int main(int argc, char **argv)
 		most = phases[i].threads > most ? phases[i].threads : most;
 	if (room < most * LATENCIES_OF_ONE)
 		room = most * LATENCIES_OF_ONE;
-	latencies = mapped(room * sizeof(*latencies));
-	queues = mapped(most * sizeof(*queues));
+	latencies = map_memory(room * sizeof(*latencies));
+	queues = map_memory(most * sizeof(*queues));
 	stay_on(&options.cpus);
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	blocks_draw();
-	printf("{\"library\":\"%s\",\"jemalloc\":\"%s\",\"percpu_arena\":\"%s\",\"pools\":\"%s\",\"rseq\":%s",
-	       found.library, found.jemalloc, found.percpu_arena, found.pools,
-	       found.rseq ? "true" : "false");
-	printf(",\"step_ns\":%.6g,\"clock_ns\":%.6g,\"getcpu_ns\":%.6g,\"phases\":[",
-	       clock_step_ns(), clock_reading_ns(), getcpu_ns());
+	json_open(&json, NULL, '{');
+	put_process(&json);
+	json_open(&json, "phases", '[');
 	for (unsigned int i = 0; i < count; i++) {
-		struct served served = phase_run(&phases[i], queues, latencies, room);
+		struct phase_result result = phase_run(&phases[i], queues, latencies, room);
 
-		print(&phases[i], &served, latencies, i ? "," : "");
+		put_phase(&json, &phases[i], &result, latencies);
 	}
-	printf("],\"peak_bytes\":%lu,\"own_bytes\":%zu}\n", allocator_peak(),
-	       room * sizeof(*latencies) + most * sizeof(*queues));
-	return fflush(stdout) ? LOST : 0;
+	json_close(&json, ']');
+	json_integer(&json, "peak_bytes", allocator_peak_bytes());
+	json_integer(&json, "own_bytes", room * sizeof(*latencies) + most * sizeof(*queues));
+	json_close(&json, '}');
+	putchar('\n');
+	return fflush(stdout) ? EXIT_LOST : 0;
 }

@@ -14,33 +14,40 @@
 #define _GNU_SOURCE
 #include "phase.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "clock.h"
+#include "compute.h"
+#include "exit_codes.h"
 #include "getcpu.h"
-#include "say.h"
+#include "log.h"
+#include "team.h"
 
-/* batches that a request takes at most: more than comes in, so that a backlog goes away */
+/* Batches that a request takes at most: more than comes in, so that a backlog goes away. */
 #define TAKEN 2
-#define LEAST (2 * SAMPLED) /* requests that a thread serves however little time it gets */
+/* Requests that a thread serves however little time it gets. */
+#define LEAST_REQUESTS (2 * SAMPLED)
 
+/*
+ * One thread of a phase.
+ *
+ * @inside_ns: of timed requests
+ * @computed: what computing came to, so that nothing can leave it out
+ */
 struct server {
 	_Alignas(128) const struct phase *phase;
 	struct queue *from, *to;
 	unsigned int number;
 	uint32_t *latencies;
 	size_t most;
-	uint64_t inside_ns; /* of timed requests */
-	uint64_t spent; /* what computing came to, so that nothing can leave it out */
-	struct served served;
+	uint64_t inside_ns, computed;
+	struct phase_result result;
 };
 
-static pthread_barrier_t beginning;
-static uint64_t began, timed, ends;
+/* When a phase begins, when its requests are timed, and when it ends; in ns. */
+static uint64_t phase_begin, phase_timed, phase_end;
 
 static void free_all(const struct block *blocks, unsigned int count)
 {
@@ -48,15 +55,15 @@ static void free_all(const struct block *blocks, unsigned int count)
 		free(blocks[i].at);
 }
 
-static unsigned int discard(struct server *me, const struct block *blocks, unsigned int count)
+static unsigned int discard(struct server *self, const struct block *blocks, unsigned int count)
 {
-	me->served.verified += blocks_verify(blocks, count);
+	self->result.verified += blocks_verify(blocks, count);
 	free_all(blocks, count);
 	return count;
 }
 
 /* The blocks that this thread frees go to the front, those that it hands over to the end. */
-static void part(struct block blocks[BLOCKS])
+static void sort_by_who_frees(struct block blocks[BLOCKS])
 {
 	struct block handed[HANDED];
 	unsigned int kept = 0;
@@ -69,174 +76,171 @@ static void part(struct block blocks[BLOCKS])
 	memcpy(blocks + kept, handed, sizeof(handed));
 }
 
-static unsigned int take(struct server *me, struct block taken[TAKEN * HANDED])
+static unsigned int take_batches(struct server *self, struct block taken[TAKEN * HANDED])
 {
 	unsigned int count = 0;
 
-	while (count < TAKEN * HANDED && queue_take(me->from, taken + count))
+	while (count < TAKEN * HANDED && queue_take(self->from, taken + count))
 		count += HANDED;
 	return count;
 }
 
 /* `in_allocator` adds up ns where it is not NULL. */
-static void serve(struct server *me, struct block blocks[BLOCKS], uint64_t *in_allocator)
+static void serve_request(struct server *self, struct block blocks[BLOCKS], uint64_t *in_allocator)
 {
-	struct served *served = &me->served;
+	struct phase_result *result = &self->result;
 	struct block taken[TAKEN * HANDED];
-	unsigned int count = take(me, taken);
+	unsigned int count = take_batches(self, taken);
 	uint64_t begin = 0;
 
-	served->verified += blocks_verify(taken, count);
+	result->verified += blocks_verify(taken, count);
 	if (in_allocator)
 		begin = clock_ns();
 	free_all(taken, count);
 	blocks_allocate(blocks);
 	if (in_allocator)
 		*in_allocator += clock_ns() - begin;
-	served->filled += blocks_fill(blocks);
-	me->spent = clock_steps(me->spent, me->phase->work);
-	served->verified += blocks_verify(blocks, BLOCKS - HANDED);
+	result->filled += blocks_fill(blocks);
+	self->computed = compute(self->computed, self->phase->work);
+	result->verified += blocks_verify(blocks, BLOCKS - HANDED);
 	if (in_allocator)
 		begin = clock_ns();
 	free_all(blocks, BLOCKS - HANDED);
 	if (in_allocator)
 		*in_allocator += clock_ns() - begin;
-	served->all++;
-	served->allocated += BLOCKS;
-	served->freed_here += BLOCKS - HANDED;
-	served->freed_elsewhere += count;
+	result->all++;
+	result->allocated += BLOCKS;
+	result->freed_here += BLOCKS - HANDED;
+	result->freed_elsewhere += count;
 }
 
 /*
  * Between requests: waiting for another thread is no part of one. What is taken meanwhile is freed,
  * or two could wait.
  */
-static void hand_over(struct server *me, const struct block batch[HANDED])
+static void hand_over(struct server *self, const struct block batch[HANDED])
 {
 	struct block taken[TAKEN * HANDED];
 	bool waited = false;
 
-	while (!queue_put(me->to, batch)) {
-		if (__atomic_load_n(&me->to->closed, __ATOMIC_RELAXED)) {
-			me->served.freed_here += discard(me, batch, HANDED);
+	while (!queue_put(self->to, batch)) {
+		if (__atomic_load_n(&self->to->closed, __ATOMIC_RELAXED)) {
+			self->result.freed_here += discard(self, batch, HANDED);
 			break;
 		}
-		me->served.freed_elsewhere += discard(me, taken, take(me, taken));
+		self->result.freed_elsewhere += discard(self, taken, take_batches(self, taken));
 		waited = true;
 		sched_yield();
 	}
-	me->served.waits += waited;
+	self->result.waits += waited;
 }
 
-static long switches(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_THREAD, &usage);
-	return usage.ru_nvcsw + usage.ru_nivcsw;
-}
-
-static void sample(struct server *me, struct block blocks[BLOCKS])
+static void sample_request(struct server *self, struct block blocks[BLOCKS])
 {
 	uint64_t in_allocator = 0, begin, end;
 	double allocator, whole;
-	long before = switches();
+	long before = context_switches();
 
 	begin = clock_ns();
-	serve(me, blocks, &in_allocator);
+	serve_request(self, blocks, &in_allocator);
 	end = clock_ns();
-	me->served.sampled++;
-	if (switches() != before)
+	self->result.sampled++;
+	if (context_switches() != before)
 		return;
 	allocator = (double)in_allocator - 2 * clock_reading_ns();
-	/* its own pair, and four readings inside */
+	/* Its own pair, and four readings inside. */
 	whole = (double)(end - begin) - 5 * clock_reading_ns();
-	me->served.undisturbed++;
-	me->served.allocator_ns += allocator;
-	me->served.share += allocator / whole;
+	self->result.undisturbed++;
+	self->result.allocator_ns += allocator;
+	self->result.share += allocator / whole;
 }
 
-/* Serve one request, and return when it was over; its latency is recorded once `timed` is past. */
-static uint64_t request(struct server *me, uint64_t begin)
+/*
+ * Serve one request, and return when it was over; its latency is recorded once `phase_timed` is
+ * past.
+ */
+static uint64_t time_request(struct server *self, uint64_t begin)
 {
 	struct block blocks[BLOCKS];
-	bool counts = begin >= timed;
+	bool counts = begin >= phase_timed;
 	uint64_t end;
 
-	blocks_choose(blocks, me->number, me->served.all);
-	part(blocks);
+	blocks_choose(blocks, self->number, self->result.all);
+	sort_by_who_frees(blocks);
 	begin = clock_ns();
-	if (counts && me->served.requests % SAMPLED == 0)
-		sample(me, blocks);
+	if (counts && self->result.requests % SAMPLED == 0)
+		sample_request(self, blocks);
 	else
-		serve(me, blocks, NULL);
+		serve_request(self, blocks, NULL);
 	end = clock_ns();
-	if (counts && me->served.requests % SAMPLED) {
+	if (counts && self->result.requests % SAMPLED) {
 		if (end - begin > UINT32_MAX)
-			die(LOST, "a request took more than 4 s, and its latency has no place");
-		me->latencies[me->served.latencies++] = (uint32_t)(end - begin);
+			die(EXIT_LOST,
+			    "a request took more than 4 s, and its latency has no place");
+		self->latencies[self->result.latencies++] = (uint32_t)(end - begin);
 	}
 	if (counts)
-		me->inside_ns += end - begin;
-	me->served.requests += counts;
-	hand_over(me, blocks + BLOCKS - HANDED);
+		self->inside_ns += end - begin;
+	self->result.requests += counts;
+	hand_over(self, blocks + BLOCKS - HANDED);
 	return end;
 }
 
-static void *run(void *argument)
+static void work(struct team_member *member)
 {
-	struct server *me = argument;
+	struct server *self = (struct server *)member->team->context + member->index;
 	uint64_t calls = getcpu_calls(), at;
 
-	pthread_barrier_wait(&beginning);
-	at = began;
-	while ((at < ends || me->served.requests < LEAST) && me->served.latencies < me->most)
-		at = request(me, at);
-	__atomic_store_n(&me->from->closed, true, __ATOMIC_RELAXED);
-	me->served.seconds = at > timed ? (double)(at - timed) * 1e-9 : 0;
-	me->served.rate = me->served.seconds > 0 ? (double)me->served.requests / me->served.seconds
-						 : 0;
-	me->served.inside =
-		me->served.seconds > 0 ? (double)me->inside_ns * 1e-9 / me->served.seconds : 0;
-	me->served.getcpu_calls = getcpu_calls() - calls;
-	return NULL;
+	team_wait(member->team);
+	at = phase_begin;
+	while ((at < phase_end || self->result.requests < LEAST_REQUESTS) &&
+	       self->result.latencies < self->most)
+		at = time_request(self, at);
+	__atomic_store_n(&self->from->closed, true, __ATOMIC_RELAXED);
+	self->result.seconds = at > phase_timed ? (double)(at - phase_timed) * 1e-9 : 0;
+	self->result.rate =
+		self->result.seconds > 0 ? (double)self->result.requests / self->result.seconds : 0;
+	self->result.inside = self->result.seconds > 0
+				      ? (double)self->inside_ns * 1e-9 / self->result.seconds
+				      : 0;
+	self->result.getcpu_calls = getcpu_calls() - calls;
 }
 
-static void add(struct served *sum, const struct served *one)
+static void add_result(struct phase_result *sum, const struct phase_result *result)
 {
-	sum->requests += one->requests;
-	sum->all += one->all;
-	sum->allocated += one->allocated;
-	sum->freed_here += one->freed_here;
-	sum->freed_elsewhere += one->freed_elsewhere;
-	sum->filled += one->filled;
-	sum->verified += one->verified;
-	sum->waits += one->waits;
-	sum->rate += one->rate;
-	sum->inside += one->inside;
-	sum->sampled += one->sampled;
-	sum->undisturbed += one->undisturbed;
-	sum->share += one->share;
-	sum->allocator_ns += one->allocator_ns;
-	sum->getcpu_calls += one->getcpu_calls;
-	if (one->seconds > sum->seconds)
-		sum->seconds = one->seconds;
+	sum->requests += result->requests;
+	sum->all += result->all;
+	sum->allocated += result->allocated;
+	sum->freed_here += result->freed_here;
+	sum->freed_elsewhere += result->freed_elsewhere;
+	sum->filled += result->filled;
+	sum->verified += result->verified;
+	sum->waits += result->waits;
+	sum->rate += result->rate;
+	sum->inside += result->inside;
+	sum->sampled += result->sampled;
+	sum->undisturbed += result->undisturbed;
+	sum->share += result->share;
+	sum->allocator_ns += result->allocator_ns;
+	sum->getcpu_calls += result->getcpu_calls;
+	if (result->seconds > sum->seconds)
+		sum->seconds = result->seconds;
 }
 
 /* What is still in a queue when its thread has ended. */
-static void drain(struct server *server)
+static void drain_queue(struct server *self)
 {
 	struct block batch[HANDED];
 
-	while (queue_take(server->from, batch))
-		server->served.freed_elsewhere += discard(server, batch, HANDED);
+	while (queue_take(self->from, batch))
+		self->result.freed_elsewhere += discard(self, batch, HANDED);
 }
 
-static void start(struct server *servers, const struct phase *phase, struct queue *queues,
-		  uint32_t *latencies, size_t most)
+static void servers_init(struct server *servers, const struct phase *phase, struct queue *queues,
+			 uint32_t *latencies, size_t most)
 {
 	for (unsigned int i = 0; i < phase->threads; i++) {
-		servers[i] = (struct server){ .phase = phase, .number = i, .spent = i + 1 };
+		servers[i] = (struct server){ .phase = phase, .number = i, .computed = i + 1 };
 		servers[i].from = &queues[i];
 		queues[i].closed = false;
 		servers[i].to = &queues[(i + 1) % phase->threads];
@@ -245,34 +249,38 @@ static void start(struct server *servers, const struct phase *phase, struct queu
 	}
 }
 
-struct served phase_run(const struct phase *phase, struct queue *queues, uint32_t *latencies,
-			size_t most)
+struct phase_result phase_run(const struct phase *phase, struct queue *queues, uint32_t *latencies,
+			      size_t most)
 {
 	static struct server servers[MOST_THREADS];
-	static pthread_t threads[MOST_THREADS];
-	struct served sum = { 0 };
+	static struct team_member members[MOST_THREADS];
+	struct team team = { .members = members,
+			     .size = phase->threads,
+			     .caller_waits = true,
+			     .work = work,
+			     .context = servers };
+	const char *error;
+	struct phase_result sum = { 0 };
 
-	start(servers, phase, queues, latencies, most);
-	pthread_barrier_init(&beginning, NULL, phase->threads + 1);
-	for (unsigned int i = 0; i < phase->threads; i++)
-		if (pthread_create(&threads[i], NULL, run, &servers[i]))
-			die(NO_MEMORY, "cannot start thread %u of %u", i + 1, phase->threads);
-	began = clock_ns();
-	timed = began + phase->warm_ns;
-	ends = timed + phase->ns;
-	pthread_barrier_wait(&beginning);
-	for (unsigned int i = 0; i < phase->threads; i++)
-		pthread_join(threads[i], NULL);
-	pthread_barrier_destroy(&beginning);
+	servers_init(servers, phase, queues, latencies, most);
+	error = team_start(&team);
+	if (error)
+		die(EXIT_NO_MEMORY, "%s", error);
+	phase_begin = clock_ns();
+	phase_timed = phase_begin + phase->warm_ns;
+	phase_end = phase_timed + phase->ns;
+	team_wait(&team);
+	team_join(&team);
 	for (unsigned int i = 0; i < phase->threads; i++) {
-		drain(&servers[i]);
-		add(&sum, &servers[i].served);
+		drain_queue(&servers[i]);
+		add_result(&sum, &servers[i].result);
 		memmove(latencies + sum.latencies, servers[i].latencies,
-			servers[i].served.latencies * sizeof(*latencies));
-		sum.latencies += servers[i].served.latencies;
+			servers[i].result.latencies * sizeof(*latencies));
+		sum.latencies += servers[i].result.latencies;
 	}
 	if (sum.allocated != sum.freed_here + sum.freed_elsewhere || sum.filled != sum.verified)
-		die(LOST, "%lu blocks were allocated and %lu freed, or not all as they were filled",
+		die(EXIT_LOST,
+		    "%lu blocks were allocated and %lu freed, or not all as they were filled",
 		    (unsigned long)sum.allocated,
 		    (unsigned long)(sum.freed_here + sum.freed_elsewhere));
 	return sum;

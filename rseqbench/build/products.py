@@ -24,7 +24,9 @@ _LIBRARY = Product("libkernels.so", "-shared", _FOLDERS, _TEAM)
 _RUNNER = Product("runner", "-static", (*_FOLDERS, "runner"), _TEAM, defines=("-DSTATIC",))
 _PLUGIN = Product("libcount.so", "-shared", ("plugin",))
 _POOLS = Product("libpools.so", "-shared", ("preload",), ("core/registration.c", "core/support.c"))
-_SERVER = Product("server", "-pie", ("server",), libraries=("-rdynamic", "-lm", "-ldl"))
+_SERVER = Product(
+    "server", "-pie", ("server",), (*_TEAM, "common/json.c", "common/log.c"), libraries=("-rdynamic", "-lm", "-ldl")
+)
 
 JEMALLOC = "libjemalloc.so.2"
 
