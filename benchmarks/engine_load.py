@@ -17,7 +17,7 @@ from common import Clock, LoadError, deviation, half_width, number
 from measuring import Rounds, Session, ratio, session, take
 
 from rseqbench.analysis import patch_claims
-from rseqbench.analysis.patch_claims import Pair
+from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.model import BASELINE, Estimate
 
 EXTRA = (  # beside stated.pairs(): a system call over user space, and the increment over its limit
@@ -52,14 +52,16 @@ def is_syscall(name: str) -> bool:
     return "syscall" in name
 
 
-def pairs(arch: str, names: Sequence[str], every: bool) -> list[Pair]:
+def pairs(arch: str, names: Sequence[str], every: bool) -> list[ArchPair]:
     """Return the ratios to look at among benchmarks of these names; with `every`, all others over the empty loop."""
-    extra = [Pair(arch, slow, fast, False, why) for slow, fast, why in EXTRA]
-    found = {(p.slow, p.fast): p for p in [*patch_claims.pairs([arch]), *extra] if p.slow in names and p.fast in names}
+    extra = [ArchPair(arch, slow, fast, False, why) for slow, fast, why in EXTRA]
+    found = {
+        (p.slow, p.fast): p for p in [*patch_claims.pairs_on([arch]), *extra] if p.slow in names and p.fast in names
+    }
     if every:
         shown = {pair.slow for pair in found.values()}
         rest = [name for name in names if name not in shown and name != BASELINE]
-        found |= {(n, BASELINE): Pair(arch, n, BASELINE, False, "over the empty loop") for n in rest}
+        found |= {(n, BASELINE): ArchPair(arch, n, BASELINE, False, "over the empty loop") for n in rest}
     return list(found.values())
 
 

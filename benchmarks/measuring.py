@@ -15,7 +15,7 @@ from common import Clock
 
 from rseqbench import config, paths
 from rseqbench.analysis import dataset, stats
-from rseqbench.analysis.patch_claims import Pair
+from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.measure import engines
@@ -163,7 +163,7 @@ def _one(of: Session, engine: engines.Engine, number: int, label: str, into: Rou
         into.inside_s.append(of.target.inside_s)
 
 
-def ratio(of: Session, rounds: Rounds, pair: Pair) -> Estimate | None:
+def ratio(of: Session, rounds: Rounds, pair: ArchPair) -> Estimate | None:
     """Return slow/fast as rseqbench estimates it; None where it would say that there is no number."""
     if not rounds.done or any(
         len(rounds.void.get(name, ())) > MOST_VOID * rounds.done for name in (pair.slow, pair.fast)

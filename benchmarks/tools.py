@@ -22,7 +22,7 @@ from common import Clock
 from measuring import ratio, session, take
 
 from rseqbench import paths
-from rseqbench.analysis.patch_claims import Pair
+from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.build import architectures, cache, products
 from rseqbench.build.architectures import Arch
 from rseqbench.model import Case
@@ -86,7 +86,7 @@ def engine(name: str, job: Job, clock: Clock) -> dict[tuple[str, str], Ratio]:
     with session(job.kernels, name, "quick" if job.quick else "default") as of:
         rounds = take(of, 6 if job.quick else 20, "none", clock)
         for slow, fast in job.pairs:
-            estimate = ratio(of, rounds, Pair(of.arch, slow, fast, False, ""))
+            estimate = ratio(of, rounds, ArchPair(of.arch, slow, fast, False, ""))
             if estimate is not None and estimate.low is not None and estimate.high is not None:
                 found[slow, fast] = Ratio(estimate.value, estimate.low, estimate.high)
     if not found:

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from rseqbench.analysis import stats
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.errors import ResultsError
 from rseqbench.model import BenchmarkId, Estimate, Verdict, VerdictWord
 from rseqbench.store.runs import Run
@@ -90,7 +90,7 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class Served:
+class AllocatorResults:
     """All that a run says of allocators; `peaks` are in bytes, by method, and `step_ns` what a step of work takes."""
 
     phases: tuple[Phase, ...]
@@ -105,7 +105,7 @@ class Served:
         return max(found, key=lambda one: one.threads, default=None)
 
 
-def served(run: Run, confidence: float) -> Served | None:
+def summarise_allocators(run: Run, confidence: float) -> AllocatorResults | None:
     """Return what `run` says; None where it served nothing. Raises ResultsError where that is damaged."""
     try:
         frame, processes = _frames(run)
@@ -126,7 +126,7 @@ def served(run: Run, confidence: float) -> Served | None:
         for column in GAINS
     ]
     kept = tuple(one for one in curves if one.gains)
-    return Served(tuple(phases), peaks, kept, _bound(frame, processes), float(processes["step_ns"].median()))
+    return AllocatorResults(tuple(phases), peaks, kept, _bound(frame, processes), float(processes["step_ns"].median()))
 
 
 def _frames(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -212,18 +212,18 @@ def _bound(frame: pd.DataFrame, processes: pd.DataFrame) -> Bound | None:
     return max(each, key=lambda one: one.part)
 
 
-def judged(found: Sequence[Judged], of: Served | None) -> tuple[Judged, ...]:
+def judge_allocator_claims(found: Sequence[JudgedClaim], of: AllocatorResults | None) -> tuple[JudgedClaim, ...]:
     """Return verdicts in which the claims about jemalloc are answered as far as they can be; others as they are."""
     return tuple(_judged(one, of) if of and one.claim.id in _CLAIMS else one for one in found)
 
 
-def _judged(one: Judged, of: Served) -> Judged:
+def _judged(one: JudgedClaim, of: AllocatorResults) -> JudgedClaim:
     column = _CLAIMS[one.claim.id]
     curve = of.curve(SHIPPED, column)
     if curve is None:
         return one
     verdict = Verdict(VerdictWord.NOT_COMPARABLE, f"{_WHY}; here {told(curve)}")
-    return Judged(one.claim, one.arithmetic, None, None, verdict, "")
+    return JudgedClaim(one.claim, one.arithmetic, None, None, verdict, "")
 
 
 def told(curve: Curve) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rseqbench.analysis import dataset, stats
 from rseqbench.analysis.dataset import Key, Row
-from rseqbench.analysis.patch_claims import Pair
+from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, BenchmarkId, Estimate, Skip
 
@@ -83,11 +83,11 @@ def compare(
 
     It is unjudged(), judged on its own; timeless() where qemu `emulates` the clock of one.
     """
-    rows = unjudged(frame, a, b, rules, skips, unlike)
-    return judged([(timeless(rows) if emulates else rows, same_machine)], rules)[0]
+    rows = compare_benchmarks(frame, a, b, rules, skips, unlike)
+    return judge_together([(without_verdicts(rows) if emulates else rows, same_machine)], rules)[0]
 
 
-def unjudged(
+def compare_benchmarks(
     frame: pd.DataFrame,
     a: str,
     b: str,
@@ -114,14 +114,14 @@ def unjudged(
     return [replace(row, relative=_relative(frame, row, rules)) if row.arch in moved else row for row in found]
 
 
-def timeless(found: Sequence[Comparison]) -> list[Comparison]:
+def without_verdicts(found: Sequence[Comparison]) -> list[Comparison]:
     """Return the rows of a machine whose clock tells no time: none of them is tested, or says anything."""
     return [
         replace(row, p=None, relative=None, word=NOT_COMPARABLE, reason=NO_TIME) if row.ratio else row for row in found
     ]
 
 
-def judged(found: Sequence[tuple[Sequence[Comparison], bool]], rules: VerdictRules) -> list[list[Comparison]]:
+def judge_together(found: Sequence[tuple[Sequence[Comparison], bool]], rules: VerdictRules) -> list[list[Comparison]]:
     """Judge the rows of one comparison, or of several that are looked at together: Holm goes over all of them.
 
     Each comes with whether both runs are of the same machine. There the clock may tick at another rate than last time,
@@ -190,7 +190,7 @@ def _one(
         reason = f"{published[0]}: another machine, one printed value without spread"
         return replace(row, ratio=ratio, word=NOT_COMPARABLE, reason=reason)
     if row_a.unit != "ns":
-        ratio, word, reason = counts(row_a.gross, row_b.gross, rules.confidence)
+        ratio, word, reason = compare_counts(row_a.gross, row_b.gross, rules.confidence)
         return replace(row, ratio=ratio, word=word, reason=reason)
     ratio, p = stats.independent_ratio(
         dataset.series(frame, b, key).to_list(), dataset.series(frame, a, key).to_list(), rules.confidence
@@ -198,7 +198,7 @@ def _one(
     return replace(row, ratio=ratio, p=p, word=UNRESOLVED)
 
 
-def counts(a: Estimate, b: Estimate, confidence: float) -> tuple[Estimate, str, str]:
+def compare_counts(a: Estimate, b: Estimate, confidence: float) -> tuple[Estimate, str, str]:
     """Compare counts of instructions, each with the range of its rounds, or of its boots where there are several.
 
     Returns b/a with its range, a word, and the reason for that. Counts that do not repeat may lie apart by chance, the
@@ -282,19 +282,21 @@ def _excludes_one(ratio: Estimate) -> bool:
 
 
 @dataclass(frozen=True)
-class Speedup:
+class SpeedupComparison:
     """The quotient of a pair inside each of two runs; None where a run lacks one of the pair.
 
     `units` are those of the values behind the two: a quotient of instructions is none of times.
     """
 
-    pair: Pair
+    pair: ArchPair
     a: Estimate | None
     b: Estimate | None
     units: tuple[str, str]
 
 
-def of_both(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[Pair], confidence: float) -> list[Speedup]:
+def compare_speedups(
+    frame: pd.DataFrame, a: str, b: str, pairs: Sequence[ArchPair], confidence: float
+) -> list[SpeedupComparison]:
     """Return the quotient of each pair inside each run, where at least one run has it."""
     found = []
     for pair in pairs:
@@ -302,5 +304,5 @@ def of_both(frame: pd.DataFrame, a: str, b: str, pairs: Sequence[Pair], confiden
         both = [dataset.speedup(frame, label, *keys, confidence, pair.net) for label in (a, b)]
         if any(estimate is not None for estimate in both):
             units = dataset.unit(frame, a, pair.arch), dataset.unit(frame, b, pair.arch)
-            found.append(Speedup(pair, both[0], both[1], units))
+            found.append(SpeedupComparison(pair, both[0], both[1], units))
     return found

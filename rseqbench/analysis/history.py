@@ -165,7 +165,7 @@ def stepped(
     if a.unit != b.unit or a.timing != b.timing or not (a.gross.has_interval and b.gross.has_interval):
         return None
     if a.unit != "ns":
-        ratio, word, _ = compare.counts(a.gross, b.gross, rules.confidence)
+        ratio, word, _ = compare.compare_counts(a.gross, b.gross, rules.confidence)
         return ratio if word in (compare.MORE, compare.FEWER) else None
     ratio = quotient(a.gross, b.gross)
     if not stats.beyond_floor(ratio, rules.floor) or abs(math.log(ratio.value)) <= FURTHER * (usual or 0.0):

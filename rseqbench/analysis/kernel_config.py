@@ -32,7 +32,7 @@ _RELEASE = re.compile(r"\d+(\.\d+)*")  # what comes behind that is a name that e
 
 
 @dataclass(frozen=True)
-class Said:
+class ConfigVerdict:
     """What two runs say of one claim: the message's number, ours in words, and the verdict."""
 
     claim: Claim
@@ -105,7 +105,7 @@ def _elsewhere(n: Run, y: Run) -> str:
     return f"the CPU: {cpus[0]} against {cpus[1]}" if cpus else beyond(n, y)
 
 
-def judge(n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> list[Said]:
+def judge(n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> list[ConfigVerdict]:
     """Judge every claim about two configurations by run `n` without and `y` with CONFIG_RSEQ.
 
     `frame` is the table of both, with boots as the unit. Empty where the two runs are not such a pair.
@@ -113,10 +113,10 @@ def judge(n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> list[Said
     machines = n.header.machines[0], y.header.machines[0]
     if (rseq_of(n), rseq_of(y)) != ("n", "y") or machines[0].arch != machines[1].arch:
         return []
-    return [_judge(claim, n, y, frame, rules) for claim in patch_claims.written() if "two runs" in claim.needs]
+    return [_judge(claim, n, y, frame, rules) for claim in patch_claims.written_claims() if "two runs" in claim.needs]
 
 
-def _judge(claim: Claim, n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> Said:
+def _judge(claim: Claim, n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> ConfigVerdict:
     if claim.kind == "size":
         return _size(claim, n, y, rules)
     machine = n.header.machines[0]
@@ -131,7 +131,7 @@ def _judge(claim: Claim, n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRule
         return _faster(claim, rows[0], rows[1], _command(n), frame, rules)
     row, run = (rows[0], n) if claim.id == "hackbench-n" else (rows[1], y)
     reason = f"another machine's time; here {_command(run)}"
-    return Said(claim, _amount(row), Verdict(VerdictWord.NOT_COMPARABLE, reason))
+    return ConfigVerdict(claim, _amount(row), Verdict(VerdictWord.NOT_COMPARABLE, reason))
 
 
 def _row(frame: pd.DataFrame, run: Run, machine: Machine) -> Row | None:
@@ -144,12 +144,12 @@ def _reason(run: Run) -> str:
     return next((s.reason for s in run.header.plan.skips if s.benchmark == HACKBENCH), "hackbench was not selected")
 
 
-def _not_measured(claim: Claim, why: str) -> Said:
-    return Said(claim, "-", Verdict(VerdictWord.NOT_MEASURED, why))
+def _not_measured(claim: Claim, why: str) -> ConfigVerdict:
+    return ConfigVerdict(claim, "-", Verdict(VerdictWord.NOT_MEASURED, why))
 
 
-def _not_comparable(claim: Claim, why: str) -> Said:
-    return Said(claim, "-", Verdict(VerdictWord.NOT_COMPARABLE, why))
+def _not_comparable(claim: Claim, why: str) -> ConfigVerdict:
+    return ConfigVerdict(claim, "-", Verdict(VerdictWord.NOT_COMPARABLE, why))
 
 
 def _command(run: Run) -> str:
@@ -162,26 +162,28 @@ def _amount(row: Row) -> str:
     return f"{row.gross.value:,.0f} instructions"
 
 
-def _faster(claim: Claim, n: Row, y: Row, command: str, frame: pd.DataFrame, rules: VerdictRules) -> Said:
+def _faster(claim: Claim, n: Row, y: Row, command: str, frame: pd.DataFrame, rules: VerdictRules) -> ConfigVerdict:
     """Judge that hackbench takes longer without: the quotient n/y of the two runs."""
     if n.unit != "ns":
         return _fewer(claim, n, y, command, rules)
     values = [dataset.series(frame, row.label, row.key).to_list() for row in (n, y)]
     ratio, _ = stats.independent_ratio(values[0], values[1], rules.confidence)
-    own = patch_claims.hackbench()
+    own = patch_claims.hackbench_arithmetic()
     verdict = verdicts.gain(own.low, own.high, ratio, rules, "where the deviations that the message prints end")
     if command != _OWN_COMMAND:
         reason = f"{verdict.word} by {command}, and the message ran {_OWN_COMMAND}"
         verdict = Verdict(VerdictWord.NOT_COMPARABLE, reason)
-    return Said(claim, _quotient(ratio), verdict)
+    return ConfigVerdict(claim, _quotient(ratio), verdict)
 
 
-def _fewer(claim: Claim, n: Row, y: Row, command: str, rules: VerdictRules) -> Said:
+def _fewer(claim: Claim, n: Row, y: Row, command: str, rules: VerdictRules) -> ConfigVerdict:
     """Say which of the two takes fewer instructions, where their counts tell: that is no time in any case."""
-    ratio, word, why = compare.counts(y.gross, n.gross, rules.confidence)
+    ratio, word, why = compare.compare_counts(y.gross, n.gross, rules.confidence)
     taken = f"{command} takes {abs(ratio.value - 1):.1%} {'fewer' if word == compare.MORE else 'more'} instructions"
     said = f"{taken} with CONFIG_RSEQ" if word in (compare.MORE, compare.FEWER) else f"{command}: {word}, {why}"
-    return Said(claim, _quotient(ratio), Verdict(VerdictWord.NOT_COMPARABLE, f"{said}; instructions are no time"))
+    return ConfigVerdict(
+        claim, _quotient(ratio), Verdict(VerdictWord.NOT_COMPARABLE, f"{said}; instructions are no time")
+    )
 
 
 def _quotient(ratio: Estimate) -> str:
@@ -190,7 +192,7 @@ def _quotient(ratio: Estimate) -> str:
     return f"{ratio.value:.3f}x ({ratio.low:.3f} .. {ratio.high:.3f})"
 
 
-def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> Said:
+def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> ConfigVerdict:
     machine = y.header.machines[0]
     if claim.arch != machine.arch:
         return _not_measured(claim, f"an {claim.arch} claim; these runs are {machine.arch}")
@@ -208,7 +210,7 @@ def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> Said:
     if along:
         more = f" and {len(along) - 1} more options" if len(along) > 1 else ""
         verdict = replace(verdict, reason=f"{verdict.reason}; the two differ in {along[0]}{more} too")
-    return Said(claim, f"{grown:+,} bytes", verdict)
+    return ConfigVerdict(claim, f"{grown:+,} bytes", verdict)
 
 
 def _by_size(claim: Claim, n: KernelSizes, y: KernelSizes) -> int:

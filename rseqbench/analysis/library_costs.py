@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from rseqbench.analysis import dataset
-from rseqbench.analysis.summary import Measured
+from rseqbench.analysis.summary import BenchmarkRow
 from rseqbench.model import BenchmarkId, Estimate
 from rseqbench.selection import LIBRARIES, Library
 from rseqbench.store.runs import Run
@@ -26,12 +26,12 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Beside:
+class LibraryComparison:
     """A library's rows and those of its kernels together, the cheapest first, those without a value last."""
 
     library: Library
     arch: str
-    rows: tuple[Measured, ...]
+    rows: tuple[BenchmarkRow, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
 
@@ -64,7 +64,9 @@ _NOTES: Mapping[str, Sequence[str]] = {
 }
 
 
-def beside(run: Run, frame: pd.DataFrame, found: Sequence[Measured], confidence: float) -> tuple[Beside, ...]:
+def compare_libraries(
+    run: Run, frame: pd.DataFrame, found: Sequence[BenchmarkRow], confidence: float
+) -> tuple[LibraryComparison, ...]:
     """Return each library that `run` measured by kernels, or was asked to, on each of its machines.
 
     `frame` is its table.
@@ -78,8 +80,8 @@ def beside(run: Run, frame: pd.DataFrame, found: Sequence[Measured], confidence:
 
 
 def _beside(
-    label: str, arch: str, library: Library, frame: pd.DataFrame, found: Sequence[Measured], confidence: float
-) -> Beside:
+    label: str, arch: str, library: Library, frame: pd.DataFrame, found: Sequence[BenchmarkRow], confidence: float
+) -> LibraryComparison:
     groups = (library.group, library.kernels)
     rows = [one for one in found if one.arch == arch and one.group in groups]
     measured = {one.benchmark for one in rows if one.row}
@@ -93,4 +95,4 @@ def _beside(
         if price is not None:
             differences.append(Difference(slow, fast, words.format(getcpu_2018=getcpu), price))
     order = sorted(rows, key=lambda one: one.row.gross.value if one.row else math.inf)
-    return Beside(library, arch, tuple(order), tuple(differences), tuple(_NOTES.get(library.group, ())))
+    return LibraryComparison(library, arch, tuple(order), tuple(differences), tuple(_NOTES.get(library.group, ())))

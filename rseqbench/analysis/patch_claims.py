@@ -64,7 +64,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Pair:
+class ArchPair:
     """Two benchmarks whose quotient slow/fast says something: `why`. With `net`, both without the empty loop."""
 
     arch: str
@@ -95,7 +95,7 @@ def _data() -> dict[str, Any]:
 
 
 @cache
-def written() -> tuple[Claim, ...]:
+def written_claims() -> tuple[Claim, ...]:
     """Return the claims that the message's text makes, in the order of the text."""
     return tuple(Claim(**claim) for claim in _data()["claim"])
 
@@ -107,22 +107,22 @@ def all_claims(patch: pd.DataFrame) -> list[Claim]:
         Claim(f"{name}@{arch}", f"{value:.1f} ns", "time", stated=value, arch=arch, slow=name, unit="ns")
         for name, arch, value in rows
     ]
-    return [*written(), *times]
+    return [*written_claims(), *times]
 
 
-def pairs(arches: Sequence[str]) -> list[Pair]:
+def pairs_on(arches: Sequence[str]) -> list[ArchPair]:
     """Return the quotients worth showing on these architectures: claimed, in use today, and what a reader asks for."""
-    found: dict[tuple[str, str, str], Pair] = {}
-    for claim in written():
+    found: dict[tuple[str, str, str], ArchPair] = {}
+    for claim in written_claims():
         if claim.kind in ("speedup", "equal") and claim.arch in arches:
-            claimed = Pair(claim.arch, claim.slow, claim.fast, claim.net, "as the patch claims it")
+            claimed = ArchPair(claim.arch, claim.slow, claim.fast, claim.net, "as the patch claims it")
             found.setdefault((claimed.arch, claimed.slow, claimed.fast), claimed)
             if claim.today:
-                today = Pair(claim.arch, *claim.today, claim.net, "what a user would replace today")
+                today = ArchPair(claim.arch, *claim.today, claim.net, "what a user would replace today")
                 found.setdefault((today.arch, today.slow, today.fast), today)
     for entry in _data()["pair"]:
         for arch in arches:
-            found.setdefault((arch, entry["slow"], entry["fast"]), Pair(arch, net=False, **entry))
+            found.setdefault((arch, entry["slow"], entry["fast"]), ArchPair(arch, net=False, **entry))
     return list(found.values())
 
 
@@ -132,7 +132,7 @@ def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
     Every printed value stands for an interval of half its last digit to both sides, and so does the stated one.
     """
     if claim.kind == "between":
-        return hackbench()
+        return hackbench_arithmetic()
     if claim.kind not in ("speedup", "equal"):
         return None
     columns = (patch[name].to_list() for name in ("arch", "benchmark", "value"))
@@ -154,12 +154,12 @@ def arithmetic(claim: Claim, patch: pd.DataFrame) -> Arithmetic | None:
     return Arithmetic(formula, value, min(corners), max(corners), agrees)
 
 
-def hackbench(confidence: float = 0.95) -> Arithmetic:
+def hackbench_arithmetic(confidence: float = 0.95) -> Arithmetic:
     """Divide the message's two times of hackbench, with an interval from their printed deviations and numbers of runs.
 
     Welch's interval (1947), on the logarithm, where a deviation is the relative one.
     """
-    without, having = (next(c for c in written() if c.id == name) for name in ("hackbench-n", "hackbench-y"))
+    without, having = (next(c for c in written_claims() if c.id == name) for name in ("hackbench-n", "hackbench-y"))
     variances = [(claim.deviation / claim.stated) ** 2 / claim.runs for claim in (without, having)]
     degrees = sum(variances) ** 2 / sum(v**2 / (c.runs - 1) for v, c in zip(variances, (without, having), strict=True))
     half = stats.student(confidence, degrees) * math.sqrt(sum(variances))

@@ -10,7 +10,7 @@ import pandas as pd
 from rseqbench.analysis import dataset, patch_claims, patch_message
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_message import Section
-from rseqbench.analysis.summary import Measured
+from rseqbench.analysis.summary import BenchmarkRow
 from rseqbench.model import REPLAY, BenchmarkId, Estimate, Machine
 from rseqbench.selection import LIBRARIES
 from rseqbench.store.runs import Run
@@ -42,7 +42,7 @@ class ListLine:
     benchmark: BenchmarkId
     words: str
     printed: tuple[Row | None, ...]
-    measured: tuple[Measured | None, ...]
+    measured: tuple[BenchmarkRow | None, ...]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,12 @@ class PatchTable:
 
 
 def tables(
-    run: Run, frame: pd.DataFrame, found: Sequence[Measured], patch: Run, patch_frame: pd.DataFrame, confidence: float
+    run: Run,
+    frame: pd.DataFrame,
+    found: Sequence[BenchmarkRow],
+    patch: Run,
+    patch_frame: pd.DataFrame,
+    confidence: float,
 ) -> tuple[PatchTable, ...]:
     """Return the message's tables with `run` beside them; the patch's own run is shown without anything beside it."""
     rows = {row.key: row for row in dataset.summarise(patch_frame, confidence)}
@@ -89,7 +94,9 @@ def tables(
 
 def _printed_pair(section: Section, machine: Machine, rows: Mapping[Key, Row]) -> PairLine:
     slow, fast = patch_message.pair(section)
-    claimed = [c.stated for c in patch_claims.written() if (c.slow, c.fast, c.arch) == (slow, fast, machine.arch)]
+    claimed = [
+        c.stated for c in patch_claims.written_claims() if (c.slow, c.fast, c.arch) == (slow, fast, machine.arch)
+    ]
     values = rows.get((machine.arch, slow, 1)), rows.get((machine.arch, fast, 1))
     return PairLine(f"patch, {machine.arch}", slow, fast, values, claimed[0] if claimed else None, None, "")
 
@@ -97,7 +104,7 @@ def _printed_pair(section: Section, machine: Machine, rows: Mapping[Key, Row]) -
 def _measured_pairs(
     section: Section,
     machine: Machine,
-    found: Sequence[Measured],
+    found: Sequence[BenchmarkRow],
     quotient: Callable[[Key, Key], Estimate | None],
     several: bool,
 ) -> Iterable[PairLine]:
@@ -105,7 +112,9 @@ def _measured_pairs(
     by_name = {m.benchmark: m for m in found if m.arch == machine.arch and m.threads == 1}
     claimed = patch_message.pair(section)
     todays = [
-        c.today for c in patch_claims.written() if (c.slow, c.fast) == claimed and c.arch == machine.arch and c.today
+        c.today
+        for c in patch_claims.written_claims()
+        if (c.slow, c.fast) == claimed and c.arch == machine.arch and c.today
     ]
     who = REPLAYED if machine.target == REPLAY else "this run"
     who = f"{who}, {machine.arch}" if several else who
@@ -121,7 +130,7 @@ def _measured_pairs(
 
 def _in_libraries(claimed: NamePair, arch: str) -> Iterable[tuple[NamePair, str]]:
     """Yield the pairs that measure the same in the shipped library, each with the library's name."""
-    for claim in patch_claims.written():
+    for claim in patch_claims.written_claims():
         if (claim.slow, claim.fast) == claimed and claim.arch == arch and claim.library:
             shipped = claim.in_library
             title = LIBRARIES[shipped.slow.group].title
@@ -135,7 +144,7 @@ def _list_line(
     words: str,
     rows: Mapping[Key, Row],
     printed_on: Sequence[Machine],
-    found: Sequence[Measured],
+    found: Sequence[BenchmarkRow],
     measured_on: Sequence[Machine],
 ) -> ListLine:
     mine = {(m.arch, m.benchmark, m.threads): m for m in found}

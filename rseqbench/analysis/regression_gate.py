@@ -17,16 +17,16 @@ from dataclasses import dataclass
 
 from rseqbench.analysis import compare, stats
 from rseqbench.analysis.compare import Comparison
-from rseqbench.analysis.fleet.cell import Cell, What
-from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.fleet.cell import BenchmarkPair, Cell
+from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.fleet.matrix import Matrix
 from rseqbench.config import VerdictRules
 
-Found = tuple[What, str, Cell]  # a cell, in its column and on its machine
+MachineCell = tuple[BenchmarkPair, str, Cell]  # a cell, in its column and on its machine
 
 
 @dataclass(frozen=True)
-class Unseen:
+class GateCoverage:
     """The machines of which nothing can be said, by what they lack: a run, anything to compare, or enough rounds.
 
     `judged` are those of which something can.
@@ -38,12 +38,12 @@ class Unseen:
     blind: tuple[str, ...]
 
 
-def unseen(found: Machines) -> Unseen:
+def find_coverage(found: FleetComparison) -> GateCoverage:
     """Return of which machines nothing can be said. One that qemu emulates is left out: its clock tells no time."""
     able = _able_of_one(found) if len(found.labels) == 1 else _able_of_two(found)
     there = [place for place in found.places if not place.reason]
     real = [place.name for place in there if not all(machine.emulates for machine in place.machines)]
-    return Unseen(
+    return GateCoverage(
         judged=tuple(name for name in real if able.get(name)),
         no_run=tuple(place.name for place in found.places if place.reason),
         no_value=tuple(name for name in real if name not in able),
@@ -51,7 +51,7 @@ def unseen(found: Machines) -> Unseen:
     )
 
 
-def _able_of_one(found: Machines) -> dict[str, bool]:
+def _able_of_one(found: FleetComparison) -> dict[str, bool]:
     """Return the machines that have a value, with whether a slowdown could be seen in any."""
     cells = list(_cells(found.matrices))
     level = _level(cells, found.rules)
@@ -62,11 +62,11 @@ def _able_of_one(found: Machines) -> dict[str, bool]:
     return able
 
 
-def _able_of_two(found: Machines) -> dict[str, bool]:
-    return able(found.rows, found.rules)
+def _able_of_two(found: FleetComparison) -> dict[str, bool]:
+    return comparable_runs(found.rows, found.rules)
 
 
-def able(found: Mapping[str, Sequence[Comparison]], rules: VerdictRules) -> dict[str, bool]:
+def comparable_runs(found: Mapping[str, Sequence[Comparison]], rules: VerdictRules) -> dict[str, bool]:
     """Return which of the comparisons that are judged together have anything to judge.
 
     Each comes with whether a slowdown could be seen in any of its rows.
@@ -88,18 +88,18 @@ def _least(row: Comparison) -> float:
     return stats.apart_by_chance(row.a.gross.n, row.b.gross.n)
 
 
-def _cells(matrices: Sequence[Matrix]) -> Iterable[Found]:
+def _cells(matrices: Sequence[Matrix]) -> Iterable[MachineCell]:
     """Yield every cell but those of controls, which are the same code."""
     for column in (column for one in matrices for column in one.columns if not column.what.is_control):
         yield from ((column.what, machine, cell) for machine, cell in column.valued.items())
 
 
-def _level(cells: Sequence[Found], rules: VerdictRules) -> float:
+def _level(cells: Sequence[MachineCell], rules: VerdictRules) -> float:
     """Return what the interval of a cell has to cover, so that all of them cover at once."""
     return 1 - (1 - rules.confidence) / max(1, sum(cell.is_timed for _, _, cell in cells))
 
 
-def worst_cell(matrices: Sequence[Matrix], rules: VerdictRules) -> Found | None:
+def worst_cell(matrices: Sequence[Matrix], rules: VerdictRules) -> MachineCell | None:
     """Return where in one fleet the fast way of a pair is surely slower than the slow one, or takes more, by most."""
     cells = list(_cells(matrices))
     level = _level(cells, rules)
@@ -124,14 +124,14 @@ def worst_perhaps(rows: Sequence[Comparison]) -> Comparison | None:
     return max((row for row in rows if row.perhaps), key=lambda row: row.perhaps, default=None)
 
 
-def worst_row(found: Machines) -> tuple[str, Comparison] | None:
+def worst_row(found: FleetComparison) -> tuple[str, Comparison] | None:
     """Return what is slower in the second of two fleets, or takes more, by most, with its machine."""
     worst = [(place, worst_slowdown(rows)) for place, rows in found.rows.items()]
     slower = [(place, row) for place, row in worst if row is not None and row.ratio is not None]
     return max(slower, key=lambda one: one[1].ratio.value if one[1].ratio else 0.0, default=None)
 
 
-def worst_perhaps_row(found: Machines) -> tuple[str, Comparison] | None:
+def worst_perhaps_row(found: FleetComparison) -> tuple[str, Comparison] | None:
     """Return what may be slower in the second of two fleets by most, with its machine; see worst_perhaps()."""
     worst = [(place, worst_perhaps(rows)) for place, rows in found.rows.items()]
     return max(((place, row) for place, row in worst if row), key=lambda one: one[1].perhaps, default=None)

@@ -13,11 +13,11 @@ import pandas as pd
 
 from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, patch_message, verdicts
 from rseqbench.analysis import compare as speedups
-from rseqbench.analysis.compare import Speedup
+from rseqbench.analysis.compare import SpeedupComparison
 from rseqbench.analysis.dataset import Key, Row
-from rseqbench.analysis.kernel_config import Said
-from rseqbench.analysis.patch_claims import Pair
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.kernel_config import ConfigVerdict
+from rseqbench.analysis.patch_claims import ArchPair
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
 from rseqbench.model import BenchmarkId, Check, Estimate, Skip
 from rseqbench.store import runs
@@ -29,7 +29,7 @@ NO_CHECK = "no check"  # of a benchmark that shares no state, or where the run w
 
 
 @dataclass(frozen=True)
-class Measured:
+class BenchmarkRow:
     """One benchmark of a run: its values, or the reason why there are none."""
 
     arch: str
@@ -53,7 +53,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Compared:
+class RunComparison:
     """Run `b` against run `a`: a row a benchmark, what neither could measure, and the speed-ups inside each.
 
     Where each booted a Linux that was built for it, `sizes` are how large those are and `options` in what their
@@ -65,8 +65,8 @@ class Compared:
     b: str
     rows: tuple[compare.Comparison, ...]
     skips: tuple[tuple[str, Skip], ...]
-    speedups: tuple[Speedup, ...]
-    said: tuple[Said, ...] = ()
+    speedups: tuple[SpeedupComparison, ...]
+    said: tuple[ConfigVerdict, ...] = ()
     sizes: tuple[KernelSizes, KernelSizes] | None = None
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     beyond: str = ""
@@ -74,31 +74,31 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Quotient:
+class PairSpeedup:
     """A pair's quotient inside a run: on a core of its own, and beside a neighbour where one was there.
 
     `unit` is that of the values: a quotient of instructions is none of times.
     """
 
-    pair: Pair
+    pair: ArchPair
     unit: str
     alone: Estimate
     beside: Estimate | None
 
 
-def quotients(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Quotient, ...]:
+def pair_speedups(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[PairSpeedup, ...]:
     """Return every quotient worth showing that `run` has the values for."""
     found = []
-    for pair in patch_claims.pairs([machine.arch for machine in run.header.machines]):
+    for pair in patch_claims.pairs_on([machine.arch for machine in run.header.machines]):
         keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
         alone = dataset.speedup(frame, run.label, *keys, confidence, pair.net)
         if alone is not None:
             beside = dataset.speedup(frame, run.label, *keys, confidence, pair.net, "busy")
-            found.append(Quotient(pair, dataset.unit(frame, run.label, pair.arch), alone, beside))
+            found.append(PairSpeedup(pair, dataset.unit(frame, run.label, pair.arch), alone, beside))
     return tuple(found)
 
 
-def measured(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Measured, ...]:
+def benchmark_rows(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[BenchmarkRow, ...]:
     """Return a row for everything that `run` measured, skipped or planned in vain; `frame` is its tidy table.
 
     By machine, then group in the order of the message; what has no values comes last in its group.
@@ -107,14 +107,14 @@ def measured(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Measured
     rows = {row.key: row for row in dataset.summarise(frame[frame["label"] == run.label], confidence)}
     reasons, checks, replayed = _reasons(header, rows), _checks(header.checks), runs.replayed(header)
     found = [
-        Measured(*key, header.docs.get(key[1], ""), checks.get(key[1], NO_CHECK), rows.get(key), why, replayed)
+        BenchmarkRow(*key, header.docs.get(key[1], ""), checks.get(key[1], NO_CHECK), rows.get(key), why, replayed)
         for key, why in {**reasons, **dict.fromkeys(rows, "")}.items()
     ]
     known = list(header.docs) or [name for section in patch_message.SECTIONS for name in section.lines]
     place = {name: number for number, name in enumerate(known)}
     machines = [machine.arch for machine in header.machines]
 
-    def order(one: Measured) -> tuple[object, ...]:
+    def order(one: BenchmarkRow) -> tuple[object, ...]:
         rank = (one.row is None, place.get(one.benchmark, len(place)), one.benchmark, one.threads)
         return (machines.index(one.arch), patch_message.group_order(one.group), *rank)
 
@@ -143,7 +143,7 @@ def _checks(checks: Iterable[Check]) -> dict[str, str]:
     }
 
 
-def judged(run: Run, frame: pd.DataFrame, patch: pd.DataFrame, rules: VerdictRules) -> tuple[Judged, ...]:
+def judge_claims(run: Run, frame: pd.DataFrame, patch: pd.DataFrame, rules: VerdictRules) -> tuple[JudgedClaim, ...]:
     """Return the verdict on every claim of the message, each by the machine of `run` that has the claim's arch."""
     header = run.header
     each = [verdicts.judge(frame, run.label, m, patch, rules, header.plan.skips) for m in header.machines]
@@ -152,7 +152,7 @@ def judged(run: Run, frame: pd.DataFrame, patch: pd.DataFrame, rules: VerdictRul
     return tuple(own[place] for own, place in zip(zip(*each, strict=True), places, strict=True))
 
 
-def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
+def compare_runs(a: Run, b: Run, rules: VerdictRules) -> RunComparison:
     """Compare run `b` with run `a`: every benchmark that either of them measured or skipped."""
     frame = dataset.units(dataset.build([a, b]))
     skips = [(run.label, skip) for run in (a, b) for skip in run.header.plan.skips]
@@ -161,14 +161,14 @@ def compared(a: Run, b: Run, rules: VerdictRules) -> Compared:
     emulates = any(machine.emulates for header in headers for machine in header.machines)
     rows = compare.compare(frame, a.label, b.label, rules, skips, same, unlike, emulates)
     arches = list(dict.fromkeys(machine.arch for run in (a, b) for machine in run.header.machines))
-    quotients = speedups.of_both(frame, a.label, b.label, patch_claims.pairs(arches), rules.confidence)
+    quotients = speedups.compare_speedups(frame, a.label, b.label, patch_claims.pairs_on(arches), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}
     neither = [(label, skip) for label, skip in skips if (skip.benchmark, skip.threads) not in there]
 
     def order(row: compare.Comparison) -> tuple[object, ...]:
         return row.arch, patch_message.group_order(row.benchmark.group), row.threads
 
-    return Compared(
+    return RunComparison(
         a=a.label,
         b=b.label,
         rows=tuple(sorted(rows, key=order)),

@@ -36,7 +36,7 @@ _IN_LIBRARY = "in the shipped library, where rseq gives the CPU number and the t
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedClaim:
     """A claim, what its own table gives, what was measured, and the verdict.
 
     `unit` is that of the values behind `measured` and `today`, per operation; empty where there are none.
@@ -57,7 +57,7 @@ def judge(
     patch: pd.DataFrame,
     rules: VerdictRules,
     skips: Sequence[Skip] = (),
-) -> list[Judged]:
+) -> list[JudgedClaim]:
     """Judge every claim of the message by run `label` on `machine`; `skips` explain what the run lacks."""
     reasons: dict[str, str] = {skip.benchmark: skip.reason for skip in skips}
     rows = {row.key: row for row in dataset.summarise(frame[frame["label"] == label], rules.confidence)}
@@ -76,19 +76,19 @@ def _judge_one(
     rules: VerdictRules,
     reasons: dict[str, str],
     rows: dict[Key, Row],
-) -> Judged:
+) -> JudgedClaim:
     own, shipped = patch_claims.arithmetic(claim, patch), claim.in_library
     lacking = _lacking(shipped, rows, reasons) if claim.library and claim.arch == machine.arch else ""
     if claim.library and all(key in rows for key in shipped.pair):
         claim = shipped
     why = _not_measured(claim, machine, rows, reasons)
     if why:
-        return Judged(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, _joined(why, lacking)))
+        return JudgedClaim(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, _joined(why, lacking)))
     if claim.kind == "time":
         measured = rows[claim.arch, claim.slow, 1]
         no_time = ", which is no time" if measured.unit != "ns" else ""
         reason = f"another machine's time; here {measured.gross.value:.3g} {measured.unit}/op{no_time}"
-        return Judged(claim, own, measured.gross, None, Verdict(VerdictWord.NOT_COMPARABLE, reason), measured.unit)
+        return JudgedClaim(claim, own, measured.gross, None, Verdict(VerdictWord.NOT_COMPARABLE, reason), measured.unit)
     ratio = dataset.speedup(frame, label, *claim.pair, rules.confidence, claim.net)
     today = None
     if claim.today:
@@ -100,7 +100,7 @@ def _judge_one(
     else:
         verdict = _ratio_verdict(claim, ratio, today, machine, rules)
     verdict = dataclasses.replace(verdict, reason=_joined(verdict.reason, lacking))
-    return Judged(claim, own, ratio, today, verdict, rows[claim.pair[0]].unit)
+    return JudgedClaim(claim, own, ratio, today, verdict, rows[claim.pair[0]].unit)
 
 
 def _not_measured(claim: Claim, machine: Machine, rows: dict[Key, Row], reasons: dict[str, str]) -> str:

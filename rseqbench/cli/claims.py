@@ -9,7 +9,7 @@ import click
 from rseqbench.cli import State, completion
 
 if TYPE_CHECKING:
-    from rseqbench.report.run_view import Contents
+    from rseqbench.report.run_view import RunView
 
 
 @click.command("claims")
@@ -26,10 +26,10 @@ def command(ctx: click.Context, label: str | None, style: str) -> None:
     state = ctx.find_object(State) or State(None)
     store = state.store()
     run = store.load(PATCH if label is None else label)
-    _show(run_view.contents(run, store.load(PATCH), state.config().verdict), style, verdicts=label is not None)
+    _show(run_view.build_run_view(run, store.load(PATCH), state.config().verdict), style, verdicts=label is not None)
 
 
-def _show(shown: Contents, style: str, verdicts: bool) -> None:
+def _show(shown: RunView, style: str, verdicts: bool) -> None:
     from rseqbench.report import data
     from rseqbench.report.tables import claims
     from rseqbench.report.text import markdown, terminal

@@ -12,8 +12,8 @@ import click
 from rseqbench.cli import State, completion, output
 
 if TYPE_CHECKING:
-    from rseqbench.analysis.fleet.compare import Machines
-    from rseqbench.analysis.summary import Compared
+    from rseqbench.analysis.fleet.compare import FleetComparison
+    from rseqbench.analysis.summary import RunComparison
     from rseqbench.store.runs import Run
 
 _MOST = 2  # fleets
@@ -57,7 +57,7 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
         raise RseqbenchError(slow)
 
 
-def _fleets(found: Machines, style: str, limit: float | None) -> str:
+def _fleets(found: FleetComparison, style: str, limit: float | None) -> str:
     """Print fleets; return the line that says what is slower than the limit, or could not be judged; else nothing."""
     from rseqbench.report import prose, render
     from rseqbench.report.text import terminal
@@ -82,7 +82,7 @@ def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) 
     return "" if limit is None else prose.failure_of_runs(found, rules, limit)
 
 
-def compare_runs(state: State, labels: Sequence[str]) -> tuple[list[Run], list[Compared]]:
+def compare_runs(state: State, labels: Sequence[str]) -> tuple[list[Run], list[RunComparison]]:
     """Load runs and compare each further one with the first; return both.
 
     Raises UsageError for fewer than two, or one that is there twice.
@@ -96,7 +96,7 @@ def compare_runs(state: State, labels: Sequence[str]) -> tuple[list[Run], list[C
         raise UsageError(said, "give the labels of two runs, or more")
     store, rules = state.store(), state.config().verdict
     runs = [store.load(label) for label in labels]
-    return runs, [summary.compared(runs[0], other, rules) for other in runs[1:]]
+    return runs, [summary.compare_runs(runs[0], other, rules) for other in runs[1:]]
 
 
 @contextlib.contextmanager
@@ -109,7 +109,7 @@ def _unswept() -> Iterator[None]:
         gc.enable()
 
 
-def load_fleets(state: State, labels: Sequence[str]) -> Machines | None:
+def load_fleets(state: State, labels: Sequence[str]) -> FleetComparison | None:
     """Return what a fleet says, or two of them; None where the labels are those of runs.
 
     Garbage is collected again when the command ends. Raises UsageError for a mixture, for more than two, and for the
@@ -132,5 +132,5 @@ def load_fleets(state: State, labels: Sequence[str]) -> Machines | None:
         raise UsageError(f"{len(labels)} fleets", "give one, or two to be held against each other")
     click.get_current_context().with_resource(_unswept())
     if len(labels) == 1:
-        return compare.one(store, labels[0], rules)
-    return compare.two(store, labels[0], labels[1], rules)
+        return compare.compare_machines(store, labels[0], rules)
+    return compare.compare_fleets(store, labels[0], labels[1], rules)

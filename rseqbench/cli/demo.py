@@ -42,7 +42,7 @@ def command(ctx: click.Context, output: str | None) -> None:
         run = _replayed(recorded, config, Path(scratch))
         if output != "-":
             print_run(run, store, config)
-        page = html.page(run_view.contents(run, store.load(PATCH), config.verdict))
+        page = html.page(run_view.build_run_view(run, store.load(PATCH), config.verdict))
     path = write_document(page, output, "demo", config)
     click.echo("a replay: nothing was measured here" + (f"; its page is {path}" if path else ""), err=True)
 

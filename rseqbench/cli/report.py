@@ -68,7 +68,7 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
     elif len(labels := labels or (latest_label(store),)) == 1:
         name, text = (
             _name(labels),
-            render_run(run_view.contents(store.load(labels[0]), store.load(PATCH), config.verdict), style),
+            render_run(run_view.build_run_view(store.load(labels[0]), store.load(PATCH), config.verdict), style),
         )
     else:
         name, text = _name(labels), render_comparison(*compare_runs(state, labels), config.verdict, style)

@@ -86,7 +86,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
             failed += _measure(target, session.begin_run(target, asked, store), config, store)
     if len(each) > 1:
         one, other = (store.load(name) for name in _labels(label, each).values())
-        terminal.comparison([summary.compared(one, other, config.verdict)], terminal.console())
+        terminal.comparison([summary.compare_runs(one, other, config.verdict)], terminal.console())
     _end(failed)
 
 

@@ -11,7 +11,7 @@ from rseqbench.analysis import compare, stats
 from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.modes import Mode, modes
 from rseqbench.analysis.patch_tables import PatchTable
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, USER_ONLY, Check, Facts, Machine, Plan, Registration, Virtualization
 from rseqbench.report import formatting
@@ -215,7 +215,7 @@ def _about_linux(header: Header) -> bool:
     return any(case.benchmark.startswith(_KERNEL_GROUP) for case in header.plan.cases)
 
 
-def comparison_notes(found: Compared) -> tuple[str, ...]:
+def comparison_notes(found: RunComparison) -> tuple[str, ...]:
     """Return a sentence for each thing that limits what one comparison of two runs can say."""
     if not found.rows:
         return (compare.NOTHING,)

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 from rseqbench.analysis import dataset
 from rseqbench.analysis.patch_tables import REPLAYED, PatchTable
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
 from rseqbench.model import REPLAY, Machine, VerdictWord
 from rseqbench.report import caveats, formatting, prose
 from rseqbench.report import caveats as baseline
 from rseqbench.report import caveats as emulated
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Grid, run
 from rseqbench.store.runs import PATCH, Run, replayed
 
@@ -29,7 +29,7 @@ _RELEASE = re.compile(r"\d+(\.\d+)*")
 
 
 @dataclass(frozen=True)
-class Brief:
+class KeyLines:
     """The three lines: `measured` and `holds` are one each, `limits` are the clauses of the third."""
 
     measured: str
@@ -37,7 +37,7 @@ class Brief:
     limits: tuple[str, ...]
 
 
-def of_run(shown: Contents) -> Brief:
+def of_run(shown: RunView) -> KeyLines:
     """Return the three lines of one run."""
     machines = shown.run.header.machines
     number = sum(one.row is not None for one in shown.measured)
@@ -49,7 +49,7 @@ def of_run(shown: Contents) -> Brief:
     where = " and ".join(_machine(machine) for machine in machines)
     measured = f"{what} on {where}{prose.why_nothing(shown.run.header.plan)}"
     measured += ", in instructions" if shown.counts else ""
-    return Brief(measured, _claims(shown), tuple(map(short, shown.limits)))
+    return KeyLines(measured, _claims(shown), tuple(map(short, shown.limits)))
 
 
 def published(one: Run) -> bool:
@@ -66,7 +66,7 @@ def _machine(machine: Machine) -> str:
     return name + (f", Linux {release[0]}" if release else "")
 
 
-def _claims(shown: Contents) -> str:
+def _claims(shown: RunView) -> str:
     """Return how many of the claims in the message's text got each verdict; what nothing could judge comes last.
 
     Its own run judges none of them: what the message printed cannot confirm what it says, but it can be recomputed.
@@ -89,7 +89,7 @@ def short(text: str) -> str:
     return _CLAUSE.split(text, maxsplit=1)[0].removesuffix(".")
 
 
-def of_runs(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> Brief:
+def of_runs(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> KeyLines:
     """Return the three lines of the comparisons of further `runs` with the first one."""
     same = len({_machine(one.header.machines[0]) for one in runs}) == 1
     where = f", all on {_machine(runs[0].header.machines[0])}" if same else ""
@@ -103,10 +103,10 @@ def of_runs(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules)
     )
     claims = f"; of the patch's claims {_listed(said)}" if said else ""
     limits = tuple(_named(label, short(text)) for label, text in _limits(runs, found, rules))
-    return Brief(measured, holds + claims, limits)
+    return KeyLines(measured, holds + claims, limits)
 
 
-def limits_of(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> list[str]:
+def limits_of(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> list[str]:
     """Return what limits comparisons and runs: what is true of all runs once, the rest with the run's name."""
     return [_named(label, text) for label, text in _limits(runs, found, rules)]
 
@@ -115,7 +115,7 @@ def _named(label: str, text: str) -> str:
     return f"{label}: {text}" if label else text
 
 
-def _limits(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> list[tuple[str, str]]:
+def _limits(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> list[tuple[str, str]]:
     """Return the label of each limit, empty for what is true of all, and its words."""
     each = {
         one.label: [

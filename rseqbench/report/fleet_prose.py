@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from rseqbench.analysis import compare, kernel_config, patch_claims, regression_gate
-from rseqbench.analysis.fleet.cell import EMULATED_TIME, Cell, What, timed
-from rseqbench.analysis.fleet.compare import Machines
-from rseqbench.analysis.fleet.matrix import Column, Matrix
+from rseqbench.analysis.fleet.cell import EMULATED_TIME, BenchmarkPair, Cell, timed
+from rseqbench.analysis.fleet.compare import FleetComparison
+from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
 from rseqbench.model import Machine
 from rseqbench.report import caveats, context, formatting
 from rseqbench.report import caveats as booted
-from rseqbench.report.context import Brief
+from rseqbench.report.context import KeyLines
 from rseqbench.report.formatting import named
 from rseqbench.report.tables.fleet import name
 from rseqbench.store.runs import Header
@@ -22,14 +22,14 @@ _TOLD = 3  # columns that are told in sentences
 _CHANCE = "no difference, however large, could be more than chance. More rounds are what it takes."
 
 
-def summary(found: Machines) -> str:
+def summary(found: FleetComparison) -> str:
     """Return of how many machines there is a run, and what keeps the others away, in a sentence."""
     lacking = [f"{place.name} ({place.reason})" for place in found.places if place.reason]
     why = f"; not {named(lacking)}" if lacking else ""
     return formatting.line(f"{number(found)}{why}.")
 
 
-def number(found: Machines) -> str:
+def number(found: FleetComparison) -> str:
     """Return of how many machines there is a run, or one in both fleets."""
     there = sum(not place.reason for place in found.places)
     what = f"fleet {found.labels[0]}" if len(found.labels) == 1 else f"fleets {' and '.join(found.labels)}"
@@ -37,7 +37,7 @@ def number(found: Machines) -> str:
     return formatting.line(f"{there} of the {len(found.places)} machines of {what} have {has}")
 
 
-def answers(found: Machines) -> list[str]:
+def answers(found: FleetComparison) -> list[str]:
     """Return what came out: on how many machines what is faster, and on what they disagree; a few sentences."""
     real = [one for one in found.matrices if one.unit != EMULATED_TIME]
     columns = [(one, column) for one in real for column in one.columns if not column.what.is_control]
@@ -55,16 +55,16 @@ def answers(found: Machines) -> list[str]:
     return [formatting.line(text) for text in said]
 
 
-def _sees_nothing(found: Machines, matrices: Sequence[Matrix]) -> bool:
+def _sees_nothing(found: FleetComparison, matrices: Sequence[Matrix]) -> bool:
     """Whether nothing can be said of times that stand together, for too few rounds."""
     if len(found.labels) > 1:
-        lacking = regression_gate.unseen(found)
+        lacking = regression_gate.find_coverage(found)
         return bool(lacking.blind) and not lacking.judged
     return any(one.is_blind(found.rules) for one in matrices)
 
 
-def _inside(columns: Sequence[tuple[Matrix, Column]]) -> str:
-    claimed = [(claim.slow, claim.fast) for claim in patch_claims.written()]
+def _inside(columns: Sequence[tuple[Matrix, MatrixColumn]]) -> str:
+    claimed = [(claim.slow, claim.fast) for claim in patch_claims.written_claims()]
     one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
     fast, slow = (formatting.method(x) for x in (column.what.fast, column.what.slow))
     group, lowest, highest = column.what.slow.group, *column.extremes
@@ -86,10 +86,10 @@ def _ratio(cell: Cell) -> str:
     return formatting.ratio(cell.ratio).value if cell.ratio else formatting.NOTHING
 
 
-def _across(found: Machines, columns: Sequence[tuple[Matrix, Column]]) -> str:
+def _across(found: FleetComparison, columns: Sequence[tuple[Matrix, MatrixColumn]]) -> str:
     """Say on how many machines anything is faster or slower in the second fleet."""
     a, b = found.labels
-    lacking = regression_gate.unseen(found)
+    lacking = regression_gate.find_coverage(found)
     there = {*lacking.judged, *lacking.blind}
     rows = {place: {row.word for row in own} for place, own in found.rows.items() if place in there}
     slower = [place for place, said in rows.items() if said & {compare.SLOWER, compare.MORE}]
@@ -104,14 +104,14 @@ def _across(found: Machines, columns: Sequence[tuple[Matrix, Column]]) -> str:
     return f"{helps}, and slower in {bad}{blind}."
 
 
-def _too_few(found: Machines) -> str:
+def _too_few(found: FleetComparison) -> str:
     """Say that the rounds of two fleets are too few for so many comparisons, whatever came out."""
     tested = [row for rows in found.rows.values() for row in rows if row.p is not None]
     rounds = max(row.ratio.n for row in tested if row.ratio)
     return f"{rounds} rounds are too few to compare {len(tested)} values at once: {_CHANCE}"
 
 
-def _noun(found: Machines) -> str:
+def _noun(found: FleetComparison) -> str:
     return "pair" if len(found.labels) == 1 else "benchmark"
 
 
@@ -119,31 +119,33 @@ def _number(count: int, noun: str) -> str:
     return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
-def _signs(found: Machines, columns: Sequence[tuple[Matrix, Column]]) -> str:
+def _signs(found: FleetComparison, columns: Sequence[tuple[Matrix, MatrixColumn]]) -> str:
     texts = [f"{name(column.what)} ({_slower(column)})" for _, column in columns[:_TOLD]]
     more = len(columns) - _TOLD
     return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
 
 
-def _slower(column: Column) -> str:
+def _slower(column: MatrixColumn) -> str:
     said = column.words()
     slower = [*said.get(compare.SLOWER, []), *said.get(compare.MORE, [])]
     faster = [*said.get(compare.FASTER, []), *said.get(compare.FEWER, [])]
     return f"slower on {named(slower, 2)}, faster on {len(faster)}"
 
 
-def brief(found: Machines) -> Brief:
+def brief(found: FleetComparison) -> KeyLines:
     """Return the three lines that stand before everything else in a text: of whom, what came out, what limits it."""
-    return Brief(summary(found).removesuffix("."), " ".join(answers(found)), tuple(map(context.short, limits(found))))
+    return KeyLines(
+        summary(found).removesuffix("."), " ".join(answers(found)), tuple(map(context.short, limits(found)))
+    )
 
 
-def commands(found: Machines) -> list[str]:
+def commands(found: FleetComparison) -> list[str]:
     """Return the commands that measure again and compare again."""
     labels = " ".join(shlex.quote(label) for label in found.labels)
     return [*found.commands, f"rseqbench compare {labels}", f"rseqbench report {labels}"]
 
 
-def limits(found: Machines) -> list[str]:
+def limits(found: FleetComparison) -> list[str]:
     """Return what limits it: in what the runs differ, then what limits each. Why a place has none, its row says."""
     headers = [header for place in found.places if not place.reason for header in place.headers if header]
     return [
@@ -155,7 +157,7 @@ def limits(found: Machines) -> list[str]:
     ]
 
 
-def _blind(found: Machines) -> Iterable[str]:
+def _blind(found: FleetComparison) -> Iterable[str]:
     for one in found.matrices:
         if one.is_blind(found.rules):
             rounds = max(len(cell.each) for column in one.columns for cell in column.cells.values())
@@ -163,7 +165,7 @@ def _blind(found: Machines) -> Iterable[str]:
             yield f"{rounds} rounds are too few to tell {what}: {_CHANCE}"
 
 
-def _pairwise(found: Machines) -> Iterable[str]:
+def _pairwise(found: FleetComparison) -> Iterable[str]:
     """Yield what limits holding two runs of a place against each other: boots, and a machine that is another one."""
     if len(found.labels) == 1:
         return
@@ -183,7 +185,7 @@ def _exchanged(a: Header, b: Header) -> Iterable[str]:
         yield f"Another CPU, {cpus[1]} in place of {cpus[0]}: what differs may be the machine's."
 
 
-def _nowhere(found: Machines) -> Iterable[str]:
+def _nowhere(found: FleetComparison) -> Iterable[str]:
     """Yield what no machine has a value of: a group alone where that is all of it, as most are if few were selected."""
     if not found.nowhere:
         return
@@ -194,7 +196,7 @@ def _nowhere(found: Machines) -> Iterable[str]:
     yield f"{_number(len(found.nowhere), _noun(found))} no machine has a value of: {', '.join(names)}."
 
 
-def _group(what: What) -> str:
+def _group(what: BenchmarkPair) -> str:
     return what.slow.group
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rseqbench.analysis import compare
-from rseqbench.analysis.patch_claims import Claim, Pair
+from rseqbench.analysis.patch_claims import ArchPair, Claim
 from rseqbench.analysis.stats import SAME_COUNT
 from rseqbench.model import BenchmarkId, Estimate, VerdictWord
 from rseqbench.support import text as foreign
@@ -175,7 +175,7 @@ def claim(one: Claim) -> str:
     return f"{group}: {slow} equals {fast}" if one.kind == "equal" else f"{group}: {fast} against {slow}"
 
 
-def quotient(pair: Pair) -> str:
+def quotient(pair: ArchPair) -> str:
     """Name a quotient: "counter/vdso_atomic / rseq"; "net" where the empty loop is subtracted from both."""
     return f"{pair.slow} / {pair.fast.method}" + (", net" if pair.net else "")
 

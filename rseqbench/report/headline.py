@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from rseqbench.analysis import patch_message
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 
 _FIRST = "counter"  # the group of the message's first table
 _BESIDE = ("cpu_id", "control")  # groups of what stands beside every benchmark: the empty loop, the machine's check
@@ -42,7 +42,7 @@ class Answer:
     sure: tuple[str, ...]
 
 
-def of(shown: Contents) -> Answer | None:
+def answer_question(shown: RunView) -> Answer | None:
     """Return the answer on the claim of the counter, or on the first other claim that this run can answer.
 
     There is none for the message's own run: what it printed cannot confirm what it says; none for an architecture of
@@ -69,29 +69,29 @@ def of(shown: Contents) -> Answer | None:
     )
 
 
-def about(shown: Contents) -> str:
+def about(shown: RunView) -> str:
     """Return what a run is about that selected none of what is claimed: its groups; empty where it measured none."""
     groups = dict.fromkeys(one.group for one in shown.measured if one.row and one.group not in _BESIDE)
     return ", ".join(groups)
 
 
-def _selected(shown: Contents) -> frozenset[str]:
+def _selected(shown: RunView) -> frozenset[str]:
     """Return the benchmarks that a run was to measure, whatever came of them."""
     return frozenset(one.benchmark for one in shown.measured)
 
 
-def _is_asked(one: Judged, selected: frozenset[str]) -> bool:
+def _is_asked(one: JudgedClaim, selected: frozenset[str]) -> bool:
     return one.claim.slow in selected and one.claim.fast in selected
 
 
-def _rank(one: Judged, selected: frozenset[str]) -> tuple[bool, bool, bool, bool]:
+def _rank(one: JudgedClaim, selected: frozenset[str]) -> tuple[bool, bool, bool, bool]:
     """Rank a claim: measured before all, then what the run was to measure, the counter's, what can be compared."""
     counter = one.claim.slow.startswith(f"{_FIRST}/")
     asked = _is_asked(one, selected)
     return one.measured is None, not asked, not counter, one.verdict.word == VerdictWord.NOT_COMPARABLE
 
 
-def _question(one: Judged) -> str:
+def _question(one: JudgedClaim) -> str:
     claim = one.claim
     slow, fast = formatting.method(claim.slow), formatting.method(claim.fast)
     place = patch_message.section_of(claim).title
@@ -100,7 +100,7 @@ def _question(one: Judged) -> str:
     return f"{place}: is {fast} {claim.stated:g} times faster than {slow}, as the patch says?"
 
 
-def _sure(one: Judged, ratio: Estimate, shown: Contents) -> Iterable[str]:
+def _sure(one: JudgedClaim, ratio: Estimate, shown: RunView) -> Iterable[str]:
     plan = shown.run.header.plan
     units = "boots" if plan.boots > 1 else "rounds"
     if shown.counts:

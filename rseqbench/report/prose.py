@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from rseqbench.analysis import compare, regression_gate
 from rseqbench.analysis.compare import MORE, Comparison
-from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.patch_claims import Claim
-from rseqbench.analysis.regression_gate import Unseen
-from rseqbench.analysis.summary import Compared
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.regression_gate import GateCoverage
+from rseqbench.analysis.summary import RunComparison
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
 from rseqbench.model import Estimate, Machine, Plan, VerdictWord
 from rseqbench.report import formatting
@@ -81,18 +81,18 @@ def _machine(machine: Machine) -> str:
     return ", ".join(parts)
 
 
-def counted(judged: Sequence[Judged]) -> list[tuple[VerdictWord, int]]:
+def counted(judged: Sequence[JudgedClaim]) -> list[tuple[VerdictWord, int]]:
     """Return how many of the message's written claims got each verdict, in the fixed order of the words."""
     found = Counter(one.verdict.word for one in judged if is_written(one))
     return [(word, found[word]) for word in VerdictWord if found[word]]
 
 
-def is_written(one: Judged) -> bool:
+def is_written(one: JudgedClaim) -> bool:
     """Whether a claim stands in the message's text, rather than being one of the times in its tables."""
     return "@" not in one.claim.id
 
 
-def verdicts(judged: Sequence[Judged], machines: Sequence[Machine]) -> tuple[str, ...]:
+def verdicts(judged: Sequence[JudgedClaim], machines: Sequence[Machine]) -> tuple[str, ...]:
     """Return a sentence for every quotient that was measured, in the order of the message.
 
     There is none for the message's own machines: what it printed cannot confirm what it says.
@@ -100,7 +100,7 @@ def verdicts(judged: Sequence[Judged], machines: Sequence[Machine]) -> tuple[str
     return tuple(_of_judged(one, machines) for one in _told(judged, machines))
 
 
-def headline(judged: Sequence[Judged], machines: Sequence[Machine]) -> str:
+def headline(judged: Sequence[JudgedClaim], machines: Sequence[Machine]) -> str:
     """Return the one sentence to repeat: of the first claim that can be judged by the run, whatever came out of it.
 
     Where none can be, it is of the first that was measured; a run that measured none says so.
@@ -114,7 +114,7 @@ def headline(judged: Sequence[Judged], machines: Sequence[Machine]) -> str:
     return "None of what the patch claims was measured: a claim takes both methods that it compares"
 
 
-def _told(judged: Sequence[Judged], machines: Sequence[Machine]) -> list[Judged]:
+def _told(judged: Sequence[JudgedClaim], machines: Sequence[Machine]) -> list[JudgedClaim]:
     """Return the claims about which a run says something in a sentence."""
     printed = {machine.arch for machine in machines if machine.timing == "published"}
     return [
@@ -124,7 +124,7 @@ def _told(judged: Sequence[Judged], machines: Sequence[Machine]) -> list[Judged]
     ]
 
 
-def _of_judged(one: Judged, machines: Sequence[Machine]) -> str:
+def _of_judged(one: JudgedClaim, machines: Sequence[Machine]) -> str:
     own = [machine for machine in machines if machine.arch == one.claim.arch]
     emulated = any(machine.timing == "emulated" for machine in own)
     said = of_claim(one.claim, one.measured, one.verdict.word, emulated) if one.measured else ""
@@ -187,13 +187,13 @@ def slower(row: Comparison, a: str, b: str, limit: float) -> str:
     return f"{case} is {formatting.percent(ratio.value)}{interval} slower in {b} than in {a}, more than {limit:g}%"
 
 
-def failure_of_runs(found: Sequence[Compared], rules: VerdictRules, limit: float) -> str:
+def failure_of_runs(found: Sequence[RunComparison], rules: VerdictRules, limit: float) -> str:
     """Return what is slower than `limit` percent allow in each further run, or that nothing can be said of it."""
     return formatting.line("; ".join(filter(None, (_of_run(one, rules, limit) for one in found))))
 
 
-def _of_run(found: Compared, rules: VerdictRules, limit: float) -> str:
-    able = regression_gate.able({found.b: found.rows}, rules)
+def _of_run(found: RunComparison, rules: VerdictRules, limit: float) -> str:
+    able = regression_gate.comparable_runs({found.b: found.rows}, rules)
     if not able:
         return f"nothing was compared: {found.b} and {found.a} have no value in common that can be"
     if not able[found.b]:
@@ -213,13 +213,13 @@ def _perhaps(row: Comparison, a: str, b: str, limit: float) -> str:
     return f"{what}: {row.reason}; measure both again"
 
 
-def failure(found: Machines, limit: float) -> str:
+def failure(found: FleetComparison, limit: float) -> str:
     """Return what is slower than `limit` percent allow, and where; then which machines nothing can be said of."""
     certain = _of_one(found, limit) if len(found.labels) == 1 else _of_two(found, limit)
-    return formatting.line("; ".join(filter(None, (certain, *_unseen(found, regression_gate.unseen(found))))))
+    return formatting.line("; ".join(filter(None, (certain, *_unseen(found, regression_gate.find_coverage(found))))))
 
 
-def _of_one(found: Machines, limit: float) -> str:
+def _of_one(found: FleetComparison, limit: float) -> str:
     worst = regression_gate.worst_cell(found.matrices, found.rules)
     if worst is None or worst[2].ratio is None:
         return ""
@@ -231,7 +231,7 @@ def _of_one(found: Machines, limit: float) -> str:
     return f"{machine}: {what.fast} is {formatting.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"
 
 
-def _of_two(found: Machines, limit: float) -> str:
+def _of_two(found: FleetComparison, limit: float) -> str:
     (a, b), worst, perhaps = found.labels, regression_gate.worst_row(found), regression_gate.worst_perhaps_row(found)
     said = slower(worst[1], a, b, limit) if worst else ""
     if worst and said:
@@ -240,7 +240,7 @@ def _of_two(found: Machines, limit: float) -> str:
     return f"{perhaps[0]}: {said}" if perhaps and said else ""
 
 
-def _unseen(found: Machines, lacking: Unseen) -> Iterable[str]:
+def _unseen(found: FleetComparison, lacking: GateCoverage) -> Iterable[str]:
     of, both = len(found.places), " in both fleets" if len(found.labels) > 1 else ""
     if not lacking.judged and not lacking.blind:
         yield f"nothing was compared: no machine of {' and '.join(found.labels)} has a value{both}"

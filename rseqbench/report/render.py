@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rseqbench.analysis.fleet.compare import Machines
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.fleet.compare import FleetComparison
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
 from rseqbench.report import context, data, fleet_prose
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 from rseqbench.report.text import mail, markdown
 from rseqbench.store.runs import Run
 
 
-def render_run(shown: Contents, style: str) -> str:
+def render_run(shown: RunView, style: str) -> str:
     """Return all that is shown of one run as html, mail, markdown, json or csv."""
     if style == "html":
         from rseqbench.report.html import run  # noqa: PLC0415 - and with it matplotlib, which takes a second
@@ -24,7 +24,7 @@ def render_run(shown: Contents, style: str) -> str:
     return {"mail": mail.run, "markdown": markdown.run, "csv": data.run_csv}[style](shown)
 
 
-def render_comparison(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules, style: str) -> str:
+def render_comparison(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules, style: str) -> str:
     """Return all that is shown of the comparisons of further runs with the first one, in one of the same formats."""
     if style == "html":
         from rseqbench.report.html import comparison  # noqa: PLC0415 - as above
@@ -36,7 +36,7 @@ def render_comparison(runs: Sequence[Run], found: Sequence[Compared], rules: Ver
     return {"json": data.comparisons_json, "csv": data.comparisons_csv}[style](found, runs, limits)
 
 
-def render_fleet(found: Machines, style: str) -> str:
+def render_fleet(found: FleetComparison, style: str) -> str:
     """Return all that is shown of one fleet, or of two place by place, in one of the same formats."""
     if style == "html":
         from rseqbench.report.html import fleet  # noqa: PLC0415 - as above

@@ -8,11 +8,11 @@ import pandas as pd
 
 from rseqbench.analysis import allocators, controls, dataset, library_costs, patch_tables
 from rseqbench.analysis import summary as tables
-from rseqbench.analysis.allocators import Served
-from rseqbench.analysis.library_costs import Beside
+from rseqbench.analysis.allocators import AllocatorResults
+from rseqbench.analysis.library_costs import LibraryComparison
 from rseqbench.analysis.patch_tables import PatchTable
-from rseqbench.analysis.summary import Measured, Quotient
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
 from rseqbench.report import caveats, formatting, prose
 from rseqbench.report import caveats as booted
@@ -21,7 +21,7 @@ from rseqbench.store.runs import Run
 
 
 @dataclass(frozen=True)
-class Contents:
+class RunView:
     """Everything that is shown of one run.
 
     `frame` is the run's tidy table, a row a round (see table.COLUMNS), to be seen as it is; all that is estimated takes
@@ -32,16 +32,16 @@ class Contents:
     frame: pd.DataFrame
     patch: pd.DataFrame
     rules: VerdictRules
-    measured: tuple[Measured, ...]
+    measured: tuple[BenchmarkRow, ...]
     patch_tables: tuple[PatchTable, ...]
-    judged: tuple[Judged, ...]
-    quotients: tuple[Quotient, ...]
+    judged: tuple[JudgedClaim, ...]
+    quotients: tuple[PairSpeedup, ...]
     summary: str
     limits: tuple[str, ...]
     sentences: tuple[str, ...]
     headline: str
-    served: Served | None
-    shipped: tuple[Beside, ...] = ()
+    served: AllocatorResults | None
+    shipped: tuple[LibraryComparison, ...] = ()
 
     @property
     def counts(self) -> bool:
@@ -54,17 +54,17 @@ class Contents:
         return next((formatting.unit(one.row.unit) for one in self.measured if one.row), formatting.unit("ns"))
 
 
-def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
+def build_run_view(run: Run, patch: Run, rules: VerdictRules) -> RunView:
     """Gather what is shown of `run`; `patch` is the stored run of the message's own tables.
 
     Raises ResultsError when one of the two is not a suite of rseqbench.
     """
     frame, patch_frame = dataset.build([run]), dataset.build([patch])
     units = dataset.units(frame)
-    measured = tables.measured(run, units, rules.confidence)
-    served = allocators.served(run, rules.confidence)
-    judged = allocators.judged(tables.judged(run, units, patch_frame, rules), served)
-    return Contents(
+    measured = tables.benchmark_rows(run, units, rules.confidence)
+    served = allocators.summarise_allocators(run, rules.confidence)
+    judged = allocators.judge_allocator_claims(tables.judge_claims(run, units, patch_frame, rules), served)
+    return RunView(
         run=run,
         frame=frame,
         patch=patch_frame,
@@ -72,7 +72,7 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         measured=measured,
         patch_tables=patch_tables.tables(run, units, measured, patch, patch_frame, rules.confidence),
         judged=judged,
-        quotients=tables.quotients(run, units, rules.confidence),
+        quotients=tables.pair_speedups(run, units, rules.confidence),
         summary=prose.measured_where(run.header, sum(one.row is not None for one in measured)),
         limits=(
             *_false_alarms(run, units, rules),
@@ -82,7 +82,7 @@ def contents(run: Run, patch: Run, rules: VerdictRules) -> Contents:
         ),
         sentences=prose.verdicts(judged, run.header.machines),
         headline=prose.headline(judged, run.header.machines),
-        shipped=library_costs.beside(run, units, measured, rules.confidence),
+        shipped=library_costs.compare_libraries(run, units, measured, rules.confidence),
         served=served,
     )
 

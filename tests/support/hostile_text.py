@@ -7,7 +7,7 @@ import re
 
 from rseqbench.analysis import summary
 from rseqbench.config import load
-from rseqbench.report.run_view import contents
+from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support.simulated_runs import COSTS, SKIPS, Simulation, Skip, store
 
@@ -52,13 +52,13 @@ def run(folder, text, label=None):
 
 def shown(folder, text):
     """Return that run as it is shown."""
-    return contents(run(folder, text), Store(folder).load(PATCH), load().verdict)
+    return build_run_view(run(folder, text), Store(folder).load(PATCH), load().verdict)
 
 
 def compared(folder, text):
     """Return that run and another one, compared with it."""
     runs = [run(folder, text), store(Store(folder), Simulation(label="other", costs=FEW, rounds=2))]
-    return runs, [summary.compared(*runs, load().verdict)]
+    return runs, [summary.compare_runs(*runs, load().verdict)]
 
 
 def sound(text):

@@ -12,7 +12,7 @@ import pyperf
 from rseqbench.config import load
 from rseqbench.model import Case, Check, Fact, Facts, Machine, Plan, Registration, Skip, Timing
 from rseqbench.report.data import table_csv
-from rseqbench.report.run_view import Contents, contents
+from rseqbench.report.run_view import RunView, build_run_view
 from rseqbench.store.runs import PATCH, Header, Run, Store
 
 # ns/op with the loop, of every benchmark on an imagined x86-64 machine.
@@ -197,7 +197,7 @@ def _nothing(simulation: Simulation) -> pyperf.Benchmark:
     return pyperf.Benchmark([pyperf.Run([], warmups=[(1, 1e-9)], metadata=metadata, collect_metadata=False)])
 
 
-def shown(where: Path, simulation: Simulation) -> Contents:
+def shown(where: Path, simulation: Simulation) -> RunView:
     """Return what is shown of an imagined run, stored below `where`."""
     results = Store(where)
-    return contents(store(results, simulation), results.load(PATCH), load().verdict)
+    return build_run_view(store(results, simulation), results.load(PATCH), load().verdict)

@@ -10,14 +10,14 @@ import pandas as pd
 
 from rseqbench.analysis import compare, dataset, stats
 from rseqbench.analysis.dataset import Key
-from rseqbench.analysis.patch_claims import Pair
+from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.analysis.stats import Floats
 from rseqbench.config import VerdictRules
 from rseqbench.model import CONTROLS, NO_BENCHMARK, BenchmarkId, Estimate
 
 
 @dataclass(frozen=True)
-class What:
+class BenchmarkPair:
     """What a column is of: the quotient of a pair, or one benchmark in two fleets, which then is `slow` alone."""
 
     slow: BenchmarkId
@@ -76,7 +76,7 @@ class Cell:
         return dataset.estimated(dataset.Ratios(self.each, self.unsure, self.unit), confidence)
 
 
-def quotient(frame: pd.DataFrame, label: str, pair: Pair, rules: VerdictRules) -> Cell | None:
+def quotient(frame: pd.DataFrame, label: str, pair: ArchPair, rules: VerdictRules) -> Cell | None:
     """Return the quotient slow/fast of a pair inside run `label` with its word; None where there is none."""
     slow, fast = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
     found = dataset.ratios(frame, label, slow, fast, pair.net)
@@ -86,7 +86,7 @@ def quotient(frame: pd.DataFrame, label: str, pair: Pair, rules: VerdictRules) -
     if timed(found.unit):
         return Cell(found.unit, ratio, *_word(ratio, rules), None, found.each, found.unsure)
     above, below = (_count(frame, label, key) for key in (slow, fast))
-    _, word, reason = compare.counts(above, below, rules.confidence)
+    _, word, reason = compare.compare_counts(above, below, rules.confidence)
     unsure = stats.SAME_COUNT / above.value + stats.SAME_COUNT / below.value
     return Cell(found.unit, ratio, word, reason, None, found.each, unsure)
 

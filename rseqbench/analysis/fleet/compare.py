@@ -13,10 +13,10 @@ from rseqbench.analysis import compare, dataset, kernel_config, patch_claims
 from rseqbench.analysis import verdicts as claims
 from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.fleet import matrix
-from rseqbench.analysis.fleet.cell import EMULATED_TIME, Cell, What, quotient
+from rseqbench.analysis.fleet.cell import EMULATED_TIME, BenchmarkPair, Cell, quotient
 from rseqbench.analysis.fleet.matrix import Matrix
-from rseqbench.analysis.patch_claims import Pair
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.patch_claims import ArchPair
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
 from rseqbench.errors import ResultsError
 from rseqbench.model import BASELINE, Machine
@@ -27,7 +27,7 @@ from rseqbench.support import parallel
 
 
 @dataclass(frozen=True)
-class Place:
+class FleetMachine:
     """A row: a place, and for each fleet its run's label and header; `reason` is why it has no cells, else empty.
 
     A label is empty where the fleet has no such place.
@@ -45,7 +45,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Machines:
+class FleetComparison:
     """One fleet, or two place by place: a row a place, the matrices, and of one fleet the verdicts by place.
 
     Of two, `rows` are the comparisons of each place, judged together.
@@ -53,25 +53,25 @@ class Machines:
 
     labels: tuple[str, ...]
     commands: tuple[str, ...]
-    places: tuple[Place, ...]
+    places: tuple[FleetMachine, ...]
     matrices: tuple[Matrix, ...]
     rules: VerdictRules
-    judged: Mapping[str, tuple[Judged, ...]] = field(default_factory=dict)
+    judged: Mapping[str, tuple[JudgedClaim, ...]] = field(default_factory=dict)
     rows: Mapping[str, tuple[Comparison, ...]] = field(default_factory=dict)
-    nowhere: tuple[What, ...] = ()
+    nowhere: tuple[BenchmarkPair, ...] = ()
 
 
-def one(store: Store, label: str, rules: VerdictRules) -> Machines:
+def compare_machines(store: Store, label: str, rules: VerdictRules) -> FleetComparison:
     """Return a fleet alone: every pair of stated.pairs on every machine. Raises ResultsError without such a fleet."""
     fleet = index.read(store.root, label)
     asked = _Asked(store, fleet, tuple(_pairs(store, fleet)), dataset.build([store.load(PATCH)]), rules)
     answers = parallel.each(partial(_inside, asked), fleet.members)
     found = {what: {place.name: cells[what] for place, cells, _ in answers if cells} for what in asked.pairs}
     places = tuple(place for place, _, _ in answers)
-    matrices = matrix.inside(found, [place.name for place in places], rules)
+    matrices = matrix.matrices_of_fleet(found, [place.name for place in places], rules)
     judged = {place.name: verdicts for place, _, verdicts in answers if verdicts}
     named = (label,), (fleet.command,)
-    return Machines(*named, places, tuple(matrices), rules, judged=judged, nowhere=_nowhere(found))
+    return FleetComparison(*named, places, tuple(matrices), rules, judged=judged, nowhere=_nowhere(found))
 
 
 @dataclass(frozen=True)
@@ -80,12 +80,12 @@ class _Asked:
 
     store: Store
     fleet: Fleet
-    pairs: tuple[What, ...]
+    pairs: tuple[BenchmarkPair, ...]
     patch: pd.DataFrame
     rules: VerdictRules
 
 
-def _inside(asked: _Asked, member: Member) -> tuple[Place, dict[What, Cell], tuple[Judged, ...]]:
+def _inside(asked: _Asked, member: Member) -> tuple[FleetMachine, dict[BenchmarkPair, Cell], tuple[JudgedClaim, ...]]:
     """Return a member's place, its cells, and the verdicts on the claims in the message's text."""
     run = _readable(asked.store, asked.fleet, member)
     place = _place((member,), (run,))
@@ -114,40 +114,42 @@ def _readable(store: Store, fleet: Fleet, member: Member) -> Readable | str:
         return str(error)
 
 
-def _place(members: Sequence[Member | None], runs: Sequence[Readable | str]) -> Place:
+def _place(members: Sequence[Member | None], runs: Sequence[Readable | str]) -> FleetMachine:
     """Return the place of `members`, one a fleet, None where a fleet has no such place, and of what they ran."""
     why = "; ".join(dict.fromkeys(run for run in runs if isinstance(run, str)))
     headers = tuple(None if isinstance(run, str) else run[0] for run in runs)
     name = next(member.place for member in members if member)
-    return Place(name, tuple(member.label if member else "" for member in members), headers, why)
+    return FleetMachine(name, tuple(member.label if member else "" for member in members), headers, why)
 
 
-def _pairs(store: Store, fleet: Fleet) -> list[What]:
+def _pairs(store: Store, fleet: Fleet) -> list[BenchmarkPair]:
     """Return the pairs worth showing on any of a fleet's architectures: what is claimed of one is asked of all."""
     arches = []
     for member in fleet.members:
         with contextlib.suppress(ResultsError):  # it will be told as the reason why the member has no cells
             arches.append(store.header(member.label)[1].machines[0].arch)
-    pairs = patch_claims.pairs(list(dict.fromkeys(arches)))
-    return list(dict.fromkeys(What(pair.slow, pair.fast, pair.net, why=pair.why) for pair in pairs))
+    pairs = patch_claims.pairs_on(list(dict.fromkeys(arches)))
+    return list(dict.fromkeys(BenchmarkPair(pair.slow, pair.fast, pair.net, why=pair.why) for pair in pairs))
 
 
-def _cells(frame: pd.DataFrame, header: Header, pairs: Sequence[What], rules: VerdictRules) -> dict[What, Cell]:
+def _cells(
+    frame: pd.DataFrame, header: Header, pairs: Sequence[BenchmarkPair], rules: VerdictRules
+) -> dict[BenchmarkPair, Cell]:
     """Return a cell for each pair on a machine, for those without a value too, with the reason."""
     arch = header.machines[0].arch
     skips: dict[str, str] = {skip.benchmark: skip.reason for skip in header.plan.skips}
     measured, unit = set(frame["benchmark"]), dataset.unit(frame, header.label, arch)
-    found, netted = {}, {(pair.slow, pair.fast) for pair in patch_claims.pairs([arch]) if pair.net}
+    found, netted = {}, {(pair.slow, pair.fast) for pair in patch_claims.pairs_on([arch]) if pair.net}
     for what in pairs:
         if what.net and (what.slow, what.fast) not in netted:  # where nothing is left without the loop, it is noise
             found[what] = Cell(unit, None, compare.MISSING, f"net of the empty loop it is not claimed of {arch}")
             continue
-        cell = quotient(frame, header.label, Pair(arch, what.slow, what.fast, what.net, what.why), rules)
+        cell = quotient(frame, header.label, ArchPair(arch, what.slow, what.fast, what.net, what.why), rules)
         found[what] = cell or _absent(what, measured, skips, unit)
     return _set_apart(found) if header.machines[0].emulates else found
 
 
-def _set_apart(cells: Mapping[What, Cell]) -> dict[What, Cell]:
+def _set_apart(cells: Mapping[BenchmarkPair, Cell]) -> dict[BenchmarkPair, Cell]:
     """Return the cells of an emulated machine, whose times are never beside those of another, and decide nothing."""
     return {
         what: replace(cell, unit=EMULATED_TIME, word=compare.NOT_COMPARABLE, reason=compare.NO_TIME)
@@ -157,7 +159,7 @@ def _set_apart(cells: Mapping[What, Cell]) -> dict[What, Cell]:
     }
 
 
-def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
+def _absent(pair: BenchmarkPair, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
     names = [pair.slow, pair.fast, *([BASELINE] if pair.net else [])]
     lacking = [f"{name}: {skips.get(name, 'not selected in this run')}" for name in names if name not in measured]
     return Cell(
@@ -168,7 +170,7 @@ def _absent(pair: What, measured: set[str], skips: Mapping[str, str], unit: str)
     )
 
 
-def two(store: Store, a: str, b: str, rules: VerdictRules) -> Machines:
+def compare_fleets(store: Store, a: str, b: str, rules: VerdictRules) -> FleetComparison:
     """Return fleet `b` against fleet `a`, place by place: every benchmark on every machine, judged all together.
 
     A place that one of them lacks is a row with the reason. Raises ResultsError without such fleets.
@@ -178,17 +180,17 @@ def two(store: Store, a: str, b: str, rules: VerdictRules) -> Machines:
     pairs = [(members[0].get(name), members[1].get(name)) for name in dict.fromkeys([*members[0], *members[1]])]
     answers = parallel.each(partial(_side_by_side, store, fleets, rules), pairs)
     there = [(place, rows, same) for place, rows, same in answers if not place.reason]
-    judged = compare.judged([(rows, same) for _, rows, same in there], rules)
+    judged = compare.judge_together([(rows, same) for _, rows, same in there], rules)
     by_name = {place.name: tuple(rows) for (place, _, _), rows in zip(there, judged, strict=True)}
     places, found = tuple(place for place, _, _ in answers), _columns([place for place, _, _ in there], by_name)
-    matrices = matrix.across(found, [place.name for place in places])
+    matrices = matrix.matrices_of_two(found, [place.name for place in places])
     named = (a, b), tuple(fleet.command for fleet in fleets)
-    return Machines(*named, places, tuple(matrices), rules, rows=by_name, nowhere=_nowhere(found))
+    return FleetComparison(*named, places, tuple(matrices), rules, rows=by_name, nowhere=_nowhere(found))
 
 
 def _side_by_side(
     store: Store, fleets: tuple[Fleet, Fleet], rules: VerdictRules, members: tuple[Member | None, Member | None]
-) -> tuple[Place, list[Comparison], bool]:
+) -> tuple[FleetMachine, list[Comparison], bool]:
     """Return a place and its rows before they are judged, with whether both runs are of the same machine."""
     there = [member for member in members if member]
     a, b = (
@@ -207,20 +209,22 @@ def _side_by_side(
     skips = [(header.label, skip) for header in headers for skip in header.plan.skips]
     frame = pd.concat([a[1], b[1]], ignore_index=True)
     labels = [header.label for header in headers]
-    rows = compare.unjudged(frame, labels[0], labels[1], rules, skips, kernel_config.unlike(*headers))
+    rows = compare.compare_benchmarks(frame, labels[0], labels[1], rules, skips, kernel_config.unlike(*headers))
     if _emulates(place):
-        rows = compare.timeless(rows)
+        rows = compare.without_verdicts(rows)
     return place, rows, kernel_config.same_machine(*headers)
 
 
-def _emulates(place: Place) -> bool:
+def _emulates(place: FleetMachine) -> bool:
     return any(machine.emulates for machine in place.machines)
 
 
-def _columns(places: Sequence[Place], rows: Mapping[str, Sequence[Comparison]]) -> dict[What, dict[str, Cell]]:
-    found: dict[What, dict[str, Cell]] = {}
+def _columns(
+    places: Sequence[FleetMachine], rows: Mapping[str, Sequence[Comparison]]
+) -> dict[BenchmarkPair, dict[str, Cell]]:
+    found: dict[BenchmarkPair, dict[str, Cell]] = {}
     for place in places:
-        cells = {What(row.benchmark, threads=row.threads): _compared(row) for row in rows[place.name]}
+        cells = {BenchmarkPair(row.benchmark, threads=row.threads): _compared(row) for row in rows[place.name]}
         for what, cell in (_set_apart(cells) if _emulates(place) else cells).items():
             found.setdefault(what, {})[place.name] = cell
     return found
@@ -231,6 +235,6 @@ def _compared(row: Comparison) -> Cell:
     return Cell(unit, row.ratio, row.word, row.reason, row.p)
 
 
-def _nowhere(found: Mapping[What, Mapping[str, Cell]]) -> tuple[What, ...]:
+def _nowhere(found: Mapping[BenchmarkPair, Mapping[str, Cell]]) -> tuple[BenchmarkPair, ...]:
     """Return what no machine has a quotient of."""
     return tuple(what for what, cells in found.items() if not any(cell.ratio for cell in cells.values()))

@@ -20,7 +20,7 @@ from rseqbench.model import Estimate
 
 
 @dataclass(frozen=True)
-class Apart:
+class MachineSpread:
     """How far apart two machines of a column lie: `highest` over `lowest`. `p` is None of counts, which have no noise.
 
     `least` is the smallest p that so many rounds of so many machines can give, however far apart they lie. `sides` is
@@ -37,7 +37,7 @@ class Apart:
     sides: bool = False
 
 
-def of(valued: Mapping[str, Cell], columns: int, rules: VerdictRules) -> Apart | None:
+def find_spread(valued: Mapping[str, Cell], columns: int, rules: VerdictRules) -> MachineSpread | None:
     """Hold the machines of one of `columns` against each other; the p-value counts for all pairs of machines.
 
     None where there are no two, or where their clock is an emulated one.
@@ -57,7 +57,7 @@ def of(valued: Mapping[str, Cell], columns: int, rules: VerdictRules) -> Apart |
     sides = low.at(level), high.at(level)
     across = _beyond(sides, rules) and sides[0].value < 1 < sides[1].value
     reason = _left_out(valued, lowest, highest)
-    return Apart(lowest, highest, ratio, min(1.0, p * chances), False, reason, least, across)
+    return MachineSpread(lowest, highest, ratio, min(1.0, p * chances), False, reason, least, across)
 
 
 def _beyond(both: Sequence[Estimate], rules: VerdictRules) -> bool:
@@ -95,7 +95,7 @@ def _left_out(valued: Mapping[str, Cell], lowest: str, highest: str) -> str:
     return f"beyond them, but less surely: {', '.join(beyond)}" if beyond else ""
 
 
-def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> Apart:
+def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> MachineSpread:
     """Hold counts against each other: their ranges, and a tenth of an instruction of each count, must lie apart."""
     lowest, highest = _ends(valued, 1.0)
     low, high = valued[lowest], valued[highest]
@@ -104,7 +104,9 @@ def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> Ap
     if all(0 < end < math.inf for end in (*bottom, *top)):
         unsure = (1 + low.unsure) * (1 + high.unsure)
         ratio = replace(ratio, low=top[0] / bottom[1] / unsure, high=top[1] / bottom[0] * unsure)
-    found = Apart(lowest, highest, ratio, None, False, "", sides=(low.word, high.word) == (compare.MORE, compare.FEWER))
+    found = MachineSpread(
+        lowest, highest, ratio, None, False, "", sides=(low.word, high.word) == (compare.MORE, compare.FEWER)
+    )
     if not stats.beyond_floor(ratio, rules.floor):
         return replace(
             found, reason="the ranges do not lie apart" if ratio.low else "no range: a quotient is 0 or infinite"
@@ -121,13 +123,13 @@ def _range(one: Cell) -> tuple[float, float]:
     return float(lowest[0]), float(highest[-1])
 
 
-def together(found: Sequence[Apart | None], rules: VerdictRules) -> list[Apart | None]:
+def judge_together(found: Sequence[MachineSpread | None], rules: VerdictRules) -> list[MachineSpread | None]:
     """Adjust the p-values of all columns for being looked at together, and say which differ."""
     adjusted = iter(stats.holm([one.p for one in found if one and one.p is not None]))
     return [one if one is None or one.p is None else _judged(one, next(adjusted), rules) for one in found]
 
 
-def _judged(one: Apart, p: float, rules: VerdictRules) -> Apart:
+def _judged(one: MachineSpread, p: float, rules: VerdictRules) -> MachineSpread:
     ratio, beyond = one.ratio, stats.beyond_floor(one.ratio, rules.floor)
     if beyond and p <= 1 - rules.confidence:
         return replace(one, p=p, differs=True)

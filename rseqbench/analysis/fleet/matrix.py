@@ -9,18 +9,18 @@ from statistics import median
 
 from rseqbench.analysis import compare
 from rseqbench.analysis.fleet import heterogeneity
-from rseqbench.analysis.fleet.cell import TIME, Cell, What
-from rseqbench.analysis.fleet.heterogeneity import Apart
+from rseqbench.analysis.fleet.cell import TIME, BenchmarkPair, Cell
+from rseqbench.analysis.fleet.heterogeneity import MachineSpread
 from rseqbench.config import VerdictRules
 
 
 @dataclass(frozen=True)
-class Column:
+class MatrixColumn:
     """A column: a cell a machine, of those that have it, and in one fleet how far apart the extremes are."""
 
-    what: What
+    what: BenchmarkPair
     cells: Mapping[str, Cell]
-    apart: Apart | None = None
+    apart: MachineSpread | None = None
 
     @property
     def valued(self) -> dict[str, Cell]:
@@ -68,7 +68,7 @@ class Matrix:
 
     unit: str
     machines: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[MatrixColumn, ...]
 
     def is_blind(self, rules: VerdictRules) -> bool:
         """Whether the machines have too few rounds for any column to say that they differ."""
@@ -76,28 +76,30 @@ class Matrix:
         return bool(least) and min(least) * len(least) > 1 - rules.confidence
 
 
-def inside(found: Mapping[What, Mapping[str, Cell]], machines: Sequence[str], rules: VerdictRules) -> list[Matrix]:
+def matrices_of_fleet(
+    found: Mapping[BenchmarkPair, Mapping[str, Cell]], machines: Sequence[str], rules: VerdictRules
+) -> list[Matrix]:
     """Return a matrix for each unit that the cells of one fleet have, times first; `machines` is the order of rows."""
     made = []
     for unit, columns in _by_unit(found).items():
-        held = heterogeneity.together(
-            [heterogeneity.of(column.valued, len(columns), rules) for column in columns], rules
+        held = heterogeneity.judge_together(
+            [heterogeneity.find_spread(column.valued, len(columns), rules) for column in columns], rules
         )
         judged = [replace(column, apart=one) for column, one in zip(columns, held, strict=True)]
         made.append(_matrix(unit, machines, judged))
     return made
 
 
-def across(found: Mapping[What, Mapping[str, Cell]], machines: Sequence[str]) -> list[Matrix]:
+def matrices_of_two(found: Mapping[BenchmarkPair, Mapping[str, Cell]], machines: Sequence[str]) -> list[Matrix]:
     """Return the same of two fleets, whose cells are judged already, and whose machines are not held together."""
     return [_matrix(unit, machines, columns) for unit, columns in _by_unit(found).items()]
 
 
-def _by_unit(found: Mapping[What, Mapping[str, Cell]]) -> dict[str, list[Column]]:
+def _by_unit(found: Mapping[BenchmarkPair, Mapping[str, Cell]]) -> dict[str, list[MatrixColumn]]:
     units = sorted({cell.unit for cells in found.values() for cell in cells.values()}, key=lambda u: (u != TIME, u))
     parts = {
         unit: [
-            Column(what, {machine: cell for machine, cell in cells.items() if cell.unit == unit})
+            MatrixColumn(what, {machine: cell for machine, cell in cells.items() if cell.unit == unit})
             for what, cells in found.items()
         ]
         for unit in units
@@ -106,13 +108,13 @@ def _by_unit(found: Mapping[What, Mapping[str, Cell]]) -> dict[str, list[Column]
     return {unit: columns for unit, columns in kept.items() if columns}
 
 
-def _matrix(unit: str, machines: Sequence[str], columns: Iterable[Column]) -> Matrix:
+def _matrix(unit: str, machines: Sequence[str], columns: Iterable[MatrixColumn]) -> Matrix:
     ordered = sorted(columns, key=_rank)
     there = {machine for column in ordered for machine in column.cells}
     return Matrix(unit, tuple(machine for machine in machines if machine in there), tuple(ordered))
 
 
-def _rank(column: Column) -> tuple[bool, bool, bool, float]:
+def _rank(column: MatrixColumn) -> tuple[bool, bool, bool, float]:
     """Order columns: machines disagree, differ or, where they are not held together, any is worse; then by how far."""
     lowest, highest = (math.log(column.cells[machine].value) for machine in column.extremes)
     if column.apart:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rseqbench.analysis.fleet.cell import TIME
-from rseqbench.analysis.fleet.compare import Machines
-from rseqbench.analysis.fleet.matrix import Column, Matrix
+from rseqbench.analysis.fleet.compare import FleetComparison
+from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
 from rseqbench.report.charts import axes as svg
@@ -21,7 +21,7 @@ _SPREAD = 0.6  # of a row's room, over which its machines are spread
 _ROW, _LEAST = 0.01, 0.3  # inches of a machine in a row, and of a row at least
 
 
-def strips(found: Machines, one: Matrix, name: str = "machines", narrow: bool = False) -> str:
+def strips(found: FleetComparison, one: Matrix, name: str = "machines", narrow: bool = False) -> str:
     """Draw each column of a matrix as a strip: its machines from the lowest to the highest, each with its interval."""
     columns = [column for column in one.columns if column.valued]
     if not columns:
@@ -45,7 +45,7 @@ def strips(found: Machines, one: Matrix, name: str = "machines", narrow: bool = 
     return shared.as_svg(figure, name, "What comes out on every machine", "; ".join(map(_spoken, columns)))
 
 
-def _strip(axes: Axes, column: Column, place: int, spread: float, marked: Sequence[str]) -> None:
+def _strip(axes: Axes, column: MatrixColumn, place: int, spread: float, marked: Sequence[str]) -> None:
     """Draw a column's machines below each other, over `spread`; each of `marked` in its own shape, others as dots."""
     cells = sorted(column.valued.items(), key=lambda cell: cell[1].ratio.value if cell[1].ratio else 0)
     heights = [place + spread * number / len(cells) for number in range(len(cells))]
@@ -61,16 +61,16 @@ def _strip(axes: Axes, column: Column, place: int, spread: float, marked: Sequen
               zorder=4)  # fmt: skip
 
 
-def _note(column: Column) -> str:
+def _note(column: MatrixColumn) -> str:
     """Return what stands behind a strip: whether its machines differ."""
     return "machines differ" if column.apart is not None and column.apart.differs else ""
 
 
-def _reached(columns: Sequence[Column]) -> list[float]:
+def _reached(columns: Sequence[MatrixColumn]) -> list[float]:
     return [x for column in columns for cell in column.valued.values() for x in shared.span(cell.ratio)]
 
 
-def _axis(found: Machines, one: Matrix, logarithmic: bool) -> str:
+def _axis(found: FleetComparison, one: Matrix, logarithmic: bool) -> str:
     unit = "" if one.unit == TIME else f" of {one.unit}"
     if len(found.labels) == 1:
         return f"slow / fast{unit}: above 1 the fast way takes less" + ("; logarithmic" if logarithmic else "")
@@ -78,7 +78,7 @@ def _axis(found: Machines, one: Matrix, logarithmic: bool) -> str:
     return f"{times} in {formatting.line(found.labels[0])}{unit}" + (", logarithmic" if logarithmic else "")
 
 
-def _spoken(column: Column) -> str:
+def _spoken(column: MatrixColumn) -> str:
     ends = {machine: column.cells[machine].ratio for machine in column.extremes}
     said = [f"{formatting.ratio(ratio).value} on {machine}" for machine, ratio in ends.items() if ratio]
     return f"{named(column.what)}: {' to '.join(said)}, {len(column.valued)} machines"

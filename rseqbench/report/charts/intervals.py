@@ -8,14 +8,14 @@ from itertools import pairwise
 
 from rseqbench.analysis import compare
 from rseqbench.analysis.compare import Comparison
-from rseqbench.analysis.library_costs import Beside
-from rseqbench.analysis.summary import Compared, Measured
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.library_costs import LibraryComparison
+from rseqbench.analysis.summary import BenchmarkRow, RunComparison
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import BASELINE, BenchmarkId
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
 from rseqbench.report.charts import axes as svg
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 
 _NOTED = 2  # further runs whose differences fit behind a row
 _WHOLE = 100  # a difference from which on decimals mean nothing
@@ -26,7 +26,7 @@ _NARROW_DOTS = 1200  # a narrow drawing is the second one of its page
 _MOST_DOTS = 4000  # a page must stay readable and small: beyond this, every n-th round is drawn, and that is said
 
 
-def differences(found: Sequence[Compared], name: str = "differences", narrow: bool = False) -> str:
+def differences(found: Sequence[RunComparison], name: str = "differences", narrow: bool = False) -> str:
     """Draw how each benchmark of further runs compares with that of the first, a mark for each run."""
     rows = [row for one in found for row in one.rows if row.ratio]
     keys = list(dict.fromkeys((row.arch, row.benchmark, row.threads) for row in rows))
@@ -58,7 +58,7 @@ def differences(found: Sequence[Compared], name: str = "differences", narrow: bo
     return shared.as_svg(figure, name, "What each takes against the first run", "; ".join(spoken))
 
 
-def _note(found: Sequence[Compared], key: tuple[str, str, int]) -> str:
+def _note(found: Sequence[RunComparison], key: tuple[str, str, int]) -> str:
     """Return what stands behind a row: by how much each run differs in the unit, or the sign of why not."""
     if len(found) > _NOTED:
         return ""
@@ -74,7 +74,7 @@ def _difference(row: Comparison) -> str:
     return f"{number} {formatting.short(row.b.unit).removesuffix('/op')}"
 
 
-def beside_kernels(one: Beside, name: str, narrow: bool = False) -> str:
+def beside_kernels(one: LibraryComparison, name: str, narrow: bool = False) -> str:
     """Draw what each row of a library and its kernels costs, loop included."""
     drawn = [(row, row.row) for row in one.rows if row.row]
     if not drawn:
@@ -95,7 +95,7 @@ def beside_kernels(one: Beside, name: str, narrow: bool = False) -> str:
     return shared.as_svg(figure, name, f"{one.library.title} beside the kernels that do the same", spoken)
 
 
-def reading_cpu(shown: Contents, name: str = "reading", narrow: bool = False) -> str:
+def reading_cpu(shown: RunView, name: str = "reading", narrow: bool = False) -> str:
     """Draw what each way of reading the CPU number costs, loop included, beside what the message printed."""
     group = BASELINE.group
     drawn = [one for one in shown.measured if one.group == group and one.threads == 1]
@@ -127,14 +127,14 @@ def reading_cpu(shown: Contents, name: str = "reading", narrow: bool = False) ->
     return shared.as_svg(figure, name, "Cost of reading the CPU number", spoken)
 
 
-def _printed(shown: Contents, arch: str) -> dict[str, float]:
+def _printed(shown: RunView, arch: str) -> dict[str, float]:
     """Return the message's values for this architecture, where they have the run's unit and are not the run itself."""
     rows = shown.patch[shown.patch["arch"] == arch]
     same = shown.unit == formatting.unit("ns") and not (shown.frame["timing"] == "published").any()
     return dict(zip(rows["benchmark"], rows["value"], strict=True)) if same else {}
 
 
-def speedups(shown: Contents, name: str = "speedups", narrow: bool = False) -> str:
+def speedups(shown: RunView, name: str = "speedups", narrow: bool = False) -> str:
     """Draw every quotient the message claims for the run's machines: measured with its interval, claimed, today's."""
     arches = {machine.arch for machine in shown.run.header.machines}
     drawn = [j for j in shown.judged if j.claim.kind in ("speedup", "equal") and j.claim.arch in arches]
@@ -164,20 +164,20 @@ def speedups(shown: Contents, name: str = "speedups", narrow: bool = False) -> s
     return shared.as_svg(figure, name, "What was measured beside what was claimed", "; ".join(map(_spoken, drawn)))
 
 
-def _reproduced(one: Judged, shown: Contents) -> tuple[float, float]:
+def _reproduced(one: JudgedClaim, shown: RunView) -> tuple[float, float]:
     """Return the range that counts as reproduced."""
     rules, stated = shown.rules, one.claim.stated
     share = 1 / (1 + rules.equal_band) if one.claim.kind == "equal" else rules.reach
     return stated * share, stated / share
 
 
-def _spoken(one: Judged) -> str:
+def _spoken(one: JudgedClaim) -> str:
     measured = f"measured {formatting.ratio(one.measured)}" if one.measured else "without a measured value"
     stated = formatting.stated(one.claim.stated, "x")
     return f"{formatting.claim(one.claim)}: claimed {stated}, {measured}, {one.verdict.word}"
 
 
-def rounds(shown: Contents, name: str = "rounds", narrow: bool = False) -> str:
+def rounds(shown: RunView, name: str = "rounds", narrow: bool = False) -> str:
     """Draw every round of every benchmark as a dot: how far it lies from its benchmark's median, in percent."""
     drawn = [one for one in shown.measured if one.row]
     if not drawn or shown.frame["round"].nunique() < 2:
@@ -205,11 +205,11 @@ def places(y: int, rounds: int) -> list[float]:
     return [y - _SPREAD / 2 + _SPREAD * (number + 0.5) / rounds for number in range(rounds)]
 
 
-def _median(one: Measured) -> str:
+def _median(one: BenchmarkRow) -> str:
     return f"{formatting.cost(one.row.gross).value} {formatting.short(one.row.unit)}" if one.row else ""
 
 
-def _deviations(shown: Contents, one: Measured) -> list[float]:
+def _deviations(shown: RunView, one: BenchmarkRow) -> list[float]:
     frame = shown.frame
     own = (frame["arch"] == one.arch) & (frame["benchmark"] == one.benchmark) & (frame["threads"] == one.threads)
     values = frame[own].sort_values("round")["value"]

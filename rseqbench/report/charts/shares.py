@@ -8,7 +8,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from rseqbench.analysis.allocators import AGAINST, Curve, Served
+from rseqbench.analysis.allocators import AGAINST, AllocatorResults, Curve
 from rseqbench.report.charts import axes as shared
 from rseqbench.report.charts import axes as svg
 
@@ -34,7 +34,7 @@ _SHAPES: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def gains(of: Served | None, name: str = "jemalloc", narrow: bool = False) -> str:
+def gains(of: AllocatorResults | None, name: str = "jemalloc", narrow: bool = False) -> str:
     """Draw the gain in mean and median over each other one, with the most threads; empty where none was measured."""
     curves = [one for over in AGAINST for column in _COLUMNS if of and (one := of.curve(over, column))]
     if not curves:

@@ -9,12 +9,12 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from rseqbench.analysis.summary import Measured
+from rseqbench.analysis.summary import BenchmarkRow
 from rseqbench.model import Estimate
 from rseqbench.report import formatting
 from rseqbench.report.charts import axes as shared
 from rseqbench.report.charts import axes as svg
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ _LINES = ((0, ()), (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 Line = list[tuple[int, Estimate]]  # thread count and cost
 
 
-def by_threads(shown: Contents, name: str = "threads", narrow: bool = False) -> str:
+def by_threads(shown: RunView, name: str = "threads", narrow: bool = False) -> str:
     """Draw the cost of an operation over thread counts, of all methods that were measured with several."""
     panels = _panels(shown)
     if not panels:
@@ -46,7 +46,7 @@ def by_threads(shown: Contents, name: str = "threads", narrow: bool = False) -> 
     return shared.as_svg(figure, name, f"Cost against threads, in {shown.unit}", "; ".join(spoken))
 
 
-def _panels(shown: Contents) -> dict[str, dict[str, Line]]:
+def _panels(shown: RunView) -> dict[str, dict[str, Line]]:
     """Return the lines with several thread counts, by group (and architecture, where there are several) and method."""
     arches = {one.arch for one in shown.measured}
     found: dict[str, dict[str, Line]] = {}
@@ -60,7 +60,7 @@ def _panels(shown: Contents) -> dict[str, dict[str, Line]]:
     return {title: several[title] for title in order if several.get(title)}
 
 
-def _title(one: Measured, with_arch: bool) -> str:
+def _title(one: BenchmarkRow, with_arch: bool) -> str:
     return one.group + (f" on {one.arch}" if with_arch else "")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rseqbench.analysis import compare, kernel_sizes
-from rseqbench.analysis.compare import Speedup
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.compare import SpeedupComparison
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import NO_BENCHMARK
 from rseqbench.report import caveats, formatting
 from rseqbench.report.data.writers import Record, estimate, facts, texts, to_csv, to_json
@@ -15,7 +15,7 @@ from rseqbench.store.runs import Run
 _MORE = ("name", "claim", "stated", "stated_unit", "measured", "a_text", "b_text", "label", "text")
 
 
-def comparison(found: Compared) -> list[Record]:
+def comparison(found: RunComparison) -> list[Record]:
     """Return a record per benchmark of two runs, then (kind "skip") what neither measured."""
     rows = [_compared(found, row) for row in found.rows]
     skips = [
@@ -26,13 +26,13 @@ def comparison(found: Compared) -> list[Record]:
     return [*rows, *skips]
 
 
-def _empty(found: Compared) -> Record:
+def _empty(found: RunComparison) -> Record:
     """Return a record that has every column of a comparison and says nothing."""
     columns = _compared(found, compare.Comparison("", NO_BENCHMARK, 1, None, None, None, None, "", ""))
     return {**dict.fromkeys(columns), "a": found.a, "b": found.b}
 
 
-def _compared(found: Compared, row: compare.Comparison) -> Record:
+def _compared(found: RunComparison, row: compare.Comparison) -> Record:
     values = {"a": row.a, "b": row.b}
     a, b = (one.gross if one else None for one in values.values())
     return {
@@ -54,18 +54,18 @@ def _compared(found: Compared, row: compare.Comparison) -> Record:
     }
 
 
-def speedups(found: Compared) -> list[Record]:
+def speedups(found: RunComparison) -> list[Record]:
     """Return a record (kind "speedup") per quotient inside each of two runs; the values are quotients."""
     return [{**_empty(found), "kind": "speedup", **_speedup(one)} for one in found.speedups]
 
 
-def _speedup(one: Speedup) -> Record:
+def _speedup(one: SpeedupComparison) -> Record:
     pair = {"arch": one.pair.arch, "slow": one.pair.slow, "fast": one.pair.fast}
     units = {f"{side}_unit": formatting.quotient_of(unit) for side, unit in zip("ab", one.units, strict=True)}
     return {**pair, **units, **estimate("a_value", one.a), **estimate("b_value", one.b)}
 
 
-def linuxes(found: Compared) -> dict[str, object]:
+def linuxes(found: RunComparison) -> dict[str, object]:
     """Return what a comparison says of the two Linuxes behind it; empty where they were not built for it."""
     parts: dict[str, object] = {}
     if found.said:
@@ -91,7 +91,7 @@ def linuxes(found: Compared) -> dict[str, object]:
 _Sized = list[tuple[str, tuple[int, int]]]
 
 
-def _whole(found: Compared) -> _Sized:
+def _whole(found: RunComparison) -> _Sized:
     """Return the sizes of two Linuxes as `size` prints them, in bytes."""
     if not found.sizes:
         return []
@@ -99,18 +99,18 @@ def _whole(found: Compared) -> _Sized:
     return [("text", (a.text, b.text)), ("data", (a.data, b.data)), ("bss", (a.bss, b.bss))]
 
 
-def _sections(found: Compared) -> _Sized:
+def _sections(found: RunComparison) -> _Sized:
     if not found.sizes:
         return []
     a, b = found.sizes
     return [(name, (a.sections.get(name, 0), b.sections.get(name, 0))) for name in {**a.sections, **b.sections}]
 
 
-def _symbols(found: Compared) -> _Sized:
+def _symbols(found: RunComparison) -> _Sized:
     return [(name, (a, b)) for name, a, b in kernel_sizes.growth(*found.sizes).changed] if found.sizes else []
 
 
-def _linux_records(found: Compared) -> list[Record]:
+def _linux_records(found: RunComparison) -> list[Record]:
     """Return a record for each size in bytes, option and claim of two Linuxes, told apart by `kind`."""
     sized = {"size": _whole(found), "section": _sections(found), "symbol": _symbols(found)}
     claims = [
@@ -128,7 +128,7 @@ def _linux_records(found: Compared) -> list[Record]:
     ]  # fmt: skip
 
 
-def comparisons_json(found: Sequence[Compared], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
+def comparisons_json(found: Sequence[RunComparison], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
     """Return the comparisons of runs with the first one: of two runs the parts themselves, of more a list of them.
 
     With `runs`, the header of each and the `limits` of all are there too.
@@ -143,7 +143,7 @@ def comparisons_json(found: Sequence[Compared], runs: Sequence[Run] = (), limits
     return to_json("compare", **parts, **({"headers": headers, "limits": limits} if runs else {}))
 
 
-def comparisons_csv(found: Sequence[Compared], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
+def comparisons_csv(found: Sequence[RunComparison], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
     """Return the comparisons of runs with the first one as one table: the column `kind` tells rows apart.
 
     With `runs`, the facts of each and the `limits` of all are there too.

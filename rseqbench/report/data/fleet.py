@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rseqbench.analysis.fleet.cell import Cell, What
-from rseqbench.analysis.fleet.compare import Machines, Place
-from rseqbench.analysis.fleet.matrix import Column, Matrix
+from rseqbench.analysis.fleet.cell import BenchmarkPair, Cell
+from rseqbench.analysis.fleet.compare import FleetComparison, FleetMachine
+from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
 from rseqbench.report import formatting
 from rseqbench.report.data.writers import Record, estimate, facts, to_csv, to_json
 
@@ -19,7 +19,7 @@ _RENAMED = {"measured": "ratio", "measured_low": "ratio_low", "measured_high": "
 _NET = {"net": "net_of_loop"}
 
 
-def fleets_json(found: Machines, said: Sequence[str], limits: Sequence[str]) -> str:
+def fleets_json(found: FleetComparison, said: Sequence[str], limits: Sequence[str]) -> str:
     """Return one fleet, or two place by place, as JSON; `said` is what came out and `limits` what limits it."""
     return to_json(
         "fleet",
@@ -33,7 +33,7 @@ def fleets_json(found: Machines, said: Sequence[str], limits: Sequence[str]) -> 
     )
 
 
-def _place(place: Place) -> Record:
+def _place(place: FleetMachine) -> Record:
     return {
         "place": place.name,
         "reason": place.reason,
@@ -45,7 +45,7 @@ def _place(place: Place) -> Record:
     }
 
 
-def _what(what: What) -> Record:
+def _what(what: BenchmarkPair) -> Record:
     single = not what.fast
     return {
         "benchmark": what.slow if single else None,
@@ -67,7 +67,7 @@ def _matrix(one: Matrix) -> Record:
     }
 
 
-def _column(column: Column) -> Record:
+def _column(column: MatrixColumn) -> Record:
     lowest, highest = column.extremes
     apart = column.apart
     return {
@@ -96,7 +96,7 @@ def _cell(place: str, cell: Cell) -> Record:
     }
 
 
-def _verdicts(found: Machines) -> list[Record]:
+def _verdicts(found: FleetComparison) -> list[Record]:
     return [
         {
             "place": place,
@@ -111,7 +111,7 @@ def _verdicts(found: Machines) -> list[Record]:
     ]
 
 
-def fleets_csv(found: Machines, said: Sequence[str] = (), limits: Sequence[str] = ()) -> str:
+def fleets_csv(found: FleetComparison, said: Sequence[str] = (), limits: Sequence[str] = ()) -> str:
     """Return the same as one table: the column `kind` tells rows apart."""
     cells = [row for one in found.matrices for column in one.columns for row in _rows(one, column)]
     verdicts = [
@@ -123,7 +123,7 @@ def fleets_csv(found: Machines, said: Sequence[str] = (), limits: Sequence[str] 
     return to_csv([*_places(found), *cells, *verdicts, *nowhere, *texts], COLUMNS)
 
 
-def _places(found: Machines) -> Iterable[Record]:
+def _places(found: FleetComparison) -> Iterable[Record]:
     for place in found.places:
         yield {"kind": "place", "place": place.name, "label": next(filter(None, place.labels)), "reason": place.reason}
         for label, header in zip(place.labels, place.headers, strict=True):
@@ -131,11 +131,11 @@ def _places(found: Machines) -> Iterable[Record]:
                 yield from ({**fact, "place": place.name, "label": label} for fact in facts(header.machines[0]))
 
 
-def _named(what: What) -> Record:
+def _named(what: BenchmarkPair) -> Record:
     return {_NET.get(name, name): value for name, value in _what(what).items() if name != "why"}
 
 
-def _rows(one: Matrix, column: Column) -> Iterable[Record]:
+def _rows(one: Matrix, column: MatrixColumn) -> Iterable[Record]:
     """Yield a row for a column, then one for each of its cells."""
     of = {"unit": formatting.quotient_of(one.unit), **_named(column.what)}
     whole = {"ratio" + name.removeprefix("apart") if name.startswith("apart") else name: value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rseqbench.analysis.allocators import GROUP, RSEQ, Phase, Served
-from rseqbench.analysis.library_costs import Beside, Difference
+from rseqbench.analysis.allocators import GROUP, RSEQ, AllocatorResults, Phase
+from rseqbench.analysis.library_costs import Difference, LibraryComparison
 from rseqbench.report import formatting
 from rseqbench.report.data.writers import Record, estimate
 from rseqbench.report.tables import allocators as of_allocators
@@ -21,7 +21,7 @@ COLUMNS = (  # of a run's CSV, beyond those of its other rows
 )
 
 
-def shipped(found: Iterable[Beside]) -> list[Record]:
+def shipped(found: Iterable[LibraryComparison]) -> list[Record]:
     """Return a record per library: which benchmarks stand beside each other, prices in `unit`, what it leaves out."""
     return [
         {
@@ -36,7 +36,7 @@ def shipped(found: Iterable[Beside]) -> list[Record]:
     ]
 
 
-def _price(one: Beside, difference: Difference) -> Record:
+def _price(one: LibraryComparison, difference: Difference) -> Record:
     units = {row.benchmark: formatting.unit(row.row.unit) for row in one.rows if row.row}
     return {
         "arch": one.arch,
@@ -49,7 +49,7 @@ def _price(one: Beside, difference: Difference) -> Record:
     }
 
 
-def served(of: Served | None) -> Record | None:
+def served(of: AllocatorResults | None) -> Record | None:
     """Return what a run says of allocators in a server; None where it served nothing."""
     if of is None:
         return None
@@ -65,7 +65,7 @@ def served(of: Served | None) -> Record | None:
     }
 
 
-def _phase(one: Phase, of: Served) -> Record:
+def _phase(one: Phase, of: AllocatorResults) -> Record:
     return {
         "benchmark": f"{GROUP}/{one.method}",
         "threads": one.threads,
@@ -87,7 +87,7 @@ def _phase(one: Phase, of: Served) -> Record:
     }
 
 
-def _gains(of: Served) -> list[Record]:
+def _gains(of: AllocatorResults) -> list[Record]:
     return [
         {
             "slow": f"{GROUP}/{curve.over}",
@@ -103,14 +103,14 @@ def _gains(of: Served) -> list[Record]:
     ]
 
 
-def _bound(of: Served) -> Record | None:
+def _bound(of: AllocatorResults) -> Record | None:
     bound = of.bound
     if bound is None:
         return None
     return {"calls": bound.calls, "difference_ns": bound.difference_ns, "mean_ns": bound.mean_ns, "part": bound.part}
 
 
-def records(found: Iterable[Beside], of: Served | None) -> list[Record]:
+def records(found: Iterable[LibraryComparison], of: AllocatorResults | None) -> list[Record]:
     """Return all of it as rows of a CSV: kinds "price", "phase", "peak", "gain", "bound", and a "note" with its name.
 
     Which benchmarks stand beside each other is left to the groups in their names.

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 import pandas as pd
 
 from rseqbench.analysis import dataset, patch_message, summary
-from rseqbench.analysis.summary import Measured, Quotient
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import COUNTED
 from rseqbench.report import formatting
 from rseqbench.report.data import libraries
 from rseqbench.report.data.writers import Record, estimate, facts, rounded, texts, to_csv, to_json
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 from rseqbench.store.runs import Header, Run
 
 COLUMNS = (  # of a run's CSV, whatever that run has
@@ -45,16 +45,16 @@ _ROUND = ("arch", "benchmark", "threads", "unit", "round", "value", "values", "l
 
 def table_csv(run: Run, confidence: float = 0.95) -> str:
     """Return results/<label>/table.csv: a row per benchmark, values rounded so that git diff shows differences only."""
-    found = summary.measured(run, dataset.units(dataset.build([run])), confidence)
+    found = summary.benchmark_rows(run, dataset.units(dataset.build([run])), confidence)
     return to_csv([rounded(record) for record in measured(run.label, found)])
 
 
-def measured(label: str, found: Iterable[Measured]) -> list[Record]:
+def measured(label: str, found: Iterable[BenchmarkRow]) -> list[Record]:
     """Return a record per benchmark of a run; values per operation in `unit`, None where there are none."""
     return [_measured(label, one) for one in found]
 
 
-def _measured(label: str, one: Measured) -> Record:
+def _measured(label: str, one: BenchmarkRow) -> Record:
     row = one.row
     return {
         "label": label,
@@ -76,12 +76,12 @@ def _measured(label: str, one: Measured) -> Record:
     }
 
 
-def verdicts(judged: Iterable[Judged]) -> list[Record]:
+def verdicts(judged: Iterable[JudgedClaim]) -> list[Record]:
     """Return a record per claim: where it stands, the arithmetic on it, what was measured, the verdict."""
     return [{**_claim(one), **_verdict(one)} for one in judged]
 
 
-def _verdict(one: Judged) -> Record:
+def _verdict(one: JudgedClaim) -> Record:
     return {
         **estimate("measured", one.measured),
         **estimate("today", one.today),
@@ -92,18 +92,18 @@ def _verdict(one: Judged) -> Record:
     }
 
 
-def _claim_unit(one: Judged) -> str | None:
+def _claim_unit(one: JudgedClaim) -> str | None:
     if one.measured is None:
         return None
     return formatting.unit(one.unit) if one.claim.kind == "time" else formatting.quotient_of(one.unit)
 
 
-def claims(judged: Iterable[Judged]) -> list[Record]:
+def claims(judged: Iterable[JudgedClaim]) -> list[Record]:
     """Return a record per claim without any measurement: the message's words and the arithmetic on its own table."""
     return [_claim(one) for one in judged]
 
 
-def _claim(one: Judged) -> Record:
+def _claim(one: JudgedClaim) -> Record:
     claim, own = one.claim, one.arithmetic
     return {
         "claim": claim.id,
@@ -126,7 +126,7 @@ def _claim(one: Judged) -> Record:
     }
 
 
-def quotients(found: Iterable[Quotient]) -> list[Record]:
+def quotients(found: Iterable[PairSpeedup]) -> list[Record]:
     """Return a record per quotient inside the rounds of a run: alone on the core, and beside a neighbour."""
     return [
         {
@@ -149,13 +149,13 @@ def rounds(frame: pd.DataFrame) -> list[Record]:
     return [{**(row := dict(zip(_ROUND, one, strict=True))), "unit": formatting.unit(row["unit"])} for one in kept]
 
 
-def rounds_csv(shown: Contents) -> str:
+def rounds_csv(shown: RunView) -> str:
     """Return every round of a run: one row a benchmark and round, values per operation."""
     rows = shown.frame[list(_ROUND)].itertuples(index=False)
     return to_csv([rounded(dict(zip(_ROUND, row, strict=True))) for row in rows])
 
 
-def run_json(shown: Contents, each_round: bool = False) -> str:
+def run_json(shown: RunView, each_round: bool = False) -> str:
     """Return everything that is shown of a run, its header included; with `each_round` the rounds, one by one, too."""
     return to_json(
         "run",
@@ -172,7 +172,7 @@ def run_json(shown: Contents, each_round: bool = False) -> str:
     )
 
 
-def run_csv(shown: Contents) -> str:
+def run_csv(shown: RunView) -> str:
     """Return everything that is shown of a run, its rounds included, as one table: `kind` tells rows apart."""
     header, label = shown.run.header, shown.run.label
     values = zip(measured(label, shown.measured), shown.measured, strict=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from rseqbench import __version__
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
 from rseqbench.report import charts, context, data, formatting, prose
 from rseqbench.report.html import run
@@ -18,12 +18,12 @@ _CAPTION = "What each takes in the other runs, against the first"
 _COST = "What restartable sequences cost the rest of the system, measured"
 
 
-def page(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> str:
+def page(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return the whole page of the comparisons of all further `runs` with the first one."""
     return run.environment().get_template("versus.html").render(**_parts(runs, found, rules))
 
 
-def _parts(runs: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> dict[str, object]:
+def _parts(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> dict[str, object]:
     """Return what the template names."""
     labels = [one.label for one in runs]
     title = " against ".join([", ".join(labels[1:]), labels[0]])

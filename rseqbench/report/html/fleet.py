@@ -10,9 +10,9 @@ from functools import partial
 from rseqbench import __version__
 from rseqbench.analysis import compare
 from rseqbench.analysis.fleet.cell import Cell, timed
-from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.fleet.matrix import Matrix
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import VerdictWord
 from rseqbench.report import charts, data, fleet_prose, formatting
 from rseqbench.report.formatting import Printed
@@ -63,12 +63,12 @@ class Part:
     figure: Figure
 
 
-def page(found: Machines) -> str:
+def page(found: FleetComparison) -> str:
     """Return the whole page."""
     return run.environment().get_template("fleet.html").render(**_parts(found))
 
 
-def _parts(found: Machines) -> dict[str, object]:
+def _parts(found: FleetComparison) -> dict[str, object]:
     """Return what the template names."""
     said, limits = fleet_prose.answers(found), fleet_prose.limits(found)
     lacking = [f"{place.name}: {place.reason}" for place in found.places if place.reason]
@@ -93,7 +93,7 @@ def _parts(found: Machines) -> dict[str, object]:
     }
 
 
-def _part(found: Machines, one: Matrix, number: int) -> Part:
+def _part(found: FleetComparison, one: Matrix, number: int) -> Part:
     name, title = f"machines-{number}", fleet.title(found, one)
     summary = fleet.summary(found, one)
     box = Box(
@@ -107,7 +107,7 @@ def _part(found: Machines, one: Matrix, number: int) -> Part:
     return Part(number, title, box, summary, Figure(name, f"Every machine: {title}", _reading(one), drawn))
 
 
-def _draw(found: Machines, one: Matrix, name: str, narrow: bool) -> str:
+def _draw(found: FleetComparison, one: Matrix, name: str, narrow: bool) -> str:
     return charts.strips(found, one, name, narrow)
 
 
@@ -124,7 +124,7 @@ def _shown(cell: Cell | None) -> Shown:
     return Shown(printed, formatting.SIGNS[cell.word], cell.word, tint, cell.reason)
 
 
-def _verdicts(found: Machines) -> Box:
+def _verdicts(found: FleetComparison) -> Box:
     """Return the verdicts on the message's claims by machine, of those that any machine could answer."""
     grids = fleet.verdicts(found)
     claims = [column.head for grid in grids for column in grid.columns[1:]]
@@ -137,7 +137,7 @@ def _verdicts(found: Machines) -> Box:
     return Box("What the patch claimed, by machine", heads, tuple(rows), notes, tuple(grids))
 
 
-def _verdict(one: Judged) -> Shown:
+def _verdict(one: JudgedClaim) -> Shown:
     word = one.verdict.word
     tint = "good" if word in _CONFIRMED else "bad" if word == VerdictWord.CONTRADICTED else ""
     printed = formatting.ratio(one.measured) if one.measured else Printed("")
@@ -152,7 +152,7 @@ def _reading(one: Matrix) -> str:
     )
 
 
-def _runs(found: Machines) -> Grid:
+def _runs(found: FleetComparison) -> Grid:
     rows = [(place.name, *map(_label, place.labels, place.headers)) for place in found.places]
     return make("The run of each machine", ("place", *found.labels), "-" * (1 + len(found.labels)), rows)
 
@@ -161,7 +161,7 @@ def _label(label: str, header: Header | None) -> str:
     return label if header else f"{label or formatting.NOTHING} (no run)"
 
 
-def _downloads(found: Machines, said: list[str], limits: list[str]) -> Iterator[Download]:
+def _downloads(found: FleetComparison, said: list[str], limits: list[str]) -> Iterator[Download]:
     name = "-against-".join(reversed(found.labels))
     csv, json = data.fleets_csv(found, said, limits), data.fleets_json(found, said, limits)
     yield run.download(f"{name}.csv", "a row a machine, cell and verdict", "text/csv", csv)

@@ -12,14 +12,14 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from rseqbench.analysis.library_costs import Beside
-from rseqbench.analysis.summary import Measured
+from rseqbench.analysis.library_costs import LibraryComparison
+from rseqbench.analysis.summary import BenchmarkRow
 from rseqbench.model import VerdictWord
 from rseqbench.report import charts, context, data, formatting, headline, prose
 from rseqbench.report.charts import shares
 from rseqbench.report.formatting import Printed
 from rseqbench.report.html import captions
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Cell, Grid, Reason, allocators
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
@@ -54,7 +54,7 @@ class Download:
     address: str
 
 
-def page(shown: Contents) -> str:
+def page(shown: RunView) -> str:
     """Return the whole page of one run."""
     return environment().get_template("report.html").render(**_parts(shown))
 
@@ -87,13 +87,13 @@ def _missing(grid: Grid, row: Sequence[Cell]) -> int:
     return len(grid.columns) - len(row) + 1
 
 
-def _parts(shown: Contents) -> dict[str, object]:
+def _parts(shown: RunView) -> dict[str, object]:
     """Return what the template names."""
     header = shown.run.header
     decided, absent, _ = of_claims.split(shown.judged)
     return {
         "header": header,
-        "answer": headline.of(shown),
+        "answer": headline.answer_question(shown),
         "about": headline.about(shown),
         "counts": shown.counts,
         "published": all(machine.timing == "published" for machine in header.machines),
@@ -144,7 +144,7 @@ def drawn(draw: Callable[[str, bool], str], name: str) -> Markup:
     )
 
 
-def _figures(shown: Contents) -> list[Figure]:
+def _figures(shown: RunView) -> list[Figure]:
     readings = captions.of_counts() if shown.counts else captions.of_times()
     each = {"speedups": charts.speedups, "reading": charts.reading_cpu, "threads": charts.by_threads}
     found = {name: drawn(partial(draw, shown), name) for name, draw in each.items()}
@@ -155,22 +155,22 @@ def _figures(shown: Contents) -> list[Figure]:
     return [Figure(name, *readings[name], svg) for name, svg in found.items()]
 
 
-def _beside(one: Beside) -> Figure:
+def _beside(one: LibraryComparison) -> Figure:
     caption, how = captions.of_library(one.library.title)
     name = f"library-{one.library.group}-{one.arch}"
     return Figure(name, caption, how, drawn(partial(charts.beside_kernels, one), name))
 
 
-def _gains(shown: Contents) -> Figure:
+def _gains(shown: RunView) -> Figure:
     return Figure("jemalloc", shares.CAPTION, shares.READING, drawn(partial(shares.gains, shown.served), "jemalloc"))
 
 
-def _distributions(shown: Contents) -> Figure:
+def _distributions(shown: RunView) -> Figure:
     caption, how = (captions.of_counts() if shown.counts else captions.of_times())["rounds"]
     return Figure("rounds", caption, how, drawn(partial(charts.rounds, shown), "rounds"))
 
 
-def _downloads(shown: Contents) -> Iterator[Download]:
+def _downloads(shown: RunView) -> Iterator[Download]:
     label = shown.run.label
     summary = data.to_csv(data.measured(label, shown.measured))
     yield download(f"{label}-table.csv", "a row a benchmark", "text/csv", summary)
@@ -195,7 +195,7 @@ class Timed:
     missing: str
 
 
-def timed(folder: Path, found: Iterable[Measured]) -> Timed:
+def timed(folder: Path, found: Iterable[BenchmarkRow]) -> Timed:
     """Return the code of what was measured, from the run's folder. Raises ResultsError where its file is damaged."""
     wanted = dict.fromkeys(one.benchmark for one in found if one.row)
     kept = attachments.load_listings(folder)

@@ -39,7 +39,7 @@ class Running:
 
     def _claim(self, frame: pd.DataFrame) -> str:
         machine, label = self._header.machines[0], self._header.label
-        for claim in patch_claims.written():
+        for claim in patch_claims.written_claims():
             if claim.kind != "speedup" or claim.arch != machine.arch:
                 continue
             ratio = dataset.speedup(frame, label, *claim.pair, self._rules.confidence, claim.net)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rseqbench.analysis.allocators import GAINS, Curve, Phase, Served
-from rseqbench.analysis.library_costs import Beside
+from rseqbench.analysis.allocators import GAINS, AllocatorResults, Curve, Phase
+from rseqbench.analysis.library_costs import LibraryComparison
 from rseqbench.model import Estimate
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
@@ -33,7 +33,7 @@ _MANY = (
 _KEEPS = "The peak of resident memory is of a whole process, all its phases, without its latencies and its queues."
 
 
-def all_of(of: Served | None) -> list[Grid]:
+def all_of(of: AllocatorResults | None) -> list[Grid]:
     """Return the grids, none where nothing was served: every phase, then the gains by share."""
     if of is None:
         return []
@@ -41,7 +41,7 @@ def all_of(of: Served | None) -> list[Grid]:
     return [*(_phase(of, *key) for key in keys[:-1]), _phase(of, *keys[-1], notes=_notes(of)), gains(of.curves)]
 
 
-def brief(of: Served | None) -> list[Grid]:
+def brief(of: AllocatorResults | None) -> list[Grid]:
     """Return the same for the most threads alone, and of the phases that without other work; none as all_of()."""
     if of is None:
         return []
@@ -52,7 +52,7 @@ def brief(of: Served | None) -> list[Grid]:
     return [_phase(of, threads, least, notes), gains(curves)]
 
 
-def _phase(of: Served, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
+def _phase(of: AllocatorResults, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
     rows = [_row(one, of) for one in of.phases if (one.threads, one.work) == (threads, work)]
     other = f"{work * of.step_ns / 1000:.3g} us of other work" if work else "no other work"
     heads = (
@@ -71,11 +71,11 @@ def _phase(of: Served, threads: int, work: int, notes: Sequence[str] = ()) -> Gr
     return make(f"jemalloc: a request over it, {threads} threads, {other}", heads, "-nnnnnnnnnn", rows, notes)
 
 
-def _notes(of: Served) -> list[str]:
+def _notes(of: AllocatorResults) -> list[str]:
     return [_PROVED, _LOOP, _BETWEEN, _KEEPS, *_bound(of)]
 
 
-def _row(one: Phase, of: Served) -> tuple[Cell, ...]:
+def _row(one: Phase, of: AllocatorResults) -> tuple[Cell, ...]:
     peak = of.peaks[one.method]
     latencies = [f"{number.value:.4g}" if number.value < 1e4 else f"{number.value:,.0f}" for number in
                  (one.mean, one.p50, one.p99, one.p999)]  # fmt: skip
@@ -87,7 +87,7 @@ def _mb(peak: Estimate) -> str:
     return f"{peak.value / 1e6:.1f}"
 
 
-def _bound(of: Served) -> list[str]:
+def _bound(of: AllocatorResults) -> list[str]:
     bound = of.bound
     if bound is None:
         return []
@@ -118,7 +118,7 @@ def _percent(gain: Estimate) -> Printed:
     return Printed(f"{gain.value:+.1%}", f"{gain.low:+.1%} .. {gain.high:+.1%}")
 
 
-def together(one: Beside) -> list[Grid]:
+def together(one: LibraryComparison) -> list[Grid]:
     """Return the table of a library and its kernels, and that of what parts of an operation cost, where known."""
     library = one.library
     units = sorted({formatting.short(row.row.unit) for row in one.rows if row.row})

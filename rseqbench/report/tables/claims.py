@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Sequence
 
 from rseqbench.analysis import patch_message
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.report import formatting, prose
 from rseqbench.report.formatting import Printed
 from rseqbench.report.tables import Cell, Grid, Marks, make
 
 
-def claims(judged: Sequence[Judged]) -> list[Grid]:
+def claims(judged: Sequence[JudgedClaim]) -> list[Grid]:
     """Return every number of the message: a grid a section for those in its text, then the times in its tables."""
     written, times = [one for one in judged if prose.is_written(one)], split(judged)[2]
     parts: dict[str, list[tuple[Cell, ...]]] = {}
@@ -25,7 +25,7 @@ def claims(judged: Sequence[Judged]) -> list[Grid]:
     return [*grids, make("The times in its tables", ("claim", "stated", "place"), "-n-", rows)]
 
 
-def _claim_row(one: Judged) -> tuple[Cell, ...]:
+def _claim_row(one: JudgedClaim) -> tuple[Cell, ...]:
     own = one.arithmetic
     first = one.claim.id, one.claim.text, _stated(one)
     if own is None:
@@ -34,14 +34,14 @@ def _claim_row(one: Judged) -> tuple[Cell, ...]:
     return *first, own.formula, gives, "yes" if own.agrees else "NO"
 
 
-def arithmetic(judged: Sequence[Judged]) -> Grid:
+def arithmetic(judged: Sequence[JudgedClaim]) -> Grid:
     """Return the claims that are computed from other numbers of the message, recomputed."""
     heads = ("claim", "words of the message", "stated", "its own table", "gives", "agrees")
     rows = [_claim_row(one) for one in judged if one.arithmetic]
     return make("The message's own arithmetic", heads, "--n-n-", rows)
 
 
-def times(judged: Sequence[Judged]) -> Grid:
+def times(judged: Sequence[JudgedClaim]) -> Grid:
     """Return the times in the message's tables beside the measured ones."""
     marks = Marks()
     rows = []
@@ -52,7 +52,7 @@ def times(judged: Sequence[Judged]) -> Grid:
     return make("The times in the message's tables, of other machines", heads, "-nn--", rows, marks.notes())
 
 
-def of_run(judged: Sequence[Judged], label: str) -> list[Grid]:
+def of_run(judged: Sequence[JudgedClaim], label: str) -> list[Grid]:
     """Return all that run `label` says: the written claims, what a user would replace today, the tables' times."""
     decided, absent, _ = split(judged)
     parts = [
@@ -64,14 +64,14 @@ def of_run(judged: Sequence[Judged], label: str) -> list[Grid]:
     return [grid for grid in parts if grid.rows]
 
 
-def verdicts(judged: Sequence[Judged], caption: str) -> Grid:
+def verdicts(judged: Sequence[JudgedClaim], caption: str) -> Grid:
     """Return claimed, measured and the verdict with its reason, a row a claim."""
     heads = ("claim", "claimed", "measured", "verdict", "why")
     rows = [(one.claim.id, _stated(one), _measured_cell(one), one.verdict.word, one.verdict.reason) for one in judged]
     return make(caption, heads, "-nn--", rows)
 
 
-def judgements(judged: Sequence[Judged], caption: str) -> Grid:
+def judgements(judged: Sequence[JudgedClaim], caption: str) -> Grid:
     """Return the verdicts with what each claim compares and what a user would replace today: the wide form."""
     heads = ("claim", "claimed", "measured", "verdict", "why", "today")
     rows = [
@@ -81,28 +81,28 @@ def judgements(judged: Sequence[Judged], caption: str) -> Grid:
     return make(caption, heads, "-nn---", rows)
 
 
-def unmeasured(judged: Sequence[Judged], caption: str) -> Grid:
+def unmeasured(judged: Sequence[JudgedClaim], caption: str) -> Grid:
     """Return the claims that were not measured, each with the reason."""
     rows = [(_named(one), _stated(one), one.verdict.word, one.verdict.reason) for one in judged]
     return make(caption, ("claim", "claimed", "verdict", "why"), "-n--", rows)
 
 
-def _stated(one: Judged) -> str:
+def _stated(one: JudgedClaim) -> str:
     return formatting.claimed(one.claim)
 
 
-def _named(one: Judged) -> Cell:
+def _named(one: JudgedClaim) -> Cell:
     name = formatting.claim(one.claim)
     return Printed(formatting.line(name), one.claim.id) if name != one.claim.id else name
 
 
-def _today(one: Judged) -> Cell:
+def _today(one: JudgedClaim) -> Cell:
     if one.claim.today is None or one.today is None:
         return ""
     return dataclasses.replace(formatting.ratio(one.today), after=f"over {formatting.method(one.claim.today[0])}")
 
 
-def _measured_cell(one: Judged) -> Cell:
+def _measured_cell(one: JudgedClaim) -> Cell:
     if one.measured is None:
         return ""
     return (
@@ -112,7 +112,7 @@ def _measured_cell(one: Judged) -> Cell:
     )
 
 
-def today(judged: Sequence[Judged]) -> Grid:
+def today(judged: Sequence[JudgedClaim]) -> Grid:
     """Return, for the claims whose comparison has changed since, what a user would replace now and its speed-up."""
     rows = []
     for one in judged:
@@ -124,7 +124,7 @@ def today(judged: Sequence[Judged]) -> Grid:
     return make("What a user would replace today", heads, "---n", rows)
 
 
-def split(judged: Sequence[Judged]) -> tuple[list[Judged], list[Judged], list[Judged]]:
+def split(judged: Sequence[JudgedClaim]) -> tuple[list[JudgedClaim], list[JudgedClaim], list[JudgedClaim]]:
     """Part the claims: written ones with a verdict, written ones not measured here, and the times of the tables."""
     written = [one for one in judged if prose.is_written(one)]
     times = [one for one in judged if not prose.is_written(one)]

@@ -7,15 +7,15 @@ from itertools import groupby
 
 from rseqbench.analysis import compare
 from rseqbench.analysis.allocators import GROUP, OPERATION
-from rseqbench.analysis.patch_claims import Pair
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.patch_claims import ArchPair
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import Estimate, Skip
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
 from rseqbench.report.tables import Cell, Grid, Marks, Reason, make, time
 
 
-def comparison(found: Compared) -> list[Grid]:
+def comparison(found: RunComparison) -> list[Grid]:
     """Return one grid a machine: both values, the quotient of the second by the first, and what that means.
 
     Of instructions, the difference takes the quotient's place: a few of them are what people argue about.
@@ -34,7 +34,7 @@ def absent(skips: Iterable[tuple[str, Skip]]) -> list[tuple[Cell, ...]]:
     return [(case, Reason(f"{', '.join(dict.fromkeys(who))}: {why}")) for (case, why), who in labels.items()]
 
 
-def narrow(found: Compared) -> list[Grid]:
+def narrow(found: RunComparison) -> list[Grid]:
     """Return one grid a machine, with a sign for what the difference means, and below it what the signs mean."""
     grids = []
     for arch, rows in _by_machine(found):
@@ -44,18 +44,18 @@ def narrow(found: Compared) -> list[Grid]:
     return grids
 
 
-def _by_machine(found: Compared) -> list[tuple[str, list[compare.Comparison]]]:
+def _by_machine(found: RunComparison) -> list[tuple[str, list[compare.Comparison]]]:
     return [(arch, list(rows)) for arch, rows in groupby(found.rows, key=lambda row: row.arch)]
 
 
-def _comparison(found: Compared, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
+def _comparison(found: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
     heads, caption = _headed(found, arch, rows)
     marks = Marks()
     cells = [(*_comparison_row(row), f"{row.word} {marks.of(row.reason)}") for row in rows]
     return make(caption, (*heads, "difference"), "-nnn-", cells, [*marks.notes(), *_operations(rows)])
 
 
-def _headed(found: Compared, arch: str, rows: Sequence[compare.Comparison]) -> tuple[tuple[str, ...], str]:
+def _headed(found: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> tuple[tuple[str, ...], str]:
     """Return the headings of the names, of both values and of what they differ by, and the caption."""
     units = [[row.a.unit if row.a else "" for row in rows], [row.b.unit if row.b else "" for row in rows]]
     names, per = heads([found.a, found.b], units)
@@ -109,10 +109,10 @@ def against(row: compare.Comparison) -> Cell:
     return formatting.ratio(row.ratio)
 
 
-def speedups(*found: Compared) -> Grid:
+def speedups(*found: RunComparison) -> Grid:
     """Return the speed-ups inside each of the runs, beside each other; quotients of instructions are called that."""
     labels = [found[0].a, *(one.b for one in found)]
-    values: dict[Pair, dict[str, Estimate | None]] = {}
+    values: dict[ArchPair, dict[str, Estimate | None]] = {}
     units: dict[str, set[str]] = {label: set() for label in labels}
     for one in found:
         for quotient in one.speedups:

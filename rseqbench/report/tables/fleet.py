@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rseqbench.analysis import compare
-from rseqbench.analysis.fleet.cell import TIME, Cell, What
-from rseqbench.analysis.fleet.compare import Machines, Place
-from rseqbench.analysis.fleet.heterogeneity import Apart
-from rseqbench.analysis.fleet.matrix import Column, Matrix
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.fleet.cell import TIME, BenchmarkPair, Cell
+from rseqbench.analysis.fleet.compare import FleetComparison, FleetMachine
+from rseqbench.analysis.fleet.heterogeneity import MachineSpread
+from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import LabPlace, Machine, VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
@@ -28,7 +28,7 @@ _FACTS = {"CPU": "cpu", "Linux": "linux", "C library": "libc", "CPUs": "cpus"}
 _CHANGED = " → "
 
 
-def name(what: What) -> str:
+def name(what: BenchmarkPair) -> str:
     """Return what a column is of: "counter/vdso_atomic / rseq, net", "counter/rseq (4 threads)"."""
     if not what.fast:
         return formatting.with_threads(what.slow, what.threads)
@@ -36,7 +36,7 @@ def name(what: What) -> str:
     return f"{what.slow} / {fast}" + (", net" if what.net else "")
 
 
-def places(found: Machines) -> Grid:
+def places(found: FleetComparison) -> Grid:
     """Return a row a machine with its facts; one without a run has the reason in their place."""
     heads = ("place", "arch", *_FACTS, "time")
     rows = [_place(place) for place in found.places]
@@ -45,7 +45,7 @@ def places(found: Machines) -> Grid:
     return make("The machines", heads, "-" * len(heads), rows, notes if changed else [])
 
 
-def _place(place: Place) -> tuple[Shown, ...]:
+def _place(place: FleetMachine) -> tuple[Shown, ...]:
     if place.reason:
         return place.name, Reason(place.reason)
     facts = [
@@ -65,7 +65,7 @@ def _both(values: Iterable[str]) -> str:
     return _CHANGED.join(dict.fromkeys(values))
 
 
-def title(found: Machines, one: Matrix) -> str:
+def title(found: FleetComparison, one: Matrix) -> str:
     """Return what a matrix has in its cells."""
     unit = "" if one.unit == TIME else f", in {one.unit}, which are no time"
     if len(found.labels) > 1:
@@ -73,7 +73,7 @@ def title(found: Machines, one: Matrix) -> str:
     return f"slow / fast inside each run: speed-ups{unit}" if not unit else f"slow / fast inside each run{unit}"
 
 
-def summary(found: Machines, one: Matrix) -> Grid:
+def summary(found: FleetComparison, one: Matrix) -> Grid:
     """Return a row for each column of a matrix: its extremes, its median, whether machines differ, and the words."""
     several = len(one.machines) > 1
     middle = len(one.machines) >= _MEDIAN
@@ -88,7 +88,7 @@ def summary(found: Machines, one: Matrix) -> Grid:
     return make(f"What machines differ by: {title(found, one)}", heads, numeric, rows, list(filter(None, notes)))
 
 
-def _ends(number: int, column: Column) -> str:
+def _ends(number: int, column: MatrixColumn) -> str:
     """Say which machines differ, where they are not the two with the extreme values."""
     held = column.apart
     if held is None or not held.differs or column.extremes == (held.lowest, held.highest):
@@ -96,11 +96,11 @@ def _ends(number: int, column: Column) -> str:
     return f"{number}: {held.highest} over {held.lowest}; {held.reason}"
 
 
-def _kind(found: Machines) -> str:
+def _kind(found: FleetComparison) -> str:
     return "slow / fast" if len(found.labels) == 1 else "benchmark"
 
 
-def _summary(number: int, column: Column, machines: int, differ: bool) -> tuple[Shown, ...]:
+def _summary(number: int, column: MatrixColumn, machines: int, differ: bool) -> tuple[Shown, ...]:
     lowest, highest = column.extremes
     cells: list[Shown] = [_at(column, lowest)]
     if machines >= _MEDIAN:
@@ -112,19 +112,19 @@ def _summary(number: int, column: Column, machines: int, differ: bool) -> tuple[
     return f"{number}: {name(column.what)}", *cells, counted(column)
 
 
-def _at(column: Column, machine: str) -> Printed:
+def _at(column: MatrixColumn, machine: str) -> Printed:
     ratio = column.cells[machine].ratio
     return Printed(formatting.ratio(ratio).value if ratio else formatting.NOTHING, after=machine)
 
 
-def apart(one: Apart | None) -> Shown:
+def apart(one: MachineSpread | None) -> Shown:
     """Return by how much the highest machine lies above the lowest where they differ; else that none is resolved."""
     if one is None:
         return formatting.NOTHING
     return formatting.ratio(one.ratio) if one.differs else formatting.SIGNS[compare.UNRESOLVED]
 
 
-def counted(column: Column) -> str:
+def counted(column: MatrixColumn) -> str:
     """Return on how many machines which sign stands: "46 <, 1 >"."""
     found = column.words()
     return ", ".join(f"{len(found[word])} {sign}" for word, sign in formatting.SIGNS.items() if word in found)
@@ -137,7 +137,7 @@ def _legend(one: Matrix) -> list[str]:
     return ["; ".join(f"{sign} {word}" for word, sign in formatting.SIGNS.items() if word in said)]
 
 
-def cells(found: Machines, one: Matrix) -> list[Grid]:
+def cells(found: FleetComparison, one: Matrix) -> list[Grid]:
     """Return the matrix, a row a machine, in parts of as many columns as a terminal holds.
 
     Columns that say of no machine that anything differs are left to summary(), and that is said.
@@ -150,10 +150,12 @@ def cells(found: Machines, one: Matrix) -> list[Grid]:
     return [*grids[:-1], *(replace(grid, notes=tuple(filter(None, [note]))) for grid in grids[-1:])]
 
 
-def _abreast(one: Matrix, columns: Sequence[tuple[int, Column]], brief: bool) -> list[list[tuple[int, Column]]]:
+def _abreast(
+    one: Matrix, columns: Sequence[tuple[int, MatrixColumn]], brief: bool
+) -> list[list[tuple[int, MatrixColumn]]]:
     """Part the columns so that no cell of a part has to be folded."""
     places = max(map(len, one.machines), default=0)
-    parts: list[list[tuple[int, Column]]] = [[]]
+    parts: list[list[tuple[int, MatrixColumn]]] = [[]]
     left, most = _BREADTH - places, _CLOSE if brief else _ABREAST
     for number, column in columns:
         wide = 1 + max(len(str(printed(column.cells.get(machine), brief))) for machine in one.machines)
@@ -165,7 +167,7 @@ def _abreast(one: Matrix, columns: Sequence[tuple[int, Column]], brief: bool) ->
     return [part for part in parts if part]
 
 
-def _part(found: Machines, one: Matrix, part: Sequence[tuple[int, Column]], brief: bool) -> Grid:
+def _part(found: FleetComparison, one: Matrix, part: Sequence[tuple[int, MatrixColumn]], brief: bool) -> Grid:
     heads = [str(number) if brief else f"{number}: {name(column.what)}" for number, column in part]
     rows = [(machine, *(printed(column.cells.get(machine), brief) for _, column in part)) for machine in one.machines]
     return make(f"By machine: {title(found, one)}", ("place", *heads), "-" + "n" * len(part), rows)
@@ -179,7 +181,7 @@ def printed(cell: Cell | None, brief: bool = False) -> Shown:
     return replace(shown, interval="") if brief else shown
 
 
-def verdicts(found: Machines) -> list[Grid]:
+def verdicts(found: FleetComparison) -> list[Grid]:
     """Return the verdicts on the message's claims, a row a machine, in parts; claims that no machine answers are named.
 
     Each cell has what was measured and the verdict's icon.
@@ -195,7 +197,7 @@ def verdicts(found: Machines) -> list[Grid]:
     return [*grids[:-1], *(replace(grid, notes=(*_icons(found), *note)) for grid in grids[-1:])]
 
 
-def _verdicts(found: Machines, part: Sequence[str], machines: Sequence[str]) -> Grid:
+def _verdicts(found: FleetComparison, part: Sequence[str], machines: Sequence[str]) -> Grid:
     rows = []
     for machine in machines:
         judged = {one.claim.id: one for one in found.judged[machine]}
@@ -204,13 +206,13 @@ def _verdicts(found: Machines, part: Sequence[str], machines: Sequence[str]) -> 
     return make("What the patch claimed, by machine", heads, "-" + "n" * len(part), rows)
 
 
-def _verdict(one: Judged | None) -> Shown:
+def _verdict(one: JudgedClaim | None) -> Shown:
     if one is None or one.measured is None:
         return formatting.ICONS[VerdictWord.NOT_MEASURED]
     return Printed(formatting.ratio(one.measured).value, after=formatting.ICONS[one.verdict.word])
 
 
-def _icons(found: Machines) -> tuple[str, ...]:
+def _icons(found: FleetComparison) -> tuple[str, ...]:
     said = {one.verdict.word for judged in found.judged.values() for one in judged}
     return ("; ".join(f"{icon} {word}" for word, icon in formatting.ICONS.items() if word in said),)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rseqbench.analysis import kernel_sizes
-from rseqbench.analysis.kernel_config import Said
+from rseqbench.analysis.kernel_config import ConfigVerdict
 from rseqbench.analysis.kernel_sizes import Growth
 from rseqbench.analysis.patch_claims import Claim
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.tables import Column, Grid, Marks, make
@@ -52,7 +52,7 @@ def difference(found: Mapping[str, tuple[str, str]], one: str = "n", other: str 
     return make(caption, ("option", one, other), "---", rows, [note])
 
 
-def claims(found: Sequence[Compared]) -> list[Grid]:
+def claims(found: Sequence[RunComparison]) -> list[Grid]:
     """Return what each pair of runs says of the claims; on the same two Linuxes, their sizes are told only once."""
     grids, told = [], []
     for one in found:
@@ -65,7 +65,7 @@ def claims(found: Sequence[Compared]) -> list[Grid]:
     return grids
 
 
-def builds(found: Sequence[Compared]) -> list[Grid]:
+def builds(found: Sequence[RunComparison]) -> list[Grid]:
     """Return in which options the Linuxes of runs differ from the first's and how large they are, each of them once."""
     grids: list[Grid] = []
     told: list[object] = []
@@ -83,12 +83,12 @@ def builds(found: Sequence[Compared]) -> list[Grid]:
     return grids
 
 
-def _linuxes(one: Compared) -> object:
+def _linuxes(one: RunComparison) -> object:
     """Return what tells two Linuxes that are compared from two others."""
     return one.sizes, one.options, one.beyond
 
 
-def said(found: Sequence[Said], caption: str) -> Grid:
+def said(found: Sequence[ConfigVerdict], caption: str) -> Grid:
     """Return what two runs say of the claims about the two configurations."""
     marks = Marks()
     rows = [

@@ -10,7 +10,7 @@ from rseqbench.analysis import compare, patch_message
 from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.stats import SAME_COUNT
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import BenchmarkId
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
@@ -21,7 +21,7 @@ NOWHERE = "Measured in none of the runs"
 _BESIDE = 2  # further runs that a hundred columns hold, each with its interval
 
 
-def sections(found: Sequence[Compared], narrow: bool = False) -> list[tuple[str, list[Grid]]]:
+def sections(found: Sequence[RunComparison], narrow: bool = False) -> list[tuple[str, list[Grid]]]:
     """Return all that is to be shown of the comparisons of further runs with the first: titles, each with its grids.
 
     A `narrow` place gets signs for what two runs differ by, as more of them do everywhere.
@@ -39,12 +39,12 @@ def sections(found: Sequence[Compared], narrow: bool = False) -> list[tuple[str,
     return [(title, grids) for title, grids in shown if grids]
 
 
-def everything(found: Sequence[Compared]) -> list[Grid]:
+def everything(found: Sequence[RunComparison]) -> list[Grid]:
     """Return the grids of all sections."""
     return [grid for _, grids in sections(found) for grid in grids]
 
 
-def _side_by_side(found: Sequence[Compared]) -> list[Grid]:
+def _side_by_side(found: Sequence[RunComparison]) -> list[Grid]:
     """Return a grid for each machine and each few of the further runs."""
     parts = [found[start : start + _BESIDE] for start in range(0, len(found), _BESIDE)]
     return [
@@ -54,13 +54,13 @@ def _side_by_side(found: Sequence[Compared]) -> list[Grid]:
     ]
 
 
-def _keys(found: Iterable[Compared]) -> list[Key]:
+def _keys(found: Iterable[RunComparison]) -> list[Key]:
     """Return what any of the runs measured: by machine, then as the message has the groups."""
     keys = {(row.arch, row.benchmark, row.threads) for one in found for row in one.rows}
     return sorted(keys, key=lambda key: (key[0], patch_message.group_order(BenchmarkId(key[1]).group), key[2], key[1]))
 
 
-def _one_machine(found: Sequence[Compared], arch: str, keys: Sequence[Key]) -> Grid:
+def _one_machine(found: Sequence[RunComparison], arch: str, keys: Sequence[Key]) -> Grid:
     """Return a row a benchmark: the first run's value, and by how much each of the others takes more or less."""
     tables = [_complete(one, keys) for one in found]
     rows = [row for table in tables for row in table.values()]
@@ -73,7 +73,7 @@ def _one_machine(found: Sequence[Compared], arch: str, keys: Sequence[Key]) -> G
     return make(caption, columns, "-n" + "n-" * len(found), cells, comparison.legend(rows))
 
 
-def _complete(one: Compared, keys: Iterable[Key]) -> dict[Key, Comparison]:
+def _complete(one: RunComparison, keys: Iterable[Key]) -> dict[Key, Comparison]:
     """Return a row for each of `keys`: what only further runs measured is not measured in these two, and why."""
     rows = {(row.arch, row.benchmark, row.threads): row for row in one.rows}
     why = {(skip.benchmark, skip.threads): f"{label}: {skip.reason}" for label, skip in one.skips}
@@ -93,14 +93,14 @@ def _line(rows: Sequence[Comparison]) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _nowhere(found: Sequence[Compared]) -> list[Grid]:
+def _nowhere(found: Sequence[RunComparison]) -> list[Grid]:
     """Return what none of the runs could measure, and why."""
     measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
     skips = [skip for one in found for skip in one.skips if (skip[1].benchmark, skip[1].threads) not in measured]
     return [make(NOWHERE, ("benchmark", "why"), "--", comparison.absent(skips))]
 
 
-def parted(found: Sequence[Compared]) -> tuple[list[Compared], Grid]:
+def parted(found: Sequence[RunComparison]) -> tuple[list[RunComparison], Grid]:
     """Return the comparisons without what none of the runs could measure, and that on its own."""
     measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
     kept = [
@@ -110,7 +110,7 @@ def parted(found: Sequence[Compared]) -> tuple[list[Compared], Grid]:
     return kept, _nowhere(found)[0]
 
 
-def spread(found: Sequence[Compared]) -> Grid:
+def spread(found: Sequence[RunComparison]) -> Grid:
     """Return how far counts of the same lie apart in each run, for those that do not repeat; none of them is noise."""
     runs: dict[str, dict[Key, Row]] = {}
     for one in found:

@@ -10,7 +10,7 @@ from rseqbench.analysis import patch_message
 from rseqbench.analysis.allocators import GROUP, OPERATION
 from rseqbench.analysis.dataset import WITHOUT_LOOP
 from rseqbench.analysis.patch_tables import REPLAYED, PairLine, PatchTable
-from rseqbench.analysis.summary import Measured, Quotient
+from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
 from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Estimate, Fact, Machine
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
@@ -62,13 +62,13 @@ _HARDWARE = ("virtual", "governor", "smt", "turbo", "load_1min", "isolated_cpus"
 _PRINTED_MACHINE = ("cpu", "machine", "libc")  # all that the message says of its machines
 
 
-def measured(found: Sequence[Measured]) -> list[Grid]:
+def measured(found: Sequence[BenchmarkRow]) -> list[Grid]:
     """Return one grid for each machine and group: with the loop, net of the baseline, registration, aborts, check."""
     parts = groupby(found, key=lambda one: (one.arch, one.group))
     return [_measured(arch, group, list(part)) for (arch, group), part in parts]
 
 
-def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
+def _measured(arch: str, group: str, found: Sequence[BenchmarkRow]) -> Grid:
     units = sorted({formatting.short(one.row.unit) for one in found if one.row})
     per = ", ".join(units) or "per op"
     title = patch_message.group_title(group)
@@ -84,7 +84,7 @@ def _measured(arch: str, group: str, found: Sequence[Measured]) -> Grid:
     return make(caption, heads, "-nn-n" + "n" * len(counts) + "-", rows, [OPERATION] if group == GROUP else [])
 
 
-def _measured_row(one: Measured, counted: bool) -> tuple[Cell, ...]:
+def _measured_row(one: BenchmarkRow, counted: bool) -> tuple[Cell, ...]:
     name = one.method if one.threads == 1 else f"{one.method} ({one.threads}t)"
     row = one.row
     if row is None:
@@ -178,14 +178,14 @@ def _units(shown: PatchTable, place: int) -> str:
     return ", ".join(sorted(found))
 
 
-def _beside(one: Measured | None, last: bool) -> tuple[Cell, ...]:
+def _beside(one: BenchmarkRow | None, last: bool) -> tuple[Cell, ...]:
     if one is None or one.row is None:
         why = f"not measured: {one.reason if one else 'not selected in this run'}"
         return (Reason(why),) if last else (why, "")
     return time(one.row), formatting.cost(one.row.net) if one.row.net else ""
 
 
-def quotients(found: Sequence[Quotient]) -> Grid:
+def quotients(found: Sequence[PairSpeedup]) -> Grid:
     """Return the quotients of a run; what they are beside a neighbour only where one was there."""
     unit = next((formatting.short(one.unit) for one in found), "")
     time = unit == formatting.short("ns")
@@ -253,7 +253,7 @@ def _fact(value: Fact) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def described(found: Sequence[Measured]) -> Grid:
+def described(found: Sequence[BenchmarkRow]) -> Grid:
     """Return what each benchmark does, in the words of its kernel."""
     rows = [(formatting.with_threads(one.benchmark, one.threads), one.doc) for one in found if one.doc]
     return make("What each benchmark does", ("benchmark", "what one operation is"), "--", rows)

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from rseqbench import __version__
-from rseqbench.analysis.fleet.compare import Machines
+from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.patch_tables import PatchTable
-from rseqbench.analysis.summary import Compared, Quotient
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.summary import PairSpeedup, RunComparison
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
 from rseqbench.report import context, fleet_prose, formatting
-from rseqbench.report.context import Brief
+from rseqbench.report.context import KeyLines
 from rseqbench.report.formatting import Printed
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Cell, Column, Grid, allocators, make, patch
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
@@ -26,12 +26,12 @@ from rseqbench.store.runs import Run
 _ARITHMETIC = "The message's own arithmetic"  # as the grid calls it
 
 
-def run(shown: Contents) -> str:
+def run(shown: RunView) -> str:
     """Return the mail about one run."""
     return ascii_table.document(_run(shown))
 
 
-def _run(shown: Contents) -> Iterator[str]:
+def _run(shown: RunView) -> Iterator[str]:
     yield from _brief("Run:    ", "Claims: ", context.of_run(shown))
     published = context.published(shown.run)
     beside = "" if published else ", this run beside them"
@@ -74,7 +74,7 @@ def _bare(cell: Cell) -> Cell:
     return replace(cell, interval="") if isinstance(cell, Printed) else cell
 
 
-def _verdicts(shown: Contents) -> Iterator[str]:
+def _verdicts(shown: RunView) -> Iterator[str]:
     decided, absent, _ = of_claims.split(shown.judged)
     verdicts = of_claims.verdicts(decided, "What the patch claimed, what was measured, and whether it holds")
     yield from _section("Verdicts", [verdicts, _without(of_claims.today(shown.judged), "rseq way")])
@@ -85,7 +85,7 @@ def _verdicts(shown: Contents) -> Iterator[str]:
     yield from _by_reason("Claims that were not measured here", stated)
 
 
-def _untold(shown: Contents) -> list[Quotient]:
+def _untold(shown: RunView) -> list[PairSpeedup]:
     """Return the quotients that are not among the verdicts, or all where a neighbour was there too."""
     claims = [one.claim for one in shown.judged]
     told = {(c.arch, *pair) for c in claims for pair in ((c.slow, c.fast), c.today) if pair}
@@ -93,7 +93,7 @@ def _untold(shown: Contents) -> list[Quotient]:
     return [q for q in shown.quotients if busy or (q.pair.arch, q.pair.slow, q.pair.fast) not in told]
 
 
-def _times(judged: Sequence[Judged]) -> Iterator[str]:
+def _times(judged: Sequence[JudgedClaim]) -> Iterator[str]:
     """Yield the times in the message's tables beside the measured ones, by verdict; those without a value by reason."""
     of_tables = of_claims.split(judged)[2]
     for word in dict.fromkeys(one.verdict.word for one in of_tables if one.measured):
@@ -109,12 +109,12 @@ def _times(judged: Sequence[Judged]) -> Iterator[str]:
     yield from _by_reason("Times in the message's tables that were not measured here", absent)
 
 
-def runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> str:
+def runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return the mail about the comparisons of further runs with the first one."""
     return ascii_table.document(_runs(each, found, rules))
 
 
-def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> Iterator[str]:
+def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
     yield from _brief("Runs:   ", "Result: ", context.of_runs(each, found, rules))
     for title, grids in patch.sections(found, narrow=True):
         yield from _section(title, [grid for grid in grids if grid.caption != patch.NOWHERE])
@@ -130,12 +130,12 @@ def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -
     yield from _end(context.commands_of(each))
 
 
-def machines(found: Machines) -> str:
+def machines(found: FleetComparison) -> str:
     """Return the mail about one fleet, or two held against each other."""
     return ascii_table.document(_machines(found))
 
 
-def _machines(found: Machines) -> Iterator[str]:
+def _machines(found: FleetComparison) -> Iterator[str]:
     limits = fleet_prose.limits(found)
     yield from _brief("Fleet:  ", "Result: ", fleet_prose.brief(found))
     yield from _section("The machines", [of_machines.places(found)])
@@ -160,7 +160,7 @@ def _by_reason(title: str, found: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield from ascii_table.lines(", ".join(names), "    ")
 
 
-def _brief(what: str, holds: str, brief: Brief) -> Iterator[str]:
+def _brief(what: str, holds: str, brief: KeyLines) -> Iterator[str]:
     yield from ascii_table.lines(brief.measured, what, " " * len(what))
     yield from ascii_table.lines(brief.holds, holds, " " * len(holds))
     yield from ascii_table.joined("Limits: ", brief.limits or ("none known",), "below")

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from rseqbench.analysis.fleet.compare import Machines
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.fleet.compare import FleetComparison
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
 from rseqbench.report import context, fleet_prose, formatting
-from rseqbench.report.context import Brief
-from rseqbench.report.run_view import Contents
+from rseqbench.report.context import KeyLines
+from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Cell, Grid, allocators, patch
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
@@ -59,12 +59,12 @@ def _inside(text: str) -> str:
     return _ACTIVE.sub(r"\\\1", marked).translate(_ENTITIES)
 
 
-def run(shown: Contents) -> str:
+def run(shown: RunView) -> str:
     """Return what is shown of one run."""
     return "\n\n".join(_run(shown)) + "\n"
 
 
-def _run(shown: Contents) -> Iterator[str]:
+def _run(shown: RunView) -> Iterator[str]:
     header = shown.run.header
     decided, absent, _ = of_claims.split(shown.judged)
     yield _brief("Run", "Claims", context.of_run(shown))
@@ -92,12 +92,12 @@ def _run(shown: Contents) -> Iterator[str]:
     yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of_run(shown.run))])])
 
 
-def runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> str:
+def runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return what is shown of the comparisons of further runs with the first one."""
     return "\n\n".join(_runs(each, found, rules)) + "\n"
 
 
-def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -> Iterator[str]:
+def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
     yield _brief("Runs", "Result", context.of_runs(each, found, rules))
     for number, (title, grids) in enumerate(patch.sections(found)):
         yield from _tables(grids) if not number else _folded(title, _tables(grids))
@@ -106,12 +106,12 @@ def _runs(each: Sequence[Run], found: Sequence[Compared], rules: VerdictRules) -
     yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of(each))])])
 
 
-def machines(found: Machines) -> str:
+def machines(found: FleetComparison) -> str:
     """Return what is shown of one fleet, or of two held against each other."""
     return "\n\n".join(_machines(found)) + "\n"
 
 
-def _machines(found: Machines) -> Iterator[str]:
+def _machines(found: FleetComparison) -> Iterator[str]:
     yield _brief("Fleet", "Result", fleet_prose.brief(found))
     yield from _tables([of_machines.summary(found, one) for one in found.matrices])
     cells = [grid for one in found.matrices for grid in of_machines.cells(found, one)]
@@ -122,7 +122,7 @@ def _machines(found: Machines) -> Iterator[str]:
     yield from _folded("To reproduce", [_commands(fleet_prose.commands(found))])
 
 
-def _brief(what: str, holds: str, brief: Brief) -> str:
+def _brief(what: str, holds: str, brief: KeyLines) -> str:
     limits = "; ".join(brief.limits) or "none known"
     told = {what: brief.measured, holds: brief.holds, "Limits": limits}
     return "\n".join(f"- **{name}:** {_inside(text)}" for name, text in told.items())

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rseqbench.analysis.fleet.compare import Machines
-from rseqbench.analysis.summary import Compared
+from rseqbench.analysis.fleet.compare import FleetComparison
+from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import DryRun, VerdictWord
 from rseqbench.report import caveats, fleet_prose, formatting, prose
-from rseqbench.report.run_view import Contents
+from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Cell, Grid, Reason, allocators
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.report.tables import claims as of_claims
@@ -40,7 +40,7 @@ _STYLES = {
 }
 
 
-def run(shown: Contents, out: Console) -> None:
+def run(shown: RunView, out: Console) -> None:
     """Print a run: what was measured where, all values, the verdicts, the limits, and the one sentence to repeat."""
     paragraph(shown.summary, out)
     out.print()
@@ -80,7 +80,7 @@ def rehearsal(found: DryRun, out: Console) -> None:
         paragraph(f"Note: {text}", out, "yellow")
 
 
-def claims(shown: Contents, out: Console, verdicts: bool) -> None:
+def claims(shown: RunView, out: Console, verdicts: bool) -> None:
     """Print each number of the message with the arithmetic on it, or with `verdicts` what the run says of each."""
     judged = shown.judged
     grids = of_claims.of_run(judged, shown.run.label) if verdicts else of_claims.claims(judged)
@@ -91,7 +91,7 @@ def claims(shown: Contents, out: Console, verdicts: bool) -> None:
         paragraph(f"Of the claims in the text: {counted}.", out)
 
 
-def comparison(found: Sequence[Compared], out: Console) -> None:
+def comparison(found: Sequence[RunComparison], out: Console) -> None:
     """Print runs beside the first, the speed-ups inside each, what their Linuxes differ by, and the limits."""
     for grid in together.everything(found):
         table(grid, out)
@@ -99,7 +99,7 @@ def comparison(found: Sequence[Compared], out: Console) -> None:
         paragraph(f"Note: {text}", out, "yellow")
 
 
-def machines(found: Machines, out: Console, each: bool = True) -> None:
+def machines(found: FleetComparison, out: Console, each: bool = True) -> None:
     """Print fleets: what came out, what machines differ by, what `each` has, the verdicts, the machines, the limits."""
     for text in (fleet_prose.summary(found), *fleet_prose.answers(found)):
         paragraph(text, out, "bold")

@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 from rseqbench.config import load
 from rseqbench.model import Skip
 from rseqbench.report.html import run as html
-from rseqbench.report.run_view import contents
+from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from rseqbench.support import atomic_io
 from tests.support.browser_page import WIDE, Opened, launch
@@ -44,7 +44,7 @@ def _hostile(place):
         ),
     )
     header = dataclasses.replace(run.header, label=EVIL, command=f"rseqbench run --label '{EVIL}'", created=EVIL)
-    return contents(dataclasses.replace(run, header=header), Store(place).load(PATCH), load().verdict)
+    return build_run_view(dataclasses.replace(run, header=header), Store(place).load(PATCH), load().verdict)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def pages(tmp_path_factory):
                 what = _hostile(place)
             elif kind == "patch":
                 run = Store(place).load(PATCH)
-                what = contents(run, run, load().verdict)
+                what = build_run_view(run, run, load().verdict)
             else:
                 what = shown(place, SIMULATED[kind])
             made[kind] = place / "page.html"

@@ -28,9 +28,9 @@ def pages(tmp_path_factory):
     fleet(root, "fifty", few)
     fleet(root, "dozen", {f"m{at}": machine(at, costs=costs(cpu_id__sched_getcpu_norseq=1 + at)) for at in range(12)})
     results = fleet(root, "after", {**three(), "opteron": replace(machine(1, seed=60), costs=hurt)})
-    found = {kind: compare.one(results, kind, rules) for kind in ("three", "fifty", "dozen")}
+    found = {kind: compare.compare_machines(results, kind, rules) for kind in ("three", "fifty", "dozen")}
     made = {}
-    for kind, one in {**found, "against": compare.two(results, "three", "after", rules)}.items():
+    for kind, one in {**found, "against": compare.compare_fleets(results, "three", "after", rules)}.items():
         made[kind] = root / f"{kind}.html"
         atomic_io.save(made[kind], matrix.page(one))
     return made

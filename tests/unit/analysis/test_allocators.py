@@ -9,8 +9,8 @@ from hdrh.histogram import HdrHistogram
 
 from rseqbench import config, paths
 from rseqbench.analysis import allocators, compare, dataset, patch_claims
-from rseqbench.analysis.summary import Compared, Measured
-from rseqbench.analysis.verdicts import Judged
+from rseqbench.analysis.summary import BenchmarkRow, RunComparison
+from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.errors import ResultsError
 from rseqbench.measure.engines.allocator_server import summarised
 from rseqbench.model import BASELINE, BenchmarkId, Case, Machine, Plan, Registration, Skip, Verdict, VerdictWord
@@ -88,7 +88,7 @@ def test_percentiles_are_of_the_latencies_not_of_the_histogram():
 
 
 def test_a_gain_is_what_goes_away_of_a_request_by_the_share_of_jemalloc_as_shipped(tmp_path):
-    found = allocators.served(stored(tmp_path, COSTS), 0.95)
+    found = allocators.summarise_allocators(stored(tmp_path, COSTS), 0.95)
     shipped, lsl = found.curve("shipped", "mean"), found.curve("pools_lsl", "mean")
     assert [one.share for one in shipped.gains] == [one.share for one in lsl.gains] == [0.1, 0.6]
     assert [one.gain.value for one in shipped.gains] == pytest.approx([0.02, 0.2])
@@ -122,14 +122,14 @@ def test_a_loss_is_a_negative_gain_and_its_interval_stays_in_order():
 
 
 def judged(claim_id):
-    claim = next(claim for claim in patch_claims.written() if claim.id == claim_id)
-    return Judged(claim, None, None, None, Verdict(VerdictWord.NOT_MEASURED, "needs it"))
+    claim = next(claim for claim in patch_claims.written_claims() if claim.id == claim_id)
+    return JudgedClaim(claim, None, None, None, Verdict(VerdictWord.NOT_MEASURED, "needs it"))
 
 
 @pytest.mark.parametrize(("claim_id", "what"), [("jemalloc-mean", "mean"), ("jemalloc-p99", "99th percentile")])
 def test_the_claims_are_answered_as_a_curve_and_are_not_comparable(tmp_path, claim_id, what):
-    of = allocators.served(stored(tmp_path, COSTS), 0.95)
-    (found,) = allocators.judged([judged(claim_id)], of)
+    of = allocators.summarise_allocators(stored(tmp_path, COSTS), 0.95)
+    (found,) = allocators.judge_allocator_claims([judged(claim_id)], of)
     assert found.verdict.word == VerdictWord.NOT_COMPARABLE
     assert (
         f"over shipped, {what}, 8 threads: +2.0% (+2.0% .. +2.0%) at a share of 10.0%, +20.0% (" in found.verdict.reason
@@ -139,10 +139,10 @@ def test_the_claims_are_answered_as_a_curve_and_are_not_comparable(tmp_path, cla
 
 
 def test_without_pools_they_stay_as_they_were(tmp_path):
-    of = allocators.served(stored(tmp_path, {"shipped": COSTS["shipped"]}), 0.95)
+    of = allocators.summarise_allocators(stored(tmp_path, {"shipped": COSTS["shipped"]}), 0.95)
     one, other = judged("jemalloc-mean"), judged("counter-x86_64")
-    assert allocators.judged([one, other], of) == (one, other)
-    assert allocators.judged([one], None) == (one,)
+    assert allocators.judge_allocator_claims([one, other], of) == (one, other)
+    assert allocators.judge_allocator_claims([one], None) == (one,)
 
 
 # ---- the bound on arenas by CPU ----
@@ -151,7 +151,7 @@ def test_without_pools_they_stay_as_they_were(tmp_path):
 def test_the_bound_is_calls_times_what_a_call_takes_longer_over_what_a_request_takes(tmp_path):
     costs = {"percpu_arena": {0: (1000.0, 0.5)}, "percpu_arena_norseq": {0: (1000.0, 0.5)}}
     run = stored(tmp_path, costs, percpu_arena_norseq={"getcpu_ns": 6.0})
-    bound = allocators.served(run, 0.95).bound
+    bound = allocators.summarise_allocators(run, 0.95).bound
     assert (bound.calls, bound.difference_ns, bound.mean_ns) == (0.5, 4.0, 1000.0)
     assert bound.part == pytest.approx(0.002)
 
@@ -160,7 +160,7 @@ def test_the_bound_is_calls_times_what_a_call_takes_longer_over_what_a_request_t
 
 
 def test_a_phase_is_the_median_over_rounds_and_the_worst_of_all(tmp_path):
-    found = allocators.served(stored(tmp_path, COSTS), 0.95)
+    found = allocators.summarise_allocators(stored(tmp_path, COSTS), 0.95)
     one = next(one for one in found.phases if (one.method, one.work) == ("shipped", 0))
     assert (one.mean.value, one.p99.value, one.maximum, one.throughput.value) == (1000, 2000, 9000, 22)
     assert (one.inside.value, one.requests, one.waits, one.getcpu_calls) == (0.75, 100, 0.25, 0.5)
@@ -169,7 +169,7 @@ def test_a_phase_is_the_median_over_rounds_and_the_worst_of_all(tmp_path):
 
 def test_what_the_run_calls_void_is_not_there(tmp_path):
     skips = (Skip("jemalloc/pools_rseq", 1, "void in 4 of 10 rounds: it"),)
-    found = allocators.served(stored(tmp_path, COSTS, skips=skips), 0.95)
+    found = allocators.summarise_allocators(stored(tmp_path, COSTS, skips=skips), 0.95)
     assert {one.method for one in found.phases} == {"shipped", "pools_lsl"}
     assert found.curves == ()
 
@@ -177,11 +177,11 @@ def test_what_the_run_calls_void_is_not_there(tmp_path):
 def test_a_damaged_run_says_so(tmp_path):
     run = stored(tmp_path, {"shipped": COSTS["shipped"]}, shipped={"phases": "[{]"})
     with pytest.raises(ResultsError, match="group jemalloc is damaged"):
-        allocators.served(run, 0.95)
+        allocators.summarise_allocators(run, 0.95)
 
 
 def test_tables_and_plot_hold_every_curve(tmp_path):
-    found = allocators.served(stored(tmp_path, COSTS), 0.95)
+    found = allocators.summarise_allocators(stored(tmp_path, COSTS), 0.95)
     *phases, gains = grids.all_of(found)
     assert [len(grid.rows) for grid in phases] == [3, 3]
     assert [str(cell) for cell in gains.rows[0]][:3] == ["shipped", "10.0%", "+2.0% (+2.0% .. +2.0%)"]
@@ -204,13 +204,13 @@ def test_what_an_operation_is_is_said_in_the_run_s_table_and_beside_another_run(
     both = frame(rows("a", 2000.0), rows("b", 4000.0))
     found = {row.benchmark: row for row in dataset.summarise(both[both["label"] == "a"], 0.95)}
     assert found["jemalloc/shipped"].net is None
-    measured = Measured("x86_64", BenchmarkId("jemalloc/shipped"), 1, "", "no check", found["jemalloc/shipped"], "")
+    measured = BenchmarkRow("x86_64", BenchmarkId("jemalloc/shipped"), 1, "", "no check", found["jemalloc/shipped"], "")
     (grid,) = of_run.measured([measured])
     assert allocators.OPERATION in grid.notes
     assert "loop" not in grid.columns[1].head
     assert grid.rows[0][2] == "no loop"
     compared = compare.compare(both[both["benchmark"] != BASELINE], "a", "b", config.load().verdict)
-    beside_it = Compared("a", "b", tuple(compared), (), ())
+    beside_it = RunComparison("a", "b", tuple(compared), (), ())
     for (beside,) in (comparison.comparison(beside_it), comparison.narrow(beside_it)):
         assert allocators.OPERATION in beside.notes
 

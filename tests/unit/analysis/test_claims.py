@@ -16,7 +16,7 @@ from tests.support.requirements import defaults
 
 MESSAGE = " ".join((Path(__file__).parents[2] / "data" / "patch-message.txt").read_text(encoding="utf-8").split())
 RULES = dataclasses.replace(defaults().verdict, reach=0.9, equal_band=0.1, floor=0.005)
-WRITTEN = {claim.id: claim for claim in patch_claims.written()}
+WRITTEN = {claim.id: claim for claim in patch_claims.written_claims()}
 MACHINE = Machine("x86_64", "native", "hardware", Facts(vdso_getcpu="lsl"))
 
 
@@ -34,9 +34,9 @@ def test_every_claim_stands_in_the_message_in_these_words(claim):
 
 
 def test_claims_stand_in_the_order_of_the_text_and_have_names_of_their_own():
-    assert len(WRITTEN) == len(patch_claims.written())
-    places = [MESSAGE.index(" ".join(claim.text.split())) for claim in patch_claims.written()]
-    claimed = [claim.id for claim in patch_claims.written()]
+    assert len(WRITTEN) == len(patch_claims.written_claims())
+    places = [MESSAGE.index(" ".join(claim.text.split())) for claim in patch_claims.written_claims()]
+    claimed = [claim.id for claim in patch_claims.written_claims()]
     assert [claimed[i] for i in sorted(range(len(places)), key=lambda i: places[i])] == claimed
 
 
@@ -89,7 +89,7 @@ def test_every_number_of_the_tables_is_stored_under_its_own_name(patch, claim):
 
 def test_all_claims_are_the_written_ones_and_every_printed_time(patch):
     found = patch_claims.all_claims(patch)
-    assert found[: len(WRITTEN)] == list(patch_claims.written())
+    assert found[: len(WRITTEN)] == list(patch_claims.written_claims())
     times = found[len(WRITTEN) :]
     assert len(times) == len(patch)
     assert {one.kind for one in times} == {"time"}
@@ -406,7 +406,7 @@ def test_a_pair_that_the_patch_timed_with_more_around_it_says_so(patch):
 @pytest.mark.parametrize("arch", ["x86_64", "arm32"])
 def test_what_the_patch_s_pair_took_is_that_of_its_own_tables(patch, arch):
     taken = {row.slow: row.stated for row in patch_claims.all_claims(patch) if row.kind == "time" and row.arch == arch}
-    claim = next(one for one in patch_claims.written() if one.id == f"liburcu-{arch}")
+    claim = next(one for one in patch_claims.written_claims() if one.id == f"liburcu-{arch}")
     assert (
         claim.timed == f"a pair as long as {taken['rcu/rseq'] / taken['counter/rseq']:.0f} of its counter's increments"
     )
@@ -429,13 +429,15 @@ def test_other_thread_counts_are_not_the_message_s(patch):
 
 
 def test_quotients_are_named_once_and_can_be_measured(patch):
-    found = patch_claims.pairs(["x86_64", "arm32"])
+    found = patch_claims.pairs_on(["x86_64", "arm32"])
     keys = [(pair.arch, pair.slow, pair.fast) for pair in found]
     assert len(set(keys)) == len(keys)
     claimed = {
-        (claim.arch, claim.slow, claim.fast) for claim in patch_claims.written() if claim.kind in ("speedup", "equal")
+        (claim.arch, claim.slow, claim.fast)
+        for claim in patch_claims.written_claims()
+        if claim.kind in ("speedup", "equal")
     }
     assert claimed <= set(keys)
     assert all(pair.why for pair in found)
-    assert {pair.arch for pair in patch_claims.pairs(["arm32"])} == {"arm32"}
-    assert patch_claims.pairs([]) == []
+    assert {pair.arch for pair in patch_claims.pairs_on(["arm32"])} == {"arm32"}
+    assert patch_claims.pairs_on([]) == []

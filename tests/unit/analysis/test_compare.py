@@ -8,7 +8,7 @@ import pytest
 from rseqbench.analysis import compare, regression_gate
 from rseqbench.analysis import compare as speedups
 from rseqbench.analysis.dataset import build
-from rseqbench.analysis.patch_claims import Pair
+from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.model import BASELINE, Skip
 from rseqbench.paths import builtin_results
 from rseqbench.store import runs
@@ -232,9 +232,9 @@ def test_rows_by_such_a_clock_are_not_among_what_is_judged_together():
         run("a", {BASELINE: rounds(0.3, 0.001, seed=1), RSEQ: rounds(5, seed=2)}),
         run("b", {BASELINE: rounds(0.33, 0.001, seed=3), RSEQ: rounds(5.06, seed=4)}),
     )
-    rows = compare.unjudged(moved, "a", "b", RULES)
-    alone = compare.judged([(rows, True)], RULES)[0]
-    beside = compare.judged([(rows, True), *[(compare.timeless(rows), True)] * 50], RULES)
+    rows = compare.compare_benchmarks(moved, "a", "b", RULES)
+    alone = compare.judge_together([(rows, True)], RULES)[0]
+    beside = compare.judge_together([(rows, True), *[(compare.without_verdicts(rows), True)] * 50], RULES)
     assert alone[1].relative is not None
     assert beside[0] == alone
     assert {row.word for row in beside[1]} == {compare.NOT_COMPARABLE}
@@ -370,12 +370,12 @@ def test_speedups_stand_beside_each_other():
     a = run("a", {LSL: [13.0] * 6, RSEQ: [1.0] * 6, BASELINE: [0.5] * 6})
     b = run("b", {LSL: [26.0] * 6, RSEQ: [1.0] * 6})
     pairs = [
-        Pair("x86_64", LSL, RSEQ, False, "claimed"),
-        Pair("x86_64", LSL, RSEQ, True, "net"),
-        Pair("x86_64", ATOMIC, RSEQ, False, "in neither"),
-        Pair("arm32", LSL, RSEQ, False, "on no such machine"),
+        ArchPair("x86_64", LSL, RSEQ, False, "claimed"),
+        ArchPair("x86_64", LSL, RSEQ, True, "net"),
+        ArchPair("x86_64", ATOMIC, RSEQ, False, "in neither"),
+        ArchPair("arm32", LSL, RSEQ, False, "on no such machine"),
     ]
-    found = speedups.of_both(frame(a, b), "a", "b", pairs, 0.95)
+    found = speedups.compare_speedups(frame(a, b), "a", "b", pairs, 0.95)
     assert [one.pair.why for one in found] == ["claimed", "net"]
     assert (found[0].a.value, found[0].b.value) == (pytest.approx(13), pytest.approx(26))
     assert found[1].a.value == pytest.approx(25)

@@ -6,7 +6,7 @@ import pytest
 
 from rseqbench.analysis import compare
 from rseqbench.analysis.fleet import compare as machines
-from rseqbench.analysis.fleet.cell import EMULATED_TIME, What
+from rseqbench.analysis.fleet.cell import EMULATED_TIME, BenchmarkPair
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
 from rseqbench.model import Virtualization
@@ -16,7 +16,7 @@ from rseqbench.support import parallel
 from tests.support.fleets import costs, emulated, fleet, machine, many, three
 
 RULES = load().verdict
-COUNTER = What("counter/getcpu_atomic", "counter/rseq")
+COUNTER = BenchmarkPair("counter/getcpu_atomic", "counter/rseq")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def changed(taken, factor):
 
 @pytest.fixture(scope="module")
 def alone(place):
-    return machines.one(place, "before", RULES)
+    return machines.compare_machines(place, "before", RULES)
 
 
 def test_every_place_is_a_row_and_the_one_that_failed_says_why(alone):
@@ -63,7 +63,7 @@ def test_a_run_that_is_unfinished_or_cannot_be_read_is_a_reason_too(tmp_path):
     results = fleet(tmp_path, "x", {"a": machine(0, rounds=6), "b": machine(1, rounds=6), "c": machine(2, rounds=6)})
     (tmp_path / "x@b").rename(tmp_path / ".unfinished-x@b")
     (tmp_path / "x@c" / "pyperf.json").write_text("{}")
-    found = machines.one(results, "x", RULES)
+    found = machines.compare_machines(results, "x", RULES)
     assert "unfinished" in found.places[1].reason and "not a readable pyperf file" in found.places[2].reason
     assert found.matrices[0].machines == ("a",)
 
@@ -100,7 +100,7 @@ def test_what_came_out_is_said_in_sentences(alone):
 
 
 def test_instructions_have_a_matrix_of_their_own_and_kinds_of_time_are_named(place):
-    found = machines.one(place, "mixed", RULES)
+    found = machines.compare_machines(place, "mixed", RULES)
     assert [(one.unit, one.machines) for one in found.matrices] == [
         ("ns", ("xeon", "virtual")),
         ("instructions", ("board",)),
@@ -111,7 +111,7 @@ def test_instructions_have_a_matrix_of_their_own_and_kinds_of_time_are_named(pla
 
 
 def test_two_fleets_are_compared_place_by_place(place):
-    found = machines.two(place, "before", "after", RULES)
+    found = machines.compare_fleets(place, "before", "after", RULES)
     assert {one.name: one.reason for one in found.places} == {
         "xeon": "",
         "opteron": "",
@@ -131,26 +131,26 @@ def test_two_fleets_are_compared_place_by_place(place):
 def test_machines_of_two_architectures_are_not_compared(tmp_path):
     fleet(tmp_path, "a", {"x": machine(0, rounds=6), "y": machine(1, rounds=6)})
     results = fleet(tmp_path, "b", {"x": machine(2, rounds=6), "y": machine(1, rounds=6)})
-    assert machines.two(results, "a", "b", RULES).places[0].reason == "x86_64 in a, arm64 in b"
+    assert machines.compare_fleets(results, "a", "b", RULES).places[0].reason == "x86_64 in a, arm64 in b"
 
 
 def test_a_run_is_not_held_against_itself(tmp_path):
     results = fleet(tmp_path, "a", {"x": machine(0, rounds=6)})
     index.save(tmp_path, replace(index.read(tmp_path, "a"), label="b"))
-    assert machines.two(results, "a", "b", RULES).places[0].reason == "both fleets have the same run, a@x"
+    assert machines.compare_fleets(results, "a", "b", RULES).places[0].reason == "both fleets have the same run, a@x"
 
 
 def test_there_has_to_be_such_a_fleet(place):
     with pytest.raises(ResultsError, match=r"unknown fleet 'befor'.*did you mean before"):
-        machines.one(place, "befor", RULES)
+        machines.compare_machines(place, "befor", RULES)
 
 
 def test_many_machines_are_read_by_many_processes_and_come_out_the_same(tmp_path, monkeypatch):
     some = {place: one if isinstance(one, str) else replace(one, rounds=6) for place, one in many(10).items()}
     results = fleet(tmp_path, "ten", some)
-    apart = machines.one(results, "ten", RULES)
+    apart = machines.compare_machines(results, "ten", RULES)
     monkeypatch.setattr(parallel, "_FEW", 100)
-    assert machines.one(results, "ten", RULES) == apart
+    assert machines.compare_machines(results, "ten", RULES) == apart
 
 
 def test_what_other_processes_raise_is_raised_here():
@@ -178,7 +178,7 @@ def test_a_board_that_qemu_emulates_is_never_beside_one_that_has_a_clock(tmp_pat
             "tcg": machine(0, rounds=8, facts=emulating, timing="virtual"),
         },
     )
-    found = machines.one(results, "x", RULES)
+    found = machines.compare_machines(results, "x", RULES)
     assert [(one.unit, one.machines) for one in found.matrices] == [
         ("ns", ("xeon", "opteron")),
         (EMULATED_TIME, ("tcg",)),
@@ -186,7 +186,7 @@ def test_a_board_that_qemu_emulates_is_never_beside_one_that_has_a_clock(tmp_pat
     assert "on 2 of 2 machines" in fleet_prose.answers(found)[0]
     assert {one.verdict.word.value for one in found.judged["tcg"]} <= {"not comparable", "not measured"}
     fleet(tmp_path, "y", {"xeon": machine(0, rounds=8), "tcg": machine(0, rounds=8, facts=emulating, timing="virtual")})
-    both = machines.two(results, "x", "y", RULES)
+    both = machines.compare_fleets(results, "x", "y", RULES)
     assert [(one.unit, one.machines) for one in both.matrices] == [("ns", ("xeon",)), (EMULATED_TIME, ("tcg",))]
 
 
@@ -200,18 +200,18 @@ def test_an_emulated_clock_decides_nothing_and_fails_no_gate(tmp_path):
     fleet(tmp_path, "a", {"xeon": machine(0), **quick})
     fleet(tmp_path, "alone", {"xeon": machine(0, seed=77)})
     results = fleet(tmp_path, "b", {"xeon": machine(0, seed=77), **slow})
-    both = machines.two(results, "a", "b", RULES)
+    both = machines.compare_fleets(results, "a", "b", RULES)
     own = next(one for one in both.matrices if one.unit == EMULATED_TIME)
     ratios = {column.what.slow: column.cells["tcg"] for column in own.columns}
     assert ratios["counter/rseq"].ratio.value == pytest.approx(20, rel=0.05)
     assert {(cell.word, cell.p, cell.reason) for cell in ratios.values()} == {
         (compare.NOT_COMPARABLE, None, "by a clock that qemu emulates, which tells no time")
     }
-    others = machines.two(results, "a", "alone", RULES).rows["xeon"]
+    others = machines.compare_fleets(results, "a", "alone", RULES).rows["xeon"]
     assert [row.p for row in both.rows["xeon"]] == [row.p for row in others]
     assert fleet_prose.answers(both)[0].endswith("on 0 machines of 1, and slower in none.")
     assert prose.failure(both, 0) == ""
-    alone = machines.one(results, "b", RULES)
+    alone = machines.compare_machines(results, "b", RULES)
     (shown,) = (one for one in alone.matrices if one.unit == EMULATED_TIME)
     words = {cell.word for column in shown.columns for cell in column.valued.values()}
     assert words == {compare.NOT_COMPARABLE} and shown.columns[0].is_telling
@@ -225,7 +225,7 @@ def test_two_emulated_clocks_are_not_held_against_each_other(tmp_path):
         name: machine(0, facts=EMULATING_FACTS, timing="virtual", costs=costs(counter__rseq=factor))
         for name, factor in (("a", 1), ("b", 20))
     }
-    found = machines.one(fleet(tmp_path, "x", tcg), "x", RULES)
+    found = machines.compare_machines(fleet(tmp_path, "x", tcg), "x", RULES)
     assert {column.apart for one in found.matrices for column in one.columns} == {None}
     assert fleet_prose.answers(found) == [
         "No machine has a value but by a clock that qemu emulates, which tells no time, so nothing can be said."
@@ -247,7 +247,7 @@ def slower(number, rounds):
 def test_too_few_rounds_of_two_fleets_are_told_in_place_of_slower_in_none(tmp_path, rounds, seen):
     before, after = slower(5, rounds)
     fleet(tmp_path, "a", before)
-    found = machines.two(fleet(tmp_path, "b", after), "a", "b", RULES)
+    found = machines.compare_fleets(fleet(tmp_path, "b", after), "a", "b", RULES)
     tested = sum(row.p is not None for rows in found.rows.values() for row in rows)
     said, failed = fleet_prose.answers(found)[0], prose.failure(found, 0)
     if seen:
@@ -264,7 +264,7 @@ def test_a_machine_with_too_few_rounds_is_named(tmp_path):
     own = {"long": machine(0), "short": machine(1, rounds=3)}
     fleet(tmp_path, "a", own)
     results = fleet(tmp_path, "b", {name: replace(one, seed=one.seed + 70) for name, one in own.items()})
-    found = machines.two(results, "a", "b", RULES)
+    found = machines.compare_fleets(results, "a", "b", RULES)
     assert fleet_prose.answers(found)[0].endswith("and slower in none; too few rounds to see either on short.")
     assert prose.failure(found, 0) == "1 of 2 machines has too few rounds for any slowdown to be seen: short"
 
@@ -272,18 +272,18 @@ def test_a_machine_with_too_few_rounds_is_named(tmp_path):
 def test_a_machine_that_became_virtual_has_nothing_to_compare(tmp_path):
     fleet(tmp_path, "a", {"x": machine(0), "y": machine(1)})
     results = fleet(tmp_path, "b", {"x": machine(0, seed=70), "y": machine(1, seed=71, timing="virtual")})
-    found = machines.two(results, "a", "b", RULES)
+    found = machines.compare_fleets(results, "a", "b", RULES)
     assert prose.failure(found, 0) == "1 of 2 machines has nothing to compare: y"
     assert fleet_prose.answers(found)[0].endswith("on 0 machines of 1, and slower in none.")
     fleet(tmp_path, "c", {"y": machine(1)})
-    nothing = machines.two(fleet(tmp_path, "d", {"y": machine(1, timing="virtual")}), "c", "d", RULES)
+    nothing = machines.compare_fleets(fleet(tmp_path, "d", {"y": machine(1, timing="virtual")}), "c", "d", RULES)
     assert fleet_prose.answers(nothing)[0] == "Nothing in d can be compared with c."
     assert "too few rounds" not in " ".join(fleet_prose.answers(nothing))
     assert prose.failure(nothing, 0).startswith("nothing was compared: ")
 
 
 def test_a_run_that_measured_nothing_is_no_success(tmp_path):
-    found = machines.one(fleet(tmp_path, "x", {"a": machine(0), "b": machine(1, costs={})}), "x", RULES)
+    found = machines.compare_machines(fleet(tmp_path, "x", {"a": machine(0), "b": machine(1, costs={})}), "x", RULES)
     assert prose.failure(found, 100) == "1 of 2 machines has nothing to compare: b"
 
 
@@ -300,7 +300,7 @@ def test_what_limits_two_runs_limits_two_fleets(tmp_path):
         "model": {**own["model"].facts, "cpu_model": "family 25, model 17"},
     }
     results = fleet(tmp_path, "b", {name: replace(one, facts=later[name]) for name, one in own.items()})
-    limits = fleet_prose.limits(machines.two(results, "a", "b", RULES))
+    limits = fleet_prose.limits(machines.compare_fleets(results, "a", "b", RULES))
     boots = "One boot each: no interval here covers what differs from boot to boot; run --boots 10 measures that."
     cpu = "Another CPU, Imagined Ryzen in place of Imagined Opteron, 16 cores: what differs may be the machine's."
     name = own["model"].facts["cpu"]
@@ -308,5 +308,6 @@ def test_what_limits_two_runs_limits_two_fleets(tmp_path):
     assert f"booted: {boots}" in limits and f"changed: {cpu}" in limits
     assert f"model: {model} the machine's." in limits
     assert not any(
-        "boot" in text or "Another" in text for text in fleet_prose.limits(machines.one(results, "b", RULES))
+        "boot" in text or "Another" in text
+        for text in fleet_prose.limits(machines.compare_machines(results, "b", RULES))
     )

@@ -9,16 +9,16 @@ import pytest
 
 from rseqbench.analysis import compare, regression_gate, stats
 from rseqbench.analysis.fleet import matrix
-from rseqbench.analysis.fleet.cell import Cell, What, quotient
-from rseqbench.analysis.patch_claims import Pair
+from rseqbench.analysis.fleet.cell import BenchmarkPair, Cell, quotient
+from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.config import load
 from rseqbench.model import BASELINE, Estimate
 from tests.support.frames import frame, run
 
 RULES = load().verdict
-PAIR = Pair("x86_64", "counter/vdso_atomic", "counter/rseq", False, "")
-WHAT = What(PAIR.slow, PAIR.fast)
-OTHER = What("rcu/vdso_atomic", "rcu/rseq")
+PAIR = ArchPair("x86_64", "counter/vdso_atomic", "counter/rseq", False, "")
+WHAT = BenchmarkPair(PAIR.slow, PAIR.fast)
+OTHER = BenchmarkPair("rcu/vdso_atomic", "rcu/rseq")
 
 
 def noise(seed, rounds, spread=0.01):
@@ -37,7 +37,7 @@ def cell(ratio, seed=0, rounds=22, spread=0.01, **changes):
 def column(cells, what=WHAT, others=()):
     """Return the one column of a fleet, whose machines are named by their numbers."""
     machines = {str(number): one for number, one in enumerate(cells)}
-    (made,) = matrix.inside({what: machines, **dict(others)}, list(machines), RULES)
+    (made,) = matrix.matrices_of_fleet({what: machines, **dict(others)}, list(machines), RULES)
     return next(one for one in made.columns if one.what == what)
 
 
@@ -117,7 +117,7 @@ def test_the_interval_covers_for_all_pairs_of_machines():
 def test_columns_are_looked_at_together():
     cells = {WHAT: {"0": cell(2.0, 1), "1": cell(2.1, 2)}, OTHER: {"0": cell(4.0, 3), "1": cell(4.1, 4)}}
     alone = {what: column(own.values(), what).apart.p for what, own in cells.items()}
-    (found,) = matrix.inside(cells, ["0", "1"], RULES)
+    (found,) = matrix.matrices_of_fleet(cells, ["0", "1"], RULES)
     together = {one.what: one.apart.p for one in found.columns}
     least = min(alone, key=alone.get)
     assert 0 < alone[least] < 0.5
@@ -139,7 +139,7 @@ def test_too_few_rounds_for_so_many_machines_is_said():
 @pytest.mark.parametrize(("rounds", "blind"), [(5, True), (7, True), (12, False)])
 def test_where_no_difference_could_be_told_that_is_known(rounds, blind):
     cells = {str(seed): cell(2.0 + seed, seed, rounds=rounds) for seed in range(10)}
-    (found,) = matrix.inside({WHAT: cells, OTHER: cells}, list(cells), RULES)
+    (found,) = matrix.matrices_of_fleet({WHAT: cells, OTHER: cells}, list(cells), RULES)
     assert found.is_blind(RULES) == blind
     assert [one.apart.differs for one in found.columns] == [not blind] * 2
 
@@ -149,7 +149,7 @@ def test_what_differs_alone_may_not_differ_among_others():
     tried = ((cell(2.0, seed), cell(2.02, seed + 500)) for seed in range(200))
     pair = next(own for own in tried if 0.026 < column(own).apart.p < 0.05 and column(own).apart.differs)
     cells = dict(zip("01", pair, strict=True))
-    (found,) = matrix.inside({WHAT: cells, OTHER: cells}, ["0", "1"], RULES)
+    (found,) = matrix.matrices_of_fleet({WHAT: cells, OTHER: cells}, ["0", "1"], RULES)
     assert [one.apart.differs for one in found.columns] == [False, False]
     assert {one.apart.reason for one in found.columns} == {"not beyond chance among all rows compared (Holm)"}
 
@@ -198,14 +198,16 @@ def test_one_surely_faster_and_one_surely_slower_disagree(ratios, disagree):
 
 def test_the_middle_of_an_even_number_is_that_of_the_logarithms():
     ratio = [Cell("ns", Estimate(value, None, None, 1, 0.0), compare.UNRESOLVED) for value in (0.25, 4.0)]
-    assert matrix.Column(WHAT, dict(zip("ab", ratio, strict=True))).middle == pytest.approx(1.0)
+    assert matrix.MatrixColumn(WHAT, dict(zip("ab", ratio, strict=True))).middle == pytest.approx(1.0)
 
 
 # ---- the gate ----
 
 
 def gated(cells):
-    return regression_gate.worst_cell(matrix.inside({WHAT: dict(enumerate(cells))}, range(len(cells)), RULES), RULES)
+    return regression_gate.worst_cell(
+        matrix.matrices_of_fleet({WHAT: dict(enumerate(cells))}, range(len(cells)), RULES), RULES
+    )
 
 
 def test_what_is_slower_by_chance_on_one_of_many_machines_fails_nobody():
@@ -252,7 +254,9 @@ def test_counts_have_words_of_their_own(slow, word):
 
 
 def test_units_are_never_mixed():
-    found = matrix.inside({WHAT: {"a": cell(2.0), "b": counted(20, 10), "c": cell(2.0, 5)}}, ["a", "b", "c"], RULES)
+    found = matrix.matrices_of_fleet(
+        {WHAT: {"a": cell(2.0), "b": counted(20, 10), "c": cell(2.0, 5)}}, ["a", "b", "c"], RULES
+    )
     assert [(one.unit, one.machines) for one in found] == [("ns", ("a", "c")), ("instructions", ("b",))]
 
 
@@ -267,10 +271,10 @@ def test_first_stands_that_on_which_machines_disagree_then_that_on_which_they_di
         "one": [1.0, 1.0],
     }
     cells = {
-        What(f"x/{name}", "x/y"): {str(n): cell(r, 7 * n, spread=0.002) for n, r in enumerate(ratios)}
+        BenchmarkPair(f"x/{name}", "x/y"): {str(n): cell(r, 7 * n, spread=0.002) for n, r in enumerate(ratios)}
         for name, ratios in rows.items()
     }
-    (found,) = matrix.inside(cells, ["0", "1"], RULES)
+    (found,) = matrix.matrices_of_fleet(cells, ["0", "1"], RULES)
     assert [one.what.slow for one in found.columns] == ["x/disagrees", "x/differs", "x/equal", "x/one"]
 
 
@@ -281,34 +285,36 @@ def two_fleets(words):
 
 def test_of_two_fleets_what_is_slower_anywhere_stands_before_what_is_faster_everywhere():
     cells = {
-        What("x/same"): two_fleets([compare.EQUAL, compare.EQUAL]),
-        What("x/helps"): two_fleets([compare.FASTER, compare.FASTER]),
-        What("x/hurts"): two_fleets([compare.SLOWER, compare.EQUAL]),
-        What("x/both"): two_fleets([compare.SLOWER, compare.FASTER]),
+        BenchmarkPair("x/same"): two_fleets([compare.EQUAL, compare.EQUAL]),
+        BenchmarkPair("x/helps"): two_fleets([compare.FASTER, compare.FASTER]),
+        BenchmarkPair("x/hurts"): two_fleets([compare.SLOWER, compare.EQUAL]),
+        BenchmarkPair("x/both"): two_fleets([compare.SLOWER, compare.FASTER]),
     }
-    (found,) = matrix.across(cells, ["0", "1"])
+    (found,) = matrix.matrices_of_two(cells, ["0", "1"])
     assert [one.what.slow for one in found.columns] == ["x/both", "x/hurts", "x/helps", "x/same"]
 
 
 def test_the_worst_is_the_slowest_fast_way_and_no_control():
-    control = What("control/atomic_a", "control/atomic_b")
+    control = BenchmarkPair("control/atomic_a", "control/atomic_b")
     cells = {
         WHAT: {"a": cell(0.9, 1, spread=0.002), "b": cell(0.7, 2, spread=0.002)},
         control: {"a": cell(0.2, 3)},
         OTHER: {"a": cell(3.0, 4)},
     }
-    what, machine, found = regression_gate.worst_cell(matrix.inside(cells, ["a", "b"], RULES), RULES)
+    what, machine, found = regression_gate.worst_cell(matrix.matrices_of_fleet(cells, ["a", "b"], RULES), RULES)
     assert (what, machine) == (WHAT, "b")
     assert found.ratio.value == pytest.approx(0.7, rel=0.01)
-    assert regression_gate.worst_cell(matrix.inside({OTHER: {"a": cell(3.0, 4)}}, ["a"], RULES), RULES) is None
+    assert (
+        regression_gate.worst_cell(matrix.matrices_of_fleet({OTHER: {"a": cell(3.0, 4)}}, ["a"], RULES), RULES) is None
+    )
 
 
 def test_holm_goes_over_all_machines_at_once():
     """Two comparisons judged together say of each row what they said alone, or less."""
     tables = [frame(run("a", values(n)), run("b", values(n + 50, 1.01))) for n in range(8)]
-    raw = [compare.unjudged(one, "a", "b", RULES) for one in tables]
-    together = compare.judged([(rows, False) for rows in raw], RULES)
-    alone = [compare.judged([(rows, False)], RULES)[0] for rows in raw]
+    raw = [compare.compare_benchmarks(one, "a", "b", RULES) for one in tables]
+    together = compare.judge_together([(rows, False) for rows in raw], RULES)
+    alone = [compare.judge_together([(rows, False)], RULES)[0] for rows in raw]
     p = [(t.p, a.p) for one, other in zip(together, alone, strict=True) for t, a in zip(one, other, strict=True)]
     assert all(t >= a for t, a in p) and any(t > a for t, a in p)
     flat = [row.p for rows in raw for row in rows]
@@ -323,7 +329,7 @@ def test_comparing_one_pair_is_judging_it_alone():
     table = frame(run("a", values(1)), run("b", values(2, 1.2)))
     assert (
         compare.compare(table, "a", "b", RULES)
-        == compare.judged([(compare.unjudged(table, "a", "b", RULES), False)], RULES)[0]
+        == compare.judge_together([(compare.compare_benchmarks(table, "a", "b", RULES), False)], RULES)[0]
     )
 
 

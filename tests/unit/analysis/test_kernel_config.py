@@ -61,7 +61,7 @@ def spread(middle, count=10, width=0.004):
 
 
 def test_the_patch_s_own_two_rows_are_checked_by_their_deviations():
-    own = patch_claims.arithmetic(next(c for c in patch_claims.written() if c.id == "hackbench-faster"), None)
+    own = patch_claims.arithmetic(next(c for c in patch_claims.written_claims() if c.id == "hackbench-faster"), None)
     assert own.value == pytest.approx(41.37 / 40.46)
     # Welch by hand: relative standard errors 0.00275 and 0.00258, 17.9 degrees of freedom, t = 2.10
     assert (own.low, own.high) == pytest.approx((1.0144, 1.0306), abs=2e-4)
@@ -138,7 +138,7 @@ def test_sizes_are_judged_by_symbol_and_named_by_size_too(tmp_path):
     ],
 )
 def test_the_rules_for_a_size(tmp_path, grown, word):
-    claim = next(c for c in patch_claims.written() if c.id == "size-text")
+    claim = next(c for c in patch_claims.written_claims() if c.id == "size-text")
     machine = Machine("x86_64", "runner", "hardware")
     assert kernel_config.size_verdict(claim, grown, 0, machine, RULES).word == word
 
@@ -267,7 +267,7 @@ def test_hackbench_with_other_arguments_is_another_program(tmp_path):
     n = run(tmp_path, "n", spread(41.37), rseq="n")
     y = run(tmp_path, "y", spread(0.4046), loops=1000)
     assert judged(n, y)["hackbench-faster"].verdict.reason.endswith("hackbench -l 100000 against hackbench -l 1000")
-    row = next(row for row in summary.compared(n, y, RULES).rows if row.benchmark == kernel_config.HACKBENCH)
+    row = next(row for row in summary.compare_runs(n, y, RULES).rows if row.benchmark == kernel_config.HACKBENCH)
     assert (row.word, row.reason, row.ratio) == (compare.NOT_COMPARABLE, "-l 100000 against -l 1000", None)
 
 
@@ -275,7 +275,7 @@ def test_two_architectures_are_no_such_pair(tmp_path):
     n = run(tmp_path, "n", spread(41.0), rseq="n", sizes=N_SIZES)
     y = run(tmp_path, "y", spread(40.0), arch="arm32", sizes=Y_SIZES)
     assert judged(n, y) == {}
-    found = summary.compared(n, y, RULES)
+    found = summary.compare_runs(n, y, RULES)
     assert (found.sizes, found.options) == (None, {})
 
 
@@ -289,7 +289,7 @@ def test_the_options_that_differ_beside_rseq_stand_with_a_size(tmp_path):
 def test_a_linux_whose_options_nobody_knows_differs_in_none(tmp_path):
     n, y = run(tmp_path, "n", spread(41.0), rseq="n"), run(tmp_path, "y", spread(40.0))
     (y.folder / "linux.config").write_text("CONFIG_RSEQ=y\nCONFIG_64BIT=y\n")
-    assert summary.compared(n, y, RULES).options == {}
+    assert summary.compare_runs(n, y, RULES).options == {}
 
 
 def test_only_a_proved_difference_is_said_to_come_from_rseq():

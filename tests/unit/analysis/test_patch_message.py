@@ -25,7 +25,7 @@ def test_sections_are_in_the_order_of_the_message():
     assert places == sorted(places)
 
 
-@pytest.mark.parametrize("claim", patch_claims.written(), ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", patch_claims.written_claims(), ids=lambda claim: claim.id)
 def test_a_claim_stands_in_the_section_that_is_named(claim):
     place = TEXT.index(claim.text)
     before = [section for section in patch_message.SECTIONS if TEXT.index(section.title) < place]

@@ -11,7 +11,7 @@ import pytest
 from rseqbench.cli import report
 from rseqbench.config import load
 from rseqbench.report import formatting, render
-from rseqbench.report.run_view import contents
+from rseqbench.report.run_view import build_run_view
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.store.runs import PATCH, Store
 from tests.support import hostile_text, readback
@@ -30,7 +30,7 @@ def served(tmp_path_factory):
     """Return a run of a server as it is shown, and its documents by format."""
     folder = tmp_path_factory.mktemp("served")
     run = stored(folder, {**COSTS, **ARENAS}, percpu_arena_norseq={"getcpu_ns": 6.1})
-    found = contents(run, Store(folder).load(PATCH), load().verdict)
+    found = build_run_view(run, Store(folder).load(PATCH), load().verdict)
     return found, {style: render.render_run(found, style) for style in report.FORMATS}
 
 

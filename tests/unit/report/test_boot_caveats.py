@@ -95,5 +95,5 @@ def test_two_runs_of_a_linux_that_nobody_booted_for_them_need_no_word(tmp_path):
 
 def test_the_patch_was_not_booted(tmp_path):
     results = Store(tmp_path)
-    found = summary.compared(results.load(PATCH), store(results, dataclasses.replace(ONE, **COUNTED)), RULES)
+    found = summary.compare_runs(results.load(PATCH), store(results, dataclasses.replace(ONE, **COUNTED)), RULES)
     assert caveats.comparison_notes(found) == ()

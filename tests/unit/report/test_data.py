@@ -12,7 +12,7 @@ import pytest
 from rseqbench.analysis import summary
 from rseqbench.config import load
 from rseqbench.report import data, render
-from rseqbench.report.run_view import contents
+from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support.simulated_runs import COSTS, SKIPS, Simulation, shown, store
 from tests.unit.report.test_emulation_caveats import A32
@@ -65,7 +65,7 @@ def test_a_run_is_as_the_schema_says(tmp_path, simulation):
 
 def test_the_message_s_own_run_and_its_claims_are_as_the_schema_says(tmp_path):
     patch = Store(tmp_path).load(PATCH)
-    found = contents(patch, patch, RULES)
+    found = build_run_view(patch, patch, RULES)
     held(render.render_run(found, "json"), "run")
     held(data.to_json("claims", claims=data.claims(found.judged)), "claims")
     held(data.to_json("claims", label="x", claims=data.verdicts(found.judged)), "claims")
@@ -84,7 +84,7 @@ def test_the_message_s_own_run_and_its_claims_are_as_the_schema_says(tmp_path):
 def test_a_comparison_is_as_the_schema_says(tmp_path, simulations, kind):
     results = Store(tmp_path)
     runs = [store(results, one) for one in simulations]
-    found = [summary.compared(runs[0], other, RULES) for other in runs[1:]]
+    found = [summary.compare_runs(runs[0], other, RULES) for other in runs[1:]]
     document = held(render.render_comparison(runs, found, RULES, "json"), kind)
     assert [one["label"] for one in document["headers"]] == [run.label for run in runs]
 
@@ -177,7 +177,7 @@ def test_the_columns_of_a_comparison_are_the_same_with_and_without_a_built_linux
     headings = set()
     for simulations in pairs:
         runs = [store(results, one) for one in simulations]
-        text = render.render_comparison(runs, [summary.compared(*runs, RULES)], RULES, "csv")
+        text = render.render_comparison(runs, [summary.compare_runs(*runs, RULES)], RULES, "csv")
         lines = list(csv.reader(io.StringIO(text)))
         assert {len(line) for line in lines} == {len(lines[0])}
         headings.add(tuple(lines[0]))

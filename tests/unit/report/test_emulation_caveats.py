@@ -63,7 +63,7 @@ def a32(tmp_path_factory):
 
 def pair(folder, a, b):
     results = Store(folder)
-    return summary.compared(store(results, a), store(results, b), load().verdict)
+    return summary.compare_runs(store(results, a), store(results, b), load().verdict)
 
 
 def printed(call, *arguments):
@@ -303,7 +303,7 @@ def test_two_emulated_architectures_have_rows_of_their_own(tmp_path):
 
 def test_the_patch_beside_an_emulated_run_says_both_units(tmp_path):
     results = Store(tmp_path)
-    found = summary.compared(results.load(PATCH), store(results, A32), load().verdict)
+    found = summary.compare_runs(results.load(PATCH), store(results, A32), load().verdict)
     text = markdown.document([*of_comparison.comparison(found), of_comparison.speedups(found)])
     assert "patch-2018 (ns/op)" in text
     assert "a32 (insn/op)" in text

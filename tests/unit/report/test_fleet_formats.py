@@ -40,8 +40,8 @@ def made(tmp_path_factory):
     fleet(root, "after", after)
     fleet(root, "one", {"xeon": machine(0, rounds=6)})
     results = fleet(root, "nothing", {"pi4": "no answer", "pi5": "no answer either"})
-    found = {kind: compare.one(results, kind, RULES) for kind in KINDS if kind != "against"}
-    return {**found, "against": compare.two(results, "three", "after", RULES)}
+    found = {kind: compare.compare_machines(results, kind, RULES) for kind in KINDS if kind != "against"}
+    return {**found, "against": compare.compare_fleets(results, "three", "after", RULES)}
 
 
 def printed(found, capsys, width=100):
@@ -77,7 +77,7 @@ def test_a_name_that_has_to_fold_ends_its_lines_between_its_parts(capsys):
 def test_every_machine_has_one_line_however_many_digits_its_values_have(tmp_path, capsys):
     slow = costs(counter__rseq=40, rcu__rseq=30, freelist__rseq=30)
     own = {f"board-{at:02}": machine(at, costs=slow) for at in range(9)}
-    found = compare.one(fleet(tmp_path, "x", own), "x", RULES)
+    found = compare.compare_machines(fleet(tmp_path, "x", own), "x", RULES)
     (one,) = found.matrices
     parts = [text.splitlines() for text in printed(found, capsys).split("\n\n") if text.startswith("By machine: ")]
     assert len(parts) == len(grids.cells(found, one))
@@ -121,14 +121,14 @@ def test_a_machine_of_two_runs_that_differ_in_facts_says_both(tmp_path):
     now = machine(0, rounds=6)
     later = dataclasses.replace(now, facts={**now.facts, "linux": "6.12.1"})
     fleet(tmp_path, "a", {"x": now})
-    found = compare.two(fleet(tmp_path, "b", {"x": later}), "a", "b", RULES)
+    found = compare.compare_fleets(fleet(tmp_path, "b", {"x": later}), "a", "b", RULES)
     assert grids.places(found).rows[0][3] == "6.1.0-18-amd64 → 6.12.1"
 
 
 def test_kernels_that_are_not_the_same_are_told(tmp_path):
     own = {name: machine(0, rounds=6) for name in ("a", "b")}
     own["b"] = dataclasses.replace(own["b"], facts={**own["b"].facts, "kernels": "another"})
-    found = compare.one(fleet(tmp_path, "x", own), "x", RULES)
+    found = compare.compare_machines(fleet(tmp_path, "x", own), "x", RULES)
     assert any(
         text == "Made of different kernels, or by different compilers, on x86_64: x86_64-kernels (x@a); another (x@b)."
         for text in fleet_prose.limits(found)
@@ -148,7 +148,7 @@ def test_who_differs_is_named_where_they_are_not_the_extremes(tmp_path):
     own = {name: machine(0, seed=at, rounds=22) for at, name in enumerate("abc")}
     slow = {name: machine(0, seed=at + 9, rounds=22, costs=costs(counter__rseq=0.25)) for at, name in enumerate("def")}
     short = {"g": machine(0, rounds=2, costs=costs(counter__rseq=0.2))}
-    found = compare.one(fleet(tmp_path, "x", {**own, **slow, **short}), "x", RULES)
+    found = compare.compare_machines(fleet(tmp_path, "x", {**own, **slow, **short}), "x", RULES)
     (one,) = found.matrices
     number, column = next(
         (number, one) for number, one in enumerate(one.columns, start=1) if one.what.fast == "counter/rseq"
@@ -169,7 +169,7 @@ def test_a_group_that_nobody_measured_is_one_word(tmp_path):
     del few["cpu_id/gs"]
     own = {name: dataclasses.replace(machine(at, rounds=6), costs=few) for at, name in enumerate("ab")}
     results = fleet(tmp_path, "x", own)
-    found = compare.one(results, "x", RULES)
+    found = compare.compare_machines(results, "x", RULES)
     (said,) = [text for text in fleet_prose.limits(found) if "no machine has a value of" in text]
     counters = sum(what.slow.startswith("counter/") for what in found.nowhere)
     assert said.startswith(f"{len(found.nowhere)} pairs no machine has a value of: all {counters} of counter, ")
@@ -263,7 +263,7 @@ def test_foreign_text_is_text(tmp_path, style):
     known = index.read(tmp_path, "x")
     members = (*known.members[:1], index.Member(evil, "x@b", evil))
     index.save(tmp_path, dataclasses.replace(known, command=f"rseqbench fleet run '{evil}'", members=members))
-    text = render.render_fleet(compare.one(results, "x", RULES), style)
+    text = render.render_fleet(compare.compare_machines(results, "x", RULES), style)
     assert "\u202e" not in text
     if style == "html":
         assert "<script>" not in text and "<img" not in text

@@ -34,7 +34,7 @@ def laptop(tmp_path_factory):
 def pair(tmp_path_factory):
     results = Store(tmp_path_factory.mktemp("results"))
     a = store(results, Simulation(label="a", rounds=8))
-    return summary.compared(results.load(PATCH), a, load().verdict), summary.compared(
+    return summary.compare_runs(results.load(PATCH), a, load().verdict), summary.compare_runs(
         a, store(results, Simulation(label="b", rounds=8, seed=9)), load().verdict
     )
 

@@ -13,7 +13,7 @@ from rseqbench.cli import report
 from rseqbench.config import load
 from rseqbench.model import Skip
 from rseqbench.report import render
-from rseqbench.report.run_view import contents
+from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support import readback
 from tests.support.simulated_runs import COSTS, SKIPS, Simulation, shown, store
@@ -38,7 +38,7 @@ def seen(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     if request.param == PATCH:
         patch = Store(folder).load(PATCH)
-        found = contents(patch, patch, load().verdict)
+        found = build_run_view(patch, patch, load().verdict)
     else:
         found = shown(folder, RUNS[request.param])
     return found, {style: render.render_run(found, style) for style in report.FORMATS}
@@ -123,7 +123,7 @@ def pair(request, tmp_path_factory):
     if request.param not in PAIRS:
         runs[0] = store_.load(PATCH)
     rules = load().verdict
-    found = [summary.compared(runs[0], runs[1], rules)]
+    found = [summary.compare_runs(runs[0], runs[1], rules)]
     return found, {style: render.render_comparison(runs, found, rules, style) for style in report.FORMATS}
 
 
@@ -149,7 +149,7 @@ def test_every_difference_is_the_same_in_all_formats(pair):
 def test_sizes_are_the_same_in_all_formats(tmp_path):
     store_, rules = Store(tmp_path), load().verdict
     runs = [store(store_, one) for one in (N, Y)]
-    found = [summary.compared(*runs, rules)]
+    found = [summary.compare_runs(*runs, rules)]
     documents = {style: render.render_comparison(runs, found, rules, style) for style in report.FORMATS}
     true = json.loads(documents["json"])["sizes"]
     rows = list(csv.DictReader(io.StringIO(documents["csv"])))

@@ -9,7 +9,7 @@ from tests.support.simulated_runs import COSTS, Simulation, shown
 
 
 def of(tmp_path, **changes):
-    return headline.of(shown(tmp_path, Simulation(**{"rounds": 8, **changes})))
+    return headline.answer_question(shown(tmp_path, Simulation(**{"rounds": 8, **changes})))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_was_not_measured_is_answered_with_the_reason(tmp_path):
 
 def test_a_run_about_something_else_says_what(tmp_path):
     found = shown(tmp_path, Simulation(rounds=8, costs={"cpu_id/baseline": 0.3, "linux/yield": 500.0}, skips=()))
-    assert (headline.of(found), headline.about(found)) == (None, "linux")
+    assert (headline.answer_question(found), headline.about(found)) == (None, "linux")
 
 
 def test_an_architecture_without_claims_has_no_question(tmp_path):

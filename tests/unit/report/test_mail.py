@@ -14,7 +14,7 @@ from rseqbench.analysis import summary as tables
 from rseqbench.config import load
 from rseqbench.model import REPLAY, Skip
 from rseqbench.report.formatting import Printed
-from rseqbench.report.run_view import contents
+from rseqbench.report.run_view import build_run_view
 from rseqbench.report.tables import Reason, make
 from rseqbench.report.text import ascii_table, mail
 from rseqbench.store.runs import PATCH, Store
@@ -108,7 +108,7 @@ def test_emulated_runs_say_instructions_and_never_time(tmp_path):
 
 def test_the_message_s_own_run_is_shown_without_anything_beside_it(tmp_path):
     patch = Store(tmp_path).load(PATCH)
-    text = mail.run(contents(patch, patch, RULES))
+    text = mail.run(build_run_view(patch, patch, RULES))
     lines = hostile_text.sound(text)
     assert lines[0].startswith("Run:    ") and "printed values" in lines[0]
     assert "this run" not in text
@@ -162,7 +162,7 @@ def test_a_comparison_is_a_row_a_benchmark(tmp_path):
         store(results, Simulation(label="before", rounds=12)),
         store(results, Simulation(label="after", rounds=12, seed=3, costs=slower)),
     ]
-    text = mail.runs(runs, [tables.compared(*runs, RULES)], RULES)
+    text = mail.runs(runs, [tables.compare_runs(*runs, RULES)], RULES)
     lines = hostile_text.sound(text)
     assert lines[0].startswith("Runs:   32 benchmarks of after against before, all on x86_64, Imagined Xeon")
     assert any(re.fullmatch(r"Result: 1 slower, .*equal.*", line) for line in lines[:3])
@@ -174,7 +174,7 @@ def test_a_comparison_is_a_row_a_benchmark(tmp_path):
 def test_linux_without_and_with_rseq_has_its_sizes_and_claims(tmp_path):
     results = Store(tmp_path)
     runs = [store(results, one) for one in (N, Y, REGISTERED)]
-    text = mail.runs(runs, [tables.compared(runs[0], one, RULES) for one in runs[1:]], RULES)
+    text = mail.runs(runs, [tables.compare_runs(runs[0], one, RULES) for one in runs[1:]], RULES)
     hostile_text.sound(text)
     assert re.search(r"^text +6,595,469 +6,595,689 +\+220 +\+567$", text, re.MULTILINE)
     assert re.search(r"^size-text +567 bytes +\+1,495 bytes +contradicted ", text, re.MULTILINE)
@@ -189,7 +189,7 @@ def test_facts_that_all_runs_share_are_told_once(tmp_path):
         store(results, Simulation(label="a", rounds=8)),
         store(results, Simulation(label="b", rounds=8, facts=facts)),
     ]
-    text = section(mail.runs(runs, [tables.compared(*runs, RULES)], RULES), "Machine and build")
+    text = section(mail.runs(runs, [tables.compare_runs(*runs, RULES)], RULES), "Machine and build")
     assert text.count("Imagined Xeon @ 2.40GHz") == 1
     assert re.search(r"^Linux +6\.1\.0-18-amd64 +6\.12\.0$", text, re.MULTILINE)
 
@@ -197,7 +197,7 @@ def test_facts_that_all_runs_share_are_told_once(tmp_path):
 def test_two_runs_without_a_value_say_that_there_is_nothing_to_compare(tmp_path):
     results = Store(tmp_path)
     runs = [store(results, Simulation(label=label, rounds=2, costs={}, skips=())) for label in ("a", "b")]
-    lines = hostile_text.sound(mail.runs(runs, [tables.compared(*runs, RULES)], RULES))
+    lines = hostile_text.sound(mail.runs(runs, [tables.compare_runs(*runs, RULES)], RULES))
     assert "Result: nothing to compare: no run has a value" in lines[:3]
 
 

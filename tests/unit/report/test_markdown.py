@@ -60,7 +60,7 @@ def test_a_fence_is_longer_than_what_is_in_it():
 def test_linux_without_and_with_rseq_has_its_sizes(tmp_path):
     results = Store(tmp_path)
     runs = [store(results, one) for one in (N, Y)]
-    text = markdown.runs(runs, [summary.compared(*runs, RULES)], RULES)
+    text = markdown.runs(runs, [summary.compare_runs(*runs, RULES)], RULES)
     found = {table.heads[0]: table for table in readback.markdown_tables(text)}
     assert ["__rseq_handle_notify_resume", "0", "837", "+837"] in found["symbol"].rows
     assert "<summary>The Linuxes</summary>" in text

@@ -82,7 +82,7 @@ REGISTERED = dataclasses.replace(
 def together_of(folder, *simulations):
     results = Store(folder)
     first, *others = [store(results, one) for one in simulations]
-    return [first, *others], [summary.compared(first, other, RULES) for other in others]
+    return [first, *others], [summary.compare_runs(first, other, RULES) for other in others]
 
 
 @pytest.fixture(scope="module")
@@ -310,7 +310,7 @@ def test_the_chart_keeps_thread_counts_and_runs_apart(tmp_path):
     results = Store(tmp_path)
     runs = [store(results, dataclasses.replace(each, label=label)) for each, label in ((one, "a"), (one, "b"))]
     more = [store(results, dataclasses.replace(each, label=label)) for each, label in ((four, "c"), (four, "d"))]
-    found = [summary.compared(*runs, RULES), summary.compared(*more, RULES)]
+    found = [summary.compare_runs(*runs, RULES), summary.compare_runs(*more, RULES)]
     drawn = charts.differences(found)
     assert "counter/rseq (4 threads)" in drawn
     shapes = [axes.shape(number) for number in range(20)]

@@ -9,7 +9,7 @@ from rseqbench.config import load
 from rseqbench.model import Skip
 from rseqbench.report import charts
 from rseqbench.report.html import run as html
-from rseqbench.report.run_view import contents
+from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support.simulated_runs import COSTS, FACTS, Simulation, shown
 
@@ -74,7 +74,7 @@ def nothing(tmp_path_factory):
 @pytest.fixture(scope="module")
 def patch(tmp_path_factory):
     run = Store(tmp_path_factory.mktemp("results")).load(PATCH)
-    return contents(run, run, load().verdict)
+    return build_run_view(run, run, load().verdict)
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from rseqbench.analysis import summary
-from rseqbench.analysis.patch_claims import Pair
+from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.config import load
 from rseqbench.model import Case, Check, Estimate, Skip
-from rseqbench.report.run_view import contents
+from rseqbench.report.run_view import build_run_view
 from rseqbench.report.tables import comparison as of_comparison
 from rseqbench.report.tables import run as of_run
 from rseqbench.store.runs import PATCH, Store
@@ -25,7 +25,7 @@ def laptop(tmp_path_factory):
 @pytest.fixture(scope="module")
 def patch(tmp_path_factory):
     run = Store(tmp_path_factory.mktemp("results")).load(PATCH)
-    return contents(run, run, RULES)
+    return build_run_view(run, run, RULES)
 
 
 def changed(run, **parts):
@@ -65,7 +65,7 @@ def test_groups_are_in_the_order_of_the_message(laptop):
 def test_what_was_planned_in_vain_is_shown(laptop):
     plan = laptop.run.header.plan
     lost = changed(laptop.run, plan=dataclasses.replace(plan, cases=(*plan.cases, Case("counter/lost"))))
-    row = next(m for m in summary.measured(lost, laptop.frame, 0.95) if m.benchmark == "counter/lost")
+    row = next(m for m in summary.benchmark_rows(lost, laptop.frame, 0.95) if m.benchmark == "counter/lost")
     assert row.row is None
     assert row.reason == "planned, but no values are stored"
 
@@ -73,7 +73,7 @@ def test_what_was_planned_in_vain_is_shown(laptop):
 def test_a_failed_check_is_the_reason_for_a_missing_value(laptop):
     failed = Check("counter/broken", False, 8, 1000, 5, 10, True, "the sum is 999 after 1000 increments")
     run = changed(laptop.run, checks=(*laptop.run.header.checks, failed))
-    row = next(m for m in summary.measured(run, laptop.frame, 0.95) if m.benchmark == "counter/broken")
+    row = next(m for m in summary.benchmark_rows(run, laptop.frame, 0.95) if m.benchmark == "counter/broken")
     assert row.check == "FAILED"
     assert row.reason == "check FAILED: the sum is 999 after 1000 increments"
 
@@ -83,7 +83,7 @@ def test_the_check_of_a_benchmark_is_its_worst_but_one_exercised_is_enough(lapto
         return Check("counter/rseq", passed, 8, 1000, 0, 0, exercised, short=short)
 
     def word(*checks):
-        found = summary.measured(changed(laptop.run, checks=checks), laptop.frame, 0.95)
+        found = summary.benchmark_rows(changed(laptop.run, checks=checks), laptop.frame, 0.95)
         return next(one.check for one in found if one.benchmark == "counter/rseq")
 
     assert word() == summary.NO_CHECK
@@ -147,7 +147,7 @@ def test_two_runs_are_compared_row_by_row(tmp_path):
     slower = {name: cost * (1.2 if name == "counter/rseq" else 1) for name, cost in COSTS.items()}
     a = store(results, Simulation(label="a", rounds=12, skips=()))
     b = store(results, Simulation(label="b", rounds=12, seed=2, costs=slower, skips=SKIPS))
-    found = summary.compared(a, b, RULES)
+    found = summary.compare_runs(a, b, RULES)
     rows = {row.benchmark: row for row in found.rows}
     assert set(rows) == set(COSTS)
     assert rows["counter/rseq"].ratio.value == pytest.approx(1.2, rel=0.02)
@@ -163,7 +163,7 @@ def test_two_runs_are_compared_row_by_row(tmp_path):
 def test_what_neither_run_measured_is_named(tmp_path):
     results = Store(tmp_path)
     runs = [store(results, Simulation(label=label, rounds=2)) for label in "ab"]
-    found = summary.compared(*runs, RULES)
+    found = summary.compare_runs(*runs, RULES)
     assert [(label, skip.benchmark) for label, skip in found.skips] == [("a", "cpu_id/mm_cid"), ("b", "cpu_id/mm_cid")]
 
 
@@ -172,7 +172,7 @@ def test_what_neither_run_measured_for_the_same_reason_is_told_once(tmp_path):
     own = {"a": [same, Skip("cpu_id/none", 1, "one")], "b": [same, Skip("cpu_id/none", 1, "another")]}
     own["b"].append(Skip("cpu_id/mm_cid", 2, "Linux < 6.3"))
     runs = [store(results, Simulation(label=label, rounds=2, skips=skips)) for label, skips in own.items()]
-    grid = of_comparison.comparison(summary.compared(*runs, RULES))[-1]
+    grid = of_comparison.comparison(summary.compare_runs(*runs, RULES))[-1]
     assert grid.caption == "Measured in neither run"
     assert [tuple(map(str, row)) for row in grid.rows] == [
         ("cpu_id/mm_cid", "a, b: Linux < 6.3"),
@@ -188,10 +188,10 @@ def test_more_threads_are_another_row(tmp_path):
 
 
 def test_a_quotient_beside_a_neighbour_says_where_it_is_of_one_round():
-    pair = Pair("x86_64", "counter/lsl", "counter/rseq", False, "why")
+    pair = ArchPair("x86_64", "counter/lsl", "counter/rseq", False, "why")
     alone = Estimate(8.0, 7.9, 8.1, 22, 0.98)
     cells = [
-        of_run.quotients([summary.Quotient(pair, "ns", alone, Estimate(9.0, None, None, n, 0.0))]).rows[0][2]
+        of_run.quotients([summary.PairSpeedup(pair, "ns", alone, Estimate(9.0, None, None, n, 0.0))]).rows[0][2]
         for n in (1, 2)
     ]
     assert [str(cell) for cell in cells] == ["9.00x in 1 round", "9.00x (2 rounds)"]
