@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from rseqbench.analysis import compare, dataset, kernel_sizes, patch_claims, stats, verdicts
+from rseqbench.analysis import compare, dataset, patch_claims, stats, verdicts
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.config import VerdictRules
@@ -24,10 +24,13 @@ from rseqbench.store.runs import Header, Run
 from rseqbench.support import kconfig
 from rseqbench.support.attachments import KernelSizes
 
+TEXT = "tTwW"  # types of nm(1): code
+DATA = "dDbBvV"  # variables, set or not
+READ_ONLY = "rR"
 HACKBENCH = BenchmarkId("hackbench/processes")
 _UNKNOWN = "not known"
 _OWN_COMMAND = "hackbench -l 100000"  # as the message has it
-_TYPES = {"size-text": kernel_sizes.TEXT, "size-data": kernel_sizes.DATA}
+_TYPES = {"size-text": TEXT, "size-data": DATA}
 _RELEASE = re.compile(r"\d+(\.\d+)*")  # what comes behind that is a name that each build has of its own
 
 
@@ -202,7 +205,7 @@ def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> ConfigVerdict:
     differ = beyond(n, y)
     if differ:
         return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {differ}")
-    grown = kernel_sizes.growth(found[0], found[1], _TYPES[claim.id]).net
+    grown = growth(found[0], found[1], _TYPES[claim.id]).net
     verdict = size_verdict(claim, grown, _by_size(claim, found[0], found[1]), machine, rules)
     along = [
         name for name in kconfig.difference(n.linux_config() or "", y.linux_config() or "") if name != kconfig.RSEQ
@@ -226,3 +229,38 @@ def size_verdict(claim: Claim, grown: int, by_size: int, machine: Machine, rules
     if grown < claim.stated * rules.reach:
         return Verdict(VerdictWord.STRONGER, f"costs less: {reason}")
     return Verdict(VerdictWord.REPRODUCED, reason)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How the symbols of some types differ between two builds: (name, before, after), the largest growth first.
+
+    `added` is what grew or is new, `removed` what shrank or is gone, both in bytes and positive.
+    """
+
+    changed: tuple[tuple[str, int, int], ...]
+    added: int
+    removed: int
+
+    @property
+    def net(self) -> int:
+        """By how much the symbols grew together."""
+        return self.added - self.removed
+
+
+def growth(before: KernelSizes, after: KernelSizes, types: str = TEXT + DATA + READ_ONLY) -> Growth:
+    """Compare the symbols of these types by name, as Linux's scripts/bloat-o-meter does."""
+    one, other = _by_name(before, types), _by_name(after, types)
+    changed = [(name, one.get(name, 0), other.get(name, 0)) for name in one.keys() | other.keys()]
+    changed = sorted((c for c in changed if c[1] != c[2]), key=lambda c: (c[1] - c[2], c[0]))
+    differences = [b - a for _, a, b in changed]
+    return Growth(tuple(changed), sum(d for d in differences if d > 0), -sum(d for d in differences if d < 0))
+
+
+def _by_name(sizes: KernelSizes, types: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for key, size in sizes.symbols.items():
+        kind, _, name = key.partition(" ")
+        if kind in types:
+            found[name] = found.get(name, 0) + size
+    return found

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from rseqbench.analysis import dataset, patch_claims, patch_message
+from rseqbench.analysis import dataset, patch_claims
 from rseqbench.analysis.dataset import Key, Row
-from rseqbench.analysis.patch_message import Section
+from rseqbench.analysis.patch_claims import Section
 from rseqbench.analysis.summary import BenchmarkRow
 from rseqbench.model import REPLAY, BenchmarkId, Estimate, Machine
 from rseqbench.selection import LIBRARIES
@@ -76,12 +76,12 @@ def tables(
         return dataset.speedup(frame, run.label, slow, fast, confidence)
 
     shown = []
-    for section in patch_message.SECTIONS:
+    for section in patch_claims.SECTIONS:
         if section.lines:
             names = [(BenchmarkId(name), words) for name, words in section.lines.items()]
             lines = tuple(_list_line(name, words, rows, printed_on, found, measured_on) for name, words in names)
             shown.append(PatchTable(section, (), lines, printed_on, measured_on))
-        elif (printed_on[0].arch, patch_message.pair(section)[0], 1) in rows:
+        elif (printed_on[0].arch, patch_claims.table_pair(section)[0], 1) in rows:
             printed = [_printed_pair(section, machine, rows) for machine in printed_on]
             beside = [
                 line
@@ -93,7 +93,7 @@ def tables(
 
 
 def _printed_pair(section: Section, machine: Machine, rows: Mapping[Key, Row]) -> PairLine:
-    slow, fast = patch_message.pair(section)
+    slow, fast = patch_claims.table_pair(section)
     claimed = [
         c.stated for c in patch_claims.written_claims() if (c.slow, c.fast, c.arch) == (slow, fast, machine.arch)
     ]
@@ -110,7 +110,7 @@ def _measured_pairs(
 ) -> Iterable[PairLine]:
     """Yield the run's line for the pair as claimed, and one for the pair that a user would compare today."""
     by_name = {m.benchmark: m for m in found if m.arch == machine.arch and m.threads == 1}
-    claimed = patch_message.pair(section)
+    claimed = patch_claims.table_pair(section)
     todays = [
         c.today
         for c in patch_claims.written_claims()

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, patch_message, verdicts
-from rseqbench.analysis import compare as speedups
+from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, verdicts
 from rseqbench.analysis.compare import SpeedupComparison
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.kernel_config import ConfigVerdict
@@ -110,13 +109,13 @@ def benchmark_rows(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Be
         BenchmarkRow(*key, header.docs.get(key[1], ""), checks.get(key[1], NO_CHECK), rows.get(key), why, replayed)
         for key, why in {**reasons, **dict.fromkeys(rows, "")}.items()
     ]
-    known = list(header.docs) or [name for section in patch_message.SECTIONS for name in section.lines]
+    known = list(header.docs) or [name for section in patch_claims.SECTIONS for name in section.lines]
     place = {name: number for number, name in enumerate(known)}
     machines = [machine.arch for machine in header.machines]
 
     def order(one: BenchmarkRow) -> tuple[object, ...]:
         rank = (one.row is None, place.get(one.benchmark, len(place)), one.benchmark, one.threads)
-        return (machines.index(one.arch), patch_message.group_order(one.group), *rank)
+        return (machines.index(one.arch), patch_claims.group_order(one.group), *rank)
 
     return tuple(sorted(found, key=order))
 
@@ -161,12 +160,12 @@ def compare_runs(a: Run, b: Run, rules: VerdictRules) -> RunComparison:
     emulates = any(machine.emulates for header in headers for machine in header.machines)
     rows = compare.compare(frame, a.label, b.label, rules, skips, same, unlike, emulates)
     arches = list(dict.fromkeys(machine.arch for run in (a, b) for machine in run.header.machines))
-    quotients = speedups.compare_speedups(frame, a.label, b.label, patch_claims.pairs_on(arches), rules.confidence)
+    quotients = compare.compare_speedups(frame, a.label, b.label, patch_claims.pairs_on(arches), rules.confidence)
     there = {(row.benchmark, row.threads) for row in rows}
     neither = [(label, skip) for label, skip in skips if (skip.benchmark, skip.threads) not in there]
 
     def order(row: compare.Comparison) -> tuple[object, ...]:
-        return row.arch, patch_message.group_order(row.benchmark.group), row.threads
+        return row.arch, patch_claims.group_order(row.benchmark.group), row.threads
 
     return RunComparison(
         a=a.label,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from rseqbench.analysis import patch_message
+from rseqbench.analysis import patch_claims
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.report import formatting
@@ -94,7 +94,7 @@ def _rank(one: JudgedClaim, selected: frozenset[str]) -> tuple[bool, bool, bool,
 def _question(one: JudgedClaim) -> str:
     claim = one.claim
     slow, fast = formatting.method(claim.slow), formatting.method(claim.fast)
-    place = patch_message.section_of(claim).title
+    place = patch_claims.section_of(claim).title
     if claim.kind == "equal":
         return f"{place}: does {slow} cost the same as {fast}, as the patch says?"
     return f"{place}: is {fast} {claim.stated:g} times faster than {slow}, as the patch says?"

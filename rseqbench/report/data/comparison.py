@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rseqbench.analysis import compare, kernel_sizes
+from rseqbench.analysis import compare, kernel_config
 from rseqbench.analysis.compare import SpeedupComparison
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import NO_BENCHMARK
@@ -79,7 +79,7 @@ def linuxes(found: RunComparison) -> dict[str, object]:
             **dict(_whole(found)),
             "sections": dict(_sections(found)),
             "symbols": dict(_symbols(found)),
-            "symbols_growth": kernel_sizes.growth(*found.sizes).net,
+            "symbols_growth": kernel_config.growth(*found.sizes).net,
         }
     if found.options:
         parts["options"] = {name: list(values) for name, values in found.options.items()}
@@ -107,7 +107,7 @@ def _sections(found: RunComparison) -> _Sized:
 
 
 def _symbols(found: RunComparison) -> _Sized:
-    return [(name, (a, b)) for name, a, b in kernel_sizes.growth(*found.sizes).changed] if found.sizes else []
+    return [(name, (a, b)) for name, a, b in kernel_config.growth(*found.sizes).changed] if found.sizes else []
 
 
 def _linux_records(found: RunComparison) -> list[Record]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from rseqbench.analysis import dataset, patch_message, summary
+from rseqbench.analysis import dataset, patch_claims, summary
 from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import COUNTED
@@ -107,7 +107,7 @@ def _claim(one: JudgedClaim) -> Record:
     claim, own = one.claim, one.arithmetic
     return {
         "claim": claim.id,
-        "section": patch_message.section_of(claim).title,
+        "section": patch_claims.section_of(claim).title,
         "text": claim.text,
         "kind": claim.kind,
         "arch": claim.arch,

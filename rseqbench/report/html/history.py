@@ -8,7 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from rseqbench import __version__
-from rseqbench.analysis import history, patch_message
+from rseqbench.analysis import history, patch_claims
 from rseqbench.analysis.history import History, Series
 from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import VerdictRules
@@ -70,7 +70,7 @@ def _figures(found: History) -> Iterator[Figure]:
         own = list(series)
         draw = partial(_draw, found, own, formatting.unit(unit))
         drawn = run.drawn(draw, f"runs-{number}")
-        title = patch_message.group_title(group)
+        title = patch_claims.group_title(group)
         caption = formatting.line(f"{group} on {arch}, {formatting.unit(unit)}" + (f": {title}" if title else ""))
         if drawn:
             yield Figure(f"runs-{number}", caption, "", drawn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from rseqbench.analysis import patch_message
+from rseqbench.analysis import patch_claims
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.report import formatting, prose
@@ -18,10 +18,10 @@ def claims(judged: Sequence[JudgedClaim]) -> list[Grid]:
     written, times = [one for one in judged if prose.is_written(one)], split(judged)[2]
     parts: dict[str, list[tuple[Cell, ...]]] = {}
     for one in written:
-        parts.setdefault(patch_message.section_of(one.claim).title, []).append(_claim_row(one))
+        parts.setdefault(patch_claims.section_of(one.claim).title, []).append(_claim_row(one))
     heads = ("claim", "words of the message", "stated", "its own table", "gives", "agrees")
     grids = [make(title, heads, "--n-n-", rows) for title, rows in parts.items()]
-    rows = [(one.claim.id, _stated(one), patch_message.section_of(one.claim).title) for one in times]
+    rows = [(one.claim.id, _stated(one), patch_claims.section_of(one.claim).title) for one in times]
     return [*grids, make("The times in its tables", ("claim", "stated", "place"), "-n-", rows)]
 
 

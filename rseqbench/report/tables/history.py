@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from rseqbench.analysis import history, patch_message
+from rseqbench.analysis import history, patch_claims
 from rseqbench.analysis.history import Change, History, Series, Step
 from rseqbench.report import formatting
 from rseqbench.report.tables import Cell, Grid, make, time
@@ -18,7 +18,7 @@ _MOST_CHANGED = 300  # characters of what changed
 
 def ordered(series: Iterable[Series]) -> list[Series]:
     """Return series by machine, then as the message has the groups."""
-    return sorted(series, key=lambda s: (s.key[0], s.unit, patch_message.group_order(s.group), s.key[2], s.key[1]))
+    return sorted(series, key=lambda s: (s.key[0], s.unit, patch_claims.group_order(s.group), s.key[2], s.key[1]))
 
 
 def steps(found: History) -> Grid:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from rseqbench.analysis import kernel_sizes
-from rseqbench.analysis.kernel_config import ConfigVerdict
-from rseqbench.analysis.kernel_sizes import Growth
+from rseqbench.analysis import kernel_config
+from rseqbench.analysis.kernel_config import ConfigVerdict, Growth
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import VerdictWord
@@ -23,7 +22,7 @@ _CLAIMED = "What the patch claimed of the two configurations"
 _PROVED = "nothing else; all come from CONFIG_RSEQ, which `rseqbench linux build` proves of a pair"
 _SIZE = "Size of vmlinux in bytes, as `size` prints it"
 _PADDED = "a section is padded to a boundary, so `size` may hide what was added, or show more; symbols are not"
-_KINDS = {"code": kernel_sizes.TEXT, "data": kernel_sizes.DATA, "read-only data": kernel_sizes.READ_ONLY}
+_KINDS = {"code": kernel_config.TEXT, "data": kernel_config.DATA, "read-only data": kernel_config.READ_ONLY}
 
 
 def built(wanted: Mapping[str, str], made: Mapping[str, BuiltKernel]) -> Grid:
@@ -120,7 +119,7 @@ def sizes(
         _whole(one, other, whole, claimed or {}),
         _sized("Sections that differ, bytes", ("section", one, other), [row for row in sections if row[1] != row[2]]),
         _kinds(a, b),
-        _symbols(one, other, kernel_sizes.growth(a, b)),
+        _symbols(one, other, kernel_config.growth(a, b)),
     ]
 
 
@@ -141,8 +140,8 @@ def _sized(
 
 
 def _kinds(a: KernelSizes, b: KernelSizes) -> Grid:
-    grown = {name: kernel_sizes.growth(a, b, types) for name, types in _KINDS.items()} | {
-        "all": kernel_sizes.growth(a, b)
+    grown = {name: kernel_config.growth(a, b, types) for name, types in _KINDS.items()} | {
+        "all": kernel_config.growth(a, b)
     }
     rows = [(name, f"+{one.added:,}", f"-{one.removed:,}", f"{one.net:+,}") for name, one in grown.items()]
     heads = ("symbols", "added", "removed", "growth")

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from rseqbench.analysis import patch_message
+from rseqbench.analysis import patch_claims
 from rseqbench.model import Benchmark, CommandLine, DryRun, Machine, Plan
 from rseqbench.report import formatting
 from rseqbench.report.tables import Cell, Grid, Reason, make
@@ -103,7 +103,7 @@ def tree(benchmarks: Sequence[Benchmark], machine: str) -> Tree:
 
     `machine` is what they were asked on: an architecture, and by which target.
     """
-    ordered = sorted(benchmarks, key=lambda b: (patch_message.group_order(b.group), bool(b.unavailable), b.name))
+    ordered = sorted(benchmarks, key=lambda b: (patch_claims.group_order(b.group), bool(b.unavailable), b.name))
     here = sum(not benchmark.unavailable for benchmark in ordered)
     counted = f"{_counted(here, len(ordered))} can be measured, with one thread or any number of them"
     root = Tree(Text(f"{formatting.line(machine)}: {counted}", "bold"))
@@ -118,7 +118,7 @@ def _counted(here: int, all_of_them: int) -> str:
 
 def _add_group(root: Tree, group: str, benchmarks: Sequence[Benchmark]) -> None:
     here = sum(not benchmark.unavailable for benchmark in benchmarks)
-    title = patch_message.group_title(group)
+    title = patch_claims.group_title(group)
     label = Text.assemble((formatting.line(group), "bold cyan"), f" ({_counted(here, len(benchmarks))})")
     branch = root.add(label.append(f": {title}") if title else label)
     width = max(len(formatting.line(benchmark.method)) for benchmark in benchmarks)

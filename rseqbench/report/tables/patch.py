@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from rseqbench.analysis import compare, patch_message
+from rseqbench.analysis import compare, patch_claims
 from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.dataset import Key, Row
 from rseqbench.analysis.stats import SAME_COUNT
@@ -57,7 +57,7 @@ def _side_by_side(found: Sequence[RunComparison]) -> list[Grid]:
 def _keys(found: Iterable[RunComparison]) -> list[Key]:
     """Return what any of the runs measured: by machine, then as the message has the groups."""
     keys = {(row.arch, row.benchmark, row.threads) for one in found for row in one.rows}
-    return sorted(keys, key=lambda key: (key[0], patch_message.group_order(BenchmarkId(key[1]).group), key[2], key[1]))
+    return sorted(keys, key=lambda key: (key[0], patch_claims.group_order(BenchmarkId(key[1]).group), key[2], key[1]))
 
 
 def _one_machine(found: Sequence[RunComparison], arch: str, keys: Sequence[Key]) -> Grid:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from rseqbench.analysis import patch_message
+from rseqbench.analysis import patch_claims
 from rseqbench.analysis.allocators import GROUP, OPERATION
 from rseqbench.analysis.dataset import WITHOUT_LOOP
 from rseqbench.analysis.patch_tables import REPLAYED, PairLine, PatchTable
@@ -71,7 +71,7 @@ def measured(found: Sequence[BenchmarkRow]) -> list[Grid]:
 def _measured(arch: str, group: str, found: Sequence[BenchmarkRow]) -> Grid:
     units = sorted({formatting.short(one.row.unit) for one in found if one.row})
     per = ", ".join(units) or "per op"
-    title = patch_message.group_title(group)
+    title = patch_claims.group_title(group)
     counted = any(one.row and one.row.counted for one in found)
     counts = ("insn/op", "cycles/op", "misses/op") if counted else ()
     name = "method" if all(one.threads == 1 for one in found) else "method (threads)"
@@ -215,7 +215,7 @@ def checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:
     """Return the outcome of every exactness check, and why others of the benchmarks `asked` for had none."""
     rows: list[tuple[Cell, ...]] = [
         (c.benchmark, c.verdict, str(c.threads), str(c.operations), str(c.disturbances), str(c.aborts), c.message)
-        for c in sorted(found, key=lambda c: (patch_message.group_order(c.benchmark.group), c.benchmark))
+        for c in sorted(found, key=lambda c: (patch_claims.group_order(c.benchmark.group), c.benchmark))
     ]
     rows += [(b.name, Reason(f"not checked: {b.unavailable}")) for b in asked if b.unavailable]
     heads = ("benchmark", "outcome", "threads", "operations", "disturbances", "aborts taken", "remark")

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from rseqbench.analysis import kernel_sizes
+from rseqbench.analysis import kernel_config
 from rseqbench.build.linux import sizes
 from rseqbench.errors import BuildError
 from rseqbench.support.attachments import KernelSizes
@@ -49,11 +49,11 @@ def test_debugging_information_is_no_part_of_the_size():
 def test_growth_is_counted_by_symbol_whatever_its_section():
     before = of({"t a": 100, "t b": 50, "d c": 8, "t gone": 7, "T same": 1})
     after = of({"t a": 90, "t b": 80, "d c": 16, "T new": 5, "t same": 1})
-    grown = kernel_sizes.growth(before, after)
+    grown = kernel_config.growth(before, after)
     assert grown.changed == (("b", 50, 80), ("c", 8, 16), ("new", 0, 5), ("gone", 7, 0), ("a", 100, 90))
     assert (grown.added, grown.removed, grown.net) == (43, 17, 26)
-    assert kernel_sizes.growth(before, after, kernel_sizes.DATA).net == 8
-    assert kernel_sizes.growth(before, after, kernel_sizes.TEXT).net == 18
+    assert kernel_config.growth(before, after, kernel_config.DATA).net == 8
+    assert kernel_config.growth(before, after, kernel_config.TEXT).net == 18
 
 
 def test_they_come_back_as_they_were_stored(tmp_path):
@@ -100,7 +100,7 @@ def test_the_real_tools_agree_on_what_a_function_adds(compiled):
         "other", "int table[9] = {1}; int more(int x) { return x * table[x]; } void start(void) { for (;;) ; }"
     )
     a, b = (sizes.measured(path, "") for path in (one, other))
-    grown = kernel_sizes.growth(a, b)
+    grown = kernel_config.growth(a, b)
     assert {name for name, *_ in grown.changed} == {"table", "more"}
     assert ("table", 16, 36) in grown.changed
     assert b.text > a.text

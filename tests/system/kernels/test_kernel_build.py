@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from rseqbench.analysis import kernel_sizes
+from rseqbench.analysis import kernel_config
 from rseqbench.build import architectures
 from rseqbench.build.linux import build, source
 from rseqbench.support import kconfig
@@ -39,9 +39,9 @@ def test_what_depends_on_rseq_is_little(built_linuxes):
 @pytest.mark.parametrize(
     ("option", "types"),
     [
-        ("-t", kernel_sizes.TEXT),
-        ("-d", kernel_sizes.DATA + kernel_sizes.READ_ONLY),
-        (None, kernel_sizes.TEXT + kernel_sizes.DATA + kernel_sizes.READ_ONLY),
+        ("-t", kernel_config.TEXT),
+        ("-d", kernel_config.DATA + kernel_config.READ_ONLY),
+        (None, kernel_config.TEXT + kernel_config.DATA + kernel_config.READ_ONLY),
     ],
 )
 def test_symbols_grow_as_linux_s_own_script_says(built_linuxes, option, types):
@@ -50,7 +50,7 @@ def test_symbols_grow_as_linux_s_own_script_says(built_linuxes, option, types):
     command = [sys.executable, str(script), *filter(None, [option]), *files]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     added, removed, net = map(int, re.search(r"up/down: (\d+)/-?(\d+) \((-?\d+)\)", said).groups())
-    grown = kernel_sizes.growth(built_linuxes["n"].sizes, built_linuxes["y"].sizes, types)
+    grown = kernel_config.growth(built_linuxes["n"].sizes, built_linuxes["y"].sizes, types)
     assert (grown.added, grown.removed, grown.net) == (added, removed, net)
     name, before, after = grown.changed[0]
     assert re.search(rf"^{re.escape(name)}\s+{before or '-'}\s+{after}\s+\+{after - before}$", said, re.MULTILINE)
