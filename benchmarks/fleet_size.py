@@ -28,10 +28,11 @@ import common
 from rseqbench import config, paths
 from rseqbench.analysis import dataset
 from rseqbench.errors import TargetError
-from rseqbench.measure import engines, rounds
+from rseqbench.measure import rounds
+from rseqbench.measure.engines.composite import create_engine
 from rseqbench.measure.fleet import members
 from rseqbench.measure.fleet.members import Work
-from rseqbench.measure.replay import Replay, Replayed, header
+from rseqbench.measure.replay import ReplayEngine, ReplayTarget, replay_header
 from rseqbench.report import data
 from rseqbench.store import fleets
 from rseqbench.store.events import JobEnded, MemberEvent, RoundDone, Stored
@@ -100,11 +101,11 @@ def replaying(fleet: Fleet, lab: LabClient, store: Store, run_s: float, failing:
 
     def replay(member: Member) -> Generator[MemberEvent, None, None]:
         with lab.hold(member.place, None):
-            own = dataclasses.replace(header(recorded), label=member.label, created=fleet.created)
+            own = dataclasses.replace(replay_header(recorded), label=member.label, created=fleet.created)
             own = dataclasses.replace(own, plan=dataclasses.replace(own.plan, seed=fleet.seed))
             unfinished = store.begin(own, force=True)
-            engine = Replayed(engines.create(own.plan.engine), round_s)
-            with Replay(recorded, check_s) as target:
+            engine = ReplayEngine(create_engine(own.plan.engine), round_s)
+            with ReplayTarget(recorded, check_s) as target:
                 for event in rounds.run(target, unfinished, engine, settings.check):
                     yield event
                     if isinstance(event, RoundDone) and 2 * event.done >= event.of and member.place in failing:

@@ -20,6 +20,7 @@ from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
+from rseqbench.measure.engines.composite import create_engine
 from rseqbench.measure.rounds import MOST_VOID
 from rseqbench.model import Case, Estimate, GatedRequest, GatedRound, Plan
 from rseqbench.targets import Target, resolve
@@ -115,7 +116,7 @@ def take(of: Session, count: int, label: str, clock: Clock, spread: bool = True)
     The same steps as rseqbench.rounds.run, without the checks before and the store behind.
     """
     rounds = Rounds(count)
-    engine = engines.create(of.plan.engine)
+    engine = create_engine(of.plan.engine)
     start = time.monotonic()
     engine.prepare(of.target, of.plan, of.plan.cases)
     rounds.prepare_s = time.monotonic() - start

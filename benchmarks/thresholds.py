@@ -19,7 +19,7 @@ from rseqbench.analysis import stats
 from rseqbench.build import architectures
 from rseqbench.config import Preset
 from rseqbench.measure import plan
-from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, gate
+from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, classify_chunks
 from rseqbench.model import Case, Chunk, GatedRequest, Plan
 from rseqbench.targets import resolve
 
@@ -145,7 +145,7 @@ def _ratios(
 
 
 def _values(chunks: Sequence[Chunk], fastest: int, gated: bool) -> list[float]:
-    return list(gate(chunks, fastest).quiet) if gated else [chunk.value for chunk in chunks]
+    return list(classify_chunks(chunks, fastest).quiet) if gated else [chunk.value for chunk in chunks]
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, Self, get_args, get_type_hints
 
 from rseqbench.config import RunOptions
 
@@ -129,6 +129,14 @@ class Case:
     def id(self) -> str:
         """The name under which pyperf stores it; unique within a run on one machine."""
         return self.benchmark if self.threads == 1 else f"{self.benchmark}/threads={self.threads}"
+
+
+class CaseKey(NamedTuple):
+    """What makes measurements of a case comparable between rounds and between runs."""
+
+    arch: str
+    benchmark: BenchmarkId
+    threads: int = 1
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from rseqbench.analysis import dataset, stats
-from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.config import VerdictRules
-from rseqbench.model import BASELINE, BenchmarkId, Estimate, Skip
+from rseqbench.model import BASELINE, BenchmarkId, CaseKey, Estimate, Skip
 
 FASTER = "faster"
 SLOWER = "slower"
@@ -105,9 +105,10 @@ def compare_benchmarks(
     """
     rows = {label: _by_key(frame, label, rules.confidence) for label in (a, b)}
     reasons = {(label, skip.benchmark, skip.threads): skip.reason for label, skip in skips}
-    keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key[1], key[2], key[0]))
+    unalike = unlike or {}
+    keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key.benchmark, key.threads, key.arch))
     found = [
-        _one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons, (unlike or {}).get(key[1], ""))
+        _one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons, unalike.get(key.benchmark, ""))
         for key in keys
     ]
     moved = _moved(found, rules)
@@ -154,14 +155,14 @@ def _relative(frame: pd.DataFrame, row: Comparison, rules: VerdictRules) -> Rela
     """
     if row.a is None or row.b is None or row.p is None or row.benchmark == BASELINE:
         return None
-    loop: Key = (row.arch, BASELINE, 1)
+    loop = CaseKey(row.arch, BASELINE)
     over = [dataset.ratios(frame, side.label, side.key, loop) for side in (row.b, row.a)]
     if over[0] is None or over[1] is None:
         return None
     return Relative(*stats.independent_ratio(over[0].each, over[1].each, rules.confidence))
 
 
-def _by_key(frame: pd.DataFrame, label: str, confidence: float) -> dict[Key, Row]:
+def _by_key(frame: pd.DataFrame, label: str, confidence: float) -> dict[CaseKey, Row]:
     return {row.key: row for row in dataset.summarise(frame[frame["label"] == label], confidence)}
 
 
@@ -169,7 +170,7 @@ def _one(
     frame: pd.DataFrame,
     left: tuple[str, Row | None],
     right: tuple[str, Row | None],
-    key: Key,
+    key: CaseKey,
     rules: VerdictRules,
     reasons: Mapping[tuple[str, BenchmarkId, int], str],
     unlike: str,
@@ -300,7 +301,7 @@ def compare_speedups(
     """Return the quotient of each pair inside each run, where at least one run has it."""
     found = []
     for pair in pairs:
-        keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
+        keys = CaseKey(pair.arch, pair.slow), CaseKey(pair.arch, pair.fast)
         both = [dataset.speedup(frame, label, *keys, confidence, pair.net) for label in (a, b)]
         if any(estimate is not None for estimate in both):
             units = dataset.unit(frame, a, pair.arch), dataset.unit(frame, b, pair.arch)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from rseqbench.analysis import dataset, stats
 from rseqbench.config import VerdictRules
-from rseqbench.model import CONTROLS, BenchmarkId
+from rseqbench.model import CONTROLS, BenchmarkId, CaseKey
 
 PLACED = tuple(BenchmarkId.of_parts("control", f"placed_{bytes_}") for bytes_ in (0, 16, 32, 48))
 
@@ -15,7 +15,7 @@ def false_alarms(frame: pd.DataFrame, label: str, arch: str, rules: VerdictRules
     """Return a sentence for each pair of names for the same code that a run calls different; it then proves nothing."""
     found = []
     for one, other in CONTROLS:
-        ratio = dataset.speedup(frame, label, (arch, one, 1), (arch, other, 1), rules.confidence)
+        ratio = dataset.speedup(frame, label, CaseKey(arch, one), CaseKey(arch, other), rules.confidence)
         if ratio is not None and stats.beyond_floor(ratio, rules.floor):
             found.append(
                 f"This run cannot be trusted: {one} and {other} are the same code on {arch}, and it finds them "
@@ -26,7 +26,7 @@ def false_alarms(frame: pd.DataFrame, label: str, arch: str, rules: VerdictRules
 
 def placement(frame: pd.DataFrame, label: str, arch: str) -> str:
     """Return by how much the same loop differs between places in memory, in a sentence; empty where not measured."""
-    copies = [dataset.series(frame, label, (arch, name, 1)) for name in PLACED]
+    copies = [dataset.series(frame, label, CaseKey(arch, name)) for name in PLACED]
     known = [float(copy.median()) for copy in copies if len(copy)]
     if len(known) < 2:
         return ""

@@ -19,7 +19,7 @@ from rseqbench.analysis import stats
 from rseqbench.analysis.ratios import Side
 from rseqbench.analysis.stats import Floats
 from rseqbench.errors import ResultsError
-from rseqbench.model import BASELINE, COUNTED, USER_ONLY, BenchmarkId, Estimate
+from rseqbench.model import BASELINE, COUNTED, USER_ONLY, BenchmarkId, CaseKey, Estimate
 from rseqbench.store import pyperf_reader
 from rseqbench.store.pyperf_reader import Readings
 from rseqbench.store.runs import Header, Run
@@ -53,7 +53,6 @@ _INSTRUCTIONS = {USER_ONLY: "user instructions"}
 Rounds = NDArray[np.int64]
 Columns = Mapping[str, NDArray[Any]]
 Groups = Mapping[tuple[str, str, str, int], NDArray[np.intp]]  # rows of a label's arch, benchmark and threads
-Key = tuple[str, BenchmarkId, int]  # arch, benchmark, threads
 Rows = NDArray[np.intp]
 _NONE: Rows = np.empty(0, dtype=np.intp)
 
@@ -81,9 +80,9 @@ class Row:
     counted: tuple[float, ...] = ()
 
     @property
-    def key(self) -> Key:
+    def key(self) -> CaseKey:
         """What makes rows of different runs comparable."""
-        return self.arch, self.benchmark, self.threads
+        return CaseKey(self.arch, self.benchmark, self.threads)
 
 
 def build(runs: Iterable[Run]) -> pd.DataFrame:
@@ -163,25 +162,25 @@ def _sum(values: pd.Series[float]) -> float:
     return float(values.sum(min_count=1))
 
 
-def series(frame: pd.DataFrame, label: str, key: Key, column: str = "value") -> pd.Series[float]:
+def series(frame: pd.DataFrame, label: str, key: CaseKey, column: str = "value") -> pd.Series[float]:
     """Return a column of one benchmark of one run, indexed by round, without NaN; empty when it was not measured."""
     rounds, values = _rounds(frame, label, key, column)
     return pd.Series(values, pd.Index(rounds, name="round"), name=column)
 
 
-def _rounds(frame: pd.DataFrame, label: str, key: Key, column: str) -> tuple[Rounds, Floats]:
+def _rounds(frame: pd.DataFrame, label: str, key: CaseKey, column: str) -> tuple[Rounds, Floats]:
     """Return the same as arrays: the numbers of the rounds, ascending, and the column."""
     return of(frame).values(label, key, column)
 
 
-def _joined(frame: pd.DataFrame, label: str, keys: Sequence[Key], column: str) -> list[Floats]:
+def _joined(frame: pd.DataFrame, label: str, keys: Sequence[CaseKey], column: str) -> list[Floats]:
     """Return a column of several benchmarks of one run for the rounds that all of them have, in the order of rounds."""
     found = [_rounds(frame, label, key, column) for key in keys]
     shared = reduce(np.intersect1d, [rounds for rounds, _ in found])
     return [values[np.isin(rounds, shared)] for rounds, values in found]
 
 
-def pair(frame: pd.DataFrame, label: str, one: Key, other: Key) -> tuple[Sequence[float], Sequence[float]]:
+def pair(frame: pd.DataFrame, label: str, one: CaseKey, other: CaseKey) -> tuple[Sequence[float], Sequence[float]]:
     """Return the values of two benchmarks of one run for the rounds that have both, in the order of rounds."""
     first, second = _joined(frame, label, [one, other], "value")
     return first.tolist(), second.tolist()
@@ -200,7 +199,7 @@ class Ratios:
 
 
 def ratios(
-    frame: pd.DataFrame, label: str, slow: Key, fast: Key, net: bool = False, column: str = "value"
+    frame: pd.DataFrame, label: str, slow: CaseKey, fast: CaseKey, net: bool = False, column: str = "value"
 ) -> Ratios | None:
     """Return slow/fast in each round of one run that has both, or None where there is none.
 
@@ -208,18 +207,24 @@ def ratios(
     rounds in which that leaves nothing of one of them, and None is returned where these are more than a quarter.
     `column` is "value", or "busy" for what the same takes beside a neighbour.
     """
-    keys = [slow, fast, (slow[0], BASELINE, 1)] if net else [slow, fast]
+    keys = [slow, fast, CaseKey(slow.arch, BASELINE)] if net else [slow, fast]
     found = _joined(frame, label, keys, column)
     if not len(found[0]):
         return None
     sides = [Side(values, _resolution(frame, label, key)) for key, values in zip(keys, found, strict=True)]
     top, bottom, base = sides[0], sides[1], sides[2] if net else None
     each = quotients.rounds(top, bottom, base)
-    return None if each is None else Ratios(each, quotients.unsure(top, bottom, base), unit(frame, label, slow[0]))
+    return None if each is None else Ratios(each, quotients.unsure(top, bottom, base), unit(frame, label, slow.arch))
 
 
 def speedup(
-    frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float, net: bool = False, column: str = "value"
+    frame: pd.DataFrame,
+    label: str,
+    slow: CaseKey,
+    fast: CaseKey,
+    confidence: float,
+    net: bool = False,
+    column: str = "value",
 ) -> Estimate | None:
     """Estimate how many times faster `fast` is than `slow` in one run, or None where ratios() has none.
 
@@ -236,14 +241,14 @@ def estimated(found: Ratios, confidence: float) -> Estimate:
     return stats.widened(ratio, found.unsure)
 
 
-def difference(frame: pd.DataFrame, label: str, slow: Key, fast: Key, confidence: float) -> Estimate | None:
+def difference(frame: pd.DataFrame, label: str, slow: CaseKey, fast: CaseKey, confidence: float) -> Estimate | None:
     """Estimate by how much `slow` takes longer than `fast` in one run; None when no round has both."""
     top, bottom = pair(frame, label, slow, fast)
-    level = _level(unit(frame, label, slow[0]), confidence)
+    level = _level(unit(frame, label, slow.arch), confidence)
     return stats.median([t - b for t, b in zip(top, bottom, strict=True)], level) if top else None
 
 
-def _resolution(frame: pd.DataFrame, label: str, key: Key) -> float:
+def _resolution(frame: pd.DataFrame, label: str, key: CaseKey) -> float:
     """Return what share of a value of `key` the clock cannot tell; 0 where nothing is known of it."""
     _, known = _rounds(frame, label, key, "resolution")
     return float(np.median(known)) if len(known) else 0.0
@@ -311,7 +316,7 @@ class Lookup:
     rows: Mapping[tuple[str, str, str, int], Rows]
     units: Mapping[tuple[str, str], str]
 
-    def values(self, label: str, key: tuple[str, str, int], column: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    def values(self, label: str, key: CaseKey, column: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return the numbers of the rounds of one benchmark of one run, ascending, and a column, without NaN."""
         rows = self.rows.get((label, *key), _NONE)
         rounds, values = self.columns["round"][rows], self.columns[column][rows]

@@ -15,10 +15,10 @@ from statistics import median
 
 from rseqbench import model
 from rseqbench.analysis import compare, kernel_config, stats
-from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import VerdictRules
-from rseqbench.model import BASELINE, BenchmarkId, Estimate
+from rseqbench.model import BASELINE, BenchmarkId, CaseKey, Estimate
 from rseqbench.store.runs import Header
 
 # Besides what must not change inside a run: what may change between runs, and then belongs beside their differences.
@@ -57,7 +57,7 @@ class Series:
     That is a quotient, None where there are too few of them to know.
     """
 
-    key: Key
+    key: CaseKey
     unit: str
     points: tuple[tuple[int, Row], ...]
     steps: tuple[Step, ...]
@@ -85,7 +85,7 @@ def history(found: Iterable[Summary], rules: VerdictRules) -> History:
     """
     ordered = sorted(found, key=lambda one: begun(one.header))
     headers = tuple(one.header for one in ordered)
-    points: dict[tuple[Key, str], list[tuple[int, Row]]] = {}
+    points: dict[tuple[CaseKey, str], list[tuple[int, Row]]] = {}
     for number, one in enumerate(ordered):
         for row in one.rows:
             points.setdefault((row.key, row.unit), []).append((number, row))
@@ -126,7 +126,7 @@ def _facts(header: Header) -> Mapping[str, str]:
 
 
 def _series(
-    key: Key,
+    key: CaseKey,
     unit: str,
     points: Sequence[tuple[int, Row]],
     headers: Sequence[Header],

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from rseqbench.analysis import compare, dataset, patch_claims, stats, verdicts
-from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.config import VerdictRules
-from rseqbench.model import BenchmarkId, Estimate, Facts, Machine, Verdict, VerdictWord
+from rseqbench.model import BenchmarkId, CaseKey, Estimate, Facts, Machine, Verdict, VerdictWord
 from rseqbench.store.runs import Header, Run
 from rseqbench.support import kconfig
 from rseqbench.support.attachments import KernelSizes
@@ -138,7 +138,7 @@ def _judge(claim: Claim, n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRule
 
 
 def _row(frame: pd.DataFrame, run: Run, machine: Machine) -> Row | None:
-    key: Key = (machine.arch, HACKBENCH, 1)
+    key = CaseKey(machine.arch, HACKBENCH)
     found = dataset.summarise(frame[(frame["label"] == run.label) & (frame["benchmark"] == HACKBENCH)], 0.95)
     return next((row for row in found if row.key == key), None)
 

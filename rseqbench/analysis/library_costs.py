@@ -10,7 +10,7 @@ import pandas as pd
 
 from rseqbench.analysis import dataset
 from rseqbench.analysis.summary import BenchmarkRow
-from rseqbench.model import BenchmarkId, Estimate
+from rseqbench.model import BenchmarkId, CaseKey, Estimate
 from rseqbench.selection import LIBRARIES, Library
 from rseqbench.store.runs import Run
 
@@ -91,7 +91,7 @@ def _beside(
         slow, fast = BenchmarkId(slow_name), BenchmarkId(fast_name)
         if slow == "lttng/syscall" and "lttng/lsl" in measured:
             continue
-        price = dataset.difference(frame, label, (arch, slow, 1), (arch, fast, 1), confidence)
+        price = dataset.difference(frame, label, CaseKey(arch, slow), CaseKey(arch, fast), confidence)
         if price is not None:
             differences.append(Difference(slow, fast, words.format(getcpu_2018=getcpu), price))
     order = sorted(rows, key=lambda one: one.row.gross.value if one.row else math.inf)

@@ -14,8 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from rseqbench.analysis import stats
-from rseqbench.analysis.dataset import Key
-from rseqbench.model import BASELINE, NO_BENCHMARK, BenchmarkId
+from rseqbench.model import BASELINE, NO_BENCHMARK, BenchmarkId, CaseKey
 
 Kind = Literal["speedup", "equal", "time", "size", "percent", "between"]
 _PAIR = ("getcpu_atomic", "rseq")  # the two columns of the message's tables, in our words
@@ -52,9 +51,9 @@ class Claim:
             object.__setattr__(self, "today", (BenchmarkId(slow), BenchmarkId(fast)))
 
     @property
-    def pair(self) -> tuple[Key, Key]:
+    def pair(self) -> tuple[CaseKey, CaseKey]:
         """The keys of the slow and the fast benchmark."""
-        return (self.arch, self.slow, 1), (self.arch, self.fast, 1)
+        return CaseKey(self.arch, self.slow), CaseKey(self.arch, self.fast)
 
     @property
     def in_library(self) -> Claim:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from rseqbench.analysis import dataset, patch_claims
-from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.patch_claims import Section
 from rseqbench.analysis.summary import BenchmarkRow
-from rseqbench.model import REPLAY, BenchmarkId, Estimate, Machine
+from rseqbench.model import REPLAY, BenchmarkId, CaseKey, Estimate, Machine
 from rseqbench.selection import LIBRARIES
 from rseqbench.store.runs import Run
 
@@ -72,7 +72,7 @@ def tables(
     printed_on = patch.header.machines
     measured_on = () if run.label == patch.label else run.header.machines
 
-    def quotient(slow: Key, fast: Key) -> Estimate | None:
+    def quotient(slow: CaseKey, fast: CaseKey) -> Estimate | None:
         return dataset.speedup(frame, run.label, slow, fast, confidence)
 
     shown = []
@@ -92,12 +92,12 @@ def tables(
     return tuple(shown)
 
 
-def _printed_pair(section: Section, machine: Machine, rows: Mapping[Key, Row]) -> PairLine:
+def _printed_pair(section: Section, machine: Machine, rows: Mapping[CaseKey, Row]) -> PairLine:
     slow, fast = patch_claims.table_pair(section)
     claimed = [
         c.stated for c in patch_claims.written_claims() if (c.slow, c.fast, c.arch) == (slow, fast, machine.arch)
     ]
-    values = rows.get((machine.arch, slow, 1)), rows.get((machine.arch, fast, 1))
+    values = rows.get(CaseKey(machine.arch, slow)), rows.get(CaseKey(machine.arch, fast))
     return PairLine(f"patch, {machine.arch}", slow, fast, values, claimed[0] if claimed else None, None, "")
 
 
@@ -105,7 +105,7 @@ def _measured_pairs(
     section: Section,
     machine: Machine,
     found: Sequence[BenchmarkRow],
-    quotient: Callable[[Key, Key], Estimate | None],
+    quotient: Callable[[CaseKey, CaseKey], Estimate | None],
     several: bool,
 ) -> Iterable[PairLine]:
     """Yield the run's line for the pair as claimed, and one for the pair that a user would compare today."""
@@ -124,7 +124,7 @@ def _measured_pairs(
         values = both[0].row if both[0] else None, both[1].row if both[1] else None
         lacking = [(name, one) for name, one in zip((slow, fast), both, strict=True) if one is None or one.row is None]
         why = "; ".join(f"{name}: {one.reason if one else 'not selected in this run'}" for name, one in lacking)
-        speedup = quotient((machine.arch, slow, 1), (machine.arch, fast, 1))
+        speedup = quotient(CaseKey(machine.arch, slow), CaseKey(machine.arch, fast))
         yield PairLine(libraries.get((slow, fast), who), slow, fast, values, None, speedup, why)
 
 
@@ -142,11 +142,11 @@ def _in_libraries(claimed: NamePair, arch: str) -> Iterable[tuple[NamePair, str]
 def _list_line(
     name: BenchmarkId,
     words: str,
-    rows: Mapping[Key, Row],
+    rows: Mapping[CaseKey, Row],
     printed_on: Sequence[Machine],
     found: Sequence[BenchmarkRow],
     measured_on: Sequence[Machine],
 ) -> ListLine:
     mine = {(m.arch, m.benchmark, m.threads): m for m in found}
-    printed = tuple(rows.get((machine.arch, name, 1)) for machine in printed_on)
+    printed = tuple(rows.get(CaseKey(machine.arch, name)) for machine in printed_on)
     return ListLine(name, words, printed, tuple(mine.get((machine.arch, name, 1)) for machine in measured_on))

@@ -13,12 +13,12 @@ import pandas as pd
 
 from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, verdicts
 from rseqbench.analysis.compare import SpeedupComparison
-from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.kernel_config import ConfigVerdict
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
-from rseqbench.model import BenchmarkId, Check, Estimate, Skip
+from rseqbench.model import BenchmarkId, CaseKey, Check, Estimate, Skip
 from rseqbench.store import runs
 from rseqbench.store.runs import Header, Run
 from rseqbench.support import kconfig
@@ -89,7 +89,7 @@ def pair_speedups(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Pai
     """Return every quotient worth showing that `run` has the values for."""
     found = []
     for pair in patch_claims.pairs_on([machine.arch for machine in run.header.machines]):
-        keys: tuple[Key, Key] = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
+        keys = CaseKey(pair.arch, pair.slow), CaseKey(pair.arch, pair.fast)
         alone = dataset.speedup(frame, run.label, *keys, confidence, pair.net)
         if alone is not None:
             beside = dataset.speedup(frame, run.label, *keys, confidence, pair.net, "busy")
@@ -104,7 +104,7 @@ def benchmark_rows(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Be
     """
     header = run.header
     rows = {row.key: row for row in dataset.summarise(frame[frame["label"] == run.label], confidence)}
-    reasons, checks, replayed = _reasons(header, rows), _checks(header.checks), runs.replayed(header)
+    reasons, checks, replayed = _reasons(header, rows), _checks(header.checks), runs.is_replay(header)
     found = [
         BenchmarkRow(*key, header.docs.get(key[1], ""), checks.get(key[1], NO_CHECK), rows.get(key), why, replayed)
         for key, why in {**reasons, **dict.fromkeys(rows, "")}.items()
@@ -120,14 +120,16 @@ def benchmark_rows(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Be
     return tuple(sorted(found, key=order))
 
 
-def _reasons(header: Header, rows: Mapping[Key, Row]) -> dict[Key, str]:
+def _reasons(header: Header, rows: Mapping[CaseKey, Row]) -> dict[CaseKey, str]:
     """Return why each case without values has none; nothing that was planned may vanish."""
     arch = header.machines[0].arch
-    found = {(arch, case.benchmark, case.threads): "planned, but no values are stored" for case in header.plan.cases}
+    found = {
+        CaseKey(arch, case.benchmark, case.threads): "planned, but no values are stored" for case in header.plan.cases
+    }
     for check in header.checks:
         if not check.passed:
-            found[arch, check.benchmark, 1] = f"check FAILED: {check.message}".removesuffix(": ")
-    found |= {(arch, skip.benchmark, skip.threads): skip.reason for skip in header.plan.skips}
+            found[CaseKey(arch, check.benchmark)] = f"check FAILED: {check.message}".removesuffix(": ")
+    found |= {CaseKey(arch, skip.benchmark, skip.threads): skip.reason for skip in header.plan.skips}
     return {key: why for key, why in found.items() if key not in rows}
 
 

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from rseqbench.analysis import dataset, patch_claims
-from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.patch_claims import Arithmetic, Claim
 from rseqbench.config import VerdictRules
-from rseqbench.model import BASELINE, Estimate, Machine, Skip, Verdict, VerdictWord
+from rseqbench.model import BASELINE, CaseKey, Estimate, Machine, Skip, Verdict, VerdictWord
 from rseqbench.selection import LIBRARIES
 
 _IN_LIBRARY = "in the shipped library, where rseq gives the CPU number and the two atomics of an event stay"
@@ -75,7 +75,7 @@ def _judge_one(
     patch: pd.DataFrame,
     rules: VerdictRules,
     reasons: dict[str, str],
-    rows: dict[Key, Row],
+    rows: dict[CaseKey, Row],
 ) -> JudgedClaim:
     own, shipped = patch_claims.arithmetic(claim, patch), claim.in_library
     lacking = _lacking(shipped, rows, reasons) if claim.library and claim.arch == machine.arch else ""
@@ -85,14 +85,14 @@ def _judge_one(
     if why:
         return JudgedClaim(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, _joined(why, lacking)))
     if claim.kind == "time":
-        measured = rows[claim.arch, claim.slow, 1]
+        measured = rows[CaseKey(claim.arch, claim.slow)]
         no_time = ", which is no time" if measured.unit != "ns" else ""
         reason = f"another machine's time; here {measured.gross.value:.3g} {measured.unit}/op{no_time}"
         return JudgedClaim(claim, own, measured.gross, None, Verdict(VerdictWord.NOT_COMPARABLE, reason), measured.unit)
     ratio = dataset.speedup(frame, label, *claim.pair, rules.confidence, claim.net)
     today = None
     if claim.today:
-        slow, fast = ((claim.arch, benchmark, 1) for benchmark in claim.today)
+        slow, fast = (CaseKey(claim.arch, benchmark) for benchmark in claim.today)
         today = dataset.speedup(frame, label, slow, fast, rules.confidence, claim.net)
     if ratio is None:
         word = VerdictWord.NOT_COMPARABLE if machine.timing == "emulated" else VerdictWord.UNRESOLVED
@@ -103,7 +103,7 @@ def _judge_one(
     return JudgedClaim(claim, own, ratio, today, verdict, rows[claim.pair[0]].unit)
 
 
-def _not_measured(claim: Claim, machine: Machine, rows: dict[Key, Row], reasons: dict[str, str]) -> str:
+def _not_measured(claim: Claim, machine: Machine, rows: dict[CaseKey, Row], reasons: dict[str, str]) -> str:
     """Return why a claim was not measured, or an empty string when it was."""
     if claim.needs:
         return f"needs {claim.needs}"
@@ -115,7 +115,7 @@ def _not_measured(claim: Claim, machine: Machine, rows: dict[Key, Row], reasons:
     return ""
 
 
-def _lacking(shipped: Claim, rows: dict[Key, Row], reasons: dict[str, str]) -> str:
+def _lacking(shipped: Claim, rows: dict[CaseKey, Row], reasons: dict[str, str]) -> str:
     """Return why the library itself was not measured though somebody asked; empty otherwise."""
     for name in (shipped.slow, shipped.fast):
         if (shipped.arch, name, 1) not in rows and name in reasons:

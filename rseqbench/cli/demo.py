@@ -51,17 +51,18 @@ def _replayed(recorded: Run, config: Config, scratch: Path) -> Run:
     """Go through the rounds of a recorded run once more, by way of a folder that is gone afterwards."""
     import dataclasses
 
-    from rseqbench.measure import engines, rounds
-    from rseqbench.measure.replay import Replay, Replayed, header
+    from rseqbench.measure import rounds
+    from rseqbench.measure.engines.composite import create_engine
+    from rseqbench.measure.replay import ReplayEngine, ReplayTarget, replay_header
     from rseqbench.model import REPLAY
     from rseqbench.report import data
     from rseqbench.report.progress import run as progress
     from rseqbench.report.progress.estimate import Running
     from rseqbench.store.runs import Store
 
-    unfinished = Store(scratch).begin(header(recorded), force=False)
-    engine = Replayed(engines.create(recorded.header.plan.engine))
-    with Replay(recorded) as target:
+    unfinished = Store(scratch).begin(replay_header(recorded), force=False)
+    engine = ReplayEngine(create_engine(recorded.header.plan.engine))
+    with ReplayTarget(recorded) as target:
         events = rounds.run(target, unfinished, engine, config.check)
         progress.follow(events, Running(unfinished.header, config.verdict), REPLAY.upper())
     unfinished.update(dataclasses.replace(unfinished.header, finished=recorded.header.finished))

@@ -102,13 +102,13 @@ def _fleet(
 
     from rseqbench.measure import session
     from rseqbench.measure.fleet import members as choice
-    from rseqbench.store import fleets, labels
+    from rseqbench.store import fleets, runs
     from rseqbench.store.fleets import Fleet, Member
 
     names = choice.parse_names(chosen["places"]) if "places" in chosen else []
     tags = choice.parse_tags(chosen["tags"]) if "tags" in chosen else {}
     found = choice.choose_places(places, names, tags)
-    label = chosen.get("label") or labels.fresh("fleet", store.taken())
+    label = chosen.get("label") or runs.fresh_label("fleet", store.taken())
     named = fleets.labels([one.name for one in found], label)
     fleet = Fleet(
         label=label,

@@ -15,7 +15,7 @@ from rseqbench.cli import options as what
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, RunOptions
-    from rseqbench.store.runs import Store, Unfinished
+    from rseqbench.store.runs import Store, UnfinishedRun
     from rseqbench.targets import Target
 
 
@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return
     arch = architectures.named(options.arch)
     options = resolve.resolve_options(arch, options, config.linux)
-    each = engines.chosen(options.engine, resolve.target_kind(options.target).emulated)
+    each = engines.choose_engines(options.engine, resolve.target_kind(options.target).emulated)
     label = chosen.get("label")
     for name in () if label is None else _labels(label, each).values():
         store.ensure_free(name, given["force"])
@@ -114,10 +114,10 @@ def _rehearse(options: RunOptions, chosen: dict[str, Any], config: Config, store
 
 def _fresh(arch: str, each: Sequence[str], store: Store) -> str:
     """Return a label that is free for the runs by all of these engines."""
-    from rseqbench.store import labels
+    from rseqbench.store import runs
 
     taken = store.taken()
-    return labels.fresh(arch, taken | {name.removesuffix(f"-{engine}") for name in taken for engine in each})
+    return runs.fresh_label(arch, taken | {name.removesuffix(f"-{engine}") for name in taken for engine in each})
 
 
 def _labels(label: str, each: Sequence[str]) -> dict[str, str]:
@@ -152,24 +152,25 @@ def _end(failed: list[str]) -> None:
     click.get_current_context().exit(1 if failed else 0)
 
 
-def _kept(unfinished: Unfinished) -> str:
+def _kept(unfinished: UnfinishedRun) -> str:
     """Say what is on disk of a run that ended early, and how to go on."""
     header = unfinished.header
     done = f"{len(unfinished.rounds())} of {header.plan.rounds} rounds done and kept"
     return f"{done}; rseqbench run --resume {header.label}"
 
 
-def _measure(target: Target, unfinished: Unfinished, config: Config, store: Store) -> list[str]:
+def _measure(target: Target, unfinished: UnfinishedRun, config: Config, store: Store) -> list[str]:
     """Go through the rounds, store the run and print it; return a line for each benchmark that failed."""
     from rseqbench.cli.output import print_run
     from rseqbench.errors import TargetError
-    from rseqbench.measure import engines, rounds
+    from rseqbench.measure import rounds
+    from rseqbench.measure.engines.composite import create_engine
     from rseqbench.report import data
     from rseqbench.report.progress import run as progress
     from rseqbench.report.progress.estimate import Running
 
     try:
-        engine = engines.create(unfinished.header.plan.engine)
+        engine = create_engine(unfinished.header.plan.engine)
         running = Running(unfinished.header, config.verdict, [unfinished.suite()] if unfinished.rounds() else [])
         progress.follow(rounds.run(target, unfinished, engine, config.check), running)
     except KeyboardInterrupt:

@@ -13,6 +13,7 @@ from rseqbench.build.linux import DEBIAN, fetched
 from rseqbench.config import LinuxOptions, Preset, RunOptions
 from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
+from rseqbench.measure.engines.composite import create_engine
 from rseqbench.model import Benchmark, DryRun, Registration
 from rseqbench.targets import resolve
 from rseqbench.targets.native.target import NativeTarget
@@ -35,10 +36,10 @@ def rehearse_run(options: RunOptions, preset: Preset, linux: LinuxOptions, seed:
     if kind.where and options.arch == architectures.HOST:
         unknown.append(f"Which architecture it is, the machine there says; the calls are shown for {arch.name}.")
     plans = []
-    for engine in engines.chosen(options.engine, kind.emulated):
+    for engine in engines.choose_engines(options.engine, kind.emulated):
         own = dataclasses.replace(options, engine=engine, benchmarks=options.benchmarks if listed else [])
         plans.append(planning.make(listed, own, preset, registration, cpus or _MANY_CPUS, seed or 0))
-    times = [engines.create(plan.engine).expected_s(plan) for plan in plans if plan.cases]
+    times = [create_engine(plan.engine).expected_s(plan) for plan in plans if plan.cases]
     return DryRun(
         arch=arch.name,
         target=options.target,

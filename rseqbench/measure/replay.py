@@ -12,8 +12,8 @@ import pyperf
 
 from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
-from rseqbench.measure.engines import Engine, Taken
-from rseqbench.measure.engines.sequential import OneByOne
+from rseqbench.measure.engines import CaseResult, Engine
+from rseqbench.measure.engines.sequential import SequentialEngine
 from rseqbench.model import (
     REPLAY,
     Benchmark,
@@ -31,7 +31,7 @@ LABEL = "demo-replay"
 _CHECK_S, _ROUND_S = 0.05, 0.4  # how long they are shown
 
 
-def header(run: Run) -> Header:
+def replay_header(run: Run) -> Header:
     """Return the header under which a run is replayed: its own, but for what says that it is a replay."""
     own = run.header
     return replace(own, label=LABEL, machines=tuple(map(_machine, own.machines)), checks=(), finished="")
@@ -42,12 +42,12 @@ def _machine(own: Machine) -> Machine:
     return replace(own, target=REPLAY, facts=replace(own.facts, replay=told))
 
 
-class Replay:
+class ReplayTarget:
     """The target `replay`, which needs neither rseq nor a compiler. Its checks and values are those of a stored run."""
 
     def __init__(self, run: Run, check_s: float = _CHECK_S) -> None:
         """Take the run, on one machine, and for how long each check is shown."""
-        self._header = header(run)
+        self._header = replay_header(run)
         self._check_s = check_s
         self._checks = {check.benchmark: check for check in run.header.checks}
         self._rounds = {
@@ -115,7 +115,7 @@ class Replay:
         return REPLAY
 
 
-class Replayed(OneByOne):
+class ReplayEngine(SequentialEngine):
     """The engine that goes with it: it takes recorded values as they are, in the steps of the engine that took them."""
 
     def __init__(self, recorded: Engine, round_s: float = _ROUND_S) -> None:
@@ -127,7 +127,7 @@ class Replayed(OneByOne):
         """Return what the recording engine did one after the other."""
         return self._recorded.steps(cases)
 
-    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
         """Let the round be seen for a moment, and hand it out."""
         time.sleep(self._round_s)
         yield from super().round(target, plan, number, cases)

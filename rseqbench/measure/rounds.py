@@ -28,7 +28,7 @@ from rseqbench.store.events import (
     RoundDone,
     RunEvent,
 )
-from rseqbench.store.runs import Header, Unfinished
+from rseqbench.store.runs import Header, UnfinishedRun
 from rseqbench.targets import Reboots, Target
 
 MOST_VOID = 0.3  # of the rounds; a case void in more has no number, whatever the others say
@@ -50,7 +50,7 @@ def check(target: Target, benchmarks: Sequence[Benchmark], options: CheckOptions
         yield Checked(target.check(benchmark, options), done, len(available))
 
 
-def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOptions) -> Iterator[RunEvent]:
+def run(target: Target, unfinished: UnfinishedRun, engine: Engine, options: CheckOptions) -> Iterator[RunEvent]:
     """Do what is left of an unfinished run: its checks, if they were not done, and its missing rounds.
 
     A case whose check fails is not timed; a case that fails in a round is void in that round. Both are written into
@@ -103,7 +103,7 @@ def run(target: Target, unfinished: Unfinished, engine: Engine, options: CheckOp
     _note_failures(unfinished, cases, failures)
 
 
-def _new_round(target: Target, unfinished: Unfinished, failures: Failures) -> None:
+def _new_round(target: Target, unfinished: UnfinishedRun, failures: Failures) -> None:
     """Begin a round. A target that is gone then took part of the round before with it, which is to be measured anew."""
     try:
         target.new_round()
@@ -114,12 +114,12 @@ def _new_round(target: Target, unfinished: Unfinished, failures: Failures) -> No
         raise
 
 
-def _missing(unfinished: Unfinished) -> list[int]:
+def _missing(unfinished: UnfinishedRun) -> list[int]:
     there = unfinished.rounds()
     return [number for number in range(unfinished.header.plan.rounds) if number not in there]
 
 
-def _begin_boot(target: Target, unfinished: Unfinished, boot: int) -> None:
+def _begin_boot(target: Target, unfinished: UnfinishedRun, boot: int) -> None:
     """Note which boot of the machine is number `boot` of a run.
 
     A boot is a unit: what another boot left of its rounds is dropped, as it could only be mixed with this one's.
@@ -140,7 +140,7 @@ def _first(failures: Failures) -> str:
     return next(reason for found in failures.values() for reason in found.values())
 
 
-def _checks(target: Target, unfinished: Unfinished, options: CheckOptions) -> Iterator[ChecksBegun | Checked]:
+def _checks(target: Target, unfinished: UnfinishedRun, options: CheckOptions) -> Iterator[ChecksBegun | Checked]:
     wanted = {case.benchmark for case in unfinished.header.plan.cases}
     benchmarks = [benchmark for benchmark in target.benchmarks() if benchmark.name in wanted]
     checks = []
@@ -151,7 +151,7 @@ def _checks(target: Target, unfinished: Unfinished, options: CheckOptions) -> It
     unfinished.update(replace(unfinished.header, checks=tuple(checks)))
 
 
-def _exact_cases(unfinished: Unfinished) -> list[Case]:
+def _exact_cases(unfinished: UnfinishedRun) -> list[Case]:
     """Return the cases that may be timed; the others become skips of the stored plan."""
     failed = {c.benchmark: c.message for c in unfinished.header.checks if not c.passed}
     plan = unfinished.header.plan
@@ -169,7 +169,7 @@ def _exact_cases(unfinished: Unfinished) -> list[Case]:
     return exact
 
 
-def _note_failures(unfinished: Unfinished, cases: Sequence[Case], failures: Failures) -> None:
+def _note_failures(unfinished: UnfinishedRun, cases: Sequence[Case], failures: Failures) -> None:
     """Write into the header which cases were void in how many rounds; void in too many, a case has no number.
 
     What counts is what is on disk: `failures` knows nothing of the time before a run was taken up again.

@@ -15,7 +15,7 @@ from rseqbench.config import Preset, RunOptions
 from rseqbench.errors import UsageError
 from rseqbench.measure import plan
 from rseqbench.model import SAME_IN_A_RUN, Machine
-from rseqbench.store.runs import Header, Store, Unfinished
+from rseqbench.store.runs import Header, Store, UnfinishedRun
 from rseqbench.targets import Target, resolve
 
 
@@ -36,7 +36,7 @@ def command() -> str:
     return shlex.join(["rseqbench", *sys.argv[1:]])
 
 
-def begin_run(target: Target, asked: RunRequest, store: Store) -> Unfinished:
+def begin_run(target: Target, asked: RunRequest, store: Store) -> UnfinishedRun:
     """Plan a run for an entered target and open its folder.
 
     Raises UsageError when the machine there is not what was asked for, ResultsError when the label is taken.
@@ -63,7 +63,7 @@ def begin_run(target: Target, asked: RunRequest, store: Store) -> Unfinished:
     return unfinished
 
 
-def resume_run(target: Target, unfinished: Unfinished) -> None:
+def resume_run(target: Target, unfinished: UnfinishedRun) -> None:
     """Take up an unfinished run on the entered target. Raises UsageError when that is not the machine any more."""
     changed = changed_since(unfinished.header.machines[0], target.machine())
     if changed:

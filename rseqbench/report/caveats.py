@@ -17,7 +17,7 @@ from rseqbench.model import BASELINE, USER_ONLY, Check, Facts, Machine, Plan, Re
 from rseqbench.report import formatting
 from rseqbench.report.formatting import named
 from rseqbench.report.prose import why_nothing
-from rseqbench.store.runs import Header, replayed
+from rseqbench.store.runs import Header, is_replay
 
 _BUSY_SHARE = 0.1  # of all CPUs: more load than this before the run means that something else was at work
 _BUSY_LOAD = 0.5
@@ -44,7 +44,7 @@ def limits(header: Header, confidence: float) -> tuple[str, ...]:
 
     What an emulated machine's numbers are, emulated.py says. That a run is a replay comes first.
     """
-    if replayed(header):
+    if is_replay(header):
         return (f"REPLAY: {_REPLAY}", *_of_measurement(header, confidence))
     return _of_measurement(header, confidence)
 

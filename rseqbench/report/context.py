@@ -22,7 +22,7 @@ from rseqbench.report import caveats as baseline
 from rseqbench.report import caveats as emulated
 from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Grid, run
-from rseqbench.store.runs import PATCH, Run, replayed
+from rseqbench.store.runs import PATCH, Run, is_replay
 
 _CLAUSE = re.compile(r"[:;] |, so ")  # where a limit has said what it is, and goes on to what follows from it
 _RELEASE = re.compile(r"\d+(\.\d+)*")
@@ -42,7 +42,7 @@ def of_run(shown: RunView) -> KeyLines:
     machines = shown.run.header.machines
     number = sum(one.row is not None for one in shown.measured)
     what = f"{number} benchmarks" if number else "nothing was measured"
-    if replayed(shown.run.header):
+    if is_replay(shown.run.header):
         what = f"REPLAY of a recorded run, nothing was measured here: {what}"
     if published(shown.run):
         what = f"{number} printed values"
@@ -154,7 +154,7 @@ def commands_of_run(one: Run) -> list[str]:
 
     They are as they were typed: who prints them spells out what a terminal would obey.
     """
-    if replayed(one.header):
+    if is_replay(one.header):
         return [one.header.command, "rseqbench demo"]
     label = shlex.quote(one.label)
     again = [] if one.header.plan.engine == "published" else [one.header.command]

@@ -17,7 +17,7 @@ from rseqbench.config import VerdictRules
 from rseqbench.model import Estimate, Machine, Plan, VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed, named
-from rseqbench.store.runs import Header, replayed
+from rseqbench.store.runs import Header, is_replay
 
 TOO_FEW = "could not have seen any slowdown: too few rounds"
 
@@ -31,7 +31,7 @@ def measured_where(header: Header, benchmarks: int) -> str:
     rounds = "1 round" if plan.rounds == 1 else f"{plan.rounds} rounds"
     rounds += f" over {plan.boots} boots" if plan.boots > 1 else ""
     how = f"{rounds} each by engine {plan.engine}{_pinned(plan)}"
-    mark = "REPLAY of a recorded run, nothing was measured on this machine: " if replayed(header) else ""
+    mark = "REPLAY of a recorded run, nothing was measured on this machine: " if is_replay(header) else ""
     if not benchmarks:
         return formatting.line(f"{mark}Nothing was measured on {where}{why_nothing(plan)}.")
     return formatting.line(

@@ -12,8 +12,7 @@ from typing import Any
 from rseqbench import __version__
 from rseqbench.config import Preset, RunOptions
 from rseqbench.errors import ResultsError, unknown
-from rseqbench.store.labels import check_label, is_label
-from rseqbench.store.runs import FLEET, Header, Store
+from rseqbench.store.runs import FLEET, Header, Store, check_label, is_label
 from rseqbench.support import atomic_io, serialization
 
 SCHEMA = 1
@@ -54,12 +53,12 @@ class Fleet:
 
     def to_json(self) -> str:
         """Return the text of fleet.json."""
-        return serialization.text(dataclasses.asdict(self))
+        return serialization.to_json(dataclasses.asdict(self))
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Fleet:
         """Parse fleet.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
-        return serialization.read(text, where, SCHEMA, cls._made)
+        return serialization.parse_json(text, where, SCHEMA, cls._made)
 
     @classmethod
     def _made(cls, raw: dict[str, Any]) -> Fleet:

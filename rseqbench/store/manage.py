@@ -14,8 +14,7 @@ from pathlib import Path
 from rseqbench import paths
 from rseqbench.errors import ResultsError, unknown
 from rseqbench.store import fleets
-from rseqbench.store.labels import check_label, is_label
-from rseqbench.store.runs import PATCH, UNFINISHED, Header, Store, built_in
+from rseqbench.store.runs import PATCH, UNFINISHED, Header, Store, built_in, check_label, is_label
 from rseqbench.support import atomic_io
 
 _ASIDE = ".removed-"  # a folder on its way out: what is half removed is no run any more

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,6 @@ from rseqbench import __version__, paths
 from rseqbench.errors import BuildError, ResultsError, unknown
 from rseqbench.model import REPLAY, Case, Check, Facts, Machine, Plan, Registration, Skip
 from rseqbench.store import pyperf_reader
-from rseqbench.store.labels import check_label, is_label
 from rseqbench.support import atomic_io, attachments, kconfig, serialization
 from rseqbench.support.attachments import KernelSizes
 
@@ -67,12 +68,12 @@ class Header:
 
     def to_json(self) -> str:
         """Return the text of run.json."""
-        return serialization.text(self.to_dict())
+        return serialization.to_json(self.to_dict())
 
     @classmethod
     def from_json(cls, text: str, where: Path) -> Header:
         """Parse run.json. Raises ResultsError when it is damaged, foreign or from a newer rseqbench."""
-        return serialization.read(text, where, SCHEMA, cls._made)
+        return serialization.parse_json(text, where, SCHEMA, cls._made)
 
     @classmethod
     def _made(cls, raw: dict[str, Any]) -> Header:
@@ -182,7 +183,7 @@ class Store:
             raise ResultsError("; ".join([f"no runs in {self.root}", *sorted(unreadable)]), "rseqbench run")
         return max(headers, key=lambda one: (one.when, one.label)).label, sorted(unreadable)
 
-    def begin(self, header: Header, force: bool) -> Unfinished:
+    def begin(self, header: Header, force: bool) -> UnfinishedRun:
         """Open a new run, and prove that it can be written before anything is measured.
 
         Raises ResultsError when the label is taken (unless `force`) or the folder cannot be written.
@@ -196,7 +197,7 @@ class Store:
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise ResultsError(f"cannot write {folder}: {error.strerror}", "check the results folder") from error
-        return Unfinished(self.root, folder, header)
+        return UnfinishedRun(self.root, folder, header)
 
     def ensure_free(self, label: str, force: bool) -> None:
         """Raise ResultsError when `label` cannot name a new run: malformed, built in, or taken (unless `force`)."""
@@ -212,13 +213,13 @@ class Store:
             hint = f"rseqbench run --resume {label}, or --force to drop it"
             raise ResultsError(f"there is an unfinished run {label!r}", hint)
 
-    def resume(self, label: str) -> Unfinished:
+    def resume(self, label: str) -> UnfinishedRun:
         """Take up an unfinished run. Raises ResultsError when there is none of that label."""
         folder = self.root / f"{UNFINISHED}{label}"
         if not self.is_unfinished(label):
             why = "is finished" if self.exists(label) else f"is not in {self.root}"
             raise ResultsError(f"no unfinished run {label!r} to resume: it {why}")
-        return Unfinished(self.root, folder, Header.from_json(_read(folder / "run.json"), folder / "run.json"))
+        return UnfinishedRun(self.root, folder, Header.from_json(_read(folder / "run.json"), folder / "run.json"))
 
     def _finished(self) -> list[Path]:
         """Return the folders of our finished runs; what has another name than a label, nothing can load."""
@@ -230,7 +231,7 @@ class Store:
         return next((folder for folder in folders if folder.is_dir() and not label.startswith(".")), None)
 
 
-class Unfinished:
+class UnfinishedRun:
     """A run while it is measured: every finished round is on disk."""
 
     def __init__(self, root: Path, folder: Path, header: Header) -> None:
@@ -308,6 +309,30 @@ def _read(path: Path) -> str:
         raise ResultsError(why, "the run folder is damaged, or not a run of rseqbench") from error
 
 
-def replayed(header: Header) -> bool:
+def is_replay(header: Header) -> bool:
     """Whether a run is the replay of another, and no measurement of the machine that it was replayed on."""
     return any(machine.target == REPLAY for machine in header.machines)
+
+
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}")
+
+
+def is_label(name: str) -> bool:
+    """Whether a name can be a run's label."""
+    return _LABEL.fullmatch(name) is not None
+
+
+def check_label(label: str) -> str:
+    """Return `label` if it can name a run, else raise ResultsError: nobody's label leaves the results folder."""
+    if is_label(label):
+        return label
+    shown = repr(label if len(label) <= 40 else label[:37] + "...")
+    raise ResultsError(
+        f"bad label {shown}", "use 1 to 100 letters, digits and . _ + @ -, starting with a letter or digit"
+    )
+
+
+def fresh_label(first: str, taken: Collection[str]) -> str:
+    """Return a label that begins with `first` and names the minute; a second one in that minute gets a number."""
+    name = f"{first}-{datetime.now():%Y%m%d-%H%M}"
+    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if one not in taken)

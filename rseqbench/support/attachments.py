@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.support import kconfig
-from rseqbench.support.serialization import fits
+from rseqbench.support.serialization import matches_type
 
 SIZES_FILE = "sizes.json"  # their name wherever a Linux or a run has them
 ASSEMBLY_FILE = "assembly.txt"
@@ -36,7 +36,7 @@ class KernelSizes:
         """Read what save() wrote. Raises BuildError when it is damaged."""
         try:
             found = cls(**json.loads(path.read_text(encoding="utf-8")))
-            if not fits(found, cls):
+            if not matches_type(found, cls):
                 raise TypeError("a size is no number")
             return found
         except (OSError, ValueError, TypeError, RecursionError) as error:

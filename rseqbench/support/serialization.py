@@ -15,22 +15,22 @@ from rseqbench.errors import ResultsError, damage
 T = TypeVar("T")
 
 
-def fits(value: object, kind: Any) -> bool:
+def matches_type(value: object, kind: Any) -> bool:
     """Whether a value is of the kind that a field is declared with, all the way down."""
     parts = get_args(kind)
     declared = _declared(kind)
     if declared is not None:
-        return all(fits(getattr(value, name), part) for name, part in declared.items())
+        return all(matches_type(getattr(value, name), part) for name, part in declared.items())
     if get_origin(kind) is tuple:
-        return isinstance(value, tuple) and all(fits(item, parts[0]) for item in value)
+        return isinstance(value, tuple) and all(matches_type(item, parts[0]) for item in value)
     if get_origin(kind) is list:
-        return isinstance(value, list) and all(fits(item, parts[0]) for item in value)
+        return isinstance(value, list) and all(matches_type(item, parts[0]) for item in value)
     if get_origin(kind) is Mapping:
-        return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
+        return isinstance(value, dict) and all(matches_type(item, parts[1]) for item in value.values())
     if get_origin(kind) is Literal:
         return value in parts
     if isinstance(kind, UnionType):
-        return any(fits(value, part) for part in parts)
+        return any(matches_type(value, part) for part in parts)
     return type(value) is kind or (kind is float and type(value) is int)
 
 
@@ -40,12 +40,12 @@ def _declared(kind: Any) -> Mapping[str, Any] | None:
     return get_type_hints(kind) if dataclasses.is_dataclass(kind) else None
 
 
-def text(stored: Mapping[str, Any]) -> str:
-    """Return the text of a file whose fields, a `schema` among them, read() takes."""
+def to_json(stored: Mapping[str, Any]) -> str:
+    """Return the text of a file whose fields, a `schema` among them, parse_json() takes."""
     return json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
 
 
-def read(text: str, where: Path, schema: int, made: Callable[[dict[str, Any]], T]) -> T:
+def parse_json(text: str, where: Path, schema: int, made: Callable[[dict[str, Any]], T]) -> T:
     """Return what `made` makes of the fields in the text of the file `where`; it raises ValueError of what is wrong.
 
     Raises ResultsError when the file is damaged, foreign, or in a newer schema than `schema`.
@@ -58,7 +58,7 @@ def read(text: str, where: Path, schema: int, made: Callable[[dict[str, Any]], T
         if written > schema:
             raise ResultsError(f"{where}: written in schema {written}, this rseqbench reads {schema}", "update it")
         found = made(raw)
-        if not fits(found, type(found)):
+        if not matches_type(found, type(found)):
             raise ValueError("a field is not of its kind")
         return found
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -78,7 +78,7 @@ def record(rounds):
     """Return the answers to the rounds of a run of all kernels."""
     options = config.load(paths.default_config()).options(None, {"engine": "gated"})
     with NativeTarget(architectures.host(), options) as native:
-        target, engine = Recorder(native), gated.Gated()
+        target, engine = Recorder(native), gated.GatedEngine()
         cases = [Case(name, 1, native.registration()) for name in KERNELS]
         plan = Plan(tuple(cases), (), rounds, 1, 1.0, 1, "gated", "default", native.cpus())
         engine.prepare(target, plan, cases)
@@ -102,7 +102,7 @@ def describe(answers):
     fastest = min(answer.fastest for answer in answers)
     print(f"fastest probe {fastest}; ns/op, rounds with a value, chunks that are quiet, busy, disturbed, mixed:")
     for name, rounds in zip(KERNELS, zip(*(answer.chunks for answer in answers), strict=True), strict=True):
-        found = [gated.gate(chunks, fastest) for chunks in rounds]
+        found = [gated.classify_chunks(chunks, fastest) for chunks in rounds]
         valid = [stats.round_value(one.quiet, "gated") for one in found if len(one.quiet) >= model.FEWEST_CHUNKS]
         counts = [
             sum(counts)

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from rseqbench.analysis import compare, dataset, stats
-from rseqbench.analysis.dataset import Key
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.analysis.stats import Floats
 from rseqbench.config import VerdictRules
-from rseqbench.model import CONTROLS, NO_BENCHMARK, BenchmarkId, Estimate
+from rseqbench.model import CONTROLS, NO_BENCHMARK, BenchmarkId, CaseKey, Estimate
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Cell:
 
 def quotient(frame: pd.DataFrame, label: str, pair: ArchPair, rules: VerdictRules) -> Cell | None:
     """Return the quotient slow/fast of a pair inside run `label` with its word; None where there is none."""
-    slow, fast = (pair.arch, pair.slow, 1), (pair.arch, pair.fast, 1)
+    slow, fast = CaseKey(pair.arch, pair.slow), CaseKey(pair.arch, pair.fast)
     found = dataset.ratios(frame, label, slow, fast, pair.net)
     if found is None:
         return None
@@ -91,7 +90,7 @@ def quotient(frame: pd.DataFrame, label: str, pair: ArchPair, rules: VerdictRule
     return Cell(found.unit, ratio, word, reason, None, found.each, unsure)
 
 
-def _count(frame: pd.DataFrame, label: str, key: Key) -> Estimate:
+def _count(frame: pd.DataFrame, label: str, key: CaseKey) -> Estimate:
     return stats.median(dataset.series(frame, label, key).to_list(), None)
 
 

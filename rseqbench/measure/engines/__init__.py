@@ -1,8 +1,7 @@
-"""How a value is taken. An engine measures a round of cases on a target; a file each, and its name with every value."""
+"""How a value is taken. An engine measures a round of cases on a target; each has a file, and its name is stored."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,8 +14,8 @@ from rseqbench.targets import Target
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What an engine made of one case in one round: a benchmark of one pyperf run, or why there is none."""
+class CaseResult:
+    """The outcome of one case in one round: a benchmark of one pyperf run, or why there is none."""
 
     case: Case
     bench: pyperf.Benchmark | None
@@ -29,7 +28,7 @@ class Engine(Protocol):
     def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
         """Find out, once a run, what has to be known before its first round."""
 
-    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
         """Measure the cases, in their order or mixed; one Taken each. Raises TargetError only if all is lost."""
 
     def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
@@ -45,48 +44,25 @@ class Engine(Protocol):
         """Return how many seconds rounds should begin apart at least."""
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of engine: the module and class that make one, and whether it counts instructions of emulated machines."""
-
-    module: str
-    name: str
-    emulated: bool = False
+TIMING_ENGINES = ("gated", "pyperf")  # the first is the one of "auto"
+COUNTING_ENGINES = ("counted",)  # they count the instructions of emulated machines
+ENGINES = (*TIMING_ENGINES, *COUNTING_ENGINES)
 
 
-ENGINES = {
-    "gated": Kind("gated", "Gated"),
-    "pyperf": Kind("sequential", "Plain"),
-    "counted": Kind("instructions", "Counted", True),
-}
-
-
-def chosen(name: str, emulated: bool) -> list[str]:
+def choose_engines(name: str, emulated: bool) -> list[str]:
     """Return the names of the engines to measure with on a target whose time is `emulated` or not.
 
     "auto" is the best one there, "both" is all of them. Raises UsageError for an unknown one, and for one that cannot
     tell anything there: emulated time is no time, and where time is real nothing counts instructions.
     """
-    possible = [engine for engine, kind in ENGINES.items() if kind.emulated == emulated]
+    possible = COUNTING_ENGINES if emulated else TIMING_ENGINES
     if name == "auto":
-        return possible[:1]
+        return [possible[0]]
     if name == "both":
-        return possible
+        return [*possible]
     if name not in ENGINES:
         raise unknown("engine", name, [*ENGINES, "auto", "both"])
     if name not in possible:
         why = "time is emulated there, which is no time" if emulated else "time is real there, so nothing counts"
         raise UsageError(f"engine {name} cannot measure on this target: {why}", f"--engine {possible[0]}")
     return [name]
-
-
-def create(name: str) -> Engine:
-    """Return a new engine that measures kernels as its name says, and programs too. Raises UsageError."""
-    if name not in ENGINES:
-        raise unknown("engine", name, ENGINES)
-    kind = ENGINES[name]
-    module = importlib.import_module(f"rseqbench.measure.engines.{kind.module}")  # an engine is loaded when it is used
-    kernels: Engine = getattr(module, kind.name)()
-    divided = importlib.import_module("rseqbench.measure.engines.divided")  # which needs this module
-    made: Engine = divided.Divided(kernels)
-    return made

@@ -13,7 +13,7 @@ import pyperf
 from hdrh.histogram import HdrHistogram
 
 from rseqbench.errors import RseqbenchError
-from rseqbench.measure.engines import Taken
+from rseqbench.measure.engines import CaseResult
 from rseqbench.model import Case, Plan
 from rseqbench.targets import RunsPrograms, Target, require
 from rseqbench.workloads import jemalloc
@@ -39,7 +39,7 @@ _SAID = ("library", "jemalloc", "percpu_arena", "pools")
 _QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 
-def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
     """Serve over each of the allocators that `cases` are, in their order, for round `number`."""
     given = jemalloc.arguments(plan.cpus, plan.seed + _SEED_STEP * number)
     for case in cases:
@@ -48,9 +48,9 @@ def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Itera
             start, *rest = jemalloc.command(method)
             ran = require(target, RunsPrograms).run(start, [*rest, *given], case.registration, LIMIT_S)
             found = jemalloc.document(method, ran, case.registration)
-            yield Taken(case, _bench(target, case, number, found))
+            yield CaseResult(case, _bench(target, case, number, found))
         except RseqbenchError as error:
-            yield Taken(case, None, error.message)
+            yield CaseResult(case, None, error.message)
 
 
 def summarised(phase: Mapping[str, Any]) -> dict[str, Any]:

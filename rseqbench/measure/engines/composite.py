@@ -1,51 +1,91 @@
-"""Programs measured as a whole: run once a round, by their own figure where time is real, else by instructions."""
+"""Kernels by the engine that was chosen, then whole programs: what one round of a run is made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-import pyperf
+from rseqbench.errors import unknown
+from rseqbench.measure.engines import ENGINES, CaseResult, Engine, program
+from rseqbench.measure.engines.gated import GatedEngine
+from rseqbench.measure.engines.instructions import InstructionEngine
+from rseqbench.measure.engines.sequential import PyperfEngine
+from rseqbench.model import Case, Plan
+from rseqbench.selection import LIBRARIES
+from rseqbench.targets import Target
+from rseqbench.workloads import PROGRAMS, jemalloc
 
-from rseqbench.errors import TargetError
-from rseqbench.measure.engines import ENGINES, Taken
-from rseqbench.model import Case, Plan, ProgramResult
-from rseqbench.targets import RunsPrograms, Target, require
-from rseqbench.workloads import PROGRAMS
-
-LIMIT_S = 1800.0  # for one run of a program
-_NS_PER_SECOND = 1e9
-
-
-def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
-    """Run each of the programs that `cases` are once, for round `number`; there is but one way to measure them."""
-    for case in cases:
-        program = PROGRAMS[case.benchmark]
-        try:
-            ran = require(target, RunsPrograms).run(program.path, plan.hackbench.split(), case.registration, LIMIT_S)
-            yield Taken(case, _bench(target, case, plan, number, ran))
-        except TargetError as error:
-            yield Taken(case, None, error.message)
+_ENGINES: Mapping[str, Callable[[], Engine]] = {
+    "gated": GatedEngine,
+    "pyperf": PyperfEngine,
+    "counted": InstructionEngine,
+}
 
 
-def _bench(target: Target, case: Case, plan: Plan, number: int, ran: ProgramResult) -> pyperf.Benchmark:
-    """Return the value of a run; what the program says of itself and what we saw from outside are both kept."""
-    own_s = PROGRAMS[case.benchmark].seconds(ran)
-    counted = ENGINES[plan.engine].emulated
-    metadata: dict[str, str | int | float] = {
-        "name": case.id,
-        "unit": "integer" if counted else "second",
-        "loops": 1,
-        "benchmark": case.benchmark,
-        "arch": target.arch,
-        "threads": case.threads,
-        "engine": "whole",
-        "round": number,
-        "registration": case.registration.value,
-        "aborts": 0,
-        "own_seconds": own_s,
-        "outside_seconds": ran.ns / _NS_PER_SECOND,
-        "date": datetime.now().isoformat(timespec="seconds"),
-    }
-    value = ran.ns if counted else own_s
-    return pyperf.Benchmark([pyperf.Run([value], metadata=metadata, collect_metadata=False)])
+def create_engine(name: str) -> Engine:
+    """Return a new engine that measures benchmarks as its name says, and programs too. Raises UsageError."""
+    if name not in _ENGINES:
+        raise unknown("engine", name, ENGINES)
+    return CompositeEngine(_ENGINES[name]())
+
+
+class CompositeEngine:
+    """An engine for everything that a plan may hold."""
+
+    def __init__(self, kernels: Engine) -> None:
+        """Take the engine that measures kernels."""
+        self._kernels = kernels
+
+    def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
+        """Prepare the kernels' engine for those of the cases that are kernels."""
+        self._kernels.prepare(target, plan, _kernels(cases))
+
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
+        """Measure the kernels, then the programs and the server: those disturb more than they are disturbed.
+
+        Kernels that call a shipped library have a process of their own, as it may change what others take.
+        """
+        for part in _apart(_kernels(cases)):
+            for taken in self._kernels.round(target, plan, number, part):
+                why = target.doubts(taken.case) if taken.bench else ""
+                yield CaseResult(taken.case, None, why) if why else taken
+        programs = [case for case in cases if case.benchmark in PROGRAMS]
+        yield from program.run(target, plan, number, programs)
+        servers = _servers(cases)
+        if servers:
+            from rseqbench.measure.engines import allocator_server  # noqa: PLC0415 - loads HdrHistogram
+
+            yield from allocator_server.run(target, plan, number, servers)
+
+    def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
+        """Return the steps of the kernels' engine, then each program alone, then the server over each allocator."""
+        kernels = [step for part in _apart(_kernels(cases)) for step in self._kernels.steps(part)]
+        alone = [*(case for case in cases if case.benchmark in PROGRAMS), *_servers(cases)]
+        return (*kernels, *((case,) for case in alone))
+
+    def expected_s(self, plan: Plan) -> float | None:
+        """Return what the kernels' engine expects, and the server takes; None with a program, of seconds to minutes."""
+        if any(case.benchmark in PROGRAMS for case in plan.cases):
+            return None
+        kernels = _kernels(plan.cases)
+        expected = self._kernels.expected_s(replace(plan, cases=tuple(kernels))) if kernels else 0.0
+        served = plan.rounds * jemalloc.PROCESS_S * len(_servers(plan.cases))
+        return None if expected is None else expected + served
+
+    def pause_s(self) -> float:
+        """Return what the kernels' engine wants."""
+        return self._kernels.pause_s()
+
+
+def _apart(kernels: Sequence[Case]) -> list[list[Case]]:
+    """Return the kernels that call no library, and those that do."""
+    shipped = [case for case in kernels if case.benchmark.partition("/")[0] in LIBRARIES]
+    return [part for part in ([case for case in kernels if case not in shipped], shipped) if part]
+
+
+def _kernels(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if case.benchmark not in PROGRAMS and case.benchmark not in jemalloc.BY_NAME]
+
+
+def _servers(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if case.benchmark in jemalloc.BY_NAME]

@@ -17,7 +17,7 @@ from datetime import datetime
 import pyperf
 
 from rseqbench.errors import TargetError
-from rseqbench.measure.engines import Taken
+from rseqbench.measure.engines import CaseResult
 from rseqbench.model import COUNTED, FEWEST_CHUNKS, Case, Chunk, GatedRequest, GatedRound, Plan, Registration
 from rseqbench.targets import RunsGatedRounds, Target, require
 
@@ -42,7 +42,7 @@ _INSIDE = (
 )
 
 
-def sized(threads: int, cpus: int, step_ns: float) -> tuple[int, int]:
+def chunk_size(threads: int, cpus: int, step_ns: float) -> tuple[int, int]:
     """Return how long a chunk of so many threads on so many CPUs is (ns), and how many are wanted in a round.
 
     `step_ns` is the least by which two readings of the clock differ.
@@ -55,7 +55,7 @@ def sized(threads: int, cpus: int, step_ns: float) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Sorted:
+class ClassifiedChunks:
     """The chunks of one case in one round, sorted by what the gate says of them; values in ns/op.
 
     `counted` are the counters of the quiet ones, where the machine has any.
@@ -73,7 +73,7 @@ class Sorted:
         return len(self.quiet) + len(self.busy) + self.disturbed + self.mixed
 
 
-def gate(chunks: Sequence[Chunk], fastest: int) -> Sorted:
+def classify_chunks(chunks: Sequence[Chunk], fastest: int) -> ClassifiedChunks:
     """Sort chunks: quiet (both probes fast, undisturbed), busy (both slow), disturbed by Linux, or mixed.
 
     `fastest` is the fastest probe of the whole run, in ticks.
@@ -84,10 +84,10 @@ def gate(chunks: Sequence[Chunk], fastest: int) -> Sorted:
     busy = tuple(c.value for c in calm if c.before > slowest and c.after > slowest)
     mixed = len(calm) - len(alone) - len(busy)
     counted = tuple(c.counted for c in alone if c.counted)
-    return Sorted(tuple(c.value for c in alone), busy, len(chunks) - len(calm), mixed, counted)
+    return ClassifiedChunks(tuple(c.value for c in alone), busy, len(chunks) - len(calm), mixed, counted)
 
 
-class Gated:
+class GatedEngine:
     """The engine `gated`."""
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ class Gated:
         step_ns = seen[0].resolution * seen[0].ns_per_tick
         for case in cases:
             self._size(target, plan, case, step_ns)
-        chunk_ns, _ = sized(1, len(plan.cpus), step_ns)
+        chunk_ns, _ = chunk_size(1, len(plan.cpus), step_ns)
         probing = GatedRequest(alone, require(target, RunsGatedRounds).calibrate(alone, plan, chunk_ns), 1000)
         end = time.monotonic() + _SETTLE_S
         while time.monotonic() < end and not _settled([answer.fastest for answer in seen]):
@@ -120,7 +120,7 @@ class Gated:
     def _size(self, target: Target, plan: Plan, case: Case, step_ns: float) -> None:
         """Size the chunks of a case; one that fails there is void in every round, and the others are not."""
         gating = require(target, RunsGatedRounds)
-        chunk_ns, wanted = sized(case.threads, len(plan.cpus), step_ns)
+        chunk_ns, wanted = chunk_size(case.threads, len(plan.cpus), step_ns)
         try:
             self._slots[case] = GatedRequest(case, gating.calibrate(case, plan, chunk_ns), wanted)
         except TargetError as error:
@@ -133,7 +133,7 @@ class Gated:
 
     def expected_s(self, plan: Plan) -> float | None:
         """Return how long it looks for the fastest probe, and then the rounds, as far apart as they begin."""
-        sizes = [sized(case.threads, len(plan.cpus), 0) for case in plan.cases]
+        sizes = [chunk_size(case.threads, len(plan.cpus), 0) for case in plan.cases]
         inside = sum(chunk_ns * wanted for chunk_ns, wanted in sizes) * 1e-9 / _INSIDE
         return _SETTLE_S + plan.rounds * max(SPREAD_S, inside)
 
@@ -141,9 +141,9 @@ class Gated:
         """Return how far apart rounds begin."""
         return SPREAD_S
 
-    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
         """Measure all cases at once, interleaved."""
-        yield from (Taken(case, None, self._unsized[case]) for case in cases if case in self._unsized)
+        yield from (CaseResult(case, None, self._unsized[case]) for case in cases if case in self._unsized)
         cases = [case for case in cases if case not in self._unsized]
         if not cases:
             return
@@ -151,14 +151,14 @@ class Gated:
             answer = self._ask(target, plan, number, cases)
             sorts = self._sort(answer)
         except TargetError as error:
-            yield from (Taken(case, None, error.message) for case in cases)
+            yield from (CaseResult(case, None, error.message) for case in cases)
             return
         for case, chunks, found in zip(cases, answer.chunks, sorts, strict=True):
             if len(found.quiet) < FEWEST_CHUNKS:
                 why = f"{CONTENDED}: {len(found.quiet)} of {found.offered} chunks had the core to themselves"
-                yield Taken(case, None, why)
+                yield CaseResult(case, None, why)
             else:
-                yield Taken(case, self._bench(target, case, number, found, answer, sum(c.aborts for c in chunks)))
+                yield CaseResult(case, self._bench(target, case, number, found, answer, sum(c.aborts for c in chunks)))
 
     def _ask(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> GatedRound:
         slots = [self._slots[case] for case in cases]
@@ -171,20 +171,20 @@ class Gated:
         }
         return require(target, RunsGatedRounds).gate(slots, plan, options)
 
-    def _sort(self, answer: GatedRound) -> list[Sorted]:
+    def _sort(self, answer: GatedRound) -> list[ClassifiedChunks]:
         """Sort the chunks of each case. Raises TargetError where the round as a whole cannot be believed."""
         jumped = _jumped(answer, self._tick, self._fastest)
         if jumped:
             raise TargetError(f"the clock jumped: {jumped}")
         self._fastest = min(self._fastest, answer.fastest)
-        sorts = [gate(chunks, self._fastest) for chunks in answer.chunks]
+        sorts = [classify_chunks(chunks, self._fastest) for chunks in answer.chunks]
         ours, tries = sum(len(one.quiet) for one in sorts), sum(one.offered for one in sorts) + answer.waits
         if ours < LEAST_SHARE * tries:
             raise TargetError(f"{CONTENDED}: the core was ours in {ours} of {tries} tries")
         return sorts
 
     def _bench(
-        self, target: Target, case: Case, number: int, chunks: Sorted, answer: GatedRound, aborts: int
+        self, target: Target, case: Case, number: int, chunks: ClassifiedChunks, answer: GatedRound, aborts: int
     ) -> pyperf.Benchmark:
         loops = self._slots[case].loops
         metadata: dict[str, str | int | float] = {

@@ -17,7 +17,7 @@ from datetime import datetime
 import pyperf
 
 from rseqbench.errors import TargetError
-from rseqbench.measure.engines.sequential import OneByOne
+from rseqbench.measure.engines.sequential import SequentialEngine
 from rseqbench.model import Case, Counts, Plan
 from rseqbench.targets import CountsInstructions, Target, require
 
@@ -32,7 +32,7 @@ _LEAST_LONG = 16
 _FIRST_TRIAL = (8, 24)  # few: an operation may be a fork
 
 
-class Counted(OneByOne):
+class InstructionEngine(SequentialEngine):
     """The engine `counted`."""
 
     def __init__(self) -> None:

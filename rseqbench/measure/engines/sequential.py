@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 import pyperf
 
 from rseqbench.errors import TargetError
-from rseqbench.measure.engines import Taken
+from rseqbench.measure.engines import CaseResult
 from rseqbench.model import Case, Plan
 from rseqbench.targets import Target, TimesCases, require
 
 
-class OneByOne(abc.ABC):
+class SequentialEngine(abc.ABC):
     """An engine without anything to prepare, whose rounds need not be spread."""
 
     def __init__(self) -> None:
@@ -31,15 +31,15 @@ class OneByOne(abc.ABC):
     def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:  # noqa: B027 - nothing is a choice
         """Do nothing: a case is calibrated when it is first met."""
 
-    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[Taken]:
+    def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
         """Measure one case after the other; one that fails is calibrated anew in the next round if it was not yet."""
         for case in cases:
             try:
                 if case not in self._loops:
                     self._loops[case] = self._calibrate(target, plan, number, case)
-                yield Taken(case, self._take(target, plan, number, case, self._loops[case]))
+                yield CaseResult(case, self._take(target, plan, number, case, self._loops[case]))
             except TargetError as error:
-                yield Taken(case, None, error.message)
+                yield CaseResult(case, None, error.message)
 
     def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
         """Return each case alone."""
@@ -60,7 +60,7 @@ _PROCESS_S = 0.02  # beside its values: it is started, and pinned
 _CALIBRATION = 3  # values: as its loops double, each takes half of the next
 
 
-class Plain(OneByOne):
+class PyperfEngine(SequentialEngine):
     """The engine `pyperf`."""
 
     def expected_s(self, plan: Plan) -> float | None:

@@ -13,11 +13,12 @@ from rseqbench.config import Config, RunOptions
 from rseqbench.errors import ResultsError, UsageError, unknown
 from rseqbench.measure import engines, rounds, session
 from rseqbench.measure import session as resume
+from rseqbench.measure.engines.composite import create_engine
 from rseqbench.measure.fleet import scheduler
 from rseqbench.store import fleets
 from rseqbench.store.events import INTERRUPTED, JobEnded, JobEvent, MemberEvent, Stored, failure_text
 from rseqbench.store.fleets import Fleet, Member
-from rseqbench.store.runs import Run, Store, Unfinished
+from rseqbench.store.runs import Run, Store, UnfinishedRun
 from rseqbench.targets import resolve
 
 KIND = "labgrid"  # of the targets: places that are acquired
@@ -43,14 +44,14 @@ def measure_members(fleet: Fleet, config: Config, store: Store, summary: Callabl
                 session.resume_run(target, left)
             asked = session.RunRequest(options, fleet.preset, fleet.seed, member.label, fleet.force, fleet.command)
             unfinished = left or session.begin_run(target, asked, store)
-            yield from rounds.run(target, unfinished, engines.create(options.engine), config.check)
+            yield from rounds.run(target, unfinished, create_engine(options.engine), config.check)
         run = unfinished.finish(summary)
         yield Stored(run, tuple(rounds.failures(run.header)))
 
     return measure
 
 
-def _left(fleet: Fleet, member: Member, store: Store) -> Unfinished | None:
+def _left(fleet: Fleet, member: Member, store: Store) -> UnfinishedRun | None:
     """Return what this fleet has left unfinished of a member's run; None where that is to be begun.
 
     Raises ResultsError when something else has its label, and may not be replaced.
@@ -116,7 +117,7 @@ def run(
 
 def shared(options: RunOptions) -> RunOptions:
     """Return the options that all members share, their engine chosen. Raises UsageError where that is not one."""
-    chosen = engines.chosen(options.engine, resolve.target_kind(KIND).emulated)
+    chosen = engines.choose_engines(options.engine, resolve.target_kind(KIND).emulated)
     if len(chosen) > 1:
         raise UsageError(f"a fleet has one engine, and --engine {options.engine} means {len(chosen)}", "name one")
     return replace(options, engine=chosen[0], target=KIND)

@@ -8,10 +8,10 @@ from itertools import groupby
 
 from rseqbench.analysis import compare, patch_claims
 from rseqbench.analysis.compare import Comparison
-from rseqbench.analysis.dataset import Key, Row
+from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.stats import SAME_COUNT
 from rseqbench.analysis.summary import RunComparison
-from rseqbench.model import BenchmarkId
+from rseqbench.model import CaseKey
 from rseqbench.report import formatting
 from rseqbench.report.formatting import Printed
 from rseqbench.report.tables import Cell, Grid, comparison, make, time
@@ -54,13 +54,15 @@ def _side_by_side(found: Sequence[RunComparison]) -> list[Grid]:
     ]
 
 
-def _keys(found: Iterable[RunComparison]) -> list[Key]:
+def _keys(found: Iterable[RunComparison]) -> list[CaseKey]:
     """Return what any of the runs measured: by machine, then as the message has the groups."""
-    keys = {(row.arch, row.benchmark, row.threads) for one in found for row in one.rows}
-    return sorted(keys, key=lambda key: (key[0], patch_claims.group_order(BenchmarkId(key[1]).group), key[2], key[1]))
+    keys = {CaseKey(row.arch, row.benchmark, row.threads) for one in found for row in one.rows}
+    return sorted(
+        keys, key=lambda key: (key.arch, patch_claims.group_order(key.benchmark.group), key.threads, key.benchmark)
+    )
 
 
-def _one_machine(found: Sequence[RunComparison], arch: str, keys: Sequence[Key]) -> Grid:
+def _one_machine(found: Sequence[RunComparison], arch: str, keys: Sequence[CaseKey]) -> Grid:
     """Return a row a benchmark: the first run's value, and by how much each of the others takes more or less."""
     tables = [_complete(one, keys) for one in found]
     rows = [row for table in tables for row in table.values()]
@@ -73,14 +75,14 @@ def _one_machine(found: Sequence[RunComparison], arch: str, keys: Sequence[Key])
     return make(caption, columns, "-n" + "n-" * len(found), cells, comparison.legend(rows))
 
 
-def _complete(one: RunComparison, keys: Iterable[Key]) -> dict[Key, Comparison]:
+def _complete(one: RunComparison, keys: Iterable[CaseKey]) -> dict[CaseKey, Comparison]:
     """Return a row for each of `keys`: what only further runs measured is not measured in these two, and why."""
     rows = {(row.arch, row.benchmark, row.threads): row for row in one.rows}
     why = {(skip.benchmark, skip.threads): f"{label}: {skip.reason}" for label, skip in one.skips}
     return {key: rows.get(key) or _absent(key, why.get(key[1:], f"not in {one.b} for {key[0]}")) for key in keys}
 
 
-def _absent(key: Key, why: str) -> Comparison:
+def _absent(key: CaseKey, why: str) -> Comparison:
     return Comparison(*key, None, None, None, None, compare.MISSING, why)
 
 
@@ -112,12 +114,12 @@ def parted(found: Sequence[RunComparison]) -> tuple[list[RunComparison], Grid]:
 
 def spread(found: Sequence[RunComparison]) -> Grid:
     """Return how far counts of the same lie apart in each run, for those that do not repeat; none of them is noise."""
-    runs: dict[str, dict[Key, Row]] = {}
+    runs: dict[str, dict[CaseKey, Row]] = {}
     for one in found:
         for row in one.rows:
             for label, side in ((one.a, row.a), (one.b, row.b)):
                 if side and side.gross.is_range and side.gross.n > 1:
-                    runs.setdefault(label, {})[row.arch, row.benchmark, row.threads] = side
+                    runs.setdefault(label, {})[CaseKey(row.arch, row.benchmark, row.threads)] = side
     keys = [key for key in _keys(found) if any(key in rows for rows in runs.values())]
     moving = [key for key in keys if any(key in rows and not _repeats(rows[key]) for rows in runs.values())]
     lines = [

@@ -53,7 +53,7 @@ def run(shown: RunView, out: Console) -> None:
     for grid in (grid for one in shown.shipped for grid in allocators.together(one)):
         table(grid, out)
     decided, absent, _ = of_claims.split(shown.judged)
-    mark = "REPLAY: " if runs.replayed(shown.run.header) else ""
+    mark = "REPLAY: " if runs.is_replay(shown.run.header) else ""
     if decided:
         table(of_claims.verdicts(decided, f"{mark}What the patch claimed"), out)
     if shown.quotients:

@@ -56,7 +56,7 @@ def blind_machine():
 
 def round_value(chunks, fastest):
     try:
-        return stats.round_value(gated.gate(chunks, fastest).quiet, "gated")
+        return stats.round_value(gated.classify_chunks(chunks, fastest).quiet, "gated")
     except ValueError:
         return math.nan
 
@@ -136,7 +136,7 @@ def test_a_shared_machine_loses_few_rounds(shared_machine):
 
 def test_the_streams_have_in_them_what_they_are_to_be_robust_against(shared_machine):
     rounds = [one for run in shared_machine[:50] for one in run]
-    sorts = [gated.gate(chunks, one.fastest) for one in rounds for chunks in one.chunks]
+    sorts = [gated.classify_chunks(chunks, one.fastest) for one in rounds for chunks in one.chunks]
     offered = sum(one.offered for one in sorts)
     assert sum(len(one.busy) for one in sorts) > offered / 20
     assert sum(one.mixed for one in sorts) > offered / 2000

@@ -234,7 +234,7 @@ def test_a_clock_that_jumps_while_a_chunk_runs_makes_the_round_void(tmp_path, mo
     change(tmp_path, monkeypatch, "core/round.c", right, wrong)
     cases = [Case("cpu_id/baseline"), Case("control/atomic_a")]
     with native(engine="gated") as target:
-        engine = gated.Gated()
+        engine = gated.GatedEngine()
         engine.prepare(target, plan(target), cases)
         failures = [one.failure for one in engine.round(target, plan(target), 0, cases)]
     assert len(failures) == 2
@@ -460,7 +460,7 @@ def begun(target, tmp_path):
 def test_what_happens_to_a_round_makes_it_void_and_the_run_goes_on(target, tmp_path, monkeypatch, name):
     monkeypatch.setattr(gated, "SPREAD_S", 0.0)
     fault, why = FAULTS[name]
-    unfinished, engine = begun(target, tmp_path), gated.Gated()
+    unfinished, engine = begun(target, tmp_path), gated.GatedEngine()
     try:
         events = list(rounds.run(Disturbed(target, fault, 0), unfinished, engine, defaults().check))
     except TargetError as error:
@@ -503,7 +503,7 @@ def test_a_target_that_fails_in_every_round_ends_the_run(target, tmp_path, monke
 
     unfinished = begun(target, tmp_path)
     with pytest.raises(TargetError, match=r"^round 3: nothing could be measured: no such luck$"):
-        list(rounds.run(Broken(target, None, 0), unfinished, gated.Gated(), defaults().check))
+        list(rounds.run(Broken(target, None, 0), unfinished, gated.GatedEngine(), defaults().check))
     assert unfinished.rounds() == []
 
 

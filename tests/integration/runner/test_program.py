@@ -14,7 +14,7 @@ import pytest
 from rseqbench import workloads
 from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
-from rseqbench.measure.engines import composite
+from rseqbench.measure.engines import program
 from rseqbench.model import Case, Plan, ProgramResult, Registration
 from rseqbench.targets.resolve import create
 from rseqbench.targets.runner import messages, protocol
@@ -197,7 +197,7 @@ PLAN = Plan((CASE,), (), 1, 1, 1.0, 1, "gated", "boot", (0,), 1, "-l 10 -g 1")
 
 @pytest.mark.skipif(not os.access(HACKBENCH.path, os.X_OK), reason=workloads.missing(HACKBENCH))
 def test_hackbench_itself_is_run_with_the_plan_s_arguments(target):
-    (taken,) = composite.run(target, PLAN, 0, [CASE])
+    (taken,) = program.run(target, PLAN, 0, [CASE])
     (run_,) = taken.bench.get_runs()
     metadata = run_.get_metadata()
     assert run_.values == (metadata["own_seconds"],)

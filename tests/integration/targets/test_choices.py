@@ -27,7 +27,7 @@ from tests.support.requirements import defaults
     ],
 )
 def test_engines_that_can_measure(name, emulated, found):
-    assert engines.chosen(name, emulated) == found
+    assert engines.choose_engines(name, emulated) == found
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_engines_that_can_measure(name, emulated, found):
 )
 def test_engines_that_cannot(name, emulated, words):
     with pytest.raises(UsageError) as caught:
-        engines.chosen(name, emulated)
+        engines.choose_engines(name, emulated)
     assert str(caught.value).startswith(words)
     hint = str(caught.value).removeprefix(words)
     assert hint.startswith("there is: ") or hint == f"--engine {'counted' if emulated else 'gated'}"

@@ -4,7 +4,7 @@ import pytest
 
 from rseqbench.build import architectures
 from rseqbench.errors import TargetError
-from rseqbench.measure.engines.instructions import Counted
+from rseqbench.measure.engines.instructions import InstructionEngine
 from rseqbench.model import Benchmark, Case, Plan, Registration
 from rseqbench.targets.runner.target import RunnerTarget
 from tests.support.requirements import defaults
@@ -90,13 +90,13 @@ def test_a_check_that_hangs_fails_and_the_next_one_has_a_runner_of_its_own():
 
 def test_a_case_that_hangs_is_void_and_those_after_it_are_not():
     with Imagined(Hangs("time", NAMES[0]), Hangs()) as target:
-        taken = list(Counted().round(target, PLAN, 0, CASES))
+        taken = list(InstructionEngine().round(target, PLAN, 0, CASES))
     assert [one.failure for one in taken] == ["the runner did not answer within 60 s", "", ""]
 
 
 def test_a_place_that_is_gone_is_tried_once_a_round():
     with Imagined(Hangs("time", NAMES[0])) as target:
-        taken = list(Counted().round(target, PLAN, 0, CASES))
+        taken = list(InstructionEngine().round(target, PLAN, 0, CASES))
         assert [one.failure for one in taken] == [
             "the runner did not answer within 60 s",
             "nobody is there",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench.measure.engines.divided import Divided
+from rseqbench.measure.engines.composite import CompositeEngine
 from rseqbench.model import Case, Plan
 from tests.support.installed_libraries import broken, checked, needs
 from tests.support.requirements import native, two_cpus
@@ -121,5 +121,5 @@ def test_kernels_and_those_of_libraries_are_measured_one_after_the_other():
             return iter(())
 
     cases = [Case(name) for name in ("urcu/memb", "rcu/rseq", "lttng/lsl", "counter/rseq")]
-    assert not list(Divided(Engine()).round(None, None, 0, cases))
+    assert not list(CompositeEngine(Engine()).round(None, None, 0, cases))
     assert asked == [["rcu/rseq", "counter/rseq"], ["urcu/memb", "lttng/lsl"]]

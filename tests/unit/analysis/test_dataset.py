@@ -9,7 +9,7 @@ import pytest
 
 from rseqbench.analysis import dataset
 from rseqbench.errors import ResultsError
-from rseqbench.model import BASELINE, Machine, Plan, Skip
+from rseqbench.model import BASELINE, CaseKey, Machine, Plan, Skip
 from rseqbench.store.runs import Header, Run
 from tests.support.frames import frame, run
 
@@ -18,7 +18,7 @@ RSEQ, LSL, ATOMIC = "cpu_id/rseq", "cpu_id/lsl", "counter/getcpu_atomic"
 
 
 def key(benchmark, arch=X86, threads=1):
-    return arch, benchmark, threads
+    return CaseKey(arch, benchmark, threads)
 
 
 def stored(tmp_path, benches, skips=(), timing="virtual", label="mine"):

@@ -6,7 +6,7 @@ import pyperf
 import pytest
 
 from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, stats, summary
-from rseqbench.model import Case, Facts, Machine, Plan, Registration, Skip, VerdictWord
+from rseqbench.model import Case, CaseKey, Facts, Machine, Plan, Registration, Skip, VerdictWord
 from rseqbench.report.tables import kernel_config as kernel_config_tables
 from rseqbench.store.runs import Header, Run
 from rseqbench.support.attachments import KernelSizes
@@ -167,8 +167,8 @@ def test_boots_take_the_place_of_rounds_where_there_are_several(tmp_path):
     values = [10.0, 11.0, 12.0, 20.0, 22.0, 21.0]
     several, single = run(tmp_path, "a", values, boots=2), run(tmp_path, "b", values)
     frame = dataset.units(dataset.build([several, single]))
-    assert dataset.series(frame, "a", ("x86_64", CASE.benchmark, 1)).to_dict() == {0: 11e9, 1: 21e9}
-    assert len(dataset.series(frame, "b", ("x86_64", CASE.benchmark, 1))) == 6
+    assert dataset.series(frame, "a", CaseKey("x86_64", CASE.benchmark)).to_dict() == {0: 11e9, 1: 21e9}
+    assert len(dataset.series(frame, "b", CaseKey("x86_64", CASE.benchmark))) == 6
     row = next(row for row in dataset.summarise(frame, 0.95) if row.label == "a")
     assert (row.gross.value, row.gross.n, row.operations) == (16e9, 2, 6)
     assert frame["interrupted"].isna().all()

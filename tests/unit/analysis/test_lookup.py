@@ -1,9 +1,10 @@
 """rseqbench/lookup.py: where in a table what is."""
 
 from rseqbench.analysis import dataset
+from rseqbench.model import CaseKey
 from tests.support.frames import frame, run
 
-KEY = ("x86_64", "cpu_id/rseq", 1)
+KEY = CaseKey("x86_64", "cpu_id/rseq")
 
 
 def test_values_are_in_the_order_of_rounds():

@@ -24,7 +24,7 @@ def chunk(before=FAST, after=FAST, disturbed=False, value=1.0, counted=None):
 
 def sorts(*chunks, fastest=FAST):
     """Return how many chunks the gate calls quiet, busy, disturbed and mixed."""
-    found = gated.gate(chunks, fastest)
+    found = gated.classify_chunks(chunks, fastest)
     return len(found.quiet), len(found.busy), found.disturbed, found.mixed
 
 
@@ -56,7 +56,7 @@ def test_a_chunk_counts_if_both_probes_were_quiet_and_linux_ran_nothing_else(bef
 
 def test_no_chunks_are_of_no_sort():
     assert sorts() == (0, 0, 0, 0)
-    assert gated.gate([], FAST).offered == 0
+    assert gated.classify_chunks([], FAST).offered == 0
 
 
 def test_a_faster_probe_of_the_run_makes_former_ones_slow():
@@ -75,7 +75,7 @@ def test_quiet_and_busy_values_keep_their_order_and_the_others_are_only_counted(
         chunk(SLOW, SLOW, value=8.0),
         chunk(value=2.0),
     ]
-    found = gated.gate(chunks, FAST)
+    found = gated.classify_chunks(chunks, FAST)
     assert found.quiet == (3.0, 1.0, 2.0)
     assert found.busy == (9.0, 8.0)
     assert (found.disturbed, found.mixed, found.offered) == (1, 1, 7)
@@ -88,7 +88,7 @@ def test_only_the_counters_of_quiet_chunks_are_kept():
         chunk(disturbed=True, counted=(99.0, 99.0, 1.0)),
         chunk(),
     ]
-    assert gated.gate(chunks, FAST).counted == ((8.0, 3.0, 0.0),)
+    assert gated.classify_chunks(chunks, FAST).counted == ((8.0, 3.0, 0.0),)
 
 
 @given(
@@ -105,7 +105,7 @@ def test_only_the_counters_of_quiet_chunks_are_kept():
     st.integers(500, 2000),
 )
 def test_every_chunk_is_of_exactly_one_sort_and_its_value_has_no_say(chunks, fastest):
-    found = gated.gate(chunks, fastest)
+    found = gated.classify_chunks(chunks, fastest)
     assert found.offered == len(chunks)
     assert sorts(*chunks, fastest=fastest) == sorts(*(replace(c, value=1.0) for c in chunks), fastest=fastest)
 
@@ -211,7 +211,7 @@ def test_the_fastest_probe_has_settled_when_five_are_within_two_percent_of_it(se
     ],
 )
 def test_chunks_are_sized_by_their_threads_and_by_the_clock(threads, cpus, step_ns, found):
-    assert gated.sized(threads, cpus, step_ns) == found
+    assert gated.chunk_size(threads, cpus, step_ns) == found
 
 
 def test_every_case_can_have_enough_chunks():
@@ -261,7 +261,7 @@ def no_sleep(monkeypatch):
 def begun(*answers):
     """Return an engine that has been prepared by quiet answers, and a target that will give these."""
     target = Scripted(*([answer()] * 5), *answers)
-    engine = gated.Gated()
+    engine = gated.GatedEngine()
     engine.prepare(target, plan(), CASES)
     return engine, target
 
@@ -333,7 +333,7 @@ def test_a_target_that_fails_makes_the_round_void_and_not_the_next():
 def test_chunks_are_as_long_as_the_clock_is_fine():
     assert begun()[1].chunk_ns == gated.CHUNK_NS
     coarse = Scripted(answer(resolution=100, ns_per_tick=1.0))
-    gated.Gated().prepare(coarse, plan(), CASES)
+    gated.GatedEngine().prepare(coarse, plan(), CASES)
     assert coarse.chunk_ns == 100 * gated.LEAST_STEPS
 
 
@@ -342,11 +342,11 @@ def test_a_round_may_last_as_long_as_its_chunks(step_ns, threads):
     """Of a clock that takes a system call to read, a chunk lasts milliseconds: the time limit is not a neighbour's."""
     target = Scripted(answer([[chunk()] * N] * 40, resolution=step_ns, ns_per_tick=1.0))
     cases = tuple(Case(f"counter/{i}", threads, Registration.GLIBC) for i in range(40))
-    engine = gated.Gated()
+    engine = gated.GatedEngine()
     engine.prepare(target, plan(cases=cases), cases)
     list(engine.round(target, plan(cases=cases), 0, cases))
     slots, options = target.asked[-1]
-    length, _ = gated.sized(threads, 1, step_ns)
+    length, _ = gated.chunk_size(threads, 1, step_ns)
     assert options["limit_ms"] >= gated.LIMIT_MS
     assert options["limit_ms"] > 2 * sum(slot.wanted for slot in slots) * length * 1e-6
 
@@ -359,7 +359,7 @@ def test_a_case_that_cannot_be_sized_is_void_and_the_others_are_not():
             return 1000
 
     target = Picky(answer([[chunk()] * N]))
-    engine = gated.Gated()
+    engine = gated.GatedEngine()
     engine.prepare(target, plan(), CASES)
     for number in range(2):
         found = {one.case: one.failure for one in engine.round(target, plan(), number, CASES)}
@@ -439,6 +439,6 @@ def test_a_tick_of_no_time_is_a_jump_even_where_the_run_knows_none(tick):
 
 def test_one_odd_tick_while_preparing_is_not_the_run_s():
     target = Scripted(answer(ns_per_tick=9.0), *([answer()] * 4), answer())
-    engine = gated.Gated()
+    engine = gated.GatedEngine()
     engine.prepare(target, plan(), CASES)
     assert [one.failure for one in taken(engine, target)] == ["", ""]

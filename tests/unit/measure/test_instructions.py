@@ -9,7 +9,7 @@ from rseqbench.measure.engines.instructions import (
     LONG_BUDGET,
     REPEAT,
     SHORT,
-    Counted,
+    InstructionEngine,
     fitting,
     slope,
     slopes,
@@ -137,7 +137,7 @@ COSTS = {ONE.benchmark: 12, OTHER.benchmark: 116}
 
 
 def measured(target, engine=None, number=0, cases=(ONE, OTHER)):
-    engine = engine or Counted()
+    engine = engine or InstructionEngine()
     engine.prepare(target, PLAN, cases)
     return list(engine.round(target, PLAN, number, cases))
 
@@ -152,7 +152,7 @@ def test_every_case_has_its_instructions():
 
 
 def test_a_case_is_calibrated_once_and_then_counted_with_the_same_loops():
-    target, engine = Scripted(COSTS), Counted()
+    target, engine = Scripted(COSTS), InstructionEngine()
     for number in range(3):
         measured(target, engine, number)
     for case, cost in ((ONE, 12), (OTHER, 116)):
@@ -202,7 +202,7 @@ def test_a_tick_is_counted_as_interrupted_and_not_averaged_in():
 
 def test_with_too_many_ticks_a_round_is_void_and_the_next_one_goes_on():
     few = REPEAT - FEWEST + 1
-    target, engine = Scripted(COSTS, ticked(*((0, i, i + 1) for i in range(few)))), Counted()
+    target, engine = Scripted(COSTS, ticked(*((0, i, i + 1) for i in range(few)))), InstructionEngine()
     (void,) = measured(target, engine, cases=[ONE])
     assert void.bench is None
     assert void.failure == f"interrupted: {FEWEST - 1} and {REPEAT} of {REPEAT} counts agree"
@@ -214,7 +214,7 @@ def test_a_calibration_that_fails_is_made_again_in_the_next_round():
     def spoil(number, taken):
         return [[5] * REPEAT] * 2 if number == 2 else taken
 
-    target, engine = Scripted(COSTS, spoil), Counted()
+    target, engine = Scripted(COSTS, spoil), InstructionEngine()
     (void,) = measured(target, engine, cases=[ONE])
     assert void.failure == "2000 more operations took no more instructions"
     assert measured(target, engine, 1, [ONE])[0].bench is not None
@@ -224,7 +224,7 @@ def test_a_long_operation_is_counted_as_a_whole_ticks_and_all():
     def spoil(number, taken):
         return [[count + number * TICK for count in counts] for counts in taken]
 
-    target, engine = Scripted({ONE.benchmark: 100_000}, spoil), Counted()
+    target, engine = Scripted({ONE.benchmark: 100_000}, spoil), InstructionEngine()
     for number in range(2):
         (one,) = measured(target, engine, number, [ONE])
     loops = fitting(100_000, LONG_BUDGET, 16)
@@ -280,4 +280,4 @@ def test_what_a_target_cannot_count_does_not_keep_the_others_from_it():
 
 
 def test_there_is_nothing_to_wait_for():
-    assert Counted().pause_s() == 0.0
+    assert InstructionEngine().pause_s() == 0.0

@@ -57,7 +57,7 @@ VALID = 14  # of 15 rounds: in one of them, the core was hardly ever ours
 def rounds(recording):
     """Return the rounds that are not void."""
     enough = [
-        all(len(gated.gate(*of_kernel[number]).quiet) >= model.FEWEST_CHUNKS for of_kernel in recording.values())
+        all(len(gated.classify_chunks(*of[number]).quiet) >= model.FEWEST_CHUNKS for of in recording.values())
         for number in range(15)
     ]
     return {name: [one for one, ok in zip(each, enough, strict=True) if ok] for name, each in recording.items()}
@@ -84,7 +84,7 @@ def ratio(rounds, pair, engine):
 
 
 def by_the_gate(chunks, fastest):
-    return stats.round_value(gated.gate(chunks, fastest).quiet, "gated")
+    return stats.round_value(gated.classify_chunks(chunks, fastest).quiet, "gated")
 
 
 def by_the_mean_of_all(chunks, fastest):
@@ -121,7 +121,7 @@ def test_nothing_of_the_machine_is_recorded():
 
 @pytest.mark.parametrize("kernel", ACCEPTED)
 def test_the_same_chunks_are_accepted_as_when_they_were_recorded(recording, kernel):
-    found = [gated.gate(chunks, fastest) for chunks, fastest in recording[kernel]]
+    found = [gated.classify_chunks(chunks, fastest) for chunks, fastest in recording[kernel]]
     counts = [(len(one.quiet), len(one.busy), one.disturbed, one.mixed) for one in found]
     assert tuple(map(sum, zip(*counts, strict=True))) == ACCEPTED[kernel]
     assert sum(len(one.quiet) >= model.FEWEST_CHUNKS for one in found) == VALID
@@ -155,7 +155,7 @@ def test_the_mean_of_all_chunks_is_off_by_the_time_that_linux_took(rounds):
 
 def test_what_is_accepted_has_no_preemption_in_it(rounds):
     for name, of_kernel in rounds.items():
-        accepted = [value for chunks, fastest in of_kernel for value in gated.gate(chunks, fastest).quiet]
+        accepted = [value for chunks, fastest in of_kernel for value in gated.classify_chunks(chunks, fastest).quiet]
         offered = [chunk.value for chunks, _ in of_kernel for chunk in chunks]
         assert max(accepted) < 5 * min(accepted), name  # a preemption takes a millisecond, twenty chunks
         assert np.quantile(accepted, 0.95) < 1.5 * min(accepted), name

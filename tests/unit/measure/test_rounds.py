@@ -10,8 +10,8 @@ from rseqbench.analysis import dataset
 from rseqbench.errors import CheckError, TargetError
 from rseqbench.measure import plan as planning
 from rseqbench.measure import rounds
-from rseqbench.measure.engines.divided import Divided
-from rseqbench.measure.engines.sequential import Plain
+from rseqbench.measure.engines.composite import CompositeEngine
+from rseqbench.measure.engines.sequential import PyperfEngine
 from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Registration, Skip
 from rseqbench.store.events import BootDone, CaseMeasured, Checked, RoundDone
 from rseqbench.store.runs import Header, Store
@@ -100,7 +100,7 @@ def begun(tmp_path, cases=NAMES, number=ROUNDS):
 
 
 def run(target, unfinished, engine=None):
-    return list(rounds.run(target, unfinished, engine or Plain(), CHECK))
+    return list(rounds.run(target, unfinished, engine or PyperfEngine(), CHECK))
 
 
 def values(unfinished):
@@ -112,7 +112,7 @@ def values(unfinished):
 def test_what_a_witness_doubts_has_no_number(tmp_path):
     target, unfinished = Imagined(), begun(tmp_path)
     target.doubtful = {NAMES[0]: "half of it is missing"}
-    run(target, unfinished, Divided(Plain()))
+    run(target, unfinished, CompositeEngine(PyperfEngine()))
     assert rounds.failures(unfinished.header) == [f"{NAMES[0]}: failed in every round: half of it is missing"]
     assert values(unfinished) == dict.fromkeys(NAMES[1:], ROUNDS)
 
@@ -333,7 +333,7 @@ def test_an_interrupt_keeps_the_finished_rounds_and_no_half_one(tmp_path, after)
 
 def test_a_listener_that_goes_away_loses_only_the_round_under_way(tmp_path):
     unfinished = begun(tmp_path)
-    events = rounds.run(Imagined(), unfinished, Plain(), CHECK)
+    events = rounds.run(Imagined(), unfinished, PyperfEngine(), CHECK)
     for event in events:
         if isinstance(event, CaseMeasured) and event.number == 2:
             break
@@ -354,7 +354,7 @@ def test_taken_up_again_only_missing_rounds_are_measured(tmp_path):
 
 def test_interrupted_before_its_checks_were_over_they_are_done_again(tmp_path):
     unfinished = begun(tmp_path)
-    events = rounds.run(Imagined(), unfinished, Plain(), CHECK)
+    events = rounds.run(Imagined(), unfinished, PyperfEngine(), CHECK)
     next(events)
     events.close()
     target, resumed = Imagined(), Store(tmp_path / "results").resume("mine")
@@ -442,14 +442,14 @@ def test_a_boot_that_is_done_does_not_count_twice(tmp_path):
 
 def test_what_another_boot_left_of_a_unit_is_dropped_and_what_this_one_left_is_kept(tmp_path):
     target, unfinished = Imagined(), booted(tmp_path)
-    for event in rounds.run(target, unfinished, Plain(), CHECK):
+    for event in rounds.run(target, unfinished, PyperfEngine(), CHECK):
         if isinstance(event, RoundDone):
             break  # in the middle of the first boot
     run_again = [number for number, *_ in target.measured]
     run(target, unfinished)
     assert {number for number, *_ in target.measured[len(run_again) :]} == {1}  # the same boot: round 0 is kept
     target.boots += 1
-    for event in rounds.run(target, unfinished, Plain(), CHECK):
+    for event in rounds.run(target, unfinished, PyperfEngine(), CHECK):
         if isinstance(event, RoundDone):
             break
     target.boots += 1  # it crashed

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from rseqbench import config
-from rseqbench.measure.engines.divided import Divided
-from rseqbench.measure.engines.gated import Gated
+from rseqbench.measure.engines.composite import CompositeEngine
+from rseqbench.measure.engines.gated import GatedEngine
 from rseqbench.model import Case, Check, Plan, Registration
 from rseqbench.report.progress import live
 from rseqbench.report.progress import run as progress
@@ -144,16 +144,16 @@ def test_nothing_is_drawn_between_events_and_no_thread_is_there_for_it(clock, mo
 
 def test_the_steps_of_a_round_are_those_of_the_engines():
     program = Case("hackbench/processes", 1, Registration.GLIBC)
-    assert Divided(Gated()).steps([ONE, program, TWO]) == ((ONE, TWO), (program,))
-    assert Divided(Gated()).steps([program]) == ((program,),)
+    assert CompositeEngine(GatedEngine()).steps([ONE, program, TWO]) == ((ONE, TWO), (program,))
+    assert CompositeEngine(GatedEngine()).steps([program]) == ((program,),)
     served = Case("jemalloc/shipped", 1, Registration.GLIBC), Case("jemalloc/glibc", 1, Registration.GLIBC)
-    assert Divided(Gated()).steps([served[0], ONE, served[1]]) == ((ONE,), (served[0],), (served[1],))
+    assert CompositeEngine(GatedEngine()).steps([served[0], ONE, served[1]]) == ((ONE,), (served[0],), (served[1],))
 
 
 def test_the_server_takes_its_time_in_every_round():
     served = Case("jemalloc/shipped", 1, Registration.GLIBC)
     kernels, both, alone = (
-        Divided(Gated()).expected_s(Plan(cases, (), 10, 1, 1.0, 1, "gated", "quick", (0,)))
+        CompositeEngine(GatedEngine()).expected_s(Plan(cases, (), 10, 1, 1.0, 1, "gated", "quick", (0,)))
         for cases in ((ONE,), (ONE, served), (served,))
     )
     assert both == pytest.approx(kernels + 10 * jemalloc.PROCESS_S)

@@ -576,9 +576,8 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from rseqbench.errors import ResultsError
-from rseqbench.linux.sizes import Sizes
 from tests.unit.store.test_runs import header, suite
-from rseqbench.results import Store
+from rseqbench.store.runs import Store
 
 def limited(size):
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
@@ -628,7 +627,7 @@ def test_a_full_disk_is_one_line_at_every_step(tmp_path):
 DEATHS = """
 import os, shutil, sys
 from pathlib import Path
-from rseqbench.results import Store
+from rseqbench.store.runs import Store
 from tests.unit.store.test_runs import stored
 
 STEPS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "ctypes.dlopen"}
