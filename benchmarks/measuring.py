@@ -16,7 +16,6 @@ from common import Clock
 from rseqbench import config, paths
 from rseqbench.analysis import dataset, stats
 from rseqbench.analysis.patch_claims import ArchPair
-from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
@@ -102,8 +101,9 @@ class Rounds:
 def session(benchmarks: Sequence[str] = ("all",), engine: str = "gated", preset: str = "default") -> Iterator[Session]:
     """Compile for this machine and enter its native target, as `rseqbench run` does."""
     settings = config.load(paths.default_config())
-    options = settings.options(None, {"engine": engine, "preset": preset, "benchmarks": list(benchmarks)})
-    with resolve.create(architectures.named(options.arch), options) as target:
+    requested = settings.options(None, {"preset": preset, "benchmarks": list(benchmarks)})
+    options = resolve.resolve_options(requested, settings.linux, engine)
+    with resolve.create(options) as target:
         plan = planning.make(
             target.benchmarks(), options, settings.presets[preset], target.registration(), target.cpus(), seed=1
         )

@@ -16,7 +16,6 @@ import common
 
 from rseqbench import config, model, targets
 from rseqbench.analysis import stats
-from rseqbench.build import architectures
 from rseqbench.config import Preset
 from rseqbench.measure import plan
 from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, classify_chunks
@@ -59,8 +58,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=60)
     rounds = parser.parse_args().rounds
-    options = config.load().options(None, {"benchmarks": [*KERNELS, *MODAL]})
-    with resolve.create(architectures.host(), options) as target:
+    settings = config.load()
+    requested = settings.options(None, {"benchmarks": [*KERNELS, *MODAL]})
+    options = resolve.resolve_options(requested, settings.linux, "gated")
+    with resolve.create(options) as target:
         preset = Preset(rounds=rounds, values=1, value_ms=1.0)
         made = plan.make(target.benchmarks(), options, preset, target.registration(), target.cpus(), 1)
         for line in common.environment():

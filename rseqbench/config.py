@@ -33,8 +33,11 @@ class Paths:
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """What one run measures, where and how; the options of `rseqbench run` carry the same names."""
+class RequestedOptions:
+    """The options of a run as asked for: [run] of bench.toml, overlaid with the command line; both use these names.
+
+    targets/resolve.py makes ResolvedOptions of them. A fleet is stored with the requested ones.
+    """
 
     arch: str
     target: str
@@ -52,6 +55,34 @@ class RunOptions:
     rseq: str = field(metadata={"choices": ("any", "n", "y")})
     boot: str = field(metadata={"choices": ("guest", "host")})
     boots: int = field(metadata=_limits(1, 1000))
+    hackbench: str
+
+
+@dataclass(frozen=True)
+class ResolvedOptions:
+    """The options of one run on one machine, with every choice made that can be made before the machine is reached.
+
+    arch: the name of an architecture, which the machine's own replaces if `asks_arch`. engine: empty where nothing is
+    measured. cpus and registration: None for the target's own choice. rseq: the CONFIG_RSEQ that the machine's Linux
+    must have, None for any.
+    """
+
+    arch: str
+    asks_arch: bool
+    target: str
+    coordinator: str
+    environment: str
+    wait: bool
+    engine: str
+    preset: str
+    benchmarks: list[str]
+    threads: list[int]
+    cpus: str | None
+    registration: str | None
+    linux: str
+    runner: str
+    rseq: str | None
+    boots: int
     hackbench: str
 
 
@@ -101,14 +132,14 @@ class Config:
 
     source: Path
     paths: Paths
-    run: RunOptions
+    run: RequestedOptions
     linux: LinuxOptions
     presets: Mapping[str, Preset]
     check: CheckOptions
     verdict: VerdictRules
     configurations: Mapping[str, Mapping[str, Any]]
 
-    def options(self, configuration: str | None, given: Mapping[str, Any]) -> RunOptions:
+    def options(self, configuration: str | None, given: Mapping[str, Any]) -> RequestedOptions:
         """Return [run], overlaid with the named configuration, overlaid with the options that were `given`.
 
         Raises UsageError when there is no such configuration or preset.
@@ -174,14 +205,14 @@ def _build(source: Path, raw: dict[str, Any]) -> Config:
     _refuse_unknown(source, "", raw, sections)
     presets = _table(source, "presets", raw)
     configurations = _table(source, "configurations", raw)
-    run_keys = {f.name for f in dataclasses.fields(RunOptions)}
-    run = _typed(RunOptions, source, "run", _table(source, "run", raw))  # first: configurations are laid over it
+    run_keys = {f.name for f in dataclasses.fields(RequestedOptions)}
+    run = _typed(RequestedOptions, source, "run", _table(source, "run", raw))  # first: configurations are laid over it
     checked = {}
     for name, entry in configurations.items():
         where = f"configurations.{name}"
         table = _table(source, where, {where: entry})
         _refuse_unknown(source, f"{where}.", table, run_keys)
-        merged = _typed(RunOptions, source, where, {**_table(source, "run", raw), **table})
+        merged = _typed(RequestedOptions, source, where, {**_table(source, "run", raw), **table})
         checked[name] = {key: getattr(merged, key) for key in table}
     return Config(
         source=source,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Literal, NamedTuple, Self, get_args, get_type_hints
 
-from rseqbench.config import RunOptions
+from rseqbench.config import RequestedOptions
 
 Fact = str | int | float | bool
 Timing = Literal["hardware", "virtual", "emulated", "published"]
@@ -541,7 +541,7 @@ class DryRun:
 
     arch: str
     target: str
-    options: RunOptions
+    options: RequestedOptions
     plans: tuple[Plan, ...]
     cpus: tuple[int, ...]
     seed: int | None

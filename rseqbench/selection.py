@@ -49,13 +49,13 @@ def matches(benchmark: Benchmark, pattern: str) -> bool:
     return pattern in (benchmark.group, benchmark.name) or fnmatchcase(benchmark.name, pattern)
 
 
-def parse_cpus(wanted: str, allowed: Set[int], isolated: Set[int]) -> tuple[int, ...]:
+def choose_cpus(wanted: str | None, allowed: Set[int], isolated: Set[int]) -> tuple[int, ...]:
     """Return the CPUs to pin to, the one for single threads first.
 
-    "auto" prefers an isolated CPU, then the highest allowed one (CPU 0 often serves interrupts), then the others;
-    else a list such as "2,3" or "0-3", taken as it stands. Raises UsageError for a CPU that is not there.
+    None prefers an isolated CPU, then the highest allowed one (CPU 0 often serves interrupts), then the others; else a
+    list such as "2,3" or "0-3", taken as it stands. Raises UsageError for a CPU that is not there.
     """
-    if wanted == "auto":
+    if wanted is None:
         free = sorted(allowed, reverse=True)
         return tuple([*(cpu for cpu in free if cpu in isolated), *(cpu for cpu in free if cpu not in isolated)])
     found = cpu_list(wanted)

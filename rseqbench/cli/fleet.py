@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, completion, output
-from rseqbench.cli import options as how
-from rseqbench.cli import options as place
-from rseqbench.cli import options as what
+from rseqbench.cli import INTERRUPTED, State, completion, options, output
 from rseqbench.report import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rseqbench.config import Config, RunOptions
+    from rseqbench.config import Config, RequestedOptions
     from rseqbench.model import LabPlace
     from rseqbench.store.fleets import Fleet
     from rseqbench.store.runs import Store
@@ -29,12 +26,12 @@ def command() -> None:
 
 
 @command.command("run")
-@what.benchmark_options
+@options.benchmark_options
 @click.option("--places", metavar="NAMES", help="Names or patterns, such as 'pi*,cubie'; default: all.")
 @click.option("--tags", metavar="NAME=VALUE[,...]", help="Only places that have all of these tags.")
 @click.option("--at-once", type=click.IntRange(1, 10_000), default=200, show_default=True, help="So many at a time.")
-@how.measuring_options
-@partial(place.target_options, only=place.OF_A_LAB)
+@options.measuring_options
+@partial(options.target_options, only=options.OF_A_LAB)
 @click.option("--label", help="The fleet's name in the results folder; each run is LABEL@PLACE.")
 @click.option("--force", is_flag=True, help="Replace the runs of that label.")
 @click.option(
@@ -45,7 +42,7 @@ def command() -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Print which places are meant, and do nothing else.")
 @click.pass_context
-def run(ctx: click.Context, /, **given: Any) -> None:
+def run(ctx: click.Context, /, **values: Any) -> None:
     """Measure BENCHMARKs (default: all) on every place that is meant, at the same time, and write a page about them.
 
     Each place is acquired, measured as `run --target labgrid:PLACE` does, and released. One that fails, or is held by
@@ -60,65 +57,64 @@ def run(ctx: click.Context, /, **given: Any) -> None:
 
     state = ctx.find_object(State) or State(None)
     config, store = state.config(), state.store()
-    at_once = given.pop("at_once")
-    chosen = place.given_options(given)
-    begun = fleets.read(store.root, _alone(chosen)) if "resume" in chosen else None
-    if begun and "wait" in chosen:
+    at_once = values.pop("at_once")
+    given = options.given_options(values)
+    begun = fleets.read(store.root, _resumed_label(given)) if "resume" in given else None
+    if begun and "wait" in given:
         begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
-    asked = what.benchmark_patterns(chosen)
-    chosen |= {"benchmarks": asked} if asked else {}
-    options = members.shared(how.run_options(config, chosen)) if begun is None else begun.options
+    requested = begun.options if begun else members.shared(options.run_options(config, given))
     scheduler.make_room(at_once)
     with progress.busy("asking the coordinator"):
-        lab = ctx.with_resource(client.share_client(options.coordinator, options.environment))
+        lab = ctx.with_resource(client.share_client(requested.coordinator, requested.environment))
         places = lab.places()
-    fleet = begun or _fleet(places, options, chosen, config, store)
-    if given["dry_run"]:
+    fleet = begun or _new_fleet(places, requested, given, config, store)
+    if values["dry_run"]:
         _list(fleet, places, store)
         return
     scheduler.check(min(at_once, len(fleet.members)))
-    failed = _measure(fleet, lab, at_once, config, store)
+    failed, exit_code = _measure(fleet, lab, at_once, config, store)
+    if exit_code:
+        ctx.exit(exit_code)
     _show(fleet.label, state)
     ctx.exit(1 if failed else 0)
 
 
-def _alone(chosen: dict[str, Any]) -> str:
+def _resumed_label(given: dict[str, Any]) -> str:
     """Return the label of --resume. Raises UsageError when other options were given with it."""
     from rseqbench.errors import UsageError
 
-    label: str = chosen.pop("resume")
-    others = sorted(set(chosen) - {"dry_run", "wait"})  # these are about now, not about the runs
+    label: str = given.pop("resume")
+    others = sorted(set(given) - {"dry_run", "wait"})  # these are about now, not about the runs
     if others:
         raise UsageError(f"--resume takes no further options, and {others[0]} was given", "the fleet goes on as begun")
     return label
 
 
-def _fleet(
-    places: Sequence[LabPlace], options: RunOptions, chosen: dict[str, Any], config: Config, store: Store
+def _new_fleet(
+    places: Sequence[LabPlace], requested: RequestedOptions, given: dict[str, Any], config: Config, store: Store
 ) -> Fleet:
     """Return the fleet that the options mean. Raises UsageError, or ResultsError when one of its labels is taken."""
     import secrets
     from datetime import UTC, datetime
 
     from rseqbench.measure import session
-    from rseqbench.measure.fleet import members as choice
+    from rseqbench.measure.fleet import members
     from rseqbench.store import fleets, runs
-    from rseqbench.store.fleets import Fleet, Member
 
-    names = choice.parse_names(chosen["places"]) if "places" in chosen else []
-    tags = choice.parse_tags(chosen["tags"]) if "tags" in chosen else {}
-    found = choice.choose_places(places, names, tags)
-    label = chosen.get("label") or runs.fresh_label("fleet", store.taken())
-    named = fleets.labels([one.name for one in found], label)
-    fleet = Fleet(
+    names = members.parse_names(given["places"]) if "places" in given else []
+    tags = members.parse_tags(given["tags"]) if "tags" in given else {}
+    chosen = members.choose_places(places, names, tags)
+    label = given.get("label") or runs.fresh_label("fleet", store.taken())
+    run_labels = fleets.labels([place.name for place in chosen], label)
+    fleet = fleets.Fleet(
         label=label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=session.command(),
-        options=options,
-        preset=how.preset(options, chosen, config),
-        seed=chosen.get("seed", secrets.randbelow(2**32)),
-        members=tuple(Member(*one) for one in named.items()),
-        force=bool(chosen.get("force")),
+        options=requested,
+        preset=options.preset(requested, given, config),
+        seed=given.get("seed", secrets.randbelow(2**32)),
+        members=tuple(fleets.Member(*place_label) for place_label in run_labels.items()),
+        force=bool(given.get("force")),
     )
     fleets.ensure_free(store, fleet)
     return fleet
@@ -133,31 +129,35 @@ def _list(fleet: Fleet, places: Sequence[LabPlace], store: Store) -> None:
     terminal.table(lab.lab_places(fleet.label, members.missing(fleet, store), places), terminal.console())
 
 
-def _measure(fleet: Fleet, lab: LabClient, at_once: int, config: Config, store: Store) -> bool:
-    """Measure what is missing, and show it meanwhile; return whether a place or a benchmark failed, now or before."""
+def _measure(fleet: Fleet, lab: LabClient, at_once: int, config: Config, store: Store) -> tuple[bool, int]:
+    """Measure the members without a run, and show it meanwhile.
+
+    Return whether a place or a benchmark failed, now or before, and an exit code if it stopped early.
+    """
     import contextlib
 
     from rseqbench.errors import RseqbenchError
     from rseqbench.measure.fleet import members
     from rseqbench.report import data
-    from rseqbench.report.progress import fleet as crowd
+    from rseqbench.report.progress import fleet as progress
 
-    todo = members.missing(fleet, store)
+    missing = members.missing(fleet, store)
     of, confidence = len(fleet.members), config.verdict.confidence
-    work = members.measure_members(fleet, config, store, lambda one: data.table_csv(one, confidence))
+    work = members.measure_members(fleet, config, store, lambda run: data.table_csv(run, confidence))
     try:
-        with contextlib.closing(members.run(fleet, todo, store, work, at_once, lab.cut)) as events:
-            end = crowd.follow(events, of, of - len(todo))
+        with contextlib.closing(members.run(fleet, missing, store, work, at_once, lab.cut)) as events:
+            end = progress.follow(events, of, of - len(missing))
     except (KeyboardInterrupt, RseqbenchError) as error:
-        how_, code = ("interrupted", INTERRUPTED) if isinstance(error, KeyboardInterrupt) else ("failed", 1)
-        if code == 1:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        if not interrupted:
             click.echo(f"rseqbench: {error}", err=True)
-        said = f"{of - len(members.missing(fleet, store))} of {of} places done and kept"
-        click.echo(f"rseqbench: {how_} with {said}; rseqbench fleet run --resume {fleet.label}", err=True)
-        click.get_current_context().exit(code)
+        kept = f"{of - len(members.missing(fleet, store))} of {of} places done and kept"
+        how = "interrupted" if interrupted else "failed"
+        click.echo(f"rseqbench: {how} with {kept}; rseqbench fleet run --resume {fleet.label}", err=True)
+        return True, INTERRUPTED if interrupted else 1
     if end.failed:
         click.echo(f"to measure what is missing: rseqbench fleet run --resume {fleet.label}", err=True)
-    return bool(end.failed or members.complaints(fleet, store))
+    return bool(end.failed or members.complaints(fleet, store)), 0
 
 
 def _show(label: str, state: State) -> None:

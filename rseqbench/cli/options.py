@@ -12,7 +12,7 @@ from rseqbench.cli import completion
 from rseqbench.config import REGISTRATIONS, RUNNERS
 
 if TYPE_CHECKING:
-    from rseqbench.config import Config, Preset, RunOptions
+    from rseqbench.config import Config, Preset, RequestedOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _TARGET_OPTIONS = {
@@ -81,7 +81,7 @@ def measuring_options(command: Command) -> Command:
     return command
 
 
-def preset(options: RunOptions, chosen: dict[str, Any], config: Config) -> Preset:
+def preset(options: RequestedOptions, chosen: dict[str, Any], config: Config) -> Preset:
     """Return the preset of the options, overlaid with what was given on the command line."""
     import dataclasses
 
@@ -89,13 +89,18 @@ def preset(options: RunOptions, chosen: dict[str, Any], config: Config) -> Prese
     return dataclasses.replace(config.presets[options.preset], **overlay)
 
 
-def run_options(config: Config, chosen: dict[str, Any]) -> RunOptions:
-    """Overlay [run] with what was given on the command line under the same names."""
+def run_options(config: Config, chosen: dict[str, Any]) -> RequestedOptions:
+    """Overlay [run] with the options of a command line that have the same names.
+
+    Takes the benchmarks out of `chosen`. Raises UsageError for a suite, a configuration or a preset that is not there.
+    """
     from dataclasses import fields
 
-    from rseqbench.config import RunOptions
+    from rseqbench.config import RequestedOptions
 
-    names = {field.name for field in fields(RunOptions)}
+    patterns = benchmark_patterns(chosen)
+    chosen |= {"benchmarks": patterns} if patterns else {}
+    names = {field.name for field in fields(RequestedOptions)}
     overlay = {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items() if name in names}
     return config.options(chosen.get("configuration"), overlay)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from rseqbench.config import Preset, RunOptions
+from rseqbench.config import Preset, ResolvedOptions
 from rseqbench.model import Benchmark, Case, Plan, Registration, Skip
 from rseqbench.selection import ALONG, select
 
@@ -15,7 +15,7 @@ _CROWDED = "a thread preempted within an operation makes the others lose theirs:
 
 def make(
     benchmarks: Sequence[Benchmark],
-    options: RunOptions,
+    options: ResolvedOptions,
     preset: Preset,
     registration: Registration,
     cpus: Sequence[int],

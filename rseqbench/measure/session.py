@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -11,53 +12,70 @@ from typing import Any
 from rseqbench import workloads
 from rseqbench.build import disassembly
 from rseqbench.build.linux.build import attachments
-from rseqbench.config import Preset, RunOptions
+from rseqbench.config import Preset, ResolvedOptions
 from rseqbench.errors import UsageError
 from rseqbench.measure import plan
 from rseqbench.model import SAME_IN_A_RUN, Machine
+from rseqbench.store import runs
 from rseqbench.store.runs import Header, Store, UnfinishedRun
 from rseqbench.targets import Target, resolve
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a run is asked to do, as far as that does not depend on the machine: the same for many of them."""
+    """One run to be measured, as far as that does not depend on the machine: the same for all members of a fleet.
 
-    options: RunOptions
+    command: repeats it, by default the command line of this process.
+    """
+
+    options: ResolvedOptions
     preset: Preset
     seed: int
     label: str
     force: bool = False
-    command: str = ""  # that repeats it, where it is not the one that we were called with
+    command: str = ""
 
 
 def command() -> str:
-    """Return the command line that we were called with."""
+    """Return the command line of this process."""
     return shlex.join(["rseqbench", *sys.argv[1:]])
 
 
-def begin_run(target: Target, asked: RunRequest, store: Store) -> UnfinishedRun:
+def run_labels(label: str, engine_names: Sequence[str]) -> dict[str, str]:
+    """Return the label of the run by each engine: `label` itself where there is but one."""
+    return {name: f"{label}-{name}" if len(engine_names) > 1 else label for name in engine_names}
+
+
+def free_label(arch: str, engine_names: Sequence[str], store: Store) -> str:
+    """Return a new label for runs on an architecture, which is free for those of all the engines."""
+    taken = store.taken()
+    return runs.fresh_label(
+        arch, taken | {name.removesuffix(f"-{engine}") for name in taken for engine in engine_names}
+    )
+
+
+def begin_run(target: Target, request: RunRequest, store: Store) -> UnfinishedRun:
     """Plan a run for an entered target and open its folder.
 
-    Raises UsageError when the machine there is not what was asked for, ResultsError when the label is taken.
+    Raises UsageError when the machine is not the one that the options ask for, ResultsError when the label is taken.
     """
     machine = target.machine()
-    refused = resolve.check_configuration(asked.options, machine.facts)
-    if refused:
-        raise UsageError(f"{machine.target} is not what was asked for: {refused}", "boot another Linux, or --config")
-    given = workloads.arguments(workloads.HACKBENCH, asked.options.hackbench, machine.timing)
-    options = replace(asked.options, hackbench=given)
+    mismatch = resolve.check_configuration(request.options, machine.facts)
+    if mismatch:
+        raise UsageError(f"{machine.target} is not what was asked for: {mismatch}", "boot another Linux, or --config")
+    hackbench = workloads.arguments(workloads.HACKBENCH, request.options.hackbench, machine.timing)
+    options = replace(request.options, hackbench=hackbench)
     benchmarks = target.benchmarks()
-    planned = plan.make(benchmarks, options, asked.preset, target.registration(), target.cpus(), asked.seed)
+    planned = plan.make(benchmarks, options, request.preset, target.registration(), target.cpus(), request.seed)
     header = Header(
-        label=asked.label,
+        label=request.label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=asked.command or command(),
+        command=request.command or command(),
         plan=planned,
         machines=(machine,),
         docs={benchmark.name: benchmark.doc for benchmark in benchmarks if benchmark.name in plan.names(planned)},
     )
-    unfinished = store.begin(header, force=asked.force)
+    unfinished = store.begin(header, force=request.force)
     for file in [*attachments(options.linux), *disassembly.attachments(machine)]:
         unfinished.attach(file)
     return unfinished
@@ -82,7 +100,10 @@ def changed_since(begun: Machine, now: Machine) -> str:
 
 
 def resumed_options(header: Header) -> dict[str, Any]:
-    """Return the options under which a stored run was begun, as far as its target needs them again."""
+    """Return the requested options under which a stored run was begun, as far as its target needs them again.
+
+    Whether the machine is the same one, its facts tell: no configuration is asked for.
+    """
     machine = header.machines[0]
     facts = machine.facts
     options: dict[str, Any] = {
@@ -90,7 +111,8 @@ def resumed_options(header: Header) -> dict[str, Any]:
         "target": machine.target,
         "engine": header.plan.engine,
         "cpus": ",".join(map(str, header.plan.cpus)),
-        "registration": str(facts.registration or "auto"),
+        "registration": str(facts.registration or resolve.AUTO),
+        "rseq": resolve.ANY,
     }
     benchmarks = sorted({case.benchmark for case in header.plan.cases})
     if benchmarks:  # what is measured decides which libraries are opened, and what lies in a guest

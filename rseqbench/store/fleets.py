@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rseqbench import __version__
-from rseqbench.config import Preset, RunOptions
+from rseqbench.config import Preset, RequestedOptions
 from rseqbench.errors import ResultsError, unknown
 from rseqbench.store.runs import FLEET, Header, Store, check_label, is_label
 from rseqbench.support import atomic_io, serialization
@@ -39,7 +39,7 @@ class Fleet:
     label: str
     created: str
     command: str
-    options: RunOptions
+    options: RequestedOptions
     preset: Preset
     seed: int
     members: tuple[Member, ...]
@@ -62,7 +62,7 @@ class Fleet:
 
     @classmethod
     def _made(cls, raw: dict[str, Any]) -> Fleet:
-        raw["options"], raw["preset"] = RunOptions(**raw["options"]), Preset(**raw["preset"])
+        raw["options"], raw["preset"] = RequestedOptions(**raw["options"]), Preset(**raw["preset"])
         raw["members"] = tuple(Member(**member) for member in raw["members"])
         found = cls(**raw)
         if not all(is_label(member.label) for member in found.members):

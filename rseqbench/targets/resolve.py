@@ -7,18 +7,19 @@ import importlib
 import platform
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from rseqbench.build import products
+from rseqbench.build import architectures, products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.linux import DEBIAN, build, kvm
-from rseqbench.config import LinuxOptions, RunOptions
+from rseqbench.config import LinuxOptions, RequestedOptions, ResolvedOptions
 from rseqbench.errors import UsageError, unknown
 from rseqbench.model import Facts
 from rseqbench.targets import Target
 
-ANY = "any"
+ANY, AUTO = "any", "auto"
 _ABSENT = "ENOSYS"
 
 
@@ -67,7 +68,7 @@ def resolve_target(arch: Arch, target: str, runs_here: Callable[[Arch], bool] = 
 
     A 64-bit ARM may run arm32 through the static runner; whether this one does is tried, by `runs_here`.
     """
-    if target != "auto":
+    if target != AUTO:
         return target
     if arch.is_host:
         return "native"
@@ -78,67 +79,88 @@ def target_kind(target: str) -> TargetKind:
     """Return the kind of a target. Raises UsageError when there is none of that name."""
     name, colon, _ = target.partition(":")
     if name not in TARGETS or (colon and not TARGETS[name].where):
-        raise unknown("target", target, [*TARGETS, "auto"])
+        raise unknown("target", target, [*TARGETS, AUTO])
     return TARGETS[name]
 
 
-def create(arch: Arch, options: RunOptions) -> Target:
-    """Return the target that the options name, "auto" resolved.
-
-    Raises UsageError when there is no such kind, or when it boots no Linux and the options say which or how.
-    """
-    options = replace(options, target=resolve_target(arch, options.target))
-    found = target_kind(options.target)
-    if options.linux != DEBIAN and not found.boots:
-        why = f"target {options.target} boots no Linux, and {options.linux} was given to boot"
-        raise UsageError(why, "--linux is for --target qemu-system")
-    if options.runner != "qemu" and not found.boots:
-        why = f"target {options.target} boots no Linux, so there is nothing for --runner {options.runner} to start"
-        raise UsageError(why, "it is for --config, or --target qemu-system")
-    module = importlib.import_module(f"rseqbench.targets.{found.module}")  # a target is loaded when it is used
-    made: Target = getattr(module, found.name)(arch, options)
-    return made
+def create(options: ResolvedOptions) -> Target:
+    """Return the target that the options name, which is not entered yet."""
+    kind = target_kind(options.target)
+    module = importlib.import_module(f"rseqbench.targets.{kind.module}")  # a target is loaded when it is used
+    target: Target = getattr(module, kind.name)(architectures.named(options.arch), options)
+    return target
 
 
 def resolve_options(
-    arch: Arch,
-    options: RunOptions,
+    requested: RequestedOptions,
     linux: LinuxOptions,
+    engine: str = "",
     kvm_unusable: Callable[[Arch, Path], str] | None = None,
     runs_here: Callable[[Arch], bool] = runs_here,
-) -> RunOptions:
-    """Return the options with "auto" resolved and, where a guest is to boot a Linux that was built, that Linux named.
+) -> ResolvedOptions:
+    """Return the options with all choices made; `engine` is chosen by who measures, once the target is known.
 
-    A guest runs under KVM where that really works, else emulated. On the running Linux, the static runner measures,
-    since only that can be executed again. What has to be tried is tried by `kvm_unusable`, else by the real one, and by
-    `runs_here`. Raises UsageError when the Linux was not built yet.
+    `kvm_unusable` and `runs_here` try what has to be tried, by default for real. Raises UsageError when there is no
+    such target, when it boots no Linux and the options say which or how, or when the Linux to boot was not built yet.
     """
-    if options.rseq == ANY or options.linux != DEBIAN:
-        return replace(options, target=resolve_target(arch, options.target, runs_here))
-    if options.boot == "host":
-        return replace(options, target="runner" if options.target == "auto" else options.target)
-    found = build.built(arch, linux, options.rseq)
-    if found is None:
-        how = f"rseqbench linux build --arch {arch.name}"
-        raise UsageError(f"Linux for {arch.name} with CONFIG_RSEQ={options.rseq} is not built yet", how)
-    options = replace(options, linux=str(found.folder))
-    if options.target != "auto":
-        return options
-    why = (kvm_unusable or kvm.unusable)(arch, found.image)
-    return replace(options, target="qemu-system" if why else "qemu-kvm")
+    arch = architectures.named(requested.arch)
+    target, image = _choose_target(arch, requested, linux, kvm_unusable or kvm.unusable, runs_here)
+    kind = target_kind(target)
+    if image != DEBIAN and not kind.boots:
+        why = f"target {target} boots no Linux, and {image} was given to boot"
+        raise UsageError(why, "--linux is for --target qemu-system")
+    if requested.runner != "qemu" and not kind.boots:
+        why = f"target {target} boots no Linux, so there is nothing for --runner {requested.runner} to start"
+        raise UsageError(why, "it is for --config, or --target qemu-system")
+    values: dict[str, Any] = {field.name: getattr(requested, field.name, None) for field in fields(ResolvedOptions)}
+    return ResolvedOptions(**values | {
+        "arch": arch.name,
+        "asks_arch": requested.arch == architectures.HOST,
+        "target": target,
+        "engine": engine,
+        "cpus": None if requested.cpus == AUTO else requested.cpus,
+        "registration": None if requested.registration == AUTO else requested.registration,
+        "linux": image,
+        "rseq": None if requested.rseq == ANY else requested.rseq,
+    })  # fmt: skip
 
 
-def check_configuration(options: RunOptions, facts: Facts) -> str:
-    """Return why a machine is not what the options ask for, by its facts; empty when it is.
+def _choose_target(
+    arch: Arch,
+    requested: RequestedOptions,
+    linux: LinuxOptions,
+    kvm_unusable: Callable[[Arch, Path], str],
+    runs_here: Callable[[Arch], bool],
+) -> tuple[str, str]:
+    """Return the target and the Linux to boot there.
 
-    What a configuration says, in /proc/config.gz or /boot, must agree with what the system call does.
+    A Linux that was built for a configuration runs in a guest: under KVM where that works, else emulated. On the
+    running Linux, the static runner measures, since only that can be executed again.
     """
-    if options.rseq == ANY:
+    if requested.rseq == ANY or requested.linux != DEBIAN:
+        return resolve_target(arch, requested.target, runs_here), requested.linux
+    if requested.boot == "host":
+        return "runner" if requested.target == AUTO else requested.target, requested.linux
+    built = build.built(arch, linux, requested.rseq)
+    if built is None:
+        hint = f"rseqbench linux build --arch {arch.name}"
+        raise UsageError(f"Linux for {arch.name} with CONFIG_RSEQ={requested.rseq} is not built yet", hint)
+    if requested.target != AUTO:
+        return requested.target, str(built.folder)
+    return "qemu-system" if kvm_unusable(arch, built.image) else "qemu-kvm", str(built.folder)
+
+
+def check_configuration(options: ResolvedOptions, facts: Facts) -> str:
+    """Return why a machine is not the one that the options ask for, by its facts; empty when it is.
+
+    CONFIG_RSEQ as /proc/config.gz or /boot states it must agree with the system call.
+    """
+    if options.rseq is None:
         return ""
-    says, reason = facts.config_rseq or "unknown", facts.rseq_reason or ""
-    if says not in ("unknown", options.rseq):
-        return f"its Linux has CONFIG_RSEQ={says}, and this configuration is for {options.rseq}"
-    works = _ABSENT not in reason
+    configured = facts.config_rseq or "unknown"
+    if configured not in ("unknown", options.rseq):
+        return f"its Linux has CONFIG_RSEQ={configured}, and this configuration is for {options.rseq}"
+    works = _ABSENT not in (facts.rseq_reason or "")
     if works != (options.rseq == "y"):
         does = "answers" if works else f"says {_ABSENT}"
         return f"its rseq system call {does}, and this configuration is for CONFIG_RSEQ={options.rseq}"

@@ -24,6 +24,7 @@ from rseqbench.analysis import stats
 from rseqbench.build import architectures
 from rseqbench.measure.engines import gated
 from rseqbench.model import Case, Plan
+from rseqbench.targets import resolve
 from rseqbench.targets.native.target import NativeTarget
 
 KERNELS = (
@@ -76,7 +77,8 @@ def loaded(command):
 
 def record(rounds):
     """Return the answers to the rounds of a run of all kernels."""
-    options = config.load(paths.default_config()).options(None, {"engine": "gated"})
+    settings = config.load(paths.default_config())
+    options = resolve.resolve_options(settings.run, settings.linux, "gated")
     with NativeTarget(architectures.host(), options) as native:
         target, engine = Recorder(native), gated.GatedEngine()
         cases = [Case(name, 1, native.registration()) for name in KERNELS]

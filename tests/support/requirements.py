@@ -8,6 +8,7 @@ import pytest
 from rseqbench import config, paths
 from rseqbench.build import architectures
 from rseqbench.host import rseq_support
+from rseqbench.targets import resolve
 from rseqbench.targets.native.target import NativeTarget
 
 x86_only = pytest.mark.skipif(platform.machine() not in ("x86_64", "amd64"), reason="code for x86-64")
@@ -25,4 +26,10 @@ def defaults():
 
 def native(**options):
     """Return the target `native` with these options of [run], not yet entered."""
-    return NativeTarget(architectures.host(), defaults().options(None, options))
+    return NativeTarget(architectures.host(), resolved(**options))
+
+
+def resolved(**options):
+    """Return the built-in options with these in their place, resolved for this machine."""
+    config = defaults()
+    return resolve.resolve_options(config.options(None, options), config.linux, options.get("engine", ""))

@@ -40,7 +40,7 @@ def test_the_built_in_one_is_what_is_written_there(tmp_path, monkeypatch):
     found = config.load()
     assert found.source == paths.default_config()
     assert found.paths == config.Paths(**DEFAULT["paths"])
-    assert found.run == config.RunOptions(**DEFAULT["run"])
+    assert found.run == config.RequestedOptions(**DEFAULT["run"])
     assert found.presets["quick"] == config.Preset(**DEFAULT["presets"]["quick"])
     assert found.linux == config.LinuxOptions(**DEFAULT["linux"])
     assert set(found.presets) == {"quick", "boot", "default", "rigorous"}
@@ -75,11 +75,11 @@ def test_what_is_left_out_keeps_its_default(load):
     assert found.verdict.reach == DEFAULT["verdict"]["reach"]
     assert found.check.threads_per_cpu == 8
     assert found.check.timeout_s == DEFAULT["check"]["timeout_s"]
-    assert found.run == config.RunOptions(**DEFAULT["run"])
+    assert found.run == config.RequestedOptions(**DEFAULT["run"])
 
 
 def test_an_empty_one_changes_nothing(load):
-    assert load("").run == config.RunOptions(**DEFAULT["run"])
+    assert load("").run == config.RequestedOptions(**DEFAULT["run"])
 
 
 def test_a_preset_can_be_changed_in_part_and_added_whole(load):

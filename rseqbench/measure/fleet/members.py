@@ -8,11 +8,9 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
-from rseqbench.build import architectures
-from rseqbench.config import Config, RunOptions
+from rseqbench.config import Config, RequestedOptions
 from rseqbench.errors import ResultsError, UsageError, unknown
 from rseqbench.measure import engines, rounds, session
-from rseqbench.measure import session as resume
 from rseqbench.measure.engines.composite import create_engine
 from rseqbench.measure.fleet import scheduler
 from rseqbench.store import fleets
@@ -36,14 +34,16 @@ def measure_members(fleet: Fleet, config: Config, store: Store, summary: Callabl
 
     def measure(member: Member) -> Generator[MemberEvent, None, None]:
         left = _left(fleet, member, store)
-        options = replace(fleet.options, target=f"{KIND}:{member.place}")
+        # The board's Linux is its own: nothing is booted there.
+        requested = replace(fleet.options, target=f"{KIND}:{member.place}", boot="host")
         if left:  # its coordinator is the fleet's: one for all, as one process talks to it
-            options = replace(options, **resume.resumed_options(left.header) | _lab(fleet))
-        with resolve.create(architectures.named(options.arch), options) as target:
+            requested = replace(requested, **session.resumed_options(left.header) | _lab(fleet))
+        options = resolve.resolve_options(requested, config.linux, requested.engine)
+        with resolve.create(options) as target:
             if left:
                 session.resume_run(target, left)
-            asked = session.RunRequest(options, fleet.preset, fleet.seed, member.label, fleet.force, fleet.command)
-            unfinished = left or session.begin_run(target, asked, store)
+            request = session.RunRequest(options, fleet.preset, fleet.seed, member.label, fleet.force, fleet.command)
+            unfinished = left or session.begin_run(target, request, store)
             yield from rounds.run(target, unfinished, create_engine(options.engine), config.check)
         run = unfinished.finish(summary)
         yield Stored(run, tuple(rounds.failures(run.header)))
@@ -115,7 +115,7 @@ def run(
             save()
 
 
-def shared(options: RunOptions) -> RunOptions:
+def shared(options: RequestedOptions) -> RequestedOptions:
     """Return the options that all members share, their engine chosen. Raises UsageError where that is not one."""
     chosen = engines.choose_engines(options.engine, resolve.target_kind(KIND).emulated)
     if len(chosen) > 1:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from rseqbench.build.architectures import Arch
-from rseqbench.config import RunOptions
+from rseqbench.config import ResolvedOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.model import CommandLine, Facts
 from rseqbench.targets.labgrid import client
@@ -22,7 +22,7 @@ from rseqbench.targets.ssh.target import SshTarget
 class LabgridTarget(SshTarget):
     """The target `labgrid:PLACE`."""
 
-    def __init__(self, arch: Arch, options: RunOptions) -> None:
+    def __init__(self, arch: Arch, options: ResolvedOptions) -> None:
         """Take the architecture and how to run. Raises UsageError when no place is named."""
         super().__init__(arch, options, self._calling)
         self._name = options.target.partition(":")[2]

@@ -14,7 +14,7 @@ from rseqbench import selection, workloads
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.cache import Built
-from rseqbench.config import CheckOptions, RunOptions
+from rseqbench.config import CheckOptions, ResolvedOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.host import facts
 from rseqbench.host.rseq_support import registration_environment
@@ -31,7 +31,7 @@ from rseqbench.model import (
     ProgramResult,
     Registration,
 )
-from rseqbench.selection import parse_cpus
+from rseqbench.selection import choose_cpus
 from rseqbench.support import process
 from rseqbench.targets.native.worker_process import WorkerProcess
 from rseqbench.targets.runner import messages
@@ -44,7 +44,7 @@ _MEASURE_TIMEOUT_S = 120.0
 class NativeTarget:
     """The target `native`."""
 
-    def __init__(self, arch: Arch, options: RunOptions) -> None:
+    def __init__(self, arch: Arch, options: ResolvedOptions) -> None:
         """Take the architecture, which must be this machine's, and how to run. Raises UsageError otherwise."""
         if not arch.is_host:
             raise UsageError(
@@ -53,9 +53,9 @@ class NativeTarget:
             )
         self._arch = arch
         self._preload = ["pyperf"] if options.engine == "pyperf" else []
-        self._wanted = options.registration
+        self._wanted = options.registration or messages.OWN_CHOICE
         isolated = selection.cpu_list(facts.isolated_cpus() or "") or ()
-        self._cpus = parse_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
+        self._cpus = choose_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
         self._built: Built | None = None
         self._workers: dict[tuple[Registration, bool], WorkerProcess] = {}  # the second: amid what libraries need
         self._resources = contextlib.ExitStack()

@@ -23,6 +23,8 @@ from rseqbench.model import (
 )
 from rseqbench.targets.runner import protocol
 
+# How host_start() and the runner call the registration that a process has by itself.
+OWN_CHOICE = "auto"
 # Of all threads of a check together: ring_buffer numbers its payloads with 32 bits, and a 32-bit runner takes no more.
 MOST_OPERATIONS = 2**31 - 1
 # From numbers of loops, and how often to repeat them, to the ns that each took and its aborts.

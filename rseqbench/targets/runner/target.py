@@ -20,7 +20,7 @@ from rseqbench import selection, workloads
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.cache import Built
-from rseqbench.config import CheckOptions, RunOptions
+from rseqbench.config import CheckOptions, ResolvedOptions
 from rseqbench.errors import TargetError
 from rseqbench.host import facts
 from rseqbench.model import (
@@ -37,7 +37,7 @@ from rseqbench.model import (
     Registration,
     Timing,
 )
-from rseqbench.selection import parse_cpus
+from rseqbench.selection import choose_cpus
 from rseqbench.support import process as lifetime
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.targets.runner.line_channel import LineChannel
@@ -80,7 +80,7 @@ class RunnerTarget(Called):
 
     timing: Timing | None = None  # None: real, and the machine's own facts say whether it is a virtual one's
 
-    def __init__(self, arch: Arch, options: RunOptions) -> None:
+    def __init__(self, arch: Arch, options: ResolvedOptions) -> None:
         """Take the architecture and how to run."""
         super().__init__(arch)
         self._options = options
@@ -122,10 +122,10 @@ class RunnerTarget(Called):
         """Compile what is not compiled yet, reach the place and start a runner there."""
         self._reach()
         try:
-            self._hello = self._ask("hello", _TIMEOUT_S, registration=self._options.registration)
+            self._hello = self._ask("hello", _TIMEOUT_S, registration=self._options.registration or messages.OWN_CHOICE)
             self._facts = self._collect()
             isolated = selection.cpu_list(self._facts.isolated_cpus or "") or ()
-            self._cpus = parse_cpus(self._options.cpus, set(self._hello["cpus"]), set(isolated))
+            self._cpus = choose_cpus(self._options.cpus, set(self._hello["cpus"]), set(isolated))
         except BaseException:
             self._resources.close()
             raise
@@ -183,7 +183,7 @@ class RunnerTarget(Called):
         """Return all kernels; those that need rseq to be off are asked of a process without it."""
         listed, without = (
             protocol.decode_kernels(self._ask("list", _TIMEOUT_S, registration=registration))
-            for registration in (self._options.registration, Registration.NONE.value)
+            for registration in (self._options.registration or messages.OWN_CHOICE, Registration.NONE.value)
         )
         programs = [workloads.benchmark(one, self._lacks(one)) for one in workloads.PROGRAMS.values()]
         programs += jemalloc.benchmarks(jemalloc.ELSEWHERE)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rseqbench.build import architectures
 from rseqbench.build.architectures import Arch
-from rseqbench.config import RunOptions
+from rseqbench.config import ResolvedOptions
 from rseqbench.errors import TargetError
 from rseqbench.model import CommandLine
 from rseqbench.targets.runner.target import RunnerSession, RunnerTarget
@@ -20,13 +20,13 @@ _SERVE = ("serve",)
 class SshTarget(RunnerTarget):
     """The target `ssh:DESTINATION`, and the base of those that reach their machine over ssh in another way."""
 
-    def __init__(self, arch: Arch, options: RunOptions, make_client: SshClientFactory | None = None) -> None:
+    def __init__(self, arch: Arch, options: ResolvedOptions, make_client: SshClientFactory | None = None) -> None:
         """Take the architecture, which is asked there unless the options name one, and how to run.
 
         `make_client` makes what calls ssh, by default the user's own. Raises UsageError for a malformed destination.
         """
         super().__init__(arch, options)
-        self._asks = options.arch == architectures.HOST
+        self._asks = options.asks_arch
         self._host = RemoteHost(make_client or openssh(options.target.partition(":")[2]))
 
     def _approach(self, stack: contextlib.ExitStack) -> None:

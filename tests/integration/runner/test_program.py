@@ -1,7 +1,6 @@
 """Programs run as a whole: by the runner's verb `program` and on this machine, the same of both."""
 
 import contextlib
-import dataclasses
 import os
 import shutil
 import signal
@@ -20,7 +19,7 @@ from rseqbench.targets.resolve import create
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.workloads import HACKBENCH
 from tests.support.commands import processes_with
-from tests.support.requirements import defaults, libc_rseq
+from tests.support.requirements import libc_rseq, resolved
 from tests.support.runners import child, serving, session
 
 # A program that says how many bytes its C library registered.
@@ -32,7 +31,7 @@ RSEQ_SIZE = (
 @pytest.fixture(params=["native", "runner"])
 def target(request):
     """Return each target of this machine that runs programs."""
-    with create(architectures.host(), dataclasses.replace(defaults().run, target=request.param)) as entered:
+    with create(resolved(target=request.param)) as entered:
         yield entered
 
 

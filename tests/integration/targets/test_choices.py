@@ -1,6 +1,5 @@
 """What "auto" means and what is refused: engines.chosen(), target choice in resolve.py."""
 
-import dataclasses
 import platform
 
 import pytest
@@ -11,7 +10,7 @@ from rseqbench.errors import UsageError
 from rseqbench.measure import engines
 from rseqbench.targets import resolve
 from tests.support.guests import static
-from tests.support.requirements import defaults
+from tests.support.requirements import resolved
 
 
 @pytest.mark.parametrize(
@@ -116,11 +115,10 @@ def test_there_is_no_kind_of_another_name(target):
 @pytest.mark.parametrize("kind", [name for name, kind in resolve.TARGETS.items() if not kind.boots])
 def test_a_linux_to_boot_is_refused_where_nothing_boots_it(kind):
     target = "ssh:board" if kind == "ssh" else kind
-    options = dataclasses.replace(defaults().run, target=target, linux="zImage")
     with pytest.raises(UsageError, match=rf"^target {target} boots no Linux, and zImage was given to boot; --linux"):
-        resolve.create(architectures.host(), options)
+        resolved(target=target, linux="zImage")
 
 
 def test_a_linux_to_boot_is_taken_where_it_is_booted():
-    options = dataclasses.replace(defaults().run, target="qemu-system", linux="zImage")
-    assert resolve.create(architectures.named("arm32"), options).arch == "arm32"
+    options = resolved(arch="arm32", target="qemu-system", linux="zImage")
+    assert resolve.create(options).arch == "arm32"

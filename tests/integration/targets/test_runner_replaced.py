@@ -7,7 +7,7 @@ from rseqbench.errors import TargetError
 from rseqbench.measure.engines.instructions import InstructionEngine
 from rseqbench.model import Benchmark, Case, Plan, Registration
 from rseqbench.targets.runner.target import RunnerTarget
-from tests.support.requirements import defaults
+from tests.support.requirements import defaults, resolved
 
 HELLO = {
     "machine": "x86_64",
@@ -64,7 +64,7 @@ class Imagined(RunnerTarget):
     timing = "emulated"
 
     def __init__(self, *runners):
-        super().__init__(architectures.host(), defaults().options(None, {}))
+        super().__init__(architectures.host(), resolved())
         self.runners, self.closed, self.reached = list(runners), [], 0
 
     def _connecting(self, program):

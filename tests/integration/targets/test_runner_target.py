@@ -14,7 +14,7 @@ from rseqbench.model import Benchmark, Case, Plan, Registration
 from rseqbench.targets import CountsInstructions, require
 from rseqbench.targets.qemu.target import QemuSystemTarget
 from rseqbench.targets.runner.target import RunnerTarget
-from tests.support.requirements import defaults
+from tests.support.requirements import defaults, resolved
 
 HELLO = {
     "machine": os.uname().machine,
@@ -70,7 +70,7 @@ class Imagined(RunnerTarget):
     """A target that reaches its runners here; `runners` are handed out one after the other."""
 
     def __init__(self, *runners, **options):
-        super().__init__(architectures.host(), defaults().options(None, options))
+        super().__init__(architectures.host(), resolved(**options))
         self.runners, self.closed = list(runners), []
 
     def _connecting(self, program):

@@ -10,8 +10,8 @@ from rseqbench.build import architectures
 from rseqbench.build.linux import build, kvm, select
 from rseqbench.model import Registration
 from rseqbench.report import formatting
+from rseqbench.targets import resolve
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
-from rseqbench.targets.resolve import create
 from rseqbench.workloads import HACKBENCH
 from tests.support.commands import rseqbench
 from tests.support.requirements import x86_only
@@ -181,7 +181,9 @@ def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: "")
     monkeypatch.setattr(VirtualMachine, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
     given = {"target": "qemu-kvm", "linux": str(image.folder), "benchmarks": ["hackbench"]}
-    with create(arch, options.options(None, given)) as target:
+    with resolve.create(
+        resolve.resolve_options(options.options(None, {**given, "arch": ARCH}), options.linux)
+    ) as target:
         assert target.machine().timing == "virtual"
         assert target.registration() == Registration.GLIBC
         first = target.boot_id()

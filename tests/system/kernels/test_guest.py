@@ -185,10 +185,10 @@ def test_qemu_dies_with_us(inits, tmp_path, number):
     """The init hangs: one that talks would end by itself when its stream does."""
     program = f"""
 from pathlib import Path
-from rseqbench import arches, linux
-from rseqbench.targets.guest import Guest
-arch = arches.named({FASTEST!r})
-with Guest(arch, linux.debian(arch), Path({str(inits(FASTEST))!r}), parameters=["ECHO_INIT=hang"]):
+from rseqbench.build import architectures, linux
+from rseqbench.targets.qemu.virtual_machine import VirtualMachine
+arch = architectures.named({FASTEST!r})
+with VirtualMachine(arch, linux.debian(arch), Path({str(inits(FASTEST))!r}), parameters=["ECHO_INIT=hang"]):
     pass
 """
     linux.debian(architectures.named(FASTEST))

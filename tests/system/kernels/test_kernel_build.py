@@ -9,13 +9,11 @@ import sys
 import pytest
 
 from rseqbench.analysis import kernel_config
-from rseqbench.build import architectures
 from rseqbench.build.linux import build, source
 from rseqbench.support import kconfig
 from rseqbench.targets import resolve
-from rseqbench.targets.resolve import create
 from tests.support.commands import rseqbench
-from tests.support.requirements import defaults
+from tests.support.requirements import defaults, resolved
 
 LINUX = defaults().linux
 
@@ -80,9 +78,9 @@ def test_all_that_was_used_is_told(built_linuxes):
 
 @pytest.mark.parametrize("rseq", ["n", "y"])
 def test_the_runner_boots_in_it_and_finds_rseq_or_does_not(built_linuxes, rseq):
-    arch, one = architectures.named("x86_64"), built_linuxes[rseq]
-    options = dataclasses.replace(defaults().run, target="qemu-system", linux=str(one.folder), rseq=rseq)
-    with create(arch, options) as target:
+    one = built_linuxes[rseq]
+    options = resolved(arch="x86_64", target="qemu-system", linux=str(one.folder), rseq=rseq)
+    with resolve.create(options) as target:
         facts = target.machine().facts
         skipped = {bench.name: bench.unavailable for bench in target.benchmarks() if bench.name.startswith("linux/")}
     assert facts["linux_build"] == one.folder.name

@@ -13,10 +13,9 @@ from rseqbench.build import architectures
 from rseqbench.build.linux import LinuxImage, build
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.targets.qemu import virtme_ng
-from rseqbench.targets.resolve import create
 from tests.support.built_kernels import LIMIT_S
 from tests.support.commands import processes_with, rseqbench
-from tests.support.requirements import defaults, x86_only
+from tests.support.requirements import defaults, resolved, x86_only
 
 pytestmark = x86_only
 LINUX = '[linux]\nconfig = "vng"\n'
@@ -81,7 +80,7 @@ class TestRefused:
 
     def test_a_target_that_boots_nothing(self):
         with pytest.raises(UsageError, match="target native boots no Linux, so there is nothing for --runner vng"):
-            create(architectures.host(), defaults().options(None, {"target": "native", "runner": "vng"}))
+            resolved(target="native", runner="vng")
 
     def test_no_virtme_ng(self, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))

@@ -23,7 +23,7 @@ from rseqbench.model import Case, Counts, GatedRequest, Plan, Registration
 from rseqbench.targets import CountsInstructions, require, resolve
 from tests.support.commands import processes_with
 from tests.support.labgrid_lab import Lab, daemons
-from tests.support.requirements import defaults
+from tests.support.requirements import defaults, resolved
 from tests.support.sshd import Sshd, eventually
 
 SHARED = "counter/shared_atomic"
@@ -97,8 +97,7 @@ class Place:
 
     def new(self):
         lab = {} if self.lab is None else {"coordinator": self.lab.address, "environment": str(self.lab.environment)}
-        options = defaults().options(None, {"target": next(self._where), "arch": self.kind.arch, **lab})
-        return resolve.create(architectures.named(options.arch), options)
+        return resolve.create(resolved(target=next(self._where), arch=self.kind.arch, **lab))
 
     def stop(self):
         if self.lab is not None:

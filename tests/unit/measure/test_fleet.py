@@ -260,7 +260,7 @@ class Reached(Exception):
 
 def begun_by(fleet, folder, place, monkeypatch):
     """Return with which label, force and seed a member's run would be begun; or what stops it."""
-    monkeypatch.setattr(members.resolve, "create", lambda arch, options: (_ for _ in ()).throw(Reached(options.target)))
+    monkeypatch.setattr(members.resolve, "create", lambda options: (_ for _ in ()).throw(Reached(options.target)))
     work = members.measure_members(fleet, config.load(paths.default_config()), Store(folder), lambda run: "")
     member = next(one for one in fleet.members if one.place == place)
     with pytest.raises((Reached, ResultsError)) as caught:

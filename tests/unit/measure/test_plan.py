@@ -9,7 +9,7 @@ from rseqbench.config import Preset
 from rseqbench.errors import UsageError
 from rseqbench.measure import plan
 from rseqbench.model import BASELINE, CONTROLS, Benchmark, Case, Registration, Skip
-from tests.support.requirements import defaults
+from tests.support.requirements import resolved
 
 GLIBC, SELF, NONE = Registration.GLIBC, Registration.SELF, Registration.NONE
 BENCHMARKS = [
@@ -26,7 +26,7 @@ PRESET = Preset(rounds=6, values=3, value_ms=0.5)
 
 
 def make(benchmarks=BENCHMARKS, registration=GLIBC, cpus=(1, 0), seed=7, asked=("all",), **changes):
-    options = dataclasses.replace(defaults().run, benchmarks=list(asked), **changes)
+    options = dataclasses.replace(resolved(), benchmarks=list(asked), **changes)
     return plan.make(benchmarks, options, PRESET, registration, cpus, seed)
 
 
@@ -187,11 +187,11 @@ def test_ordering_leaves_the_plan_alone():
 @pytest.mark.parametrize(
     ("wanted", "allowed", "isolated", "found"),
     [
-        ("auto", {0, 1}, set(), (1, 0)),
-        ("auto", {0}, set(), (0,)),
-        ("auto", {0, 1, 2, 3}, {2}, (2, 3, 1, 0)),
-        ("auto", {0, 1, 2, 3}, {1, 2}, (2, 1, 3, 0)),
-        ("auto", {0, 1}, {5}, (1, 0)),
+        (None, {0, 1}, set(), (1, 0)),
+        (None, {0}, set(), (0,)),
+        (None, {0, 1, 2, 3}, {2}, (2, 3, 1, 0)),
+        (None, {0, 1, 2, 3}, {1, 2}, (2, 1, 3, 0)),
+        (None, {0, 1}, {5}, (1, 0)),
         ("1", {0, 1}, set(), (1,)),
         ("0-2", {0, 1, 2, 3}, set(), (0, 1, 2)),
         ("3,0-1", {0, 1, 2, 3}, {2}, (3, 0, 1)),
@@ -199,7 +199,7 @@ def test_ordering_leaves_the_plan_alone():
     ],
 )
 def test_cpus(wanted, allowed, isolated, found):
-    assert selection.parse_cpus(wanted, allowed, isolated) == found
+    assert selection.choose_cpus(wanted, allowed, isolated) == found
 
 
 @pytest.mark.parametrize(
@@ -207,13 +207,13 @@ def test_cpus(wanted, allowed, isolated, found):
 )
 def test_what_is_no_cpu_list_is_refused(wanted):
     with pytest.raises(UsageError, match="bad CPU list"):
-        selection.parse_cpus(wanted, {0, 1}, set())
+        selection.choose_cpus(wanted, {0, 1}, set())
 
 
 @pytest.mark.parametrize(("wanted", "absent"), [("2", 2), ("0-3", 2), ("1,7", 7), ("999999", 999999)])
 def test_a_cpu_that_is_not_ours_is_refused(wanted, absent):
     with pytest.raises(UsageError, match=rf"CPU {absent} is not one we may use; there are \[0, 1\]"):
-        selection.parse_cpus(wanted, {0, 1}, set())
+        selection.choose_cpus(wanted, {0, 1}, set())
 
 
 # ---- counted instructions ----

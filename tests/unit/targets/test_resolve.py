@@ -36,33 +36,41 @@ def built(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("why", "target"), [("qemu ended with SIGABRT", "qemu-system"), ("", "qemu-kvm")])
 def test_a_guest_boots_what_was_built_under_kvm_where_that_works(built, tmp_path, monkeypatch, why, target):
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: why)
-    found = resolve.resolve_options(architectures.host(), options(rseq="n", boot="guest"), LINUX)
+    found = resolve.resolve_options(options(rseq="n", boot="guest"), LINUX)
     assert (found.target, found.linux) == (target, str(tmp_path / "n"))
     assert built == [(architectures.host().name, LINUX, "n")]
 
 
 def test_a_target_that_is_named_is_taken(built, monkeypatch):
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: pytest.fail("nobody asked"))
-    assert (
-        resolve.resolve_options(architectures.host(), options(rseq="y", target="qemu-system"), LINUX).target
-        == "qemu-system"
-    )
+    assert resolve.resolve_options(options(rseq="y", target="qemu-system"), LINUX).target == "qemu-system"
 
 
 def test_what_is_not_built_yet_is_refused_with_the_command_that_builds_it(monkeypatch):
     monkeypatch.setattr(build, "built", lambda arch, linux, rseq: None)
     with pytest.raises(UsageError, match=r"CONFIG_RSEQ=n is not built yet; rseqbench linux build --arch arm32"):
-        resolve.resolve_options(architectures.named("arm32"), options(rseq="n"), LINUX)
+        resolve.resolve_options(options(arch="arm32", rseq="n"), LINUX)
 
 
 @pytest.mark.parametrize(("target", "wanted"), [("auto", "runner"), ("native", "native"), ("ssh:pi", "ssh:pi")])
 def test_the_running_linux_is_measured_by_the_runner_unless_told_otherwise(target, wanted):
-    found = resolve.resolve_options(architectures.host(), options(rseq="n", boot="host", target=target), LINUX)
+    found = resolve.resolve_options(options(rseq="n", boot="host", target=target), LINUX)
     assert (found.target, found.linux) == (wanted, "debian")
 
 
 def test_who_asks_for_nothing_gets_what_he_always_got():
-    assert resolve.resolve_options(architectures.host(), options(), LINUX) == options(target="native")
+    found = resolve.resolve_options(options(), LINUX)
+    assert (found.arch, found.asks_arch, found.target) == (architectures.host().name, True, "native")
+    assert (found.cpus, found.registration, found.rseq, found.linux) == (None, None, None, "debian")
+    same = {field.name for field in dataclasses.fields(found)} - {"arch", "asks_arch", "target", "engine", "cpus"}
+    assert {name: getattr(found, name) for name in same - {"registration", "rseq"}} == {
+        name: getattr(options(), name) for name in same - {"registration", "rseq"}
+    }
+
+
+def test_no_word_that_leaves_a_choice_survives():
+    found = dataclasses.asdict(resolve.resolve_options(options(), LINUX))
+    assert not {"auto", "any", "host"} & {value for value in found.values() if isinstance(value, str)}
 
 
 REAL = Facts(config_rseq="y", rseq_reason="rseq: not registered in this process, as asked")
@@ -93,5 +101,5 @@ UNKNOWN = Facts(config_rseq="unknown")
     ],
 )
 def test_a_machine_that_is_another_one_is_refused(rseq, facts, why):
-    found = resolve.check_configuration(options(rseq=rseq), facts)
+    found = resolve.check_configuration(resolve.resolve_options(options(rseq=rseq, boot="host"), LINUX), facts)
     assert found.startswith(why) if why else found == ""
