@@ -139,13 +139,25 @@ class CaseKey(NamedTuple):
     threads: int = 1
 
 
+class SkipKind(StrEnum):
+    """Why a case has no number: what decisions are made by. The reason itself is for people."""
+
+    UNAVAILABLE = "unavailable"
+    REGISTRATION = "registration"
+    THREADS = "threads"
+    CHECK_FAILED = "check failed"
+    VOID = "void in too many rounds"
+    FAILED = "failed in every round"
+
+
 @dataclass(frozen=True)
 class Skip:
-    """A case that cannot run here, and why."""
+    """A case without a number, and why."""
 
     benchmark: BenchmarkId
     threads: int
     reason: str
+    kind: SkipKind = SkipKind.UNAVAILABLE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "benchmark", BenchmarkId(self.benchmark))

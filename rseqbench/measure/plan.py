@@ -6,10 +6,11 @@ import random
 from collections.abc import Sequence
 
 from rseqbench.config import Preset, ResolvedOptions
-from rseqbench.model import Benchmark, Case, Plan, Registration, Skip
+from rseqbench.model import Benchmark, Case, Plan, Registration, Skip, SkipKind
 from rseqbench.selection import ALONG, select
 
 _OWN_LIBRARY = "a program registers rseq as its C library does, or not at all"
+_ONE_THREAD = "measured with one thread only"
 _CROWDED = "a thread preempted within an operation makes the others lose theirs: needs a CPU for each thread"
 
 
@@ -34,13 +35,15 @@ def make(
         if benchmark.unavailable:
             skips.append(Skip(benchmark.name, min(options.threads), benchmark.unavailable))
         elif benchmark.whole and needed == Registration.SELF:
-            skips.append(Skip(benchmark.name, min(options.threads), _OWN_LIBRARY))
+            skips.append(Skip(benchmark.name, min(options.threads), _OWN_LIBRARY, SkipKind.REGISTRATION))
         elif not counts:
-            skips.append(Skip(benchmark.name, min(options.threads), "measured with one thread only"))
+            skips.append(Skip(benchmark.name, min(options.threads), _ONE_THREAD, SkipKind.THREADS))
         else:
             refused = {threads: _too_many(benchmark, threads, options.engine, len(cpus)) for threads in counts}
             cases.extend(Case(benchmark.name, threads, needed) for threads, why in refused.items() if not why)
-            skips.extend(Skip(benchmark.name, threads, why) for threads, why in refused.items() if why)
+            skips.extend(
+                Skip(benchmark.name, threads, why, SkipKind.THREADS) for threads, why in refused.items() if why
+            )
     return Plan(
         cases=tuple(cases),
         skips=tuple(skips),

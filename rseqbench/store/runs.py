@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ import pyperf
 
 from rseqbench import __version__, paths
 from rseqbench.errors import BuildError, ResultsError, unknown
-from rseqbench.model import REPLAY, Case, Check, Facts, Machine, Plan, Registration, Skip
+from rseqbench.model import REPLAY, Case, Check, Facts, Machine, Plan, Registration, Skip, SkipKind
 from rseqbench.store import pyperf_reader
 from rseqbench.support import atomic_io, attachments, kconfig, serialization
 from rseqbench.support.attachments import KernelSizes
@@ -81,7 +81,7 @@ class Header:
         plan["cases"] = tuple(
             Case(c["benchmark"], c["threads"], Registration(c["registration"])) for c in plan["cases"]
         )
-        plan["skips"] = tuple(Skip(**s) for s in plan["skips"])
+        plan["skips"] = tuple(map(_read_skip, plan["skips"]))
         plan["cpus"] = tuple(plan["cpus"])
         raw["plan"] = Plan(**plan)
         raw["machines"] = tuple(Machine(**m | {"facts": Facts.from_dict(m["facts"])}) for m in raw["machines"])
@@ -274,6 +274,26 @@ class UnfinishedRun:
         with atomic_io.guarded(self.folder):
             atomic_io.write(self.folder / "run.json", header.to_json())
 
+    def record_checks(self, checks: Sequence[Check]) -> None:
+        """Store the outcome of all checks."""
+        self.update(dataclasses.replace(self.header, checks=tuple(checks)))
+
+    def record_boot(self, number: int, boot_id: str) -> None:
+        """Store the identifier of boot `number`; what is known of later ones is dropped."""
+        self.update(dataclasses.replace(self.header, boots=(*self.header.boots[:number], boot_id)))
+
+    def record_skips(self, skips: Sequence[Skip]) -> None:
+        """Store all skips of the plan."""
+        if tuple(skips) != self.header.plan.skips:
+            plan = dataclasses.replace(self.header.plan, skips=tuple(skips))
+            self.update(dataclasses.replace(self.header, plan=plan))
+
+    def record_end(self, skips: Sequence[Skip], notes: Sequence[str]) -> None:
+        """Store all skips and notes at the end of the last round, and the time."""
+        plan = dataclasses.replace(self.header.plan, skips=tuple(skips))
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        self.update(dataclasses.replace(self.header, plan=plan, notes=tuple(notes), finished=finished))
+
     def suite(self) -> pyperf.BenchmarkSuite:
         """Return all rounds that are on disk as one pyperf suite, rounds in order."""
         runs: dict[str, list[pyperf.Run]] = {}
@@ -299,6 +319,20 @@ class UnfinishedRun:
             atomic_io.exchange(staged, run.folder)
             shutil.rmtree(self.folder)
         return run
+
+
+# How the reason of a skip begins in runs that were stored before skips had a kind.
+_KINDS_BY_REASON = {
+    "check FAILED": SkipKind.CHECK_FAILED,
+    "void in ": SkipKind.VOID,
+    "failed in every round": SkipKind.FAILED,
+}
+
+
+def _read_skip(raw: dict[str, Any]) -> Skip:
+    older = (kind for begin, kind in _KINDS_BY_REASON.items() if raw["reason"].startswith(begin))
+    kind = SkipKind(raw["kind"]) if "kind" in raw else next(older, SkipKind.UNAVAILABLE)
+    return Skip(**{**raw, "kind": kind})
 
 
 def _read(path: Path) -> str:

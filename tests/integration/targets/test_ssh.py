@@ -315,10 +315,10 @@ def test_the_ssh_killed_on_this_side_leaves_nothing_there(sshd, program):
 USES = """
 import signal, sys
 from pathlib import Path
-from rseqbench.targets.ssh.command import own
-from rseqbench.targets.ssh.remote_host import Host
+from rseqbench.targets.ssh.command import openssh
+from rseqbench.targets.ssh.remote_host import RemoteHost
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-with Host(own(sys.argv[1])) as host:
+with RemoteHost(openssh(sys.argv[1])) as host:
     remote = host.copy(Path(sys.argv[2]))
     session = host.run([remote])
     session.lines.read_line(10)

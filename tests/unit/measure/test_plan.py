@@ -8,7 +8,7 @@ from rseqbench import selection
 from rseqbench.config import Preset
 from rseqbench.errors import UsageError
 from rseqbench.measure import plan
-from rseqbench.model import BASELINE, CONTROLS, Benchmark, Case, Registration, Skip
+from rseqbench.model import BASELINE, CONTROLS, Benchmark, Case, Registration, Skip, SkipKind
 from tests.support.requirements import resolved
 
 GLIBC, SELF, NONE = Registration.GLIBC, Registration.SELF, Registration.NONE
@@ -140,7 +140,7 @@ def test_what_takes_one_thread_only_is_skipped_when_one_is_not_asked_for_but_the
         (BASELINE, 1),
         ("rcu/rseq", 2),
     ]
-    assert Skip("counter/plain", 2, "measured with one thread only") in made.skips
+    assert Skip("counter/plain", 2, "measured with one thread only", SkipKind.THREADS) in made.skips
     assert Skip("cpu_id/gs", 2, "x86 only") in made.skips
     assert {skip.benchmark for skip in made.skips} | {case.benchmark for case in made.cases} == {
         benchmark.name for benchmark in BENCHMARKS
@@ -225,8 +225,8 @@ def test_instructions_are_counted_of_one_thread_and_the_others_say_why():
     assert Case("counter/rseq", 1, GLIBC) in made.cases
     why = "what is counted are the instructions of one thread: several are measured where time is real"
     assert {skip for skip in made.skips if skip.threads == 2} == {
-        Skip("counter/rseq", 2, why),
-        Skip("rcu/rseq", 2, why),
+        Skip("counter/rseq", 2, why, SkipKind.THREADS),
+        Skip("rcu/rseq", 2, why, SkipKind.THREADS),
     }
     assert len(make(engine="gated", threads=[1, 2]).cases) == len(made.cases) + 2
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 
 import pyperf
 import pytest
@@ -12,7 +13,7 @@ from rseqbench.measure import plan as planning
 from rseqbench.measure import rounds
 from rseqbench.measure.engines.composite import CompositeEngine
 from rseqbench.measure.engines.sequential import PyperfEngine
-from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Registration, Skip
+from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Registration, Skip, SkipKind
 from rseqbench.store.events import BootDone, CaseMeasured, Checked, RoundDone
 from rseqbench.store.runs import Header, Store
 from rseqbench.targets import Target
@@ -216,7 +217,9 @@ def test_a_case_that_fails_in_one_round_is_void_there_and_noted(tmp_path):
 def test_a_case_that_fails_in_all_rounds_is_a_skip_with_its_reason(tmp_path):
     unfinished = begun(tmp_path)
     run(Imagined(fails_in(RSEQ, range(ROUNDS))), unfinished)
-    assert unfinished.header.plan.skips[1:] == (Skip(RSEQ, 1, "failed in every round: killed in round 0"),)
+    assert unfinished.header.plan.skips[1:] == (
+        Skip(RSEQ, 1, "failed in every round: killed in round 0", SkipKind.FAILED),
+    )
     assert rounds.failures(unfinished.header) == [f"{RSEQ}: failed in every round: killed in round 0"]
     assert values(unfinished) == {BASELINE: ROUNDS, PLAIN: ROUNDS}
 
@@ -226,7 +229,9 @@ def test_a_case_that_fails_in_too_many_rounds_has_no_number(tmp_path):
     assert int(rounds.MOST_VOID * ROUNDS) == 1
     unfinished = begun(tmp_path)
     run(Imagined(fails_in(RSEQ, {1, 3})), unfinished)
-    assert unfinished.header.plan.skips[1:] == (Skip(RSEQ, 1, f"void in 2 of {ROUNDS} rounds: killed in round 1"),)
+    assert unfinished.header.plan.skips[1:] == (
+        Skip(RSEQ, 1, f"void in 2 of {ROUNDS} rounds: killed in round 1", SkipKind.VOID),
+    )
     assert values(unfinished) == {BASELINE: ROUNDS, PLAIN: ROUNDS}
 
 
@@ -286,7 +291,9 @@ def test_what_fails_its_check_is_not_timed(tmp_path):
     target, unfinished = Imagined(wrong=(RSEQ,)), begun(tmp_path)
     run(target, unfinished)
     assert RSEQ not in {name for _, name, _ in target.measured}
-    assert unfinished.header.plan.skips[1:] == (Skip(RSEQ, 1, "check FAILED, so it is not timed: the sum is 3"),)
+    assert unfinished.header.plan.skips[1:] == (
+        Skip(RSEQ, 1, "check FAILED, so it is not timed: the sum is 3", SkipKind.CHECK_FAILED),
+    )
     assert rounds.failures(unfinished.header) == [f"check FAILED: {RSEQ}: the sum is 3"]
     assert values(unfinished) == {BASELINE: ROUNDS, PLAIN: ROUNDS}
 
@@ -476,3 +483,15 @@ def test_counted_rounds_go_back_the_way_they_came_and_each_boot_has_its_own_orde
     assert orders[4] == orders[5][::-1] == orders[6]
     assert sorted(orders[0]) == sorted(orders[4]) == list("abcdefgh")
     assert orders[0] not in (orders[4], orders[4][::-1])
+
+
+def test_skips_of_runs_that_were_stored_before_skips_had_a_kind_are_read(tmp_path):
+    unfinished = begun(tmp_path)
+    run(Imagined(fails_in(RSEQ, range(ROUNDS))), unfinished)
+    path = unfinished.folder / "run.json"
+    raw = json.loads(path.read_text())
+    assert [skip.pop("kind") for skip in raw["plan"]["skips"]] == ["unavailable", "failed in every round"]
+    path.write_text(json.dumps(raw))
+    again = Store(tmp_path / "results").resume("mine").header
+    assert again == unfinished.header
+    assert rounds.failures(again) == rounds.failures(unfinished.header) != []
