@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import pyperf
 
@@ -61,7 +62,6 @@ class NativeTarget:
         self._resources = contextlib.ExitStack()
         self._groups = selection.asked_libraries(options.benchmarks)
         self._libraries = library.Opened((), self._resources)
-        self._hello: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         """Compile what is not compiled yet, open what shipped libraries need, and start a first worker."""
@@ -70,8 +70,8 @@ class NativeTarget:
             self._libraries = library.Opened(self._groups, stack)
             amid = self._libraries.there
             worker = self._started(self._wanted, amid)
-            self._hello = worker.hello
-            self._workers[Registration(worker.hello["registration"]), amid] = worker
+            self._first = worker
+            self._workers[Registration(worker.hello.registration), amid] = worker
             self._resources = stack.pop_all()
         return self
 
@@ -102,7 +102,7 @@ class NativeTarget:
         found = facts.collect()
         if self._built:
             found |= Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
-        found |= messages.rseq_facts(self._hello) | self._libraries.facts()
+        found |= self._first.hello.facts() | self._libraries.facts()
         return Machine(self._arch.name, "native", "virtual" if found.is_virtual else "hardware", found)
 
     def cpus(self) -> tuple[int, ...]:
@@ -111,16 +111,16 @@ class NativeTarget:
 
     def registration(self) -> Registration:
         """Return who registers rseq in a worker by default."""
-        return Registration(self._hello["registration"])
+        return Registration(self._first.hello.registration)
 
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels; those that need rseq to be off are asked of a worker without it."""
-        without = self._worker(Registration.NONE, self._libraries.there).hello["kernels"]
+        without = self._worker(Registration.NONE, self._libraries.there).benchmarks
         programs = [
             workloads.benchmark(one, "" if os.access(one.path, os.X_OK) else workloads.missing(one))
             for one in workloads.PROGRAMS.values()
         ]
-        kernels = messages.describe_benchmarks(self._hello["kernels"], without)
+        kernels = messages.describe_benchmarks(self._first.benchmarks, without)
         shipped = map(self._libraries.described, [*kernels, *jemalloc.benchmarks()])
         return messages.sort_by_name([*shipped, *programs])
 
@@ -128,12 +128,12 @@ class NativeTarget:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
         registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
 
-        def ask(request: dict[str, Any]) -> Mapping[str, Any]:
-            self._begin(benchmark.name, Stage.STRESSED if request["stress"] else Stage.CHECKED)
+        def ask(request: messages.CheckRequest) -> messages.CheckAnswer:
+            self._begin(benchmark.name, Stage.STRESSED if request.stress else Stage.CHECKED)
             worker = self._worker(registration, self._libraries.have(benchmark.name))
-            found: Mapping[str, Any] = worker.ask({"do": "check", **request}, options.timeout_s)
-            why = self._libraries.doubts(benchmark.name) if found["passed"] else ""
-            return {**found, "passed": False, "message": why} if why else found
+            answer = messages.CheckAnswer.read(worker.request(request, options.timeout_s))
+            why = self._libraries.doubts(benchmark.name) if answer.passed else ""
+            return replace(answer, passed=False, message=why) if why else answer
 
         return messages.run_check(benchmark, options, len(os.sched_getaffinity(0)), ask)
 
@@ -163,25 +163,19 @@ class NativeTarget:
 
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
         """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""
-        request = {
-            "do": "calibrate",
-            "kernel": case.benchmark,
-            "threads": case.threads,
-            "cpus": list(plan.cpus),
-            "chunk_ns": chunk_ns,
-        }
+        request = messages.calibrate_request(case, plan, chunk_ns)
         self._libraries.begin([case.benchmark], Stage.TIMED)
         worker = self._worker(self.registration(), self._libraries.have(case.benchmark))
-        return int(worker.ask(request, _MEASURE_TIMEOUT_S))
+        return int(worker.request(request, _MEASURE_TIMEOUT_S))
 
     def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
-        request = {"do": "gate", **messages.gate_request(slots, plan, options)}
+        request = messages.gate_request(slots, plan, options)
         names = [slot.case.benchmark for slot in slots]
         self._libraries.begin(names, Stage.TIMED)
         worker = self._worker(self.registration(), any(map(self._libraries.have, names)))
-        answer = worker.ask(request, _MEASURE_TIMEOUT_S)
-        return messages.read_gated_round(answer, slots, not self._hello["no_counters"], self.registration())
+        answer = worker.request(request, _MEASURE_TIMEOUT_S)
+        return messages.read_gated_round(answer, slots, not self._first.hello.no_counters, self.registration())
 
     def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program of this machine. Raises TargetError when it does not start or end."""
@@ -225,7 +219,7 @@ class NativeTarget:
             if running is not None:
                 running.stop()
             worker = self._started(registration.value, amid)
-            got = worker.hello["registration"]
+            got = worker.hello.registration
             if got != registration:
                 worker.stop()
                 raise TargetError(f"a worker has rseq registered by {got}, not {registration.value} as chosen")

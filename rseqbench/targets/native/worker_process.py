@@ -11,6 +11,7 @@ from typing import Any
 
 from rseqbench.errors import TargetError
 from rseqbench.support import process
+from rseqbench.targets.runner import messages
 from rseqbench.targets.runner.line_channel import LineChannel
 
 START_TIMEOUT_S = 60.0
@@ -42,13 +43,19 @@ class WorkerProcess:
         reader, writer = self._process.stdout.fileno(), self._process.stdin.fileno()
         self._lines = LineChannel(reader, writer, "a worker process", self._ended)
         try:
-            self.hello: dict[str, Any] = self._read(START_TIMEOUT_S)
+            answer = self._read(START_TIMEOUT_S)
+            self.hello = messages.Hello.read(answer)
+            self.benchmarks: list[dict[str, Any]] = answer["kernels"]
         except BaseException:
             self.stop()
             raise
 
-    def ask(self, request: dict[str, Any], timeout_s: float) -> Any:
+    def request(self, request: messages.Request, timeout_s: float) -> Any:
         """Send a request and return its result. Raises TargetError on failure or after `timeout_s` seconds."""
+        return self.ask({"do": request.verb, **vars(request)}, timeout_s)
+
+    def ask(self, request: Mapping[str, Any], timeout_s: float) -> Any:
+        """Send the fields of a request and return its result. Raises TargetError as request() does."""
         self._lines.send(json.dumps(request).encode())
         return self._read(timeout_s)
 

@@ -79,7 +79,7 @@ class VirtualMachineTarget(RunnerTarget):
 
     def _own_files(self) -> Mapping[str, Path]:
         """Return the configuration of the guest's Linux, where an installed one has it: there is none in the guest."""
-        return {f"/boot/config-{self._hello['linux']}": self._image.config} if self._image.config else {}
+        return {f"/boot/config-{self._hello.linux}": self._image.config} if self._image.config else {}
 
     def _linux_facts(self) -> Facts:
         """Return what is known of the guest's Linux beyond what it says itself."""
@@ -111,7 +111,7 @@ class QemuKvmTarget(VirtualMachineTarget):
             raise TargetError(f"KVM cannot be used: {why}", "--target qemu-system emulates")
         return boot(self._accelerated(program, self._files()), stack)
 
-    def _connecting(self, program: Path) -> list[CommandLine]:
+    def _start_commands(self, program: Path) -> list[CommandLine]:
         """Return the trial of KVM, and the boot."""
         image = self._choose(rehearse=True)
         trial = CommandLine("see whether KVM boots this Linux", tuple(kvm.command(self._arch, image.path)))
@@ -139,7 +139,7 @@ class QemuSystemTarget(VirtualMachineTarget):
         self._checking: RunnerSession | None = None
         return boot(self._counting(program, self._files()), stack)
 
-    def _connecting(self, program: Path) -> list[CommandLine]:
+    def _start_commands(self, program: Path) -> list[CommandLine]:
         """Return the boots of both guests."""
         self._program = program
         self._choose(rehearse=True)
@@ -174,7 +174,7 @@ class QemuSystemTarget(VirtualMachineTarget):
         """Count what each number of `loops` takes by the guest's clock, of which a nanosecond is an instruction."""
         ns, aborts = self._time(case, plan, loops, repeat)
         taken = tuple(tuple(ns[i :: len(loops)]) for i in range(len(loops)))
-        return Counts(tuple(loops), taken, self._hello["clock_step_ns"], sum(aborts), case.registration.value)
+        return Counts(tuple(loops), taken, self._hello.clock_step_ns, sum(aborts), case.registration.value)
 
     def _own_facts(self) -> Facts:
         qemu = emulated(self._arch)

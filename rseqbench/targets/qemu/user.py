@@ -21,7 +21,7 @@ from rseqbench.build.linux.image import emulated
 from rseqbench.errors import TargetError
 from rseqbench.model import Benchmark, Case, CommandLine, Counts, Facts, Plan
 from rseqbench.support.process import die_with_parent, ending
-from rseqbench.targets.runner import messages, protocol
+from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.target import RunnerTarget
 
 _TIMEOUT_S = 300.0
@@ -41,11 +41,11 @@ class QemuUserTarget(RunnerTarget):
         self._once = _OneShotRunner(self._arch, program)
         return self._once
 
-    def _connecting(self, program: Path) -> list[CommandLine]:
+    def _start_commands(self, program: Path) -> list[CommandLine]:
         """Return the compiler's call for the plugin, and the first process; one like it follows for each request."""
         plugin = products.plugin_call()
         library = products.plugin_path() if plugin.words else Path("PLUGIN")
-        hello = _OneShotRunner.words("hello", registration=self._options.registration or messages.OWN_CHOICE)
+        hello = _OneShotRunner.words("hello", registration=self._registration)
         words = counting_command(emulated(self._arch).user, library, 3, program, hello)
         return [
             plugin,

@@ -1,9 +1,13 @@
-"""Pure: what is asked of a process that holds the kernels, and what its answers mean; the same for cffi and runner."""
+"""Requests to a process that holds the benchmarks, a worker or a runner, and its answers. Pure.
+
+The fields of a request are its arguments in both protocols: JSON for a worker, docs/protocol.md for a runner.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
 
 import pyperf
 
@@ -32,17 +36,106 @@ Timer = Callable[[Sequence[int], int], tuple[list[int], list[int]]]
 _MOST_LOOPS = 2**40
 
 
-def rseq_facts(hello: Mapping[str, Any]) -> Facts:
-    """Return the facts that a process's hello tells of rseq, of its C library and of the CPU's counters."""
-    return Facts(
-        registration=Registration(hello["registration"]),
-        glibc_registers=bool(hello["libc_size"]),
-        rseq_size=hello["libc_size"],
-        rseq_registered=hello["registered"],
-        rseq_feature_size=hello["feature_size"],
-        counters=hello["no_counters"] or "instructions, cycles and branch misses, user mode",
-        rseq_reason=hello["reason"] or None,
-    )
+@dataclass(frozen=True)
+class Hello:
+    """What a process says of itself: who registered rseq in it, and why nobody did.
+
+    libc_size: of the C library's rseq area, 0 without one; no_counters: why it cannot read the CPU's counters.
+    """
+
+    registration: str
+    reason: str
+    libc_size: int
+    registered: int
+    feature_size: int
+    no_counters: str
+
+    @classmethod
+    def read(cls, answer: Mapping[str, Any]) -> Self:
+        """Return the fields of an answer, which may have more."""
+        return cls(**{field.name: answer[field.name] for field in fields(cls)})
+
+    def facts(self) -> Facts:
+        """Return the facts about rseq, the C library and the CPU's counters."""
+        return Facts(
+            registration=Registration(self.registration),
+            glibc_registers=bool(self.libc_size),
+            rseq_size=self.libc_size,
+            rseq_registered=self.registered,
+            rseq_feature_size=self.feature_size,
+            counters=self.no_counters or "instructions, cycles and branch misses, user mode",
+            rseq_reason=self.reason or None,
+        )
+
+
+@dataclass(frozen=True)
+class RunnerHello(Hello):
+    """What a runner says of its machine too, which may be another one; docs/protocol.md has the fields."""
+
+    machine: str
+    linux: str
+    glibc: str
+    page_size: int
+    cpus: list[int]
+    clock_step_ns: int
+
+
+@dataclass(frozen=True)
+class CheckRequest:
+    """A check of one benchmark; `stress` for its variant that holds sequences open."""
+
+    verb: ClassVar = "check"
+    kernel: str
+    threads: int
+    loops: int
+    wanted: int
+    stress: bool = False
+
+
+@dataclass(frozen=True)
+class CalibrateRequest:
+    """How many operations of a benchmark last `chunk_ns`."""
+
+    verb: ClassVar = "calibrate"
+    kernel: str
+    threads: int
+    cpus: list[int]
+    chunk_ns: int
+
+
+@dataclass(frozen=True)
+class GateRequest:
+    """A gated round; the fields are those of host_gate() in kernels/core/host.h."""
+
+    verb: ClassVar = "gate"
+    kernels: list[str]
+    threads: list[int]
+    wanted: list[int]
+    loops: list[int]
+    cpus: list[int]
+    fastest: int
+    limit_ms: int
+    seed: int
+    capacity: int
+
+
+Request = CheckRequest | CalibrateRequest | GateRequest
+
+
+@dataclass(frozen=True)
+class CheckAnswer:
+    """The outcome of one check."""
+
+    passed: bool
+    message: str
+    operations: int = 0
+    aborts: int = 0
+    disturbances: int = 0
+
+    @classmethod
+    def read(cls, answer: Mapping[str, Any]) -> Self:
+        """Return the fields of an answer, which may have more."""
+        return cls(**{field.name: answer[field.name] for field in fields(cls)})
 
 
 def describe_benchmarks(kernels: Sequence[Mapping[str, Any]], without: Sequence[Mapping[str, Any]]) -> list[Benchmark]:
@@ -56,47 +149,42 @@ def sort_by_name(benchmarks: Iterable[Benchmark]) -> list[Benchmark]:
     return sorted(benchmarks, key=lambda benchmark: benchmark.name)
 
 
-def check_request(benchmark: Benchmark, options: CheckOptions, cpus: int) -> dict[str, Any]:
-    """Return the arguments of a check but for `stress`, which a benchmark of shared state goes through both ways."""
-    threads = options.threads_per_cpu * cpus if benchmark.threaded else 1
-    return {
-        "kernel": benchmark.name,
-        "threads": threads,
-        "loops": min(options.operations, MOST_OPERATIONS // threads),
-        "wanted": options.disturbances,
-    }
-
-
 def run_check(
-    benchmark: Benchmark, options: CheckOptions, cpus: int, ask: Callable[[dict[str, Any]], Mapping[str, Any]]
+    benchmark: Benchmark, options: CheckOptions, cpus: int, ask: Callable[[CheckRequest], CheckAnswer]
 ) -> Check:
-    """Prove a benchmark exact by what `ask` answers: the timed code first, then its variant that holds sequences open.
+    """Check a benchmark by what `ask` answers: the timed code first, then its variant that holds sequences open.
 
-    A TargetError of `ask` is a failed check: a kernel that crashes or hangs is not exact.
+    A TargetError of `ask` is a failed check: a benchmark that crashes or hangs is not exact.
     """
-    request = check_request(benchmark, options, cpus)
-    answers: list[Mapping[str, Any]] = []
+    threads = options.threads_per_cpu * cpus if benchmark.threaded else 1
+    loops = min(options.operations, MOST_OPERATIONS // threads)
+    request = CheckRequest(benchmark.name, threads, loops, options.disturbances)
+    answers: list[CheckAnswer] = []
     for stress in (False, True) if benchmark.shared else (False,):
         try:
-            answer = ask({**request, "stress": stress})
+            answers.append(ask(replace(request, stress=stress)))
         except TargetError as error:
-            answer = {"passed": False, "message": error.message, "operations": 0, "aborts": 0, "disturbances": 0}
-        answers.append(answer)
-        if not answer["passed"]:
+            answers.append(CheckAnswer(False, error.message))
+        if not answers[-1].passed:
             break
-    return conclude_check(benchmark, request["threads"], cpus, answers, request["wanted"])
+    return conclude_check(benchmark, threads, cpus, answers, request.wanted)
 
 
-def gate_request(slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> dict[str, Any]:
-    """Return the arguments of a gated round; `options` are those of host_round() in kernels/core/host.h."""
-    return {
-        "kernels": [slot.case.benchmark for slot in slots],
-        "threads": [slot.case.threads for slot in slots],
-        "wanted": [slot.wanted for slot in slots],
-        "loops": [slot.loops for slot in slots],
-        "cpus": list(plan.cpus),
+def calibrate_request(case: Case, plan: Plan, chunk_ns: int) -> CalibrateRequest:
+    """Return the request for how many operations of a case last `chunk_ns`."""
+    return CalibrateRequest(case.benchmark, case.threads, list(plan.cpus), chunk_ns)
+
+
+def gate_request(slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GateRequest:
+    """Return the request for a gated round; `options` are those of host_gate() in kernels/core/host.h."""
+    return GateRequest(
+        kernels=[slot.case.benchmark for slot in slots],
+        threads=[slot.case.threads for slot in slots],
+        wanted=[slot.wanted for slot in slots],
+        loops=[slot.loops for slot in slots],
+        cpus=list(plan.cpus),
         **options,
-    }
+    )
 
 
 def read_gated_round(
@@ -132,36 +220,36 @@ def read_program_result(answer: Mapping[str, Any]) -> ProgramResult:
 
 
 def conclude_check(
-    benchmark: Benchmark, threads: int, cpus: int, answers: Sequence[Mapping[str, Any]], wanted: int = 0
+    benchmark: Benchmark, threads: int, cpus: int, answers: Sequence[CheckAnswer], wanted: int = 0
 ) -> Check:
     """Return the outcome of a check that `threads` threads went through on `cpus` CPUs, once or in two variants.
 
     Of `wanted` disturbances in each variant there are fewer where its operations were done before.
     """
-    aborts = sum(answer["aborts"] for answer in answers)
-    disturbances = sum(answer["disturbances"] for answer in answers)
-    passed = all(answer["passed"] for answer in answers)
-    told = next((answer["message"] for answer in answers if answer["message"]), "")
-    missing = told if passed else ""
+    aborts = sum(answer.aborts for answer in answers)
+    disturbances = sum(answer.disturbances for answer in answers)
+    passed = all(answer.passed for answer in answers)
+    message = next((answer.message for answer in answers if answer.message), "")
+    missing = message if passed else ""
     if benchmark.sequence and not aborts:
         missing = "no abort was taken"
     elif benchmark.shared and cpus == 1:
         missing = "only one CPU, so no migration"
     elif benchmark.shared and not disturbances:
         missing = "over before anything disturbed it"
-    fewest = min(answer["disturbances"] for answer in answers)
+    fewest = min(answer.disturbances for answer in answers)
     short = passed and not missing and benchmark.shared and fewest < wanted
     if short:
-        told = f"its operations were done after {fewest} of the {wanted} disturbances asked for"
+        message = f"its operations were done after {fewest} of the {wanted} disturbances asked for"
     return Check(
         benchmark=benchmark.name,
         passed=passed,
         threads=threads,
-        operations=sum(answer["operations"] for answer in answers),
+        operations=sum(answer.operations for answer in answers),
         aborts=aborts,
         disturbances=disturbances,
         exercised=not missing,
-        message=missing or told if passed else told,
+        message=missing or message if passed else message,
         trivial=benchmark.trivial,
         short=short,
     )

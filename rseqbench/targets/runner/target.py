@@ -58,44 +58,70 @@ class Runner(Protocol):
         """Whether it cannot be asked any more."""
 
 
-class Called(abc.ABC):
-    """A target that is reached by command lines, of which each is made in one place, to be executed or to be shown."""
+class RunnerSession:
+    """Requests to one runner over its lines, which stay their owner's.
 
-    def __init__(self, arch: Arch) -> None:
-        """Take the architecture."""
-        self._arch = arch
+    broken: an answer did not come, or was none, so that whatever comes next may still be that one: start another.
+    """
 
-    @abc.abstractmethod
-    def _connecting(self, program: Path) -> list[CommandLine]:
-        """Return the command lines that start the runner `program` at its place."""
+    def __init__(self, lines: LineChannel) -> None:
+        """Take the lines to a runner that serves at their other end."""
+        self._lines = lines
+        self._number = 0
+        self.broken = False
 
-    def calls(self) -> list[CommandLine]:
-        """Return the compiler's call, and those that start the runner."""
-        compiled = products.runner_call(self._arch)
-        return [compiled, *self._connecting(products.runner_path(self._arch) if compiled.words else Path("RUNNER"))]
+    def ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
+        """Return the answer to a request, for which the runner has `timeout_s` seconds.
+
+        Raises TargetError with the runner's words when it says error, or with Linux's when it is gone, and
+        ProtocolError when what comes is no answer to this request.
+        """
+        self._number += 1
+        line = protocol.encode(self._number, verb, **arguments)
+        try:
+            self._lines.send(line)
+            answer = self._lines.read_line(timeout_s)
+        except TargetError:
+            self.broken = True
+            raise
+        try:
+            return protocol.decode(answer, self._number)
+        except protocol.ProtocolError:
+            self.broken = True
+            raise
 
 
-class RunnerTarget(Called):
+class RunnerTarget(abc.ABC):
     """A target whose processes are a runner's children: each request is a fresh process by itself."""
 
     timing: Timing | None = None  # None: real, and the machine's own facts say whether it is a virtual one's
 
     def __init__(self, arch: Arch, options: ResolvedOptions) -> None:
         """Take the architecture and how to run."""
-        super().__init__(arch)
+        self._arch = arch
         self._options = options
+        self._registration = options.registration or messages.OWN_CHOICE
         self._resources = contextlib.ExitStack()
         self._lost: TargetError | None = None
-        self._hello: dict[str, Any] = {}
         self._facts = Facts()
         self._cpus: tuple[int, ...] = ()
 
-    def _approach(self, stack: contextlib.ExitStack) -> None:
+    def _approach(self, stack: contextlib.ExitStack) -> None:  # noqa: B027 - nothing is a choice
         """Do what has to be done before the runner is compiled, such as finding out for which architecture."""
 
     @abc.abstractmethod
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> Runner:
         """Start the runner `program` at its place and return it; `stack` gets what ends it."""
+
+    @abc.abstractmethod
+    def _start_commands(self, program: Path) -> list[CommandLine]:
+        """Return the command lines that start the runner `program` there, each made where it is made to be executed."""
+
+    def calls(self) -> list[CommandLine]:
+        """Return the compiler's call, and those that start the runner."""
+        compiled = products.runner_call(self._arch)
+        path = products.runner_path(self._arch) if compiled.words else Path("RUNNER")
+        return [compiled, *self._start_commands(path)]
 
     def _checker(self) -> Runner:
         """Return the runner that checks, where it is not the one that measures."""
@@ -103,7 +129,7 @@ class RunnerTarget(Called):
 
     def _check_cpus(self) -> int:
         """Return how many CPUs there are to check on."""
-        return len(self._hello["cpus"])
+        return len(self._hello.cpus)
 
     def _own_files(self) -> Mapping[str, Path]:
         """Return files of the machine that are known from elsewhere, by their names there."""
@@ -122,10 +148,10 @@ class RunnerTarget(Called):
         """Compile what is not compiled yet, reach the place and start a runner there."""
         self._reach()
         try:
-            self._hello = self._ask("hello", _TIMEOUT_S, registration=self._options.registration or messages.OWN_CHOICE)
+            self._hello = messages.RunnerHello.read(self._ask("hello", _TIMEOUT_S, registration=self._registration))
             self._facts = self._collect()
             isolated = selection.cpu_list(self._facts.isolated_cpus or "") or ()
-            self._cpus = choose_cpus(self._options.cpus, set(self._hello["cpus"]), set(isolated))
+            self._cpus = choose_cpus(self._options.cpus, set(self._hello.cpus), set(isolated))
         except BaseException:
             self._resources.close()
             raise
@@ -177,13 +203,13 @@ class RunnerTarget(Called):
 
     def registration(self) -> Registration:
         """Return who registers rseq in a process by default."""
-        return Registration(self._hello["registration"])
+        return Registration(self._hello.registration)
 
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels; those that need rseq to be off are asked of a process without it."""
         listed, without = (
             protocol.decode_kernels(self._ask("list", _TIMEOUT_S, registration=registration))
-            for registration in (self._options.registration or messages.OWN_CHOICE, Registration.NONE.value)
+            for registration in (self._registration, Registration.NONE.value)
         )
         programs = [workloads.benchmark(one, self._lacks(one)) for one in workloads.PROGRAMS.values()]
         programs += jemalloc.benchmarks(jemalloc.ELSEWHERE)
@@ -198,11 +224,9 @@ class RunnerTarget(Called):
         registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
         checker = self._checker()
 
-        def ask(request: dict[str, Any]) -> Mapping[str, Any]:
-            found: Mapping[str, Any] = checker.ask(
-                "check", options.timeout_s, registration=registration.value, **request
-            )
-            return found
+        def ask(request: messages.CheckRequest) -> messages.CheckAnswer:
+            answer = checker.ask(request.verb, options.timeout_s, registration=registration.value, **vars(request))
+            return messages.CheckAnswer.read(answer)
 
         return messages.run_check(benchmark, options, self._check_cpus(), ask)
 
@@ -225,22 +249,12 @@ class RunnerTarget(Called):
 
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
         """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""
-        found = self._ask(
-            "calibrate",
-            _MEASURE_TIMEOUT_S,
-            kernel=case.benchmark,
-            threads=case.threads,
-            cpus=list(plan.cpus),
-            chunk_ns=chunk_ns,
-            registration=self.registration().value,
-        )
-        return int(found)
+        return int(self._request(messages.calibrate_request(case, plan, chunk_ns)))
 
     def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
-        request = messages.gate_request(slots, plan, options)
-        answer = self._ask("gate", _MEASURE_TIMEOUT_S, registration=self.registration().value, **request)
-        return messages.read_gated_round(answer, slots, not self._hello["no_counters"], self.registration())
+        answer = self._request(messages.gate_request(slots, plan, options))
+        return messages.read_gated_round(answer, slots, not self._hello.no_counters, self.registration())
 
     def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program that lies there. Raises TargetError when it does not start, or not end within `limit_s`."""
@@ -262,6 +276,10 @@ class RunnerTarget(Called):
         """Return Linux's own number of the boot there."""
         return protocol.decode_file(self._ask("read", _TIMEOUT_S, path=f"/{facts.BOOT_ID}")).decode().strip()
 
+    def _request(self, request: messages.Request) -> Any:
+        """Send a request of measuring to a process with the registration that is the default."""
+        return self._ask(request.verb, _MEASURE_TIMEOUT_S, registration=self.registration().value, **vars(request))
+
     def _ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
         return self._reachable().ask(verb, timeout_s, **arguments)
 
@@ -277,13 +295,13 @@ class RunnerTarget(Called):
                         raise
             for path, known in self._own_files().items():
                 _lay_out(root, path, known.read_bytes())
-            found = facts.of_machine(root, self._hello["machine"])
+            found = facts.of_machine(root, self._hello.machine)
         built = Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
-        libc = Facts(libc=f"glibc {self._hello['glibc']}", page_size=self._hello["page_size"])
-        return found | built | libc | facts.of_python() | messages.rseq_facts(self._hello) | self._own_facts()
+        libc = Facts(libc=f"glibc {self._hello.glibc}", page_size=self._hello.page_size)
+        return found | built | libc | facts.of_python() | self._hello.facts() | self._own_facts()
 
     def _sources(self) -> list[str]:
-        patterns = [f"/{source.format(release=self._hello['linux'])}" for source in facts.SOURCES]
+        patterns = [f"/{source.format(release=self._hello.linux)}" for source in facts.SOURCES]
         found = [self._ask("glob", _TIMEOUT_S, pattern=one) if "*" in one else [one] for one in patterns]
         return list(chain.from_iterable(found))
 
@@ -292,39 +310,6 @@ def _lay_out(root: Path, path: str, content: bytes) -> None:
     copy = root / path.removeprefix("/")
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_bytes(content)
-
-
-class RunnerSession:
-    """Requests to one runner over its lines, which stay their owner's.
-
-    broken: an answer did not come, or was none, so that whatever comes next may still be that one: start another.
-    """
-
-    def __init__(self, lines: LineChannel) -> None:
-        """Take the lines to a runner that serves at their other end."""
-        self._lines = lines
-        self._number = 0
-        self.broken = False
-
-    def ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
-        """Return the answer to a request, for which the runner has `timeout_s` seconds.
-
-        Raises TargetError with the runner's words when it says error, or with Linux's when it is gone, and WireError
-        when what comes is no answer to this request.
-        """
-        self._number += 1
-        line = protocol.encode(self._number, verb, **arguments)
-        try:
-            self._lines.send(line)
-            answer = self._lines.read_line(timeout_s)
-        except TargetError:
-            self.broken = True
-            raise
-        try:
-            return protocol.decode(answer, self._number)
-        except protocol.ProtocolError:
-            self.broken = True
-            raise
 
 
 class LocalRunnerTarget(RunnerTarget):
@@ -351,7 +336,7 @@ class LocalRunnerTarget(RunnerTarget):
 
         return RunnerSession(LineChannel(process.stdout.fileno(), process.stdin.fileno(), "the runner", ended))
 
-    def _connecting(self, program: Path) -> list[CommandLine]:
+    def _start_commands(self, program: Path) -> list[CommandLine]:
         """Return the start of the runner."""
         return [CommandLine("start the runner", tuple(_command(program)))]
 

@@ -46,6 +46,6 @@ class SshTarget(RunnerTarget):
         """Copy the runner there and start it."""
         return RunnerSession(self._host.run([self._host.copy(program), *_SERVE]).lines)
 
-    def _connecting(self, program: Path) -> list[CommandLine]:
+    def _start_commands(self, program: Path) -> list[CommandLine]:
         """Return the calls of ssh."""
         return self._host.calls(program, _SERVE)

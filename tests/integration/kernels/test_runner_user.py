@@ -54,7 +54,7 @@ def test_it_lists_the_same_kernels_as_this_machine_s(variant):
         products.extension(architectures.host()).path, "auto", rseq_support.registration_environment("auto")
     )
     worker.stop()
-    assert [kernel["name"] for kernel in listed(variant)] == [kernel["name"] for kernel in worker.hello["kernels"]]
+    assert [kernel["name"] for kernel in listed(variant)] == [kernel["name"] for kernel in worker.benchmarks]
 
 
 def listed(variant):

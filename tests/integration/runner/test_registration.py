@@ -183,7 +183,7 @@ def told_by_linux(pid):
 def test_the_length_that_linux_asks_for_is_registered_in_whole_alignments(auxiliary, registration, size, align, length):
     worker = WorkerProcess(products.extension(architectures.host()).path, registration, auxiliary(size, align))
     try:
-        assert (worker.hello["registration"], worker.hello["registered"]) == ("self", length)
+        assert (worker.hello.registration, worker.hello.registered) == ("self", length)
         assert told_by_linux(worker._process.pid) == length
         check = {"kernel": "counter/rseq", "threads": 2, "loops": 10**6, "wanted": 20, "stress": True}
         answer = worker.ask({"do": "check", **check}, 60)

@@ -87,10 +87,10 @@ def test_it_says_the_same_of_itself_as_a_worker(ask, registration):
     worker.stop()
     hello = ask("hello", registration=registration)
     for key in ("registration", "reason", "libc_size", "registered", "feature_size", "no_counters"):
-        assert hello[key] == worker.hello[key], key
+        assert hello[key] == getattr(worker.hello, key), key
     ours, theirs = (
         [kernel for kernel in kernels if kernel["name"] != "linux/fork_exec_exit"]  # only the runner can execute itself
-        for kernels in (protocol.decode_kernels(ask("list", registration=registration)), worker.hello["kernels"])
+        for kernels in (protocol.decode_kernels(ask("list", registration=registration)), worker.benchmarks)
     )
     assert ours == theirs
 

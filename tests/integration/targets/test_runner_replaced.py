@@ -67,7 +67,7 @@ class Imagined(RunnerTarget):
         super().__init__(architectures.host(), resolved())
         self.runners, self.closed, self.reached = list(runners), [], 0
 
-    def _connecting(self, program):
+    def _start_commands(self, program):
         return []
 
     def _connect(self, program, stack):

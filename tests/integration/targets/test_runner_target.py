@@ -73,7 +73,7 @@ class Imagined(RunnerTarget):
         super().__init__(architectures.host(), resolved(**options))
         self.runners, self.closed = list(runners), []
 
-    def _connecting(self, program):
+    def _start_commands(self, program):
         return []
 
     def _connect(self, program, stack):
