@@ -36,9 +36,9 @@ class Connection:
 class HeldPlace:
     """A place that is ours. It may be taken away: connect() raises then, and connections that are open are cut."""
 
-    def __init__(self, desk: LabClient, place: LabPlace) -> None:
-        """Take the desk that holds it."""
-        self._desk = desk
+    def __init__(self, client: LabClient, place: LabPlace) -> None:
+        """Take the client that holds it."""
+        self._client = client
         self.place = place
 
     def connect(self) -> Connection:
@@ -46,7 +46,7 @@ class HeldPlace:
 
         Raises LabgridError when that fails, with ssh's words, or when the place is not ours any more.
         """
-        found = self._desk.ask("connect", place=self.place.name)
+        found = self._client.ask("connect", place=self.place.name)
         return Connection(tuple(found["ssh"]), found["host"])
 
 

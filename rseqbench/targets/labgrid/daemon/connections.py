@@ -1,4 +1,4 @@
-"""The boards of places: labgrid's SSHDriver to each, opened and closed by a few threads."""
+"""Connections to the boards of places by labgrid's SSHDriver, whose settings are in labgrid's environment file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from labgrid.driver import ExecutionError, SSHDriver
 
 from rseqbench.targets.labgrid.daemon.messages import LabgridError
 
-_AT_ONCE = 32  # boards that are connected to at the same time
+_AT_ONCE = 32  # connections that are opened at the same time
 _AGAIN_S = 0.5
 _CLOSE_S = 10.0
 SERVICE = "NetworkService"
@@ -68,10 +68,10 @@ class _Driver(SSHDriver):  # type: ignore[misc]
 
 
 class BoardConnection:
-    """The board of a place while it is connected to. Its methods block."""
+    """A connection to the board of a place. Its methods block."""
 
     def __init__(self, place: str, services: Sequence[tuple[str, Any]], settings: LabEnvironment) -> None:
-        """Take the place's NetworkServices as its exporters describe them. Raises Refused when labgrid takes none."""
+        """Take the NetworkServices as exporters describe them. Raises LabgridError when labgrid takes none."""
         self._ssh = settings.ssh()
         options, bindings = settings.driver(place)
         self._target = Target(place, env=settings.environment)
@@ -89,7 +89,7 @@ class BoardConnection:
             ) from error
 
     def open(self) -> dict[str, Any]:
-        """Connect, and return how ssh is called over the connection. Raises Refused with what ssh said."""
+        """Connect, and return how ssh is called over the connection. Raises LabgridError with what ssh said."""
         try:
             self._target.activate(self._driver)
         except Exception as error:  # labgrid's own kinds, and plain ones
@@ -127,36 +127,36 @@ def _without(secrets: Sequence[str], error: Exception) -> str:
 
 
 class Connections:
-    """Opens and closes boards, some at the same time, without blocking who asks."""
+    """Opens and closes connections to boards, some at the same time, without blocking the caller."""
 
     def __init__(self, settings: LabEnvironment) -> None:
         """Take the settings of their SSHDrivers."""
         self._settings = settings
         self._threads = ThreadPoolExecutor(_AT_ONCE, "boards")
 
-    def board(self, place: str, services: Sequence[tuple[str, Any]]) -> BoardConnection:
-        """Return the board of a place, not connected to yet."""
+    def make(self, place: str, services: Sequence[tuple[str, Any]]) -> BoardConnection:
+        """Return the connection to the board of a place, not open yet."""
         return BoardConnection(place, services, self._settings)
 
-    async def opened(self, board: BoardConnection) -> dict[str, Any]:
-        """Open a board."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, board.open)
+    async def open(self, connection: BoardConnection) -> dict[str, Any]:
+        """Open a connection."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, connection.open)
 
-    async def closed(self, board: BoardConnection) -> None:
-        """Close a board; whatever comes in between, its place is to be released."""
+    async def close(self, connection: BoardConnection) -> None:
+        """Close a connection; whatever comes in between, its place is to be released."""
         with contextlib.suppress(Exception):
-            await asyncio.get_running_loop().run_in_executor(self._threads, board.close)
+            await asyncio.get_running_loop().run_in_executor(self._threads, connection.close)
 
-    def close(self) -> None:
+    def shut_down(self) -> None:
         """End the threads."""
         self._threads.shutdown()
 
 
 class LabEnvironment:
-    """What an environment file says; one with no path is that in $LG_ENV, and without that there is nothing said."""
+    """labgrid's environment file: that of a path, else of $LG_ENV; without both it has nothing."""
 
     def __init__(self, path: str) -> None:
-        """Read it. Raises Refused when it cannot be read or is malformed."""
+        """Read it. Raises LabgridError when it cannot be read or is malformed."""
         self.path = path or os.environ.get("LG_ENV", "")
         self.environment: Environment | None = None
         if not self.path:
@@ -191,7 +191,7 @@ class LabEnvironment:
         """Return the settings of a place's SSHDriver and its bindings.
 
         They are those of the target whose RemotePlace names it. Where none does, those that all targets agree on, so
-        that a lab with one key needs one target only. Raises Refused where they do not agree.
+        that a lab with one key needs one target only. Raises LabgridError where they do not agree.
         """
         if self.environment is None:
             return {}, {}

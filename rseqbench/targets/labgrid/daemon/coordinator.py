@@ -29,7 +29,7 @@ _UNDONE = (
 )
 
 
-class Lost(LabgridError):
+class CoordinatorLost(LabgridError):
     """The coordinator was lost during a call, which it may or may not have done."""
 
     def __init__(self, address: str, why: str | None = "") -> None:
@@ -66,29 +66,29 @@ class Coordinator:
         self.address = address
         self.changed: Callable[[str], None] = lambda name: None
         self.resumed: Callable[[], None] = lambda: None
-        self._there = asyncio.Event()
-        self._tending: asyncio.Task[None] | None = None
+        self._connected_event = asyncio.Event()
+        self._reconnecting: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Connect. Raises Refused when it does not answer."""
+        """Connect. Raises LabgridError when it does not answer."""
         try:
-            self._session = await self._connected()
+            self._session = await self._connect()
         except Exception as error:  # labgrid's proxies and addresses have errors of their own
             expected = isinstance(error, Error | OSError | TimeoutError)
             why = "" if expected else f" ({' '.join(str(error).split())})"
             hint = "is labgrid-coordinator running there? --coordinator HOST:PORT names another"
             raise LabgridError(f"no labgrid coordinator answers at {self.address}{why}", hint) from error
         self.user = f"{self._session.gethostname()}/{self._session.getuser()}"
-        self._there.set()
-        self._tending = asyncio.create_task(self._tend())
+        self._connected_event.set()
+        self._reconnecting = asyncio.create_task(self._reconnect())
 
     async def close(self) -> None:
         """Disconnect."""
-        if self._tending is not None:
-            self._tending.cancel()
+        if self._reconnecting is not None:
+            self._reconnecting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._tending
-        await _dropped(self._session)
+                await self._reconnecting
+        await _drop(self._session)
 
     @property
     def places(self) -> dict[str, Place]:
@@ -101,7 +101,7 @@ class Coordinator:
         entry = self._session.resources.get(exporter, {}).get(group, {}).get(name)
         return entry if entry is not None and "cls" in entry.data else None
 
-    def there(self, place: Place) -> list[str]:
+    def resource_kinds(self, place: Place) -> list[str]:
         """Return the kinds of the resources that are there now of a place."""
         found = []
         for exporter, groups in self._session.resources.items():
@@ -111,7 +111,7 @@ class Coordinator:
                         found.append(entry.cls)
         return sorted(found)
 
-    def by_hand(self, what: str, place: str = "") -> str:
+    def command_by_hand(self, what: str, place: str = "") -> str:
         """Return the call of labgrid-client that does `what` with a place, or with none."""
         return shlex.join(
             messages.place_command(self.address, place, (what,))
@@ -122,74 +122,74 @@ class Coordinator:
     async def call(self, verb: str, request: Any, patience_s: float = _OPEN_S) -> Any:
         """Return its answer to a call, and know then all that it had said before, also when that is an error.
 
-        One that is gone is waited for, `patience_s` long. Raises Refused when it does not come, AioRpcError for what
-        it refused, Lost when it may or may not have done it.
+        One that is gone is waited for, `patience_s` long. Raises LabgridError when it does not come, AioRpcError for
+        what it refused, CoordinatorLost when it may or may not have done it.
         """
-        session = await self._present(patience_s)
+        session = await self._wait_for_session(patience_s)
         try:
             answer = await getattr(session.stub, verb)(request, timeout=_CALL_S)
         except grpc.RpcError as error:
-            await self._caught_up(patience_s)
+            await self._synchronize(patience_s)
             if error.code() in _UNDONE:
                 raise
-            raise Lost(self.address, error.details()) from error
+            raise CoordinatorLost(self.address, error.details()) from error
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise Lost(self.address) from error  # its session was dropped
+            raise CoordinatorLost(self.address) from error  # its session was dropped
         except grpc.aio.UsageError as error:  # it was before the call had begun
-            raise Lost(self.address) from error
-        await self._caught_up(patience_s)
+            raise CoordinatorLost(self.address) from error
+        await self._synchronize(patience_s)
         return answer
 
-    async def _present(self, patience_s: float) -> _Session:
+    async def _wait_for_session(self, patience_s: float) -> _Session:
         """Return the session, waited for."""
         try:
-            await asyncio.wait_for(self._there.wait(), patience_s)
+            await asyncio.wait_for(self._connected_event.wait(), patience_s)
         except TimeoutError as error:
             raise LabgridError(f"the labgrid coordinator at {self.address} is gone", "is it still running?") from error
         return self._session
 
-    async def _caught_up(self, patience_s: float) -> None:
-        """Wait until all is known that it said before now, over a new session if need be. Raises Lost."""
+    async def _synchronize(self, patience_s: float) -> None:
+        """Wait until all is known that it said before now, over a new session if need be. Raises CoordinatorLost."""
         try:
             async with asyncio.timeout(_CALL_S):
-                while not await (await self._present(patience_s)).sync_with_coordinator():
+                while not await (await self._wait_for_session(patience_s)).sync_with_coordinator():
                     await asyncio.sleep(0)
         except (LabgridError, TimeoutError) as error:
-            raise Lost(self.address) from error
+            raise CoordinatorLost(self.address) from error
 
-    async def _tend(self) -> None:
+    async def _reconnect(self) -> None:
         """Make a session that was lost again."""
         while True:
             await self._session.stopping.wait()
-            self._there.clear()
-            await _dropped(self._session)
+            self._connected_event.clear()
+            await _drop(self._session)
             while True:
                 try:
-                    self._session = await self._connected()
+                    self._session = await self._connect()
                     break
                 except Exception:  # as in open(); it may come back
                     await asyncio.sleep(_AGAIN_S)
-            self._there.set()
+            self._connected_event.set()
             self.resumed()
 
-    async def _connected(self) -> _Session:
+    async def _connect(self) -> _Session:
         session = _Session(self.address, lambda name: self.changed(name) if session is self._current() else None)
         try:
             await asyncio.wait_for(session.start(), _OPEN_S)
         except BaseException:
-            await _dropped(session)
+            await _drop(session)
             raise
         return session
 
     def _current(self) -> _Session | None:
         """Return the session whose changes count: none while it begins, when it tells all there is as a change."""
-        return self._session if self._there.is_set() else None
+        return self._session if self._connected_event.is_set() else None
 
 
-async def _dropped(session: _Session) -> None:
+async def _drop(session: _Session) -> None:
     with contextlib.suppress(Exception):  # whatever it was that ended it
         await session.stop()
     with contextlib.suppress(Exception):

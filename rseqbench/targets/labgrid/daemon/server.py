@@ -17,7 +17,7 @@ from typing import Any
 from rseqbench.targets.labgrid.daemon.connections import Connections, LabEnvironment
 from rseqbench.targets.labgrid.daemon.coordinator import Coordinator
 from rseqbench.targets.labgrid.daemon.messages import LabgridError, RequestPipes
-from rseqbench.targets.labgrid.daemon.reservations import Reservations
+from rseqbench.targets.labgrid.daemon.reservations import HeldPlaces
 
 _FOLDER = "rseqlab-"  # short, as it is part of a socket's name, which may have 108 bytes
 
@@ -25,14 +25,14 @@ _FOLDER = "rseqlab-"  # short, as it is part of a socket's name, which may have 
 def main(pipes: RequestPipes, address: str, environment: str) -> int:
     """Serve requests until there are no more; 1 when there was nothing to serve them with."""
     logging.getLogger().addHandler(logging.NullHandler())  # what matters is told in answers
-    _many_files()
+    _allow_open_files()
     with tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", dir="/tmp") as folder:
         tempfile.tempdir = folder  # labgrid leaves folders behind
         return asyncio.run(_serve(pipes, address, environment))
 
 
-def _many_files() -> None:
-    """Allow as many open files as we may: a board takes some."""
+def _allow_open_files() -> None:
+    """Allow as many open files as the hard limit does: each board takes some."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -45,33 +45,33 @@ async def _serve(pipes: RequestPipes, address: str, environment: str) -> int:
     except LabgridError as error:
         pipes.say({"id": 0, **error.to_answer()})
         return 1
-    boards = Connections(settings)
-    places = Reservations(coordinator, boards)
+    connections = Connections(settings)
+    held = HeldPlaces(coordinator, connections)
     pipes.say({"id": 0, "ok": {"coordinator": coordinator.address}})
     try:
-        await _answer_all(pipes, places)
+        await _answer_all(pipes, held)
     finally:
-        _tell_of(await places.close(), coordinator)
+        _print_unreleased(await held.close(), coordinator)
         await coordinator.close()
-        boards.close()
+        connections.shut_down()
     return 0
 
 
-def _tell_of(left: list[str], coordinator: Coordinator) -> None:
+def _print_unreleased(places: list[str], coordinator: Coordinator) -> None:
     """Say which places could not be released."""
-    for name in left:
+    for name in places:
         what = f"place {name} is still held: the coordinator is gone; when it is back"
         with contextlib.suppress(OSError):  # nobody is there to read it
-            print(f"rseqbench: {what}: {coordinator.by_hand('release', name)}", file=sys.stderr, flush=True)
+            print(f"rseqbench: {what}: {coordinator.command_by_hand('release', name)}", file=sys.stderr, flush=True)
 
 
-async def _answer_all(pipes: RequestPipes, places: Reservations) -> None:
+async def _answer_all(pipes: RequestPipes, held: HeldPlaces) -> None:
     """Answer requests, all at once, until there are no more, or we are told to end: that is the same to us."""
     verbs: dict[str, Callable[..., Awaitable[Any]]] = {
-        "places": places.listed,
-        "acquire": places.acquire,
-        "connect": places.connect,
-        "release": places.release,
+        "places": held.list_places,
+        "acquire": held.acquire,
+        "connect": held.connect,
+        "release": held.release,
     }
     under_way = set()
     requests = await pipes.requests()
