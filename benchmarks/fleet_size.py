@@ -175,7 +175,7 @@ def fleet_of(places: Sequence[str]) -> Fleet:
     settings = config.load(paths.default_config())
     named = fleets.labels(places, "sim")
     own = tuple(Member(*one) for one in named.items())
-    options = members.shared(settings.run)
+    options = members.shared_options(settings.run)
     return Fleet(
         "sim", "2000-01-01T00:00:00+00:00", "benchmarks/fleet_size.py", options, settings.presets["quick"], 1, own
     )

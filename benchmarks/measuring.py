@@ -103,8 +103,8 @@ def session(benchmarks: Sequence[str] = ("all",), engine: str = "gated", preset:
     settings = config.load(paths.default_config())
     requested = settings.options(None, {"preset": preset, "benchmarks": list(benchmarks)})
     options = resolve.resolve_options(requested, settings.linux, engine)
-    with resolve.create(options) as target:
-        plan = planning.make(
+    with resolve.create_target(options) as target:
+        plan = planning.make_plan(
             target.benchmarks(), options, settings.presets[preset], target.registration(), target.cpus(), seed=1
         )
         yield Session(Watched(target), plan, settings.verdict)
@@ -136,7 +136,7 @@ def take(of: Session, count: int, label: str, clock: Clock, spread: bool = True)
 
 def _one(of: Session, engine: engines.Engine, number: int, label: str, into: Rounds) -> None:
     of.target.last = None
-    cases: list[Case] = planning.order(of.plan, number, of.plan.cases)
+    cases: list[Case] = planning.order_cases(of.plan, number, of.plan.cases)
     try:
         for taken in engine.round(of.target, of.plan, number, cases):
             if taken.bench is None:

@@ -61,9 +61,9 @@ def main() -> None:
     settings = config.load()
     requested = settings.options(None, {"benchmarks": [*KERNELS, *MODAL]})
     options = resolve.resolve_options(requested, settings.linux, "gated")
-    with resolve.create(options) as target:
+    with resolve.create_target(options) as target:
         preset = Preset(rounds=rounds, values=1, value_ms=1.0)
-        made = plan.make(target.benchmarks(), options, preset, target.registration(), target.cpus(), 1)
+        made = plan.make_plan(target.benchmarks(), options, preset, target.registration(), target.cpus(), 1)
         for line in common.environment():
             print(line)
         for chunk_us in (10, 20, 50, 200):

@@ -34,7 +34,7 @@ def command(ctx: click.Context, /, disturbances: int | None, **values: Any) -> N
     given = {**options.given_options(values), "benchmarks": patterns, "rseq": resolve.ANY}
     requested = config.options(None, given)
     hardness = dataclasses.replace(config.check, **({"disturbances": disturbances} if disturbances else {}))
-    with resolve.create(resolve.resolve_options(requested, config.linux)) as target:
+    with resolve.create_target(resolve.resolve_options(requested, config.linux)) as target:
         benchmarks = selection.select(target.benchmarks(), patterns)
         checks = [event.check for event in rounds.check(target, benchmarks, hardness)]
     terminal.table(run_tables.checks(checks, benchmarks), terminal.console())

@@ -101,7 +101,7 @@ def _unfinished(ctx: click.Context) -> list[str]:
 def _targets(ctx: click.Context) -> list[str]:
     from rseqbench.targets.resolve import TARGETS
 
-    return [*(f"{name}:" if kind.where else name for name, kind in TARGETS.items()), "auto"]
+    return [*(f"{name}:" if kind.has_address else name for name, kind in TARGETS.items()), "auto"]
 
 
 def _arches(ctx: click.Context) -> list[str]:

@@ -62,7 +62,7 @@ def run(ctx: click.Context, /, **values: Any) -> None:
     begun = fleets.read(store.root, _resumed_label(given)) if "resume" in given else None
     if begun and "wait" in given:
         begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
-    requested = begun.options if begun else members.shared(options.run_options(config, given))
+    requested = begun.options if begun else members.shared_options(options.run_options(config, given))
     scheduler.make_room(at_once)
     with progress.busy("asking the coordinator"):
         lab = ctx.with_resource(client.share_client(requested.coordinator, requested.environment))
@@ -109,7 +109,7 @@ def _new_fleet(
     fleet = fleets.Fleet(
         label=label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=session.command(),
+        command=session.command_line(),
         options=requested,
         preset=options.preset(requested, given, config),
         seed=given.get("seed", secrets.randbelow(2**32)),
@@ -157,7 +157,7 @@ def _measure(fleet: Fleet, lab: LabClient, at_once: int, config: Config, store: 
         return True, INTERRUPTED if interrupted else 1
     if end.failed:
         click.echo(f"to measure what is missing: rseqbench fleet run --resume {fleet.label}", err=True)
-    return bool(end.failed or members.complaints(fleet, store)), 0
+    return bool(end.failed or members.failure_lines(fleet, store)), 0
 
 
 def _show(label: str, state: State) -> None:

@@ -31,7 +31,7 @@ def command(ctx: click.Context, /, style: str, **values: Any) -> None:
     opened = patterns or list(selection.SUITES["all"])  # these libraries say whether they are there
     given = {**options.given_options(values), "benchmarks": opened, "rseq": resolve.ANY}
     requested = config.options(None, given)
-    with resolve.create(resolve.resolve_options(requested, config.linux)) as target:
+    with resolve.create_target(resolve.resolve_options(requested, config.linux)) as target:
         benchmarks = target.benchmarks()
         machine = target.machine()
     selected = selection.select(benchmarks, patterns or [ALL])  # without whole programs

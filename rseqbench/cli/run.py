@@ -176,7 +176,7 @@ def _entered(own: ResolvedOptions) -> Iterator[Target]:
 
     with contextlib.ExitStack() as stack:
         with progress.busy(f"compiling what is not compiled yet, and entering {own.target}"):
-            target = stack.enter_context(resolve.create(own))
+            target = stack.enter_context(resolve.create_target(own))
         yield target
 
 

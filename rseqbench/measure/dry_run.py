@@ -27,17 +27,17 @@ def rehearse_run(requested: RequestedOptions, preset: Preset, linux: LinuxOption
     unknown: list[str] = []
     options = _resolve_untried(requested, linux, unknown)
     kind = resolve.target_kind(options.target)
-    target = resolve.create(options)
+    target = resolve.create_target(options)
     here = isinstance(target, NativeTarget)
     cpus = target.cpus() if here else ()
     benchmarks, registration = _known_benchmarks(options, here, unknown)
     unknown += _unknown_files(options)
-    if kind.where and options.asks_arch:
+    if kind.has_address and options.asks_arch:
         unknown.append(f"Which architecture it is, the machine there says; the calls are shown for {options.arch}.")
     plans = []
     for engine in engines.choose_engines(requested.engine, kind.emulated):
         own = dataclasses.replace(options, engine=engine, benchmarks=options.benchmarks if benchmarks else [])
-        plans.append(planning.make(benchmarks, own, preset, registration, cpus or _MANY_CPUS, seed or 0))
+        plans.append(planning.make_plan(benchmarks, own, preset, registration, cpus or _MANY_CPUS, seed or 0))
     times = [create_engine(plan.engine).expected_s(plan) for plan in plans if plan.cases]
     return DryRun(
         arch=options.arch,

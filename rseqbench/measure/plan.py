@@ -14,7 +14,7 @@ _ONE_THREAD = "measured with one thread only"
 _CROWDED = "a thread preempted within an operation makes the others lose theirs: needs a CPU for each thread"
 
 
-def make(
+def make_plan(
     benchmarks: Sequence[Benchmark],
     options: ResolvedOptions,
     preset: Preset,
@@ -75,12 +75,12 @@ def _thread_counts(benchmark: Benchmark, asked: Sequence[int]) -> list[int]:
     return [threads for threads in sorted(set(asked)) if threads == 1 or benchmark.threaded]
 
 
-def names(plan: Plan) -> set[str]:
+def benchmark_names(plan: Plan) -> set[str]:
     """Return the benchmarks that a plan measures or skips."""
     return {case.benchmark for case in plan.cases} | {skip.benchmark for skip in plan.skips}
 
 
-def order(plan: Plan, number: int, cases: Sequence[Case]) -> list[Case]:
+def order_cases(plan: Plan, number: int, cases: Sequence[Case]) -> list[Case]:
     """Return the cases in the random order of round `number`: the same for the same seed, so a run can be repeated.
 
     Counts of an emulated machine are shifted by their place in its boot, and by nothing else: there every other round

@@ -130,7 +130,7 @@ class _Rounds:
             begin = time.monotonic()
             self._begin_round()
             benchmarks: list[pyperf.Benchmark] = []
-            order = planning.order(self._plan, number, self._cases)
+            order = planning.order_cases(self._plan, number, self._cases)
             yield RoundBegun(number, self._plan.rounds, self._engine.steps(order))
             for taken in self._engine.round(self._target, self._plan, number, order):
                 done += 1

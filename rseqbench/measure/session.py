@@ -36,7 +36,7 @@ class RunRequest:
     command: str = ""
 
 
-def command() -> str:
+def command_line() -> str:
     """Return the command line of this process."""
     return shlex.join(["rseqbench", *sys.argv[1:]])
 
@@ -66,14 +66,16 @@ def begin_run(target: Target, request: RunRequest, store: Store) -> UnfinishedRu
     hackbench = workloads.arguments(workloads.HACKBENCH, request.options.hackbench, machine.timing)
     options = replace(request.options, hackbench=hackbench)
     benchmarks = target.benchmarks()
-    planned = plan.make(benchmarks, options, request.preset, target.registration(), target.cpus(), request.seed)
+    planned = plan.make_plan(benchmarks, options, request.preset, target.registration(), target.cpus(), request.seed)
     header = Header(
         label=request.label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        command=request.command or command(),
+        command=request.command or command_line(),
         plan=planned,
         machines=(machine,),
-        docs={benchmark.name: benchmark.doc for benchmark in benchmarks if benchmark.name in plan.names(planned)},
+        docs={
+            benchmark.name: benchmark.doc for benchmark in benchmarks if benchmark.name in plan.benchmark_names(planned)
+        },
     )
     unfinished = store.begin(header, force=request.force)
     for file in [*attachments(options.linux), *disassembly.attachments(machine)]:

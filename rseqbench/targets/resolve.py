@@ -27,21 +27,21 @@ _ABSENT = "ENOSYS"
 class TargetKind:
     """A kind of target: the module and class that make one, and what is special about it.
 
-    emulated: its time is; boots: it boots a Linux; where: its name goes on with where it is.
+    emulated: its time is; boots: it boots a Linux; has_address: its name goes on with one, such as ssh:HOST.
     """
 
     module: str
     name: str
     emulated: bool = False
     boots: bool = False
-    where: bool = False
+    has_address: bool = False
 
 
 TARGETS = {
     "native": TargetKind("native.target", "NativeTarget"),
     "runner": TargetKind("runner.target", "LocalRunnerTarget"),
-    "ssh": TargetKind("ssh.target", "SshTarget", where=True),
-    "labgrid": TargetKind("labgrid.target", "LabgridTarget", where=True),
+    "ssh": TargetKind("ssh.target", "SshTarget", has_address=True),
+    "labgrid": TargetKind("labgrid.target", "LabgridTarget", has_address=True),
     "qemu-system": TargetKind("qemu.target", "QemuSystemTarget", emulated=True, boots=True),
     "qemu-kvm": TargetKind("qemu.target", "QemuKvmTarget", boots=True),
     "qemu-user": TargetKind("qemu.user", "QemuUserTarget", emulated=True),
@@ -78,12 +78,12 @@ def resolve_target(arch: Arch, target: str, runs_here: Callable[[Arch], bool] = 
 def target_kind(target: str) -> TargetKind:
     """Return the kind of a target. Raises UsageError when there is none of that name."""
     name, colon, _ = target.partition(":")
-    if name not in TARGETS or (colon and not TARGETS[name].where):
+    if name not in TARGETS or (colon and not TARGETS[name].has_address):
         raise unknown("target", target, [*TARGETS, AUTO])
     return TARGETS[name]
 
 
-def create(options: ResolvedOptions) -> Target:
+def create_target(options: ResolvedOptions) -> Target:
     """Return the target that the options name, which is not entered yet."""
     kind = target_kind(options.target)
     module = importlib.import_module(f"rseqbench.targets.{kind.module}")  # a target is loaded when it is used

@@ -33,13 +33,13 @@ def measure_members(fleet: Fleet, config: Config, store: Store, summary: Callabl
     """
 
     def measure(member: Member) -> Generator[MemberEvent, None, None]:
-        left = _left(fleet, member, store)
+        left = _load_unfinished(fleet, member, store)
         # The board's Linux is its own: nothing is booted there.
         requested = replace(fleet.options, target=f"{KIND}:{member.place}", boot="host")
         if left:  # its coordinator is the fleet's: one for all, as one process talks to it
             requested = replace(requested, **session.resumed_options(left.header) | _lab(fleet))
         options = resolve.resolve_options(requested, config.linux, requested.engine)
-        with resolve.create(options) as target:
+        with resolve.create_target(options) as target:
             if left:
                 session.resume_run(target, left)
             request = session.RunRequest(options, fleet.preset, fleet.seed, member.label, fleet.force, fleet.command)
@@ -51,7 +51,7 @@ def measure_members(fleet: Fleet, config: Config, store: Store, summary: Callabl
     return measure
 
 
-def _left(fleet: Fleet, member: Member, store: Store) -> UnfinishedRun | None:
+def _load_unfinished(fleet: Fleet, member: Member, store: Store) -> UnfinishedRun | None:
     """Return what this fleet has left unfinished of a member's run; None where that is to be begun.
 
     Raises ResultsError when something else has its label, and may not be replaced.
@@ -73,7 +73,7 @@ def missing(fleet: Fleet, store: Store) -> list[Member]:
     return [member for member in fleet.members if fleets.done(store, fleet, member) is None]
 
 
-def complaints(fleet: Fleet, store: Store) -> list[str]:
+def failure_lines(fleet: Fleet, store: Store) -> list[str]:
     """Return a line for each benchmark of a finished run that should have been measured and was not."""
     headers = filter(None, (fleets.done(store, fleet, member) for member in fleet.members))
     return [f"{header.label}: {line}" for header in headers for line in rounds.failures(header)]
@@ -115,12 +115,12 @@ def run(
             save()
 
 
-def shared(options: RequestedOptions) -> RequestedOptions:
+def shared_options(requested: RequestedOptions) -> RequestedOptions:
     """Return the options that all members share, their engine chosen. Raises UsageError where that is not one."""
-    chosen = engines.choose_engines(options.engine, resolve.target_kind(KIND).emulated)
-    if len(chosen) > 1:
-        raise UsageError(f"a fleet has one engine, and --engine {options.engine} means {len(chosen)}", "name one")
-    return replace(options, engine=chosen[0], target=KIND)
+    names = engines.choose_engines(requested.engine, resolve.target_kind(KIND).emulated)
+    if len(names) > 1:
+        raise UsageError(f"a fleet has one engine, and --engine {requested.engine} means {len(names)}", "name one")
+    return replace(requested, engine=names[0], target=KIND)
 
 
 class Tagged(Protocol):
@@ -147,14 +147,15 @@ def choose_places(places: Sequence[Place], patterns: Sequence[str], tags: Mappin
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             raise unknown("place", pattern, names, "in this lab")
-    named = [place for place in places if not patterns or any(fnmatchcase(place.name, one) for one in patterns)]
+    named = [place for place in places if not patterns or any(fnmatchcase(place.name, name) for name in patterns)]
     chosen = [place for place in named if tags.items() <= place.tags.items()]
+    if not named:
+        raise UsageError("this lab has no places")
     if not chosen:
-        asked = ", ".join(f"{name}={value}" for name, value in tags.items())
-        found = sorted({f"{name}={value}" for place in named for name, value in place.tags.items()})
-        there = f"there are {', '.join(found)}" if found else "no place has any tag"
+        wanted = ", ".join(f"{name}={value}" for name, value in tags.items())
+        known = sorted({f"{name}={value}" for place in named for name, value in place.tags.items()})
         raise UsageError(
-            f"no place has the tags {asked}" if named else "this lab has no places", there if named else ""
+            f"no place has the tags {wanted}", f"there are {', '.join(known)}" if known else "no place has any tag"
         )
     return sorted(chosen, key=lambda place: place.name)
 

@@ -54,7 +54,7 @@ class NativeTarget:
             )
         self._arch = arch
         self._preload = ["pyperf"] if options.engine == "pyperf" else []
-        self._wanted = options.registration or messages.OWN_CHOICE
+        self._default = options.registration or messages.OWN_CHOICE
         isolated = selection.cpu_list(facts.isolated_cpus() or "") or ()
         self._cpus = choose_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
         self._built: Built | None = None
@@ -69,7 +69,7 @@ class NativeTarget:
         with contextlib.ExitStack() as stack:
             self._libraries = library.Opened(self._groups, stack)
             amid = self._libraries.there
-            worker = self._started(self._wanted, amid)
+            worker = self._start_worker(self._default, amid)
             self._first = worker
             self._workers[Registration(worker.hello.registration), amid] = worker
             self._resources = stack.pop_all()
@@ -98,12 +98,12 @@ class NativeTarget:
         return self._arch.name
 
     def machine(self) -> Machine:
-        """Say what this machine is."""
-        found = facts.collect()
+        """Describe this machine."""
+        collected = facts.collect()
         if self._built:
-            found |= Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
-        found |= self._first.hello.facts() | self._libraries.facts()
-        return Machine(self._arch.name, "native", "virtual" if found.is_virtual else "hardware", found)
+            collected |= Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
+        collected |= self._first.hello.facts() | self._libraries.facts()
+        return Machine(self._arch.name, "native", "virtual" if collected.is_virtual else "hardware", collected)
 
     def cpus(self) -> tuple[int, ...]:
         """Return the CPUs to pin to."""
@@ -117,8 +117,8 @@ class NativeTarget:
         """Return all kernels; those that need rseq to be off are asked of a worker without it."""
         without = self._worker(Registration.NONE, self._libraries.there).benchmarks
         programs = [
-            workloads.benchmark(one, "" if os.access(one.path, os.X_OK) else workloads.missing(one))
-            for one in workloads.PROGRAMS.values()
+            workloads.benchmark(program, "" if os.access(program.path, os.X_OK) else workloads.missing(program))
+            for program in workloads.PROGRAMS.values()
         ]
         kernels = messages.describe_benchmarks(self._first.benchmarks, without)
         shipped = map(self._libraries.described, [*kernels, *jemalloc.benchmarks()])
@@ -129,7 +129,7 @@ class NativeTarget:
         registration = Registration.NONE if benchmark.needs_no_rseq else self.registration()
 
         def ask(request: messages.CheckRequest) -> messages.CheckAnswer:
-            self._begin(benchmark.name, Stage.STRESSED if request.stress else Stage.CHECKED)
+            self._begin_case(benchmark.name, Stage.STRESSED if request.stress else Stage.CHECKED)
             worker = self._worker(registration, self._libraries.have(benchmark.name))
             answer = messages.CheckAnswer.read(worker.request(request, options.timeout_s))
             why = self._libraries.doubts(benchmark.name) if answer.passed else ""
@@ -156,7 +156,7 @@ class NativeTarget:
                 "round": number,
             },
         }
-        self._begin(case.benchmark, Stage.TIMED)
+        self._begin_case(case.benchmark, Stage.TIMED)
         worker = self._worker(case.registration, self._libraries.have(case.benchmark))
         text = worker.ask(request, _MEASURE_TIMEOUT_S)
         return pyperf.Benchmark.loads(text)
@@ -191,20 +191,20 @@ class NativeTarget:
         """Return Linux's own number of this boot."""
         return facts.boot_id() or "unknown"
 
-    def _begin(self, benchmark: str, stage: Stage) -> None:
+    def _begin_case(self, benchmark: str, stage: Stage) -> None:
         """Have the library of what is measured alone take note. Raises TargetError where that is void already."""
         why = self._libraries.begin([benchmark], stage)
         if why:
             raise TargetError(why)
 
-    def _started(self, registration: str, amid: bool) -> WorkerProcess:
+    def _start_worker(self, registration: str, amid: bool) -> WorkerProcess:
         """Return a new worker; `amid`: where the libraries that are asked for find what they need."""
         assert self._built is not None
-        around = registration_environment(registration)
+        environment = registration_environment(registration)
         if not amid:
-            return WorkerProcess(self._built.path, registration, around, self._preload)
-        around |= self._libraries.environment()
-        return WorkerProcess(self._built.path, registration, around, self._preload, self._libraries.prefix())
+            return WorkerProcess(self._built.path, registration, environment, self._preload)
+        environment |= self._libraries.environment()
+        return WorkerProcess(self._built.path, registration, environment, self._preload, self._libraries.prefix())
 
     def _worker(self, registration: Registration, amid: bool = False) -> WorkerProcess:
         """Return a running worker whose registration really is the given one.
@@ -218,10 +218,10 @@ class NativeTarget:
                 raise TargetError("the target is not entered")
             if running is not None:
                 running.stop()
-            worker = self._started(registration.value, amid)
-            got = worker.hello.registration
-            if got != registration:
+            worker = self._start_worker(registration.value, amid)
+            actual = worker.hello.registration
+            if actual != registration:
                 worker.stop()
-                raise TargetError(f"a worker has rseq registered by {got}, not {registration.value} as chosen")
+                raise TargetError(f"a worker has rseq registered by {actual}, not {registration.value} as chosen")
             self._workers[registration, amid] = worker
         return self._workers[registration, amid]

@@ -45,32 +45,34 @@ class QemuUserTarget(RunnerTarget):
         """Return the compiler's call for the plugin, and the first process; one like it follows for each request."""
         plugin = products.plugin_call()
         library = products.plugin_path() if plugin.words else Path("PLUGIN")
-        hello = _OneShotRunner.words("hello", registration=self._registration)
-        words = counting_command(emulated(self._arch).user, library, 3, program, hello)
+        hello = _OneShotRunner.arguments("hello", registration=self._registration)
+        command = counting_command(emulated(self._arch).user, library, 3, program, hello)
         return [
             plugin,
-            CommandLine("ask the runner who it is", tuple(words), "a process like it follows for each request"),
+            CommandLine("ask the runner who it is", tuple(command), "a process like it follows for each request"),
         ]
 
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels, and where those that need rseq have it."""
         return [
-            replace(one, unavailable=f"{one.unavailable}; {_REAL_RSEQ}") if one.needs_rseq and one.unavailable else one
-            for one in super().benchmarks()
+            replace(benchmark, unavailable=f"{benchmark.unavailable}; {_REAL_RSEQ}")
+            if benchmark.needs_rseq and benchmark.unavailable
+            else benchmark
+            for benchmark in super().benchmarks()
         ]
 
     def count(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> Counts:
         """Count the instructions of whole processes that do each number of `loops` once."""
         operations, taken, aborts = [], [], 0
         for number in loops:
-            runs = [self._whole(case, plan, number) for _ in range(repeat)]
+            runs = [self._time_process(case, plan, number) for _ in range(repeat)]
             operations.append(runs[0][0]["operations"][0])  # whole processes: their warm-up is in the count
             taken.append(tuple(instructions for _, instructions in runs))
             aborts += sum(sum(answer["aborts"]) for answer, _ in runs)
         return Counts(tuple(operations), tuple(taken), _STEP, aborts, case.registration.value)
 
-    def _whole(self, case: Case, plan: Plan, loops: int) -> tuple[Any, int]:
-        return self._once.counted(
+    def _time_process(self, case: Case, plan: Plan, loops: int) -> tuple[Any, int]:
+        return self._once.ask_counted(
             "time",
             _TIMEOUT_S,
             kernel=case.benchmark,
@@ -94,17 +96,17 @@ class _OneShotRunner:
         self._program = program
 
     @staticmethod
-    def words(verb: str, **arguments: protocol.Argument) -> list[str]:
+    def arguments(verb: str, **arguments: protocol.Argument) -> list[str]:
         """Return what the runner is started with for a request."""
         return ["once", *protocol.encode(1, verb, **arguments).decode("ascii").split(" ")]
 
     def ask(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> Any:
         """Return the answer; see docs/protocol.md. Raises TargetError."""
-        return self.counted(verb, timeout_s, **arguments)[0]
+        return self.ask_counted(verb, timeout_s, **arguments)[0]
 
-    def counted(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> tuple[Any, int]:
+    def ask_counted(self, verb: str, timeout_s: float, **arguments: protocol.Argument) -> tuple[Any, int]:
         """Return the answer, and the instructions that it took to be there."""
-        done = count_instructions(self._arch, self._program, self.words(verb, **arguments), timeout_s=timeout_s)
+        done = count_instructions(self._arch, self._program, self.arguments(verb, **arguments), timeout_s=timeout_s)
         line, newline, rest = done.stdout.partition(b"\n")
         if not newline or rest:
             raise TargetError(f"the runner answered with more or less than a line: {done.stdout[:80]!r}")

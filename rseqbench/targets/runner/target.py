@@ -193,7 +193,7 @@ class RunnerTarget(abc.ABC):
         return self._arch.name
 
     def machine(self) -> Machine:
-        """Say what the machine is that the runner runs on."""
+        """Describe the machine that the runner runs on."""
         timing = self.timing or ("virtual" if self._facts.is_virtual else "hardware")
         return Machine(self._arch.name, self._options.target, timing, self._facts)
 
@@ -211,7 +211,7 @@ class RunnerTarget(abc.ABC):
             protocol.decode_kernels(self._ask("list", _TIMEOUT_S, registration=registration))
             for registration in (self._registration, Registration.NONE.value)
         )
-        programs = [workloads.benchmark(one, self._lacks(one)) for one in workloads.PROGRAMS.values()]
+        programs = [workloads.benchmark(program, self._lacks(program)) for program in workloads.PROGRAMS.values()]
         programs += jemalloc.benchmarks(jemalloc.ELSEWHERE)
         return messages.sort_by_name([*messages.describe_benchmarks(listed, without), *programs])
 
@@ -295,15 +295,15 @@ class RunnerTarget(abc.ABC):
                         raise
             for path, known in self._own_files().items():
                 _lay_out(root, path, known.read_bytes())
-            found = facts.of_machine(root, self._hello.machine)
+            collected = facts.of_machine(root, self._hello.machine)
         built = Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
         libc = Facts(libc=f"glibc {self._hello.glibc}", page_size=self._hello.page_size)
-        return found | built | libc | facts.of_python() | self._hello.facts() | self._own_facts()
+        return collected | built | libc | facts.of_python() | self._hello.facts() | self._own_facts()
 
     def _sources(self) -> list[str]:
         patterns = [f"/{source.format(release=self._hello.linux)}" for source in facts.SOURCES]
-        found = [self._ask("glob", _TIMEOUT_S, pattern=one) if "*" in one else [one] for one in patterns]
-        return list(chain.from_iterable(found))
+        paths = (self._ask("glob", _TIMEOUT_S, pattern=path) if "*" in path else [path] for path in patterns)
+        return list(chain.from_iterable(paths))
 
 
 def _lay_out(root: Path, path: str, content: bytes) -> None:

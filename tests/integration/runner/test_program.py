@@ -15,7 +15,7 @@ from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import program
 from rseqbench.model import Case, Plan, ProgramResult, Registration
-from rseqbench.targets.resolve import create
+from rseqbench.targets.resolve import create_target
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.workloads import HACKBENCH
 from tests.support.commands import processes_with
@@ -31,7 +31,7 @@ RSEQ_SIZE = (
 @pytest.fixture(params=["native", "runner"])
 def target(request):
     """Return each target of this machine that runs programs."""
-    with create(resolved(target=request.param)) as entered:
+    with create_target(resolved(target=request.param)) as entered:
         yield entered
 
 

@@ -121,4 +121,4 @@ def test_a_linux_to_boot_is_refused_where_nothing_boots_it(kind):
 
 def test_a_linux_to_boot_is_taken_where_it_is_booted():
     options = resolved(arch="arm32", target="qemu-system", linux="zImage")
-    assert resolve.create(options).arch == "arm32"
+    assert resolve.create_target(options).arch == "arm32"

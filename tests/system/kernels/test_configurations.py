@@ -181,7 +181,7 @@ def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: "")
     monkeypatch.setattr(VirtualMachine, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
     given = {"target": "qemu-kvm", "linux": str(image.folder), "benchmarks": ["hackbench"]}
-    with resolve.create(
+    with resolve.create_target(
         resolve.resolve_options(options.options(None, {**given, "arch": ARCH}), options.linux)
     ) as target:
         assert target.machine().timing == "virtual"

@@ -80,7 +80,7 @@ def test_all_that_was_used_is_told(built_linuxes):
 def test_the_runner_boots_in_it_and_finds_rseq_or_does_not(built_linuxes, rseq):
     one = built_linuxes[rseq]
     options = resolved(arch="x86_64", target="qemu-system", linux=str(one.folder), rseq=rseq)
-    with resolve.create(options) as target:
+    with resolve.create_target(options) as target:
         facts = target.machine().facts
         skipped = {bench.name: bench.unavailable for bench in target.benchmarks() if bench.name.startswith("linux/")}
     assert facts["linux_build"] == one.folder.name

@@ -97,7 +97,7 @@ class Place:
 
     def new(self):
         lab = {} if self.lab is None else {"coordinator": self.lab.address, "environment": str(self.lab.environment)}
-        return resolve.create(resolved(target=next(self._where), arch=self.kind.arch, **lab))
+        return resolve.create_target(resolved(target=next(self._where), arch=self.kind.arch, **lab))
 
     def stop(self):
         if self.lab is not None:

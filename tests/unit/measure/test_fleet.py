@@ -148,7 +148,7 @@ def test_a_job_that_tells_much_is_told_to_stop_where_nobody_reads():
 
 @pytest.fixture
 def fleet():
-    options = members.shared(config.load(paths.default_config()).run)
+    options = members.shared_options(config.load(paths.default_config()).run)
     preset = config.load(paths.default_config()).presets["quick"]
     named = tuple(Member(place, label) for place, label in fleets.labels(["a", "b", "c"], "f").items())
     return Fleet("f", "2026-01-01", "rseqbench fleet run", options, preset, 7, named)
@@ -260,7 +260,9 @@ class Reached(Exception):
 
 def begun_by(fleet, folder, place, monkeypatch):
     """Return with which label, force and seed a member's run would be begun; or what stops it."""
-    monkeypatch.setattr(members.resolve, "create", lambda options: (_ for _ in ()).throw(Reached(options.target)))
+    monkeypatch.setattr(
+        members.resolve, "create_target", lambda options: (_ for _ in ()).throw(Reached(options.target))
+    )
     work = members.measure_members(fleet, config.load(paths.default_config()), Store(folder), lambda run: "")
     member = next(one for one in fleet.members if one.place == place)
     with pytest.raises((Reached, ResultsError)) as caught:

@@ -27,7 +27,7 @@ PRESET = Preset(rounds=6, values=3, value_ms=0.5)
 
 def make(benchmarks=BENCHMARKS, registration=GLIBC, cpus=(1, 0), seed=7, asked=("all",), **changes):
     options = dataclasses.replace(resolved(), benchmarks=list(asked), **changes)
-    return plan.make(benchmarks, options, PRESET, registration, cpus, seed)
+    return plan.make_plan(benchmarks, options, PRESET, registration, cpus, seed)
 
 
 # ---- what is selected ----
@@ -150,7 +150,7 @@ def test_what_takes_one_thread_only_is_skipped_when_one_is_not_asked_for_but_the
 def test_nothing_is_left_out_silently():
     for threads in ([1], [2], [1, 2], [8, 3]):
         made = make(threads=threads)
-        assert plan.names(made) == {benchmark.name for benchmark in BENCHMARKS}
+        assert plan.benchmark_names(made) == {benchmark.name for benchmark in BENCHMARKS}
         assert all(skip.reason for skip in made.skips)
 
 
@@ -159,25 +159,25 @@ def test_nothing_is_left_out_silently():
 
 def test_the_order_is_random_by_round_and_repeatable_by_seed():
     made = make()
-    orders = [plan.order(made, number, made.cases) for number in range(6)]
-    assert orders == [plan.order(make(), number, made.cases) for number in range(6)]
+    orders = [plan.order_cases(made, number, made.cases) for number in range(6)]
+    assert orders == [plan.order_cases(make(), number, made.cases) for number in range(6)]
     assert len({tuple(order) for order in orders}) > 1
     other = make(seed=8)
-    assert orders != [plan.order(other, number, other.cases) for number in range(6)]
+    assert orders != [plan.order_cases(other, number, other.cases) for number in range(6)]
     for order in orders:
         assert sorted(order, key=lambda case: case.benchmark) == sorted(made.cases, key=lambda case: case.benchmark)
 
 
 def test_every_case_comes_first_as_often_as_any_other():
     made = make()
-    first = [plan.order(make(seed=seed), 0, made.cases)[0] for seed in range(700)]
+    first = [plan.order_cases(make(seed=seed), 0, made.cases)[0] for seed in range(700)]
     assert min(first.count(case) for case in made.cases) > 60
 
 
 def test_ordering_leaves_the_plan_alone():
     made = make()
     before = made.cases
-    plan.order(made, 3, made.cases)
+    plan.order_cases(made, 3, made.cases)
     assert made.cases == before
 
 

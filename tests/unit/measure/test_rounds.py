@@ -150,7 +150,7 @@ def test_cases_come_in_the_random_order_of_the_plan(tmp_path):
     run(target, unfinished)
     plan = unfinished.header.plan
     for number in range(ROUNDS):
-        order = [case.id for case in planning.order(plan, number, plan.cases)]
+        order = [case.id for case in planning.order_cases(plan, number, plan.cases)]
         assert [name for r, name, loops in target.measured if r == number and loops] == order
 
 
@@ -478,7 +478,7 @@ def test_a_round_in_which_all_is_void_costs_its_boot_nothing_else(tmp_path):
 def test_counted_rounds_go_back_the_way_they_came_and_each_boot_has_its_own_order():
     cases = tuple(Case(name, 1, Registration.GLIBC) for name in "abcdefgh")
     plan = Plan(cases, (), 8, 1, 1.0, 7, "counted", "boot", (0,), 2)
-    orders = [[case.benchmark for case in planning.order(plan, number, cases)] for number in range(8)]
+    orders = [[case.benchmark for case in planning.order_cases(plan, number, cases)] for number in range(8)]
     assert orders[0] == orders[1][::-1] == orders[2] == orders[3][::-1]
     assert orders[4] == orders[5][::-1] == orders[6]
     assert sorted(orders[0]) == sorted(orders[4]) == list("abcdefgh")
