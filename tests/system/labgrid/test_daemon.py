@@ -22,7 +22,7 @@ from rseqbench.targets.labgrid import client as desks
 from rseqbench.targets.labgrid.client import FOREVER, LabClient
 from rseqbench.targets.labgrid.daemon.connections import BoardConnection, LabEnvironment
 from rseqbench.targets.labgrid.daemon.messages import LabgridError
-from rseqbench.targets.labgrid.daemon.reservations import Reservations
+from rseqbench.targets.labgrid.daemon.reservations import HeldPlaces
 from tests.support.labgrid_lab import MARK, Lab, daemons
 from tests.support.sshd import Sshd, eventually
 
@@ -163,7 +163,7 @@ def test_a_place_that_is_asked_for_at_the_very_end_is_not_acquired():
         asked.append(arguments)
 
     async def too_late():
-        places = Reservations(SimpleNamespace(places={"p0": Place("p0")}, call=call), None)
+        places = HeldPlaces(SimpleNamespace(places={"p0": Place("p0")}, call=call), None)
         assert await places.close() == []
         with pytest.raises(LabgridError, match="place p0 is not wanted any more"):
             await places.acquire("p0", "key", None)
