@@ -10,7 +10,7 @@ from rseqbench import selection, workloads
 from rseqbench.doctor.finding import Check, Host, lacking
 from rseqbench.errors import TargetError
 from rseqbench.model import Finding
-from rseqbench.targets.qemu import virtme_ng
+from rseqbench.targets.qemu import virtual_machine
 from rseqbench.workloads import library
 
 
@@ -42,7 +42,7 @@ def ssh(host: Host) -> Finding:
 def virtme(host: Host) -> Finding:
     """virtme-ng, which nothing needs but those who ask for it."""
     try:
-        return Finding("virtme-ng", virtme_ng.version())
+        return Finding("virtme-ng", virtual_machine.virtme_ng_version())
     except TargetError:
         return Finding("virtme-ng", "not here, and needed for --runner vng only")
 

@@ -14,7 +14,7 @@ from rseqbench.build.linux import LinuxImage, build, kvm, select
 from rseqbench.build.linux.image import emulated, qemu_version
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, CommandLine, Counts, Facts, Plan
-from rseqbench.targets.qemu import virtme_ng
+from rseqbench.targets.qemu import virtual_machine
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.line_channel import LineChannel
@@ -52,7 +52,8 @@ class VirtualMachineTarget(RunnerTarget):
 
     def _guest(self, program: Path, **options: Any) -> VirtualMachine:
         """Return a guest of the chosen Linux with the runner `program` in it, started by whom the options name."""
-        return (virtme_ng.VirtmeNgMachine if self._vng else VirtualMachine)(self._arch, self._image, program, **options)
+        kind = virtual_machine.VirtmeNgMachine if self._vng else VirtualMachine
+        return kind(self._arch, self._image, program, **options)
 
     def _files(self) -> dict[str, bytes]:
         """Return the files of the programs that are asked for, for the guest's file system. Raises TargetError."""
@@ -86,7 +87,7 @@ class VirtualMachineTarget(RunnerTarget):
         wanted, package = self._options.linux, self._image.package
         known = Facts(linux_image=wanted, linux_package=package or "none: a file of the user's")
         if self._vng:
-            known |= Facts(runner="vng", virtme_ng=virtme_ng.version())
+            known |= Facts(runner="vng", virtme_ng=virtual_machine.virtme_ng_version())
         built = build.load(Path(wanted))
         if built:
             known |= Facts(
@@ -115,7 +116,7 @@ class QemuKvmTarget(VirtualMachineTarget):
         """Return the trial of KVM, and the boot."""
         image = self._choose(rehearse=True)
         trial = CommandLine("see whether KVM boots this Linux", tuple(kvm.command(self._arch, image.path)))
-        return [trial, self._accelerated(program, {}).call("boot the guest")]
+        return [trial, self._accelerated(program, {}).command_line("boot the guest")]
 
     def _accelerated(self, program: Path, files: Mapping[str, bytes]) -> VirtualMachine:
         return self._guest(program, cpus=len(os.sched_getaffinity(0)), accelerated=True, files=files)
@@ -144,8 +145,8 @@ class QemuSystemTarget(VirtualMachineTarget):
         self._program = program
         self._choose(rehearse=True)
         return [
-            self._counting(program, {}).call("boot the guest that counts"),
-            self._two_cpus().call("boot another one beside it for the checks"),
+            self._counting(program, {}).command_line("boot the guest that counts"),
+            self._two_cpus().command_line("boot another one beside it for the checks"),
         ]
 
     def _counting(self, program: Path, files: Mapping[str, bytes]) -> VirtualMachine:

@@ -10,8 +10,10 @@ import contextlib
 import os
 import re
 import select
+import shlex
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,7 +25,7 @@ from rseqbench.build.linux import LinuxImage, initramfs
 from rseqbench.build.linux.image import emulated
 from rseqbench.errors import TargetError
 from rseqbench.model import CommandLine
-from rseqbench.support import process
+from rseqbench.support import kconfig, process
 
 PORT = "rseqbench"  # what the guest finds in /sys/class/virtio-ports/*/name
 BOOT_TIMEOUT_S = 180.0
@@ -45,6 +47,10 @@ _COUNTED = (
 # long (17 us instead of 1.4); what Linux does against Spectre stays as users have it.
 _PARAMETERS = ("nokaslr",)
 _COUNTED_PARAMETERS = ("norandmaps", "randomize_kstack_offset=off")
+_VNG_NO_CONSOLE = "file,id=console,path=/dev/null"  # where virtme-ng sends it
+# Without OVERLAY_FS, /tmp and the like are empty there, and with them the runner may be.
+_VNG_NEEDS = ("CONFIG_NET_9P_VIRTIO", "CONFIG_9P_FS", "CONFIG_OVERLAY_FS", "CONFIG_VIRTIO_PCI", "CONFIG_BINFMT_SCRIPT")
+_VNG_HINT = 'build it with config = "vng" in [linux] of bench.toml, or with `vng --build`'
 
 
 class VirtualMachine:
@@ -156,7 +162,7 @@ class VirtualMachine:
             package = emulated(self._arch).system_package
             raise TargetError(f"no {command[0]} to run {self._arch.name} with", f"apt-get install {package}") from error
 
-    def call(self, what: str) -> CommandLine:
+    def command_line(self, what: str) -> CommandLine:
         """Return the command line that boots it, with the descriptors that a process without other files would use."""
         note = "descriptors, numbered as they come: 3 is the initramfs, 4 the console, 5 the stream to the runner"
         return CommandLine(what, tuple(self.command(3, 4, 5)), note)
@@ -225,3 +231,66 @@ def _telling(console: Sequence[str]) -> list[str]:
 
 def _content(descriptor: int) -> str:
     return os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+
+
+def virtme_ng_version() -> str:
+    """Return what virtme-ng calls itself. Raises TargetError when it is not there."""
+    return _ask_virtme_ng(["--version"]).strip()
+
+
+class VirtmeNgMachine(VirtualMachine):
+    """A guest whose qemu command virtme-ng makes."""
+
+    def _start(self, stack: contextlib.ExitStack) -> socket.socket:
+        if not self._arch.is_host:
+            why = f"virtme-ng boots over this machine's file system, where {self._arch.name} is foreign"
+            raise TargetError(why, "--runner qemu")
+        self._ensure_bootable()
+        self._scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="rseqbench-vng-"))
+        return super()._start(stack)
+
+    def _ensure_bootable(self) -> None:
+        """Raise TargetError when the configuration of this Linux is known and lacks what virtme-ng needs."""
+        if self._image.config is None:
+            return
+        config = kconfig.parsed(self._image.config.read_text(encoding="utf-8"))
+        good = "ym" if Path(f"/lib/modules/{self._image.release}").is_dir() else "y"
+        for name in _VNG_NEEDS:
+            if config.get(name, "n") not in good:
+                raise TargetError(f"virtme-ng cannot boot this Linux, which has no {name}=y", _VNG_HINT)
+
+    def command_line(self, what: str) -> CommandLine:
+        """Return what virtme-ng is asked; only its answer, the qemu command, is executed."""
+        note = "prints the qemu command that is then started, with our stream and processor options behind it"
+        return CommandLine(what, ("vng", *self._question()), note)
+
+    def _initramfs(self) -> bytes:
+        return b""
+
+    def _machine(self, qemu: Qemu, archive: int, console: int) -> list[str]:
+        command = shlex.split(_ask_virtme_ng(self._question(), self._scratch))
+        return [f"file,id=console,path=/dev/fd/{console}" if word == _VNG_NO_CONSOLE else word for word in command]
+
+    def _question(self) -> list[str]:
+        settings = ["root=/dev/root", "loglevel=4", *self._settings()]  # a root that no block device is needed for
+        return [
+            *("--run", str(self._image.path), "--dry-run", "--disable-kvm", "--force-9p"),
+            *("--memory", f"{self._memory_mib}M", "--cpus", str(self._cpus)),
+            *(word for setting in settings for word in ("--append", setting)),
+            *("--", f"{self._init} port"),
+        ]
+
+
+def _ask_virtme_ng(arguments: Sequence[str], scratch: str | None = None) -> str:
+    """Return what `vng` prints, its files put below `scratch`. Raises TargetError when it fails or is not there."""
+    environment = {**os.environ, **({"TMPDIR": scratch} if scratch else {})}
+    try:
+        done = subprocess.run(
+            ["vng", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
+        )
+    except FileNotFoundError as error:
+        raise TargetError("no vng here to start the guest with", "pip install virtme-ng, or --runner qemu") from error
+    if done.returncode:
+        said = done.stderr.strip().rpartition("\n")[2] or "nothing said"
+        raise TargetError(f"vng failed ({done.returncode}): {said}", "--runner qemu")
+    return done.stdout

@@ -1,4 +1,4 @@
-"""targets/qemu/virtme_ng.py with the real virtme-ng: what it is asked for, a Linux that it can boot, and others."""
+"""VirtmeNgMachine with the real virtme-ng: what it is asked for, a Linux that it can boot, and others."""
 
 import csv
 import dataclasses
@@ -12,7 +12,7 @@ import pytest
 from rseqbench.build import architectures
 from rseqbench.build.linux import LinuxImage, build
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.targets.qemu import virtme_ng
+from rseqbench.targets.qemu import virtual_machine
 from tests.support.built_kernels import LIMIT_S
 from tests.support.commands import processes_with, rseqbench
 from tests.support.requirements import defaults, resolved, x86_only
@@ -32,7 +32,7 @@ def guest(folder, name="x86_64", config="", **options):
     image.write_bytes(b"")
     known.write_text(config)
     found = LinuxImage(name, image, config=known if config else None)
-    return virtme_ng.VirtmeNgMachine(architectures.named(name), found, Path("/opt/the runner"), **options)
+    return virtual_machine.VirtmeNgMachine(architectures.named(name), found, Path("/opt/the runner"), **options)
 
 
 class TestWhatItAsksFor:
@@ -85,7 +85,7 @@ class TestRefused:
     def test_no_virtme_ng(self, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(TargetError, match="no vng here to start the guest with; pip install virtme-ng"):
-            virtme_ng.version()
+            virtual_machine.virtme_ng_version()
 
     def test_virtme_ng_that_fails(self, tmp_path):
         made = guest(tmp_path)
