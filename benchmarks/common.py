@@ -92,7 +92,7 @@ STRESS_NG: dict[str, Sequence[str]] = {"stress-ng": ("stress-ng", "--version")}
 def environment(tools: Mapping[str, Sequence[str]] = MappingProxyType({})) -> list[str]:
     """Return what a reader must know of the machine, a line each; `tools` are commands that print their version."""
     wanted = ("cpu", "cpus", "linux", "libc", "virtual", "governor", "smt", "turbo", "isolated_cpus", "load_1min")
-    found = facts.collect().to_dict()
+    found = facts.collect_facts().to_dict()
     lines = {name.replace("_", " "): str(found[name]) for name in wanted if name in found}
     lines["CPUs busy"] = f"{busy_cpus():.2f}"
     for name in ("python", "pyperf"):

@@ -19,7 +19,7 @@ from measuring import Rounds, Session, session, take
 
 from rseqbench.analysis import stats
 from rseqbench.build import architectures, products
-from rseqbench.host.rseq_support import registration_environment
+from rseqbench.host.rseq_support import make_environment
 from rseqbench.targets.native.worker_process import WorkerProcess
 
 TARGET_INSIDE, TARGET_START_MS = 90.0, 30.0
@@ -32,7 +32,7 @@ def starts(of: Session, count: int) -> list[float]:
     found = []
     for _ in range(count):
         begin = time.monotonic()
-        worker = WorkerProcess(module, registration, registration_environment(registration))
+        worker = WorkerProcess(module, registration, make_environment(registration))
         found.append((time.monotonic() - begin) * 1e3)
         worker.stop()
     return found

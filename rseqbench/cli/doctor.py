@@ -40,67 +40,67 @@ def command(ctx: click.Context, style: str, action: str | None, yes: bool) -> No
     if action is not None and style == "json":
         raise UsageError(f"--format json is what doctor found, and --{action} changes something", "give one of the two")
     if action is None:
-        ctx.exit(_examine(host, style))
+        ctx.exit(_check(host, style))
     ctx.exit({"fix": _fix, "tune": _tune, "restore": _restore}[action](host, yes))
 
 
-def _examine(host: Host, style: str) -> int:
+def _check(host: Host, style: str) -> int:
     import json
     from dataclasses import asdict
 
     from rseqbench import doctor
     from rseqbench.report.text import console
-    from rseqbench.report.text import doctor as findings
+    from rseqbench.report.text import doctor as text
 
-    found = doctor.examine(host)
-    pyperf = doctor.pyperf_system()
+    findings = doctor.run_checks(host)
+    pyperf = doctor.run_pyperf_check()
     if style == "json":
-        report = {"checks": [asdict(finding) for finding in found], "pyperf": pyperf}
+        report = {"checks": [asdict(finding) for finding in findings], "pyperf": pyperf}
         click.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         out = console.console()
-        for line in findings.lines(found, out.width):
+        for line in text.lines(findings, out.width):
             out.print(line, soft_wrap=True)
         out.print(f"\npyperf's own check: {doctor.PYPERF_COMMAND}\n", style="bold", soft_wrap=True)
         out.print(pyperf, markup=False, soft_wrap=True)
         out.print()
-        out.print(findings.summary(found), soft_wrap=True)
-    return 0 if doctor.runs_natively(found) else 1
+        out.print(text.summary(findings), soft_wrap=True)
+    return 0 if doctor.can_run_natively(findings) else 1
 
 
 def _fix(host: Host, yes: bool) -> int:
     """Install what is missing, and look again."""
     from rseqbench import doctor
-    from rseqbench.doctor import packages
+    from rseqbench.doctor.finding import install_commands, run_install
     from rseqbench.errors import RseqbenchError
 
-    wanted = model.missing_packages(doctor.examine(host))
-    if not wanted:
+    missing = model.missing_packages(doctor.run_checks(host))
+    if not missing:
         click.echo("no package is missing")
         return 0
-    lines = packages.commands(wanted)
-    click.echo(f"missing: {' '.join(wanted)}\n  " + "\n  ".join(" ".join(line) for line in lines))
+    lines = install_commands(missing)
+    click.echo(f"missing: {' '.join(missing)}\n  " + "\n  ".join(" ".join(line) for line in lines))
     if not yes and _on_a_terminal() and not click.confirm("Run this?"):
         click.echo("nothing was installed")
         return 0
-    packages.install(lines)
-    left = model.missing_packages(doctor.examine(host))
+    run_install(lines)
+    left = model.missing_packages(doctor.run_checks(host))
     if left:
         raise RseqbenchError(f"installed, and still missing: {' '.join(left)}", "rseqbench doctor says why")
-    click.echo(f"installed: {' '.join(wanted)}")
+    click.echo(f"installed: {' '.join(missing)}")
     return 0
 
 
 def _tune(host: Host, yes: bool) -> int:
     """Ask for each step, write down what is, and take the steps."""
-    from rseqbench.doctor.finding import ourselves
+    from rseqbench.doctor.finding import rseqbench_as_root
     from rseqbench.errors import UsageError
     from rseqbench.host import tuning
     from rseqbench.host.tuning import record
 
-    tuning.ensure_root(os.geteuid(), ourselves("doctor --tune"))
+    tuning.ensure_root(os.geteuid(), rseqbench_as_root("doctor --tune"))
     tuning.ensure_untuned(host.root)
-    steps = tuning.needed(host.root)
+    steps = tuning.plan_steps(host.root)
     if not steps:
         click.echo("nothing to change: this machine is as quiet as its settings make it")
         return 0
@@ -117,11 +117,15 @@ def _tune(host: Host, yes: bool) -> int:
     try:
         tuned = tuning.apply(host.root, chosen)
     except KeyboardInterrupt:
-        click.echo(f"rseqbench: some settings may be changed; to undo it: {ourselves('doctor --restore')}", err=True)
+        click.echo(
+            f"rseqbench: some settings may be changed; to undo it: {rseqbench_as_root('doctor --restore')}", err=True
+        )
         raise
     _print("changed:" if tuned.changes else "nothing was changed", tuned.changes)
     if tuned.changes:
-        click.echo(f"what it was is in {record.path(host.root)}; to undo it:\n  {ourselves('doctor --restore')}")
+        click.echo(
+            f"what it was is in {record.record_path(host.root)}; to undo it:\n  {rseqbench_as_root('doctor --restore')}"
+        )
     for problem in tuned.problems:
         click.echo(f"rseqbench: {problem}", err=True)
     return 1 if tuned.problems else 0
@@ -129,13 +133,14 @@ def _tune(host: Host, yes: bool) -> int:
 
 def _restore(host: Host, yes: bool) -> int:
     """Put back what was written down."""
-    from rseqbench.doctor.finding import ourselves
+    from rseqbench.doctor.finding import rseqbench_as_root
     from rseqbench.host import tuning
+    from rseqbench.host.tuning.record import load_record
 
-    if tuning.pending(host.root) is None:
+    if load_record(host.root) is None:
         click.echo("nothing to restore: no --tune is on record here")
         return 0
-    tuning.ensure_root(os.geteuid(), ourselves("doctor --restore"))
+    tuning.ensure_root(os.geteuid(), rseqbench_as_root("doctor --restore"))
     restored = tuning.restore(host.root)
     if restored is None:
         return 0
@@ -145,7 +150,7 @@ def _restore(host: Host, yes: bool) -> int:
     for problem in restored.problems:
         click.echo(f"rseqbench: not restored: {problem}", err=True)
     if restored.problems:
-        hint = f"the record is kept for another --restore; to give it up: {tuning.give_up(host.root)}"
+        hint = f"the record is kept for another --restore; to give it up: {tuning.discard_command(host.root)}"
         click.echo(f"rseqbench: {hint}", err=True)
     return 1 if restored.problems else 0
 

@@ -1,4 +1,4 @@
-"""What is missing on this machine, and the exact command that mends it. Its checks look, and change nothing.
+"""Find what is missing on this machine, and the exact command that mends it. Checks change nothing.
 
 A check is a function from a Host to a Finding; a new one is a function and its name in the list of its module.
 """
@@ -13,23 +13,23 @@ from rseqbench.doctor import emulation, noise, programs, rseq, toolchain
 from rseqbench.doctor.finding import Check, Host
 from rseqbench.model import Finding, Status
 
-__all__ = ["CHECKS", "PYPERF_COMMAND", "Finding", "Host", "Status", "examine", "pyperf_system", "runs_natively"]
+__all__ = ["CHECKS", "PYPERF_COMMAND", "Finding", "Host", "Status", "can_run_natively", "examine", "pyperf_system"]
 
 CHECKS: tuple[Check, ...] = (*toolchain.CHECKS, *emulation.CHECKS, *programs.CHECKS, *rseq.CHECKS, *noise.CHECKS)
 PYPERF_COMMAND = "python -m pyperf system show"
 
 
-def examine(host: Host) -> list[Finding]:
+def run_checks(host: Host) -> list[Finding]:
     """Run every check on `host` and return what they found, in the order of CHECKS."""
     return [finding for check in CHECKS if (finding := check(host)) is not None]
 
 
-def runs_natively(findings: Iterable[Finding]) -> bool:
+def can_run_natively(findings: Iterable[Finding]) -> bool:
     """Whether nothing that was found keeps a native run from working."""
     return all(finding.status != "bad" for finding in findings)
 
 
-def pyperf_system(timeout: float = 60.0) -> str:
+def run_pyperf_check(timeout: float = 60.0) -> str:
     """Return what pyperf's own system check prints, or one line that says why it could not be run."""
     command = [sys.executable, *PYPERF_COMMAND.split()[1:]]
     try:

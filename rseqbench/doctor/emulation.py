@@ -1,4 +1,4 @@
-"""What it takes to run other architectures here: qemu, for whole guests and for single programs, and their Linux."""
+"""Checks of emulation: qemu for whole guests and for single programs, their kernels, and KVM."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from rseqbench.build.architectures import Arch, Qemu
 from rseqbench.build.linux import kvm, make
 from rseqbench.build.linux.apt import TOOLS
 from rseqbench.build.linux.image import qemu_version
-from rseqbench.doctor.finding import Check, Host, as_root, lacking
+from rseqbench.doctor.finding import Check, Host, as_root, report_missing
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
 from rseqbench.host import facts
 from rseqbench.model import Finding
 from rseqbench.targets.qemu.user import qemu_with_plugins
 
 
-def system(host: Host) -> Finding | None:
-    """The qemu-system of every architecture, this one too: under it a whole guest boots, with a Linux of its own."""
+def check_qemu_system(host: Host) -> Finding | None:
+    """Look for the qemu-system of every architecture, this one included: it boots a guest with its own kernel."""
     words, missing = {}, set()
     for arch, qemu in _guests(host):
         words[arch.name] = qemu_version(qemu.system) or "none"
         if words[arch.name] == "none":
             missing.add(qemu.system_package)
-    return _finding("qemu-system", words, missing) if words else None
+    return _summarize("qemu-system", words, missing) if words else None
 
 
-def user(host: Host) -> Finding | None:
-    """The qemu-user of every other architecture, and whether it can count instructions."""
+def check_qemu_user(host: Host) -> Finding | None:
+    """Look for the qemu-user of every other architecture, and see whether it can count instructions."""
     words, missing, unable = {}, set(), ""
     for arch, qemu in _guests(host):
         if host.machine in arch.machines:
@@ -44,22 +44,22 @@ def user(host: Host) -> Finding | None:
         except TargetError as error:
             words[arch.name] += ", without plugins"
             unable = f"it cannot count instructions: {error.hint}"
-    return _finding("qemu-user", words, missing, unable) if words else None
+    return _summarize("qemu-user", words, missing, unable) if words else None
 
 
-def images(host: Host) -> Finding | None:
-    """Debian's Linux of every architecture, which is fetched when a guest first needs it."""
+def check_guest_kernels(host: Host) -> Finding | None:
+    """Report Debian's kernel of every architecture, which is fetched when a guest first needs it."""
     words = {}
     for arch, _ in _guests(host):
         try:
             image = linux.fetched(arch)
         except RuntimeError:
-            return None  # a user without a home, told by the check of the cache folder
+            return None  # a user without a home, which check_cache_folder reports
         words[arch.name] = image.package.removeprefix("linux-image-") if image else "not fetched yet"
-    absent = [tool for tool in TOOLS if shutil.which(tool) is None]
-    if "not fetched yet" in words.values() and absent:
-        return Finding("guests' Linux", _listed(words), "warn", f"no {absent[0]} to fetch it with: give --linux PATH")
-    return Finding("guests' Linux", _listed(words)) if words else None
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if "not fetched yet" in words.values() and missing:
+        return Finding("guests' Linux", _join(words), "warn", f"no {missing[0]} to fetch it with: give --linux PATH")
+    return Finding("guests' Linux", _join(words)) if words else None
 
 
 def _guests(host: Host) -> list[tuple[Arch, Qemu]]:
@@ -67,40 +67,40 @@ def _guests(host: Host) -> list[tuple[Arch, Qemu]]:
     try:
         known = architectures.known().values()
     except RseqbenchError:
-        return []  # told by the check of the compiler
+        return []  # check_compiler reports it
     on_x86 = host.machine in facts.X86
     return [(arch, arch.qemu) for arch in known if arch.qemu and (on_x86 or not facts.X86.intersection(arch.machines))]
 
 
-def _finding(name: str, words: dict[str, str], missing: set[str], advice: str = "") -> Finding:
+def _summarize(name: str, words: dict[str, str], missing: set[str], advice: str = "") -> Finding:
     if missing:
-        return lacking(name, _listed(words), "warn", sorted(missing))
-    return Finding(name, _listed(words), "warn", advice) if advice else Finding(name, _listed(words))
+        return report_missing(name, _join(words), "warn", sorted(missing))
+    return Finding(name, _join(words), "warn", advice) if advice else Finding(name, _join(words))
 
 
-def _listed(words: dict[str, str]) -> str:
+def _join(words: dict[str, str]) -> str:
     return ", ".join(f"{name}: {value}" for name, value in words.items())
 
 
-def building(host: Host) -> Finding | None:
-    """What `rseqbench linux build` needs, for every architecture of which guests can be run here."""
+def check_kernel_build(host: Host) -> Finding | None:
+    """Look for the tools of `rseqbench linux build`, for every architecture whose guests can run here."""
     words: dict[str, str] = {}
     packages: set[str] = set()
     for arch, _ in _guests(host):
         if arch.linux is None:
             continue
-        lacking = make.missing(arch.linux)
+        missing = make.missing(arch.linux)
         try:
             make.Tools.find(arch.linux, arch)
         except BuildError:
-            lacking[f"{arch.linux.cross}gcc"] = arch.linux.package
-        words[arch.name] = f"without {', '.join(lacking)}" if lacking else "all tools are there"
-        packages.update(lacking.values())
-    return _finding("Linux build", words, packages) if words else None
+            missing[f"{arch.linux.cross}gcc"] = arch.linux.package
+        words[arch.name] = f"without {', '.join(missing)}" if missing else "all tools are there"
+        packages.update(missing.values())
+    return _summarize("Linux build", words, packages) if words else None
 
 
-def acceleration(host: Host) -> Finding | None:
-    """Whether KVM boots a Linux: its device may open, and a guest still hang."""
+def check_kvm(host: Host) -> Finding | None:
+    """See whether KVM boots a kernel: its device may open, and a guest still hang."""
     arch = next((arch for arch, _ in _guests(host) if arch.is_host), None)
     if arch is None:
         return None
@@ -109,7 +109,7 @@ def acceleration(host: Host) -> Finding | None:
     if not os.access(kvm.DEVICE, os.R_OK | os.W_OK):
         command = as_root("usermod -aG kvm $USER")
         return Finding("KVM", f"{kvm.DEVICE} is not ours to open", "warn", "join its group, and log in anew", command)
-    image = _image(host, arch)
+    image = _find_image(host, arch)
     if image is None:
         return Finding("KVM", f"{kvm.DEVICE} opens; no Linux is here yet to try it with, and `run --config` will")
     why = kvm.unusable(arch, image)
@@ -118,14 +118,14 @@ def acceleration(host: Host) -> Finding | None:
     return Finding("KVM", f"boots {image}")
 
 
-def _image(host: Host, arch: Arch) -> Path | None:
-    """Return an image to boot: the one that was fetched, else the running Linux's own where we may read it."""
+def _find_image(host: Host, arch: Arch) -> Path | None:
+    """Return an image to boot: the one that was fetched, else the running kernel's where we may read it."""
     with contextlib.suppress(RuntimeError):  # a user without a home
         fetched = linux.fetched(arch)
         if fetched:
             return fetched.path
-    own = host.root / f"boot/vmlinuz-{facts.linux(host.root)}"
+    own = host.root / f"boot/vmlinuz-{facts.read_kernel_release(host.root)}"
     return own if os.access(own, os.R_OK) else None
 
 
-CHECKS: tuple[Check, ...] = (system, user, images, building, acceleration)
+CHECKS: tuple[Check, ...] = (check_qemu_system, check_qemu_user, check_guest_kernels, check_kernel_build, check_kvm)

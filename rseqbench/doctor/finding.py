@@ -1,15 +1,18 @@
-"""The words of a doctor's check: where it looks, what it found, what mends it."""
+"""What all checks share: the machine they look at, the commands that mend it, and how packages are installed."""
 
 from __future__ import annotations
 
 import os
 import platform
 import shlex
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rseqbench.errors import RseqbenchError
 from rseqbench.host import facts
 from rseqbench.model import Finding, Status
 
@@ -31,14 +34,49 @@ def as_root(command: str) -> str:
     return command if os.geteuid() == 0 else f"sudo {command}"
 
 
-def lacking(name: str, value: str, status: Status, packages: Sequence[str]) -> Finding:
+def report_missing(name: str, value: str, status: Status, packages: Sequence[str]) -> Finding:
     """Return the finding that Debian packages are missing."""
-    named = tuple(dict.fromkeys(word for package in packages for word in package.split()))
-    return Finding(name, value, status, "", as_root(f"apt-get install -y {' '.join(named)}"), named)
+    names = tuple(dict.fromkeys(word for package in packages for word in package.split()))
+    return Finding(name, value, status, "", as_root(f"apt-get install -y {' '.join(names)}"), names)
 
 
-def ourselves(arguments: str) -> str:
+def rseqbench_as_root(arguments: str) -> str:
     """Return the command that runs rseqbench as root, who does not have our path."""
-    beside = Path(sys.executable).parent / "rseqbench"
-    program = [str(beside)] if beside.exists() else [sys.executable, "-m", "rseqbench"]
+    script = Path(sys.executable).parent / "rseqbench"
+    program = [str(script)] if script.exists() else [sys.executable, "-m", "rseqbench"]
     return as_root(f"{shlex.join(program)} {arguments}")
+
+
+def install_commands(packages: list[str]) -> list[list[str]]:
+    """Return the commands that install these packages, as root, or through sudo if that can ask for a password.
+
+    Raises RseqbenchError, with what to type or to install, where neither works.
+    """
+    if shutil.which("apt-get") is None:
+        raise RseqbenchError(f"no apt-get here; missing, by Debian's names: {' '.join(packages)}", "install their like")
+    lines = [["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", *packages]]
+    if os.geteuid() == 0:
+        return lines
+    if not _may_sudo():
+        typed = " && ".join(" ".join(["sudo", *line]) for line in lines)
+        raise RseqbenchError("packages are root's to install, and sudo cannot ask for a password here", f"run: {typed}")
+    return [["sudo", *line] for line in lines]
+
+
+def run_install(lines: Iterable[list[str]]) -> None:
+    """Run these commands, their output where ours goes. Raises RseqbenchError when one fails."""
+    for line in lines:
+        # sudo resets the environment, so the setting goes with the command; without it, a package could stop to ask.
+        start = 1 if line[0] == "sudo" else 0
+        command = [*line[:start], "env", "DEBIAN_FRONTEND=noninteractive", *line[start:]]
+        done = subprocess.run(command, check=False)
+        if done.returncode:
+            raise RseqbenchError(f"{' '.join(line)} exited with {done.returncode}", "its own words are above")
+
+
+def _may_sudo() -> bool:
+    if shutil.which("sudo") is None:
+        return False
+    if sys.stdin is not None and sys.stdin.isatty():
+        return True
+    return not subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode

@@ -1,54 +1,57 @@
-"""What single commands need: hackbench, the libraries that are measured as shipped, ssh, virtme-ng, labgrid."""
+"""Checks of what single commands need: hackbench, shipped libraries, ssh, virtme-ng, labgrid."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from importlib import metadata
+from itertools import chain
 
 from rseqbench import selection, workloads
-from rseqbench.doctor.finding import Check, Host, lacking
+from rseqbench.doctor.finding import Check, Host, report_missing
 from rseqbench.errors import TargetError
 from rseqbench.model import Finding
 from rseqbench.targets.qemu import virtual_machine
 from rseqbench.workloads import library
 
 
-def programs(host: Host) -> Finding:
-    """The whole programs that are measured on this machine; guests have their own."""
-    missing = [one for one in workloads.PROGRAMS.values() if not os.access(one.path, os.X_OK)]
+def check_programs(host: Host) -> Finding:
+    """Look for the whole programs that are measured on this machine; guests have their own."""
+    missing = [program for program in workloads.PROGRAMS.values() if not os.access(program.path, os.X_OK)]
     if missing:
-        return lacking("programs", f"no {', '.join(one.path for one in missing)}", "warn", [p.package for p in missing])
-    return Finding("programs", ", ".join(one.path for one in workloads.PROGRAMS.values()))
+        return report_missing(
+            "programs", f"no {', '.join(p.path for p in missing)}", "warn", [p.package for p in missing]
+        )
+    return Finding("programs", ", ".join(program.path for program in workloads.PROGRAMS.values()))
 
 
-def shipped(host: Host) -> Finding:
-    """The libraries of --suite, with what it takes to compile and to measure what calls them."""
-    lacks = {one.title: library.missing_packages(one) for one in selection.LIBRARIES.values()}
-    if any(lacks.values()):
-        said = "; ".join(f"{title} needs {', '.join(packages)}" for title, packages in lacks.items() if packages)
-        return lacking("libraries", said, "warn", [package for packages in lacks.values() for package in packages])
-    return Finding("libraries", ", ".join(lacks))
+def check_libraries(host: Host) -> Finding:
+    """Look for the libraries of --suite, and for all that compiling and measuring their callers takes."""
+    missing = {shipped.title: library.missing_packages(shipped) for shipped in selection.LIBRARIES.values()}
+    if any(missing.values()):
+        value = "; ".join(f"{title} needs {', '.join(packages)}" for title, packages in missing.items() if packages)
+        return report_missing("libraries", value, "warn", list(chain.from_iterable(missing.values())))
+    return Finding("libraries", ", ".join(missing))
 
 
-def ssh(host: Host) -> Finding:
-    """The client by which boards are reached."""
-    found = shutil.which("ssh")
-    if found is None:
-        return lacking("ssh", "no ssh: --target ssh:HOST cannot be reached", "warn", ["openssh-client"])
-    return Finding("ssh", found)
+def check_ssh(host: Host) -> Finding:
+    """Look for the client that reaches boards."""
+    client = shutil.which("ssh")
+    if client is None:
+        return report_missing("ssh", "no ssh: --target ssh:HOST cannot be reached", "warn", ["openssh-client"])
+    return Finding("ssh", client)
 
 
-def virtme(host: Host) -> Finding:
-    """virtme-ng, which nothing needs but those who ask for it."""
+def check_virtme_ng(host: Host) -> Finding:
+    """Look for virtme-ng, which only --runner vng needs."""
     try:
         return Finding("virtme-ng", virtual_machine.virtme_ng_version())
     except TargetError:
         return Finding("virtme-ng", "not here, and needed for --runner vng only")
 
 
-def labgrid(host: Host) -> Finding:
-    """labgrid, which nothing needs but those who ask for it; it is not imported, which would take a second."""
+def check_labgrid(host: Host) -> Finding:
+    """Look for labgrid, which only --target labgrid needs; importing it would take a second."""
     try:
         return Finding("labgrid", metadata.version("labgrid"))
     except metadata.PackageNotFoundError:
@@ -57,4 +60,4 @@ def labgrid(host: Host) -> Finding:
         )
 
 
-CHECKS: tuple[Check, ...] = (programs, shipped, ssh, virtme, labgrid)
+CHECKS: tuple[Check, ...] = (check_programs, check_libraries, check_ssh, check_virtme_ng, check_labgrid)

@@ -1,4 +1,4 @@
-"""What a run is built with and where it is kept: compilers, headers, Python packages, folders."""
+"""Checks of the toolchain and the folders: compilers, headers, Python packages, results, cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from rseqbench import paths
 from rseqbench.build import architectures
 from rseqbench.build.architectures import Arch
-from rseqbench.doctor.finding import Check, Host, lacking
+from rseqbench.doctor.finding import Check, Host, report_missing
 from rseqbench.errors import RseqbenchError
 from rseqbench.host import facts
 from rseqbench.model import Finding
@@ -27,57 +27,55 @@ _PACKAGES = ("cffi", "pyperf", "numpy", "pandas", "matplotlib", "click", "jinja2
 
 @dataclass(frozen=True)
 class _Compiler:
-    """A compiler that is there: its name as a command, and what is wrong with it, if anything."""
+    """A compiler that is installed: its command, its version, and why it does not do, if it does not."""
 
     command: str
     version: str
-    wrong: str
+    problem: str
 
     def __str__(self) -> str:
-        return f"{self.command} {self.version or 'of unknown version'}" + (f", {self.wrong}" if self.wrong else "")
+        return f"{self.command} {self.version or 'of unknown version'}" + (f", {self.problem}" if self.problem else "")
 
 
-def compiler(host: Host) -> Finding:
-    """The compiler of this machine's kernels: the first one there, not too old, with the C library's headers."""
+def check_compiler(host: Host) -> Finding:
+    """Look for this machine's compiler: the first one installed, not too old, with the C library's headers."""
     try:
         arch = next((arch for arch in architectures.known().values() if host.machine in arch.machines), None)
     except RseqbenchError as error:
         return Finding("compiler", error.message, "bad", error.hint)
     if arch is None:
-        known = f"write its ops: {paths.kernels() / 'arch'}; other machines work as they are"
-        return Finding("compiler", f"no kernels for {host.machine}", "bad", known)
-    found = _find(arch)
-    if found is None:
-        return lacking("compiler", "none", "bad", [_NATIVE])
-    if found.wrong:
-        return lacking("compiler", str(found), "bad", [_NATIVE])
-    return Finding("compiler", str(found))
+        advice = f"write its ops: {paths.kernels() / 'arch'}; other machines work as they are"
+        return Finding("compiler", f"no kernels for {host.machine}", "bad", advice)
+    compiler = _find_compiler(arch)
+    if compiler is None or compiler.problem:
+        return report_missing("compiler", str(compiler or "none"), "bad", [_NATIVE])
+    return Finding("compiler", str(compiler))
 
 
-def cross_compilers(host: Host) -> Finding | None:
-    """The compilers of the kernels for other machines, which are built here and run there."""
+def check_cross_compilers(host: Host) -> Finding | None:
+    """Look for the compilers of other architectures, whose benchmarks are built here and run there."""
     try:
         others = [arch for arch in architectures.known().values() if host.machine not in arch.machines]
     except RseqbenchError:
-        return None  # told above
+        return None  # check_compiler reports it
     foreign = [arch for arch in others if arch.package != _NATIVE]  # nobody compiles for x86-64 on a board
-    found = {arch.name: _find(arch) for arch in foreign}
-    value = ", ".join(f"{name}: {one or 'none'}" for name, one in found.items())
-    missing = [arch.package for arch in foreign if (one := found[arch.name]) is None or one.wrong]
+    compilers = [(arch, _find_compiler(arch)) for arch in foreign]
+    value = ", ".join(f"{arch.name}: {compiler or 'none'}" for arch, compiler in compilers)
+    missing = [arch.package for arch, compiler in compilers if compiler is None or compiler.problem]
     if missing:
-        return lacking("cross compilers", value, "warn", missing)
+        return report_missing("cross compilers", value, "warn", missing)
     return Finding("cross compilers", value) if value else None
 
 
-def _find(arch: Arch) -> _Compiler | None:
+def _find_compiler(arch: Arch) -> _Compiler | None:
     """Return the compiler that a build for `arch` would take, or None."""
     for command in filter(None, [os.environ.get("CC"), *arch.compilers]):
         if shutil.which(command) and (_run([command, "-dumpmachine"]) or "").startswith(arch.triplets):
-            return _judged(command)
+            return _inspect(command)
     return None
 
 
-def _judged(command: str) -> _Compiler:
+def _inspect(command: str) -> _Compiler:
     family = "clang" if "clang" in (_run([command, "--version"]) or "") else "gcc"
     version = _run([command, *(["-dumpversion"] if family == "clang" else ["-dumpfullversion", "-dumpversion"])]) or ""
     if not re.fullmatch(r"\d+(\.\d+)*", version) or int(version.partition(".")[0]) < _OLDEST[family]:
@@ -96,58 +94,58 @@ def _run(command: list[str], text: str = "") -> str | None:
     return done.stdout.strip()
 
 
-def python_headers(host: Host) -> Finding:
-    """Python.h, through which the compiled kernels are loaded."""
+def check_python_headers(host: Host) -> Finding:
+    """Look for Python.h, which compiling the benchmarks for this Python takes."""
     header = Path(sysconfig.get_path("include")) / "Python.h"
     if header.exists():
         return Finding("Python.h", str(header))
     if sys.base_prefix != "/usr":  # no package of Debian's completes a Python that is not Debian's
         return Finding("Python.h", f"not at {header}", "bad", "install its headers, or use Debian's own python3")
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-dev"
-    return lacking("Python.h", f"not at {header}", "bad", [package])
+    return report_missing("Python.h", f"not at {header}", "bad", [package])
 
 
-def python_packages(host: Host) -> Finding:
-    """The Python packages that a run, a comparison and a report import."""
-    versions = {name: facts.package(name) for name in _PACKAGES}
-    absent = [name for name, version in versions.items() if version is None]
+def check_python_packages(host: Host) -> Finding:
+    """Look for the Python packages that a run, a comparison and a report import."""
+    versions = {name: facts.read_package_version(name) for name in _PACKAGES}
+    missing = [name for name, version in versions.items() if version is None]
     value = ", ".join(f"{name} {version or 'missing'}" for name, version in versions.items())
-    if absent:
-        command = f"{shlex.quote(sys.executable)} -m pip install {' '.join(absent)}"
+    if missing:
+        command = f"{shlex.quote(sys.executable)} -m pip install {' '.join(missing)}"
         return Finding("Python packages", value, "bad", command=command)
     return Finding("Python packages", value)
 
 
-def results_folder(host: Host) -> Finding:
-    """The folder in which runs are stored, or will be made."""
-    return _folder("results folder", host.results)
+def check_results_folder(host: Host) -> Finding:
+    """Check the folder in which runs are stored, or will be made."""
+    return _check_folder("results folder", host.results)
 
 
-def cache_folder(host: Host) -> Finding:
-    """The folder in which compiled kernels are kept, or will be made."""
+def check_cache_folder(host: Host) -> Finding:
+    """Check the folder in which compiled benchmarks are kept, or will be made."""
     try:
-        return _folder("cache folder", paths.cache())
+        return _check_folder("cache folder", paths.cache())
     except RuntimeError as error:  # a user without a home
         return Finding("cache folder", str(error), "bad", command="export XDG_CACHE_HOME=/tmp/rseqbench-cache")
 
 
-def _folder(name: str, folder: Path) -> Finding:
+def _check_folder(name: str, folder: Path) -> Finding:
     folder = folder.absolute()
-    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    if existing.is_dir() and os.access(existing, os.W_OK | os.X_OK):
         return Finding(name, f"{folder}, writable")
-    why = "cannot be written" if there.is_dir() else "is not a folder"
-    command = f"ls -ld {shlex.quote(str(there))}"
+    why = "cannot be written" if existing.is_dir() else "is not a folder"
+    command = f"ls -ld {shlex.quote(str(existing))}"
     return Finding(
-        name, f"{folder}: {there} {why}", "bad", "start in a folder of your own, or see whose it is", command
+        name, f"{folder}: {existing} {why}", "bad", "start in a folder of your own, or see whose it is", command
     )
 
 
 CHECKS: tuple[Check, ...] = (
-    compiler,
-    cross_compilers,
-    python_headers,
-    python_packages,
-    results_folder,
-    cache_folder,
+    check_compiler,
+    check_cross_compilers,
+    check_python_headers,
+    check_python_packages,
+    check_results_folder,
+    check_cache_folder,
 )

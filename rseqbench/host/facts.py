@@ -72,7 +72,7 @@ _BY_MARK = {
 }
 
 
-def read(root: Path, name: str) -> str | None:
+def read_text(root: Path, name: str) -> str | None:
     """Return the text of a file under `root` without surrounding white space and NULs; None if it cannot be read."""
     try:
         return (root / name).read_bytes().decode("utf-8", errors="replace").strip(" \t\r\n\0")
@@ -80,20 +80,20 @@ def read(root: Path, name: str) -> str | None:
         return None
 
 
-def cpuinfo(root: Path = ROOT) -> Mapping[str, str]:
+def read_cpuinfo(root: Path = ROOT) -> Mapping[str, str]:
     """Return /proc/cpuinfo as a mapping, the first value of every key; empty if it cannot be read."""
     found: dict[str, str] = {}
-    for line in (read(root, "proc/cpuinfo") or "").splitlines():
+    for line in (read_text(root, "proc/cpuinfo") or "").splitlines():
         key, colon, value = line.partition(":")
         if colon and value.strip():
             found.setdefault(key.strip(), value.strip())
     return found
 
 
-def cpu(root: Path = ROOT) -> str | None:
+def read_cpu_name(root: Path = ROOT) -> str | None:
     """Return the name of the processor, or of the board that a device tree names."""
-    info = cpuinfo(root)
-    name = read(root, f"{_DEVICE_TREE}/model") or info.get("model name") or info.get("Processor")
+    info = read_cpuinfo(root)
+    name = read_text(root, f"{_DEVICE_TREE}/model") or info.get("model name") or info.get("Processor")
     if name:
         return name
     if "CPU implementer" in info and "CPU part" in info:
@@ -101,12 +101,12 @@ def cpu(root: Path = ROOT) -> str | None:
     return None
 
 
-def cpu_model(root: Path = ROOT) -> str | None:
+def read_cpu_model(root: Path = ROOT) -> str | None:
     """Return which model of its maker's processors it is, in numbers: many that differ go by one name in a guest.
 
     As its maker does: "family 25, model 17, stepping 1", or "implementer 0x41, part 0xd0c, variant 0x3, revision 1".
     """
-    info = cpuinfo(root)
+    info = read_cpuinfo(root)
     for keys in _MODEL:
         known = [f"{key.split()[-1]} {info[key]}" for key in keys if key in info]
         if known:
@@ -114,31 +114,31 @@ def cpu_model(root: Path = ROOT) -> str | None:
     return None
 
 
-def cpu_flags(root: Path = ROOT) -> frozenset[str]:
+def read_cpu_flags(root: Path = ROOT) -> frozenset[str]:
     """Return the processor's feature flags in Linux's spelling; empty if they cannot be read."""
-    info = cpuinfo(root)
+    info = read_cpuinfo(root)
     return frozenset((info.get("flags") or info.get("Features") or "").split())
 
 
-def cpus(root: Path = ROOT) -> int | None:
+def count_cpus(root: Path = ROOT) -> int | None:
     """Return how many CPUs are online."""
-    online = cpu_list(read(root, f"{_CPUS}/online") or "")
+    online = cpu_list(read_text(root, f"{_CPUS}/online") or "")
     if online:
         return len(online)
-    return len(re.findall(r"^processor\s*:", read(root, "proc/cpuinfo") or "", re.MULTILINE)) or None
+    return len(re.findall(r"^processor\s*:", read_text(root, "proc/cpuinfo") or "", re.MULTILINE)) or None
 
 
-def linux(root: Path = ROOT) -> str | None:
+def read_kernel_release(root: Path = ROOT) -> str | None:
     """Return the release of the running Linux, what `uname -r` prints."""
-    return read(root, "proc/sys/kernel/osrelease") or None
+    return read_text(root, "proc/sys/kernel/osrelease") or None
 
 
-def boot_id(root: Path = ROOT) -> str | None:
+def read_boot_id(root: Path = ROOT) -> str | None:
     """Return the random number that Linux drew for this boot."""
-    return read(root, BOOT_ID)
+    return read_text(root, BOOT_ID)
 
 
-def config_rseq(root: Path = ROOT) -> str:
+def read_config_rseq(root: Path = ROOT) -> str:
     """Return whether the running Linux was configured with CONFIG_RSEQ: y, n, or unknown."""
     text = _linux_config(root)
     if text is None:
@@ -152,11 +152,11 @@ def _linux_config(root: Path) -> str | None:
     try:
         return gzip.decompress((root / "proc/config.gz").read_bytes()).decode("utf-8", errors="replace")
     except (OSError, EOFError, zlib.error):
-        release = linux(root)
-        return read(root, f"boot/config-{release}") if release else None
+        release = read_kernel_release(root)
+        return read_text(root, f"boot/config-{release}") if release else None
 
 
-def libc() -> str | None:
+def read_libc_version() -> str | None:
     """Return the C library and its version, as in "glibc 2.36"; None for another C library, which has no such name."""
     try:
         return os.confstr("CS_GNU_LIBC_VERSION")
@@ -164,94 +164,96 @@ def libc() -> str | None:
         return None
 
 
-def virtual(root: Path = ROOT, machine: str | None = None) -> Virtualization | None:
+def detect_virtualization(root: Path = ROOT, machine: str | None = None) -> Virtualization | None:
     """Return the hypervisor that the machine runs under; None where that cannot be read."""
     machine = machine or platform.machine()
     if machine in X86:
-        flags = cpu_flags(root)
+        flags = read_cpu_flags(root)
         if not flags:
             return None
         return (_hypervisor(root) or Virtualization.UNKNOWN) if "hypervisor" in flags else Virtualization.NONE
     hints = (root / _SMBIOS).exists() or (root / _DEVICE_TREE).exists()
     hypervisor = (_hypervisor(root) or Virtualization.NONE) if hints else None
-    emulated = hypervisor == Virtualization.QEMU and cpuinfo(root).get("BogoMIPS") == _QEMUS_TIMER
+    emulated = hypervisor == Virtualization.QEMU and read_cpuinfo(root).get("BogoMIPS") == _QEMUS_TIMER
     return Virtualization.EMULATED if emulated else hypervisor
 
 
 def _hypervisor(root: Path) -> Virtualization | None:
-    clocks = (read(root, f"{_CLOCKS}/available_clocksource") or "").split()
+    clocks = (read_text(root, f"{_CLOCKS}/available_clocksource") or "").split()
     hints = [
-        read(root, f"{_DEVICE_TREE}/hypervisor/compatible"),
-        read(root, "sys/hypervisor/type"),
+        read_text(root, f"{_DEVICE_TREE}/hypervisor/compatible"),
+        read_text(root, "sys/hypervisor/type"),
         *(clock for clock in clocks if clock.startswith(("kvm", "xen", "hyperv"))),
         _product(root),
-        read(root, f"{_DEVICE_TREE}/compatible"),
+        read_text(root, f"{_DEVICE_TREE}/compatible"),
     ]
-    return named(hints)
+    return identify_hypervisor(hints)
 
 
 def _product(root: Path) -> str:
     """Return the machine's maker and model as its firmware names them; nothing for a cloud's bare metal."""
-    product = f"{read(root, f'{_SMBIOS}/sys_vendor') or ''} {read(root, f'{_SMBIOS}/product_name') or ''}"
+    product = f"{read_text(root, f'{_SMBIOS}/sys_vendor') or ''} {read_text(root, f'{_SMBIOS}/product_name') or ''}"
     return "" if product.endswith(".metal") else product
 
 
-def governor(root: Path = ROOT) -> str | None:
+def read_governor(root: Path = ROOT) -> str | None:
     """Return the CPU frequency governor; several, sorted and joined by commas, if CPUs differ."""
-    names = {read(root, str(path.relative_to(root))) for path in (root / _CPUS).glob("cpu*/cpufreq/scaling_governor")}
+    names = {
+        read_text(root, str(path.relative_to(root))) for path in (root / _CPUS).glob("cpu*/cpufreq/scaling_governor")
+    }
     return ",".join(sorted(name for name in names if name)) or None
 
 
-def smt(root: Path = ROOT) -> str | None:
+def read_smt(root: Path = ROOT) -> str | None:
     """Return whether CPUs share a core with a sibling: on or off."""
-    return {"0": "off", "1": "on"}.get(read(root, f"{_CPUS}/smt/active") or "")
+    return {"0": "off", "1": "on"}.get(read_text(root, f"{_CPUS}/smt/active") or "")
 
 
-def turbo(root: Path = ROOT) -> str | None:
+def read_turbo(root: Path = ROOT) -> str | None:
     """Return whether the CPU may exceed its nominal frequency: on or off."""
-    no_turbo = read(root, NO_TURBO)
+    no_turbo = read_text(root, NO_TURBO)
     if no_turbo in {"0", "1"}:
         return "on" if no_turbo == "0" else "off"
-    return {"0": "off", "1": "on"}.get(read(root, BOOST) or "")
+    return {"0": "off", "1": "on"}.get(read_text(root, BOOST) or "")
 
 
-def load_1min(root: Path = ROOT) -> float | None:
+def read_load(root: Path = ROOT) -> float | None:
     """Return the load average of the last minute."""
-    words = (read(root, "proc/loadavg") or "").split()
+    words = (read_text(root, "proc/loadavg") or "").split()
     try:
         return float(words[0])
     except (IndexError, ValueError):
         return None
 
 
-def isolated_cpus(root: Path = ROOT) -> str | None:
+def read_isolated_cpus(root: Path = ROOT) -> str | None:
     """Return the CPUs that Linux's scheduler leaves alone, in list format, or "none"."""
-    text = read(root, f"{_CPUS}/isolated")
+    text = read_text(root, f"{_CPUS}/isolated")
     return None if text is None or cpu_list(text) is None else text or "none"
 
 
-def nohz_full(root: Path = ROOT) -> str | None:
+def read_nohz_full(root: Path = ROOT) -> str | None:
     """Return the CPUs without a scheduler tick, in list format, or "none"."""
-    text = read(root, f"{_CPUS}/nohz_full")
+    text = read_text(root, f"{_CPUS}/nohz_full")
     if text == "(null)":  # what older Linux prints for an empty list
         return "none"
     return None if text is None or cpu_list(text) is None else text or "none"
 
 
-def vdso_getcpu(root: Path = ROOT, machine: str | None = None) -> str | None:
+def find_vdso_getcpu(root: Path = ROOT, machine: str | None = None) -> str | None:
     """Return how the vDSO reads the CPU number: rdpid, lsl, or "none" where there is no getcpu in the vDSO."""
     if (machine or platform.machine()) not in X86:
         return "none"
-    flags = cpu_flags(root)
+    flags = read_cpu_flags(root)
     return ("rdpid" if "rdpid" in flags else "lsl") if flags else None
 
 
-def clocksource(root: Path = ROOT) -> str | None:
+def read_clocksource(root: Path = ROOT) -> str | None:
     """Return the clock that Linux keeps time by."""
-    return read(root, f"{_CLOCKS}/current_clocksource") or None
+    return read_text(root, f"{_CLOCKS}/current_clocksource") or None
 
 
-def package(name: str) -> str | None:
+def read_package_version(name: str) -> str | None:
     """Return the version of an installed Python package."""
     try:
         return metadata.version(name)
@@ -259,39 +261,43 @@ def package(name: str) -> str | None:
         return None
 
 
-def of_machine(root: Path = ROOT, machine: str | None = None) -> Facts:
+def collect_machine_facts(root: Path = ROOT, machine: str | None = None) -> Facts:
     """Return the facts of the machine under `root`, of architecture `machine` (as in `uname -m`; None: this one).
 
     No fact names the machine or its owner.
     """
     return Facts(
-        cpu=cpu(root),
-        cpu_model=cpu_model(root),
-        cpus=cpus(root),
-        linux=linux(root),
-        config_rseq=config_rseq(root),
-        virtual=virtual(root, machine),
-        governor=governor(root),
-        smt=smt(root),
-        turbo=turbo(root),
-        load_1min=load_1min(root),
-        isolated_cpus=isolated_cpus(root),
-        vdso_getcpu=vdso_getcpu(root, machine),
-        clocksource=clocksource(root),
+        cpu=read_cpu_name(root),
+        cpu_model=read_cpu_model(root),
+        cpus=count_cpus(root),
+        linux=read_kernel_release(root),
+        config_rseq=read_config_rseq(root),
+        virtual=detect_virtualization(root, machine),
+        governor=read_governor(root),
+        smt=read_smt(root),
+        turbo=read_turbo(root),
+        load_1min=read_load(root),
+        isolated_cpus=read_isolated_cpus(root),
+        vdso_getcpu=find_vdso_getcpu(root, machine),
+        clocksource=read_clocksource(root),
     )
 
 
-def of_python() -> Facts:
+def collect_python_facts() -> Facts:
     """Return the facts of the Python that measures and stores."""
-    return Facts(python=platform.python_version(), pyperf=package("pyperf"))
+    return Facts(python=platform.python_version(), pyperf=read_package_version("pyperf"))
 
 
-def collect(root: Path = ROOT, machine: str | None = None) -> Facts:
-    """Return all facts of this machine, or of one laid out under `root`: of_machine(), its C library, our Python."""
-    return of_machine(root, machine) | Facts(libc=libc(), page_size=os.sysconf("SC_PAGE_SIZE")) | of_python()
+def collect_facts(root: Path = ROOT, machine: str | None = None) -> Facts:
+    """Return all facts of this machine, or of one laid out under `root`, of its C library and of our Python."""
+    return (
+        collect_machine_facts(root, machine)
+        | Facts(libc=read_libc_version(), page_size=os.sysconf("SC_PAGE_SIZE"))
+        | collect_python_facts()
+    )
 
 
-def named(hints: Iterable[str | None]) -> Virtualization | None:
+def identify_hypervisor(hints: Iterable[str | None]) -> Virtualization | None:
     """Return the hypervisor that the first telling one of `hints` names, None where none does."""
     for hint in filter(None, hints):
         for mark, name in _BY_MARK.items():

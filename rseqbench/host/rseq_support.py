@@ -47,7 +47,7 @@ def _syscall(number: int, *arguments: int) -> tuple[int, int]:
     return result, ctypes.get_errno() if result == -1 else 0
 
 
-def rseq_error() -> str | None:
+def probe_rseq() -> str | None:
     """Return why there is no rseq system call, as in "ENOSYS" or "EPERM"; "" if there is one, None if we cannot ask."""
     numbers = _numbers()
     if numbers is None:
@@ -58,7 +58,7 @@ def rseq_error() -> str | None:
     return "" if code == errno.EINVAL else errno.errorcode.get(code, str(code))
 
 
-def membarrier_commands() -> int | None:
+def query_membarrier() -> int | None:
     """Return the membarrier commands that Linux offers, as bits; 0 for none, None if we cannot ask."""
     numbers = _numbers()
     if numbers is None:
@@ -67,7 +67,7 @@ def membarrier_commands() -> int | None:
     return max(commands, 0)
 
 
-def libc_rseq_size() -> int | None:
+def read_libc_rseq_size() -> int | None:
     """Return the C library's __rseq_size, 0 when it registered no area; None for one that knows no rseq."""
     try:
         return ctypes.c_uint.in_dll(ctypes.CDLL(None), "__rseq_size").value
@@ -75,7 +75,7 @@ def libc_rseq_size() -> int | None:
         return None
 
 
-def auxiliary(entry: int) -> int | None:
+def read_auxiliary_vector(entry: int) -> int | None:
     """Return a number from the auxiliary vector, 0 when Linux passed none; None for a C library that cannot tell."""
     try:
         getauxval = ctypes.CDLL(None).getauxval
@@ -86,7 +86,7 @@ def auxiliary(entry: int) -> int | None:
     return int(getauxval(entry))
 
 
-def registration_environment(registration: str) -> dict[str, str]:
+def make_environment(registration: str) -> dict[str, str]:
     """Return our environment with the tunable that makes a registration possible (glibc 2.35 and newer)."""
     found = dict(os.environ)
     if registration != "auto":

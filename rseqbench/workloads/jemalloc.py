@@ -17,7 +17,7 @@ from typing import Any
 from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
-from rseqbench.host.rseq_support import registration_environment
+from rseqbench.host.rseq_support import make_environment
 from rseqbench.model import Benchmark, BenchmarkId, CommandLine, Facts, ProgramResult, Registration
 from rseqbench.selection import LIBRARIES
 from rseqbench.support import process
@@ -177,7 +177,7 @@ class Allocators:
 
 def _version() -> str:
     shipped = METHODS[0]
-    ran = process.run([*command(shipped), *_TRIAL], registration_environment("auto"), _TRIAL_LIMIT_S)
+    ran = process.run([*command(shipped), *_TRIAL], make_environment("auto"), _TRIAL_LIMIT_S)
     try:
         return str(json.loads(ran.output)["jemalloc"]) or "not known"
     except (ValueError, KeyError) as error:

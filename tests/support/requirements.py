@@ -13,9 +13,9 @@ from rseqbench.targets.native.target import NativeTarget
 
 x86_only = pytest.mark.skipif(platform.machine() not in ("x86_64", "amd64"), reason="code for x86-64")
 two_cpus = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs to move between")
-some_rseq = pytest.mark.skipif(bool(rseq_support.rseq_error()), reason="this Linux refuses the rseq system call")
+some_rseq = pytest.mark.skipif(bool(rseq_support.probe_rseq()), reason="this Linux refuses the rseq system call")
 libc_rseq = pytest.mark.skipif(
-    rseq_support.libc_rseq_size() is None, reason="this C library knows no rseq (glibc < 2.35)"
+    rseq_support.read_libc_rseq_size() is None, reason="this C library knows no rseq (glibc < 2.35)"
 )
 
 

@@ -16,18 +16,17 @@ from rseqbench.errors import RseqbenchError, UsageError
 from rseqbench.host import facts
 from rseqbench.host.tuning import record, settings
 from rseqbench.host.tuning.record import Record
-from rseqbench.host.tuning.steps import Step, needed
+from rseqbench.host.tuning.steps import Step, plan_steps
 
 __all__ = [
-    "Restored",
+    "RestoreResult",
     "Step",
-    "Tuned",
+    "TuningResult",
     "apply",
+    "discard_command",
     "ensure_root",
     "ensure_untuned",
-    "give_up",
-    "needed",
-    "pending",
+    "plan_steps",
     "restore",
 ]
 
@@ -35,7 +34,7 @@ _PASSES = 2  # a governor takes other settings along when it is put back, so tho
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TuningResult:
     """What was changed, a line for each, and what went wrong."""
 
     changes: tuple[str, ...]
@@ -43,7 +42,7 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoreResult:
     """What was put back, what could not be, and what is no longer there to be put back: lines for people."""
 
     changes: tuple[str, ...]
@@ -53,59 +52,63 @@ class Restored:
 
 def ensure_untuned(root: Path) -> None:
     """Raise UsageError while a record is kept: what it holds must not be written over."""
-    kept = record.load(root)
+    kept = record.load_record(root)
     if kept is not None:
         raise UsageError(f"this machine is tuned already, since {kept.since}", "first: rseqbench doctor --restore")
 
 
-def apply(root: Path, chosen: Sequence[Step]) -> Tuned:
+def apply(root: Path, chosen: Sequence[Step]) -> TuningResult:
     """Write down all that can be changed, then take the steps. Raises UsageError when a record is there already.
 
     When a step fails, those after it are still taken. When nothing has changed in the end, nothing is kept.
     """
-    before = settings.snapshot(root)
-    record.save(root, Record(datetime.now(UTC).isoformat(timespec="seconds"), facts.boot_id(root) or "", before))
+    before = settings.read_snapshot(root)
+    record.save_record(
+        root, Record(datetime.now(UTC).isoformat(timespec="seconds"), facts.read_boot_id(root) or "", before)
+    )
     problems: list[str] = []
     for step in chosen:
         try:
             problems.extend(step.take())
         except OSError as error:
             problems.append(f"{step.title}: {error.strerror or error}")
-    changes = settings.differences(before, settings.read_all(root, before))
+    changes = settings.describe_changes(before, settings.read_settings(root, before))
     if not changes:
-        record.remove(root)
-    return Tuned(tuple(changes), tuple(problems))
+        record.remove_record(root)
+    return TuningResult(tuple(changes), tuple(problems))
 
 
-def restore(root: Path) -> Restored | None:
+def restore(root: Path) -> RestoreResult | None:
     """Put back what the record holds, see whether it took, and drop the record once all of it did.
 
     None when there is no record. Raises RseqbenchError when it is damaged.
     """
-    kept = record.load(root)
+    kept = record.load_record(root)
     if kept is None:
         return None
-    wanted, dropped = _restorable(root, kept)
-    before = settings.read_all(root, wanted)
+    wanted, dropped = _select_restorable(root, kept)
+    before = settings.read_settings(root, wanted)
     refused: dict[str, str] = {}
     for _ in range(_PASSES):
-        for key in settings.in_order(wanted):
-            if settings.read(root, key) != wanted[key]:
-                refused |= _written(root, key, wanted[key])
-    after = settings.read_all(root, wanted)
-    left = [key for key in settings.in_order(wanted) if after.get(key) != wanted[key]]
-    problems = [f"{settings.shown(key)} should be {wanted[key]}: {_why(key, after, refused)}" for key in left]
+        for key in settings.sort_for_restoring(wanted):
+            if settings.read_setting(root, key) != wanted[key]:
+                refused |= _write(root, key, wanted[key])
+    after = settings.read_settings(root, wanted)
+    left = [key for key in settings.sort_for_restoring(wanted) if after.get(key) != wanted[key]]
+    problems = [
+        f"{settings.display_name(key)} should be {wanted[key]}: {_explain(key, after, refused)}" for key in left
+    ]
     if not left:
-        record.remove(root)
-    return Restored(tuple(settings.differences(before, after)), tuple(problems), tuple(dropped))
+        record.remove_record(root)
+    return RestoreResult(tuple(settings.describe_changes(before, after)), tuple(problems), tuple(dropped))
 
 
-def _restorable(root: Path, kept: Record) -> tuple[dict[str, str], list[str]]:
+def _select_restorable(root: Path, kept: Record) -> tuple[dict[str, str], list[str]]:
     """Leave out the interrupts that have gone: numbers are given anew in every boot, and devices can be unplugged."""
-    rebooted = kept.boot != (facts.boot_id(root) or "")
+    rebooted = kept.boot != (facts.read_boot_id(root) or "")
     wanted, gone = {}, 0
     for key, value in kept.values.items():
-        if settings.of_an_interrupt(key) and (rebooted or not (root / key).exists()):
+        if settings.is_interrupt(key) and (rebooted or not (root / key).exists()):
             gone += 1
         else:
             wanted[key] = value
@@ -113,28 +116,23 @@ def _restorable(root: Path, kept: Record) -> tuple[dict[str, str], list[str]]:
     return wanted, [f"the CPUs of {gone} interrupts are left as they are: {why}"] if gone else []
 
 
-def _written(root: Path, key: str, value: str) -> dict[str, str]:
+def _write(root: Path, key: str, value: str) -> dict[str, str]:
     try:
-        settings.write(root, key, value)
+        settings.write_setting(root, key, value)
     except OSError as error:
         return {key: error.strerror or str(error)}
     return {}
 
 
-def _why(key: str, after: Mapping[str, str], refused: Mapping[str, str]) -> str:
+def _explain(key: str, after: Mapping[str, str], refused: Mapping[str, str]) -> str:
     if key in refused:
         return refused[key]
     return f"it is {after[key]}, whatever is written" if key in after else "it is no longer there"
 
 
-def pending(root: Path) -> Record | None:
-    """Return the record that is kept, or None. Raises RseqbenchError when it is damaged."""
-    return record.load(root)
-
-
-def give_up(root: Path) -> str:
+def discard_command(root: Path) -> str:
     """Return the command that forgets the record, for who cannot restore what it holds."""
-    return f"rm {record.path(root)}"
+    return f"rm {record.record_path(root)}"
 
 
 def ensure_root(euid: int, command: str) -> None:

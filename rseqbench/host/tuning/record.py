@@ -28,14 +28,14 @@ class Record:
     values: Mapping[str, str]
 
 
-def path(root: Path) -> Path:
+def record_path(root: Path) -> Path:
     """Return where the record of the machine under `root` is."""
     return root / "var/lib/rseqbench/tuned.json"
 
 
-def save(root: Path, record: Record) -> None:
+def save_record(root: Path, record: Record) -> None:
     """Put the record on disk. Raises UsageError when there is one already, RseqbenchError when it cannot be written."""
-    file = path(root)
+    file = record_path(root)
     part = file.with_name(f"{file.name}.{os.getpid()}")
     text = json.dumps({"schema": _SCHEMA, **dataclasses.asdict(record)}, indent=1, ensure_ascii=False) + "\n"
     try:
@@ -55,16 +55,16 @@ def save(root: Path, record: Record) -> None:
         raise RseqbenchError(what, "nothing was changed") from error
 
 
-def load(root: Path) -> Record | None:
+def load_record(root: Path) -> Record | None:
     """Return the record, or None when there is none. Raises RseqbenchError when it is damaged or from a newer one."""
-    file = path(root)
+    file = record_path(root)
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))
         if raw["schema"] > _SCHEMA:
             raise RseqbenchError(f"{file}: written by a newer rseqbench", "restore with that one")
         found = Record(raw["since"], raw["boot"], raw["values"])
         words = [found.since, found.boot, *found.values, *found.values.values()]
-        if all(isinstance(word, str) for word in words) and all(map(settings.known, found.values)):
+        if all(isinstance(word, str) for word in words) and all(map(settings.is_setting, found.values)):
             return found
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -75,9 +75,9 @@ def load(root: Path) -> Record | None:
     raise RseqbenchError(f"{file}: damaged", f"put back by hand what it names, then: rm {file}")
 
 
-def remove(root: Path) -> None:
+def remove_record(root: Path) -> None:
     """Drop the record. Raises RseqbenchError when that fails."""
-    file = path(root)
+    file = record_path(root)
     try:
         file.unlink()
         _sync(file.parent)

@@ -44,33 +44,33 @@ _MISC_ENABLE, _NO_TURBO_BIT = 0x1A0, 1 << 38  # of Intel's CPUs: Volume 4 of its
 _TURBO = {False: "turbo on", True: "turbo off"}
 
 
-def snapshot(root: Path) -> dict[str, str]:
+def read_snapshot(root: Path) -> dict[str, str]:
     """Read every setting there is; those that cannot be read are left out, as they cannot be changed either."""
     names = [str(path.relative_to(root)) for pattern in _ORDER[:-1] for path in root.glob(pattern)]
-    found = read_all(root, [*names, IRQBALANCE])
+    found = read_settings(root, [*names, IRQBALANCE])
     if found.get(IRQBALANCE) == "active":  # it moves interrupts as it likes, and will when it is started again
-        found = {key: value for key, value in found.items() if not of_an_interrupt(key)}
+        found = {key: value for key, value in found.items() if not is_interrupt(key)}
     return found
 
 
-def read_all(root: Path, keys: Iterable[str]) -> dict[str, str]:
+def read_settings(root: Path, keys: Iterable[str]) -> dict[str, str]:
     """Read these settings; those that cannot be read are left out."""
-    return {key: value for key in keys if (value := read(root, key)) is not None}
+    return {key: value for key in keys if (value := read_setting(root, key)) is not None}
 
 
-def read(root: Path, key: str) -> str | None:
+def read_setting(root: Path, key: str) -> str | None:
     """Read one setting; None if it cannot be read."""
     if key == IRQBALANCE:
         return _service(root, "status")
     if not fnmatch.fnmatch(key, _MSR):
-        return facts.read(root, key) or None
+        return facts.read_text(root, key) or None
     try:
         return _TURBO[bool(_msr(root / key) & _NO_TURBO_BIT)]
     except OSError:
         return None
 
 
-def write(root: Path, key: str, value: str) -> None:
+def write_setting(root: Path, key: str, value: str) -> None:
     """Write one setting. Raises OSError when it is refused."""
     if key == IRQBALANCE:
         _service(root, "start" if value == "active" else "stop")
@@ -82,17 +82,17 @@ def write(root: Path, key: str, value: str) -> None:
     _put(root / key, value.encode() + b"\n", 0, os.O_TRUNC)
 
 
-def known(key: str) -> bool:
+def is_setting(key: str) -> bool:
     """Whether this names a setting: a damaged record must not have us write just anywhere."""
     return ".." not in key and any(fnmatch.fnmatch(key, pattern) for pattern in _ORDER)
 
 
-def of_an_interrupt(key: str) -> bool:
+def is_interrupt(key: str) -> bool:
     """Whether this is where one interrupt goes, which is only known by a number that Linux gives."""
     return fnmatch.fnmatch(key, _INTERRUPT)
 
 
-def in_order(keys: Iterable[str]) -> list[str]:
+def sort_for_restoring(keys: Iterable[str]) -> list[str]:
     """Sort settings into the order in which they have to be put back."""
 
     def place(key: str) -> tuple[int, list[int]]:
@@ -102,20 +102,20 @@ def in_order(keys: Iterable[str]) -> list[str]:
     return sorted(keys, key=place)
 
 
-def shown(key: str, numbers: str = "") -> str:
+def display_name(key: str, numbers: str = "") -> str:
     """Return a setting's name for people; `numbers` stand for its CPU or interrupt."""
     if key == IRQBALANCE:
         return "the service irqbalance"
     return "/" + (re.sub(r"(?<=/cpu)\d+|(?<=/)\d+(?=/)", numbers, key) if numbers else key)
 
 
-def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def describe_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Return a line for each change, those of several CPUs in one: /sys/.../cpu0-3/...: powersave -> performance."""
     alike: dict[tuple[str, str, str], list[int]] = {}
-    for key in in_order(before):
+    for key in sort_for_restoring(before):
         if key in after and after[key] != before[key]:
             number = re.search(r"(?<=/cpu)\d+|(?<=/)\d+(?=/)", key)
-            name = shown(key, "*") if number else shown(key)
+            name = display_name(key, "*") if number else display_name(key)
             alike.setdefault((name, before[key], after[key]), []).extend([int(number[0])] if number else [])
     return [f"{name.replace('*', _listed(of))}: {old} -> {new}" for (name, old, new), of in alike.items()]
 

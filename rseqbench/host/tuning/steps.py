@@ -29,7 +29,7 @@ class Step:
     take: Callable[[], Sequence[str]]
 
 
-def needed(root: Path, pyperf: Sequence[str] = PYPERF) -> list[Step]:
+def plan_steps(root: Path, pyperf: Sequence[str] = PYPERF) -> list[Step]:
     """Return the steps that have something to change here, in the order in which they can be taken.
 
     pyperf goes first: with SMT off it would look for CPUs that are not there. Raises OSError when it cannot be started.
@@ -39,16 +39,16 @@ def needed(root: Path, pyperf: Sequence[str] = PYPERF) -> list[Step]:
     if shown.returncode:  # it exits with 0 where there is nothing to tune
         advice = _section(shown.stdout, "Advices") or ["none"]
         found.append(Step(TITLE, ("follows what it can of its own advice:", *advice), lambda: _tune(pyperf)))
-    if facts.turbo(root) == "on" and facts.read(root, facts.BOOST) == "1":
+    if facts.read_turbo(root) == "on" and facts.read_text(root, facts.BOOST) == "1":
         found.append(_file(root, facts.BOOST, "0", "turbo where the driver is not intel_pstate: off"))
-    if facts.smt(root) == "on" and facts.read(root, settings.SMT) == "on":
+    if facts.read_smt(root) == "on" and facts.read_text(root, settings.SMT) == "on":
         found.append(_file(root, settings.SMT, "off", "SMT: off, every second CPU goes away"))
     return found
 
 
 def _file(root: Path, key: str, value: str, about: str) -> Step:
     def take() -> list[str]:
-        settings.write(root, key, value)
+        settings.write_setting(root, key, value)
         return []
 
     return Step(f"echo {value} > /{key}", (about,), take)

@@ -18,7 +18,7 @@ from rseqbench.build.cache import Built
 from rseqbench.config import CheckOptions, ResolvedOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.host import facts
-from rseqbench.host.rseq_support import registration_environment
+from rseqbench.host.rseq_support import make_environment
 from rseqbench.model import (
     Benchmark,
     Case,
@@ -55,7 +55,7 @@ class NativeTarget:
         self._arch = arch
         self._preload = ["pyperf"] if options.engine == "pyperf" else []
         self._default = options.registration or messages.OWN_CHOICE
-        isolated = selection.cpu_list(facts.isolated_cpus() or "") or ()
+        isolated = selection.cpu_list(facts.read_isolated_cpus() or "") or ()
         self._cpus = choose_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
         self._built: Built | None = None
         self._workers: dict[tuple[Registration, bool], WorkerProcess] = {}  # the second: amid what libraries need
@@ -99,7 +99,7 @@ class NativeTarget:
 
     def machine(self) -> Machine:
         """Describe this machine."""
-        collected = facts.collect()
+        collected = facts.collect_facts()
         if self._built:
             collected |= Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
         collected |= self._first.hello.facts() | self._libraries.facts()
@@ -181,7 +181,7 @@ class NativeTarget:
         """Run a program of this machine. Raises TargetError when it does not start or end."""
         if registration == Registration.SELF:
             raise TargetError("registration=self is of our own threads: a program has its C library's, or none")
-        return process.run([path, *arguments], registration_environment(registration.value), limit_s)
+        return process.run([path, *arguments], make_environment(registration.value), limit_s)
 
     def doubts(self, case: Case) -> str:
         """Return what the surroundings of a shipped library say against what a case just did."""
@@ -189,7 +189,7 @@ class NativeTarget:
 
     def boot_id(self) -> str:
         """Return Linux's own number of this boot."""
-        return facts.boot_id() or "unknown"
+        return facts.read_boot_id() or "unknown"
 
     def _begin_case(self, benchmark: str, stage: Stage) -> None:
         """Have the library of what is measured alone take note. Raises TargetError where that is void already."""
@@ -200,7 +200,7 @@ class NativeTarget:
     def _start_worker(self, registration: str, amid: bool) -> WorkerProcess:
         """Return a new worker; `amid`: where the libraries that are asked for find what they need."""
         assert self._built is not None
-        environment = registration_environment(registration)
+        environment = make_environment(registration)
         if not amid:
             return WorkerProcess(self._built.path, registration, environment, self._preload)
         environment |= self._libraries.environment()

@@ -295,10 +295,10 @@ class RunnerTarget(abc.ABC):
                         raise
             for path, known in self._own_files().items():
                 _lay_out(root, path, known.read_bytes())
-            collected = facts.of_machine(root, self._hello.machine)
+            collected = facts.collect_machine_facts(root, self._hello.machine)
         built = Facts(compiler=self._built.compiler, cflags=self._built.cflags, kernels=self._built.digest)
         libc = Facts(libc=f"glibc {self._hello.glibc}", page_size=self._hello.page_size)
-        return collected | built | libc | facts.of_python() | self._hello.facts() | self._own_facts()
+        return collected | built | libc | facts.collect_python_facts() | self._hello.facts() | self._own_facts()
 
     def _sources(self) -> list[str]:
         patterns = [f"/{source.format(release=self._hello.linux)}" for source in facts.SOURCES]

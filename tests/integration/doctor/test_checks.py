@@ -71,7 +71,7 @@ esac"""
 
 
 def test_this_machine_is_examined_whole(tmp_path):
-    found = doctor.examine(Host(results=tmp_path))
+    found = doctor.run_checks(Host(results=tmp_path))
     names = [one.name for one in found]
     assert len(names) == len(set(names))
     assert {"compiler", "Python.h", "rseq", "registration", "membarrier", "load", "our CPUs"} <= set(names)
@@ -83,7 +83,7 @@ def test_this_machine_is_examined_whole(tmp_path):
 
 @pytest.mark.parametrize("machine", ["x86_64", "armv7l", "aarch64", "riscv64"])
 def test_every_check_survives_an_empty_tree(host, machine):
-    found = {one.name: one for one in doctor.examine(host(machine=machine))}
+    found = {one.name: one for one in doctor.run_checks(host(machine=machine))}
     assert found["load"].value == "unknown"
     assert ("turbo" in found) == ("SMT" in found) == (machine == "x86_64")
 
@@ -102,7 +102,7 @@ def test_a_quiet_machine_needs_no_advice(host):
             f"{CPUS}/cpu0/cpufreq/scaling_governor": "performance\n",
         }
     )
-    checks = [check for check in noise.CHECKS if check not in (noise.affinity, noise.tuned)]
+    checks = [check for check in noise.CHECKS if check not in (noise.check_affinity, noise.check_tuning)]
     assert [check(quiet).status for check in checks] == ["ok"] * len(checks)
     assert not any(check(quiet).advice for check in checks)
 
@@ -110,13 +110,18 @@ def test_a_quiet_machine_needs_no_advice(host):
 @pytest.mark.parametrize(
     ("files", "check", "value", "command"),
     [
-        ({f"{CPUS}/cpu0/cpufreq/scaling_governor": "powersave"}, noise.governor, "powersave", "doctor --tune"),
-        ({f"{CPUS}/cpufreq/boost": "1"}, noise.turbo, "on", "doctor --tune"),
-        ({f"{CPUS}/intel_pstate/no_turbo": "0"}, noise.turbo, "on", "doctor --tune"),
-        ({f"{CPUS}/smt/active": "1"}, noise.smt, "on", "doctor --tune"),
-        ({"proc/loadavg": "3.10 1 1 1/1 1"}, noise.load, "3.10", "top -b"),
-        ({"proc/sys/kernel/randomize_va_space": "0"}, noise.layout, "off", "sudo sysctl kernel.randomize_va_space=2"),
-        ({"proc/cpuinfo": "flags: hypervisor"}, noise.virtual, "unknown", ""),
+        ({f"{CPUS}/cpu0/cpufreq/scaling_governor": "powersave"}, noise.check_governor, "powersave", "doctor --tune"),
+        ({f"{CPUS}/cpufreq/boost": "1"}, noise.check_turbo, "on", "doctor --tune"),
+        ({f"{CPUS}/intel_pstate/no_turbo": "0"}, noise.check_turbo, "on", "doctor --tune"),
+        ({f"{CPUS}/smt/active": "1"}, noise.check_smt, "on", "doctor --tune"),
+        ({"proc/loadavg": "3.10 1 1 1/1 1"}, noise.check_load, "3.10", "top -b"),
+        (
+            {"proc/sys/kernel/randomize_va_space": "0"},
+            noise.check_aslr,
+            "off",
+            "sudo sysctl kernel.randomize_va_space=2",
+        ),
+        ({"proc/cpuinfo": "flags: hypervisor"}, noise.check_virtualization, "unknown", ""),
     ],
 )
 def test_noise_comes_with_its_cure(host, user, files, check, value, command):
@@ -133,34 +138,37 @@ def test_noise_comes_with_its_cure(host, user, files, check, value, command):
 )
 def test_counters_that_are_not_for_users(host, user, paranoid, status, command):
     files = {"sys/bus/event_source/devices/cpu/type": "4", "proc/sys/kernel/perf_event_paranoid": paranoid}
-    found = noise.counters(host(files))
+    found = noise.check_counters(host(files))
     assert (found.status, found.command) == (status, command)
 
 
 @pytest.mark.parametrize(("text", "word"), [('{"schema": 1}', "damaged"), ('{"schema": 99}', "newer")])
 def test_a_record_that_cannot_be_read_is_told(host, text, word):
-    found = noise.tuned(host({"var/lib/rseqbench/tuned.json": text}))
+    found = noise.check_tuning(host({"var/lib/rseqbench/tuned.json": text}))
     assert found.status == "warn"
     assert word in found.value
 
 
 def test_a_machine_that_is_still_tuned_is_told(host, user):
-    assert noise.tuned(host()) is None
+    assert noise.check_tuning(host()) is None
     text = json.dumps({"schema": 1, "since": "2026-01-02T03:04:05+00:00", "boot": "", "values": {}})
-    found = noise.tuned(host({"var/lib/rseqbench/tuned.json": text}))
+    found = noise.check_tuning(host({"var/lib/rseqbench/tuned.json": text}))
     assert found.value == "this machine is still tuned since 2026-01-02T03:04:05+00:00"
     assert found.command.endswith("rseqbench doctor --restore")
     assert found.command.startswith("sudo /")
 
 
 def test_isolation_names_a_cpu_that_is_there(host):
-    assert "isolcpus=3 nohz_full=3" in noise.isolated(host({f"{CPUS}/online": "0-3", f"{CPUS}/isolated": ""})).advice
+    assert (
+        "isolcpus=3 nohz_full=3"
+        in noise.check_isolated_cpus(host({f"{CPUS}/online": "0-3", f"{CPUS}/isolated": ""})).advice
+    )
 
 
 @pytest.mark.parametrize(("online", "advice"), [("0-7", "taskset -pc 0-7"), ("0", "a larger machine")])
 def test_one_cpu_is_too_few_to_migrate(host, monkeypatch, online, advice):
     monkeypatch.setattr(noise.os, "sched_getaffinity", lambda pid: {0})
-    found = noise.affinity(host({f"{CPUS}/online": online}))
+    found = noise.check_affinity(host({f"{CPUS}/online": online}))
     assert found.status == "warn"
     assert advice in found.advice + found.command
 
@@ -168,7 +176,7 @@ def test_one_cpu_is_too_few_to_migrate(host, monkeypatch, online, advice):
 def test_hardware_counters_are_told_from_software_ones(host):
     devices = "sys/bus/event_source/devices"
     some = host({f"{devices}/cpu_core/type": "4", f"{devices}/software/type": "1"})
-    assert noise.counters(some).value == "cpu_core (perf_event_paranoid unknown)"
+    assert noise.check_counters(some).value == "cpu_core (perf_event_paranoid unknown)"
 
 
 CLANG = {"name": "clang version"}
@@ -192,7 +200,7 @@ CLANG = {"name": "clang version"}
 )
 def test_compiler(host, programs, user, scripts, status, value):
     programs(**scripts)
-    found = toolchain.compiler(host())
+    found = toolchain.check_compiler(host())
     assert (found.status, found.value) == (status, value)
     assert found.command == ("sudo apt-get install -y gcc libc6-dev" if status == "bad" else "")
     assert found.packages == (("gcc", "libc6-dev") if status == "bad" else ())
@@ -201,11 +209,11 @@ def test_compiler(host, programs, user, scripts, status, value):
 def test_cc_goes_first(host, programs, monkeypatch):
     programs(gcc=compiler_script("12.2.0"), mine=compiler_script("13.1.0"))
     monkeypatch.setenv("CC", "mine")
-    assert toolchain.compiler(host()).value == "mine 13.1.0"
+    assert toolchain.check_compiler(host()).value == "mine 13.1.0"
 
 
 def test_a_machine_without_kernels_cannot_run_them(host):
-    found = toolchain.compiler(host(machine="riscv64"))
+    found = toolchain.check_compiler(host(machine="riscv64"))
     assert (found.status, found.value) == ("bad", "no kernels for riscv64")
 
 
@@ -213,16 +221,16 @@ def test_damaged_kernels_are_one_finding(host, monkeypatch, tmp_path):
     (tmp_path / "arch/mine").mkdir(parents=True)
     (tmp_path / "arch/mine/arch.toml").write_text("name = ")
     monkeypatch.setenv("RSEQBENCH_KERNELS", str(tmp_path))
-    found = toolchain.compiler(host())
+    found = toolchain.check_compiler(host())
     assert found.status == "bad"
     assert "arch.toml: malformed" in found.value
-    assert toolchain.cross_compilers(host()) is None
+    assert toolchain.check_cross_compilers(host()) is None
     assert [check(host()) for check in emulation.CHECKS] == [None] * len(emulation.CHECKS)
 
 
 def test_cross_compilers_are_only_missed(host, programs, user):
     programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", headers=False, machine="arm-linux-gnueabihf"))
-    found = toolchain.cross_compilers(host())
+    found = toolchain.check_cross_compilers(host())
     assert found.status == "warn"
     assert "arm32: arm-linux-gnueabihf-gcc 12.2.0, without the C library's headers" in found.value
     assert "arm64: none" in found.value
@@ -232,7 +240,7 @@ def test_cross_compilers_are_only_missed(host, programs, user):
 
 def test_a_board_needs_no_compiler_for_itself_or_for_x86(host, programs):
     programs(arm_linux_gnueabihf_gcc=compiler_script("12.2.0", machine="arm-linux-gnueabihf"))
-    found = toolchain.cross_compilers(host(machine="aarch64"))
+    found = toolchain.check_cross_compilers(host(machine="aarch64"))
     assert found == Finding("cross compilers", "arm32: arm-linux-gnueabihf-gcc 12.2.0")
 
 
@@ -254,7 +262,7 @@ def qemus(programs, tmp_path):
 
 def test_qemu_is_there(host, qemus):
     qemus("qemu-system-arm", "qemu-system-aarch64", "qemu-system-x86_64", "qemu-arm", "qemu-aarch64")
-    system, user = emulation.system(host()), emulation.user(host())
+    system, user = emulation.check_qemu_system(host()), emulation.check_qemu_user(host())
     assert (system.status, user.status) == ("ok", "ok")
     assert {"arm32: 7.2.22", "arm64: 7.2.22", "x86_64: 7.2.22"} == set(system.value.split(", "))
     assert {"arm32: 7.2.22", "arm64: 7.2.22"} == set(user.value.split(", "))
@@ -262,16 +270,16 @@ def test_qemu_is_there(host, qemus):
 
 def test_missing_qemus_are_only_missed(host, qemus, user):
     qemus("qemu-system-arm")
-    found = emulation.system(host())
+    found = emulation.check_qemu_system(host())
     assert found.status == "warn"
     assert {"arm32: 7.2.22", "arm64: none", "x86_64: none"} == set(found.value.split(", "))
     assert found.command == "sudo apt-get install -y qemu-system-arm qemu-system-x86"
-    assert emulation.user(host()).command == "sudo apt-get install -y qemu-user"
+    assert emulation.check_qemu_user(host()).command == "sudo apt-get install -y qemu-user"
 
 
 def test_a_qemu_that_cannot_count_is_told(host, qemus):
     qemus("qemu-arm", "qemu-aarch64", body='test "$1" = -h || echo "qemu-arm version 10.0.2"')
-    found = emulation.user(host())
+    found = emulation.check_qemu_user(host())
     assert found.status == "warn"
     assert "arm32: 10.0.2, without plugins" in found.value
     assert "cannot count instructions" in found.advice
@@ -280,9 +288,9 @@ def test_a_qemu_that_cannot_count_is_told(host, qemus):
 def test_nobody_emulates_x86_on_a_board(host, qemus):
     qemus("qemu-system-arm", "qemu-system-aarch64", "qemu-arm")
     board = host(machine="aarch64")
-    assert emulation.system(board).status == "ok"
-    assert emulation.user(board) == Finding("qemu-user", "arm32: 7.2.22")
-    assert "x86_64" not in emulation.images(board).value
+    assert emulation.check_qemu_system(board).status == "ok"
+    assert emulation.check_qemu_user(board) == Finding("qemu-user", "arm32: 7.2.22")
+    assert "x86_64" not in emulation.check_guest_kernels(board).value
 
 
 def test_what_linux_guests_have(host, tmp_path, programs):
@@ -291,24 +299,24 @@ def test_what_linux_guests_have(host, tmp_path, programs):
     facts_of = {"package": "linux-image-6.1.0-9-toy 6.1.9-1", "release": "6.1.0-9-toy", "modules": []}
     (folder / "facts.json").write_text(json.dumps(facts_of))
     programs(apt_get="", apt_cache="", dpkg_deb="")
-    found = emulation.images(host())
+    found = emulation.check_guest_kernels(host())
     assert found.status == "ok"
     assert {"arm32: 6.1.0-9-toy 6.1.9-1", "arm64: not fetched yet"} <= set(found.value.split(", "))
     (tmp_path / "bin" / "dpkg-deb").unlink()
-    assert emulation.images(host()).advice == "no dpkg-deb to fetch it with: give --linux PATH"
+    assert emulation.check_guest_kernels(host()).advice == "no dpkg-deb to fetch it with: give --linux PATH"
 
 
 def test_what_building_linux_needs_is_named_once_for_all_architectures(host, programs, user):
     there = {name: "" for name in ("make", "bison", "bc", "perl", "arm_linux_gnueabihf_gcc")}
     programs(**there, gcc=compiler_script("12.2.0", headers=False), x86_64_linux_gnu_gcc=compiler_script("12.2.0"))
-    found = emulation.building(host())
+    found = emulation.check_kernel_build(host())
     assert found.status == "warn"
     assert "arm32: without flex, " in found.value
     assert "x86_64: without flex, gelf.h" in found.value
     assert "arm64: without flex, aarch64-linux-gnu-gcc" in found.value
     assert found.command == "sudo apt-get install -y flex gcc-aarch64-linux-gnu libelf-dev"
     programs(flex="", gcc=compiler_script("12.2.0"), aarch64_linux_gnu_gcc="")
-    found = emulation.building(host())
+    found = emulation.check_kernel_build(host())
     assert found.status == "ok"
     assert {"arm32: all tools are there", "arm64: all tools are there", "x86_64: all tools are there"} == set(
         found.value.split(", ")
@@ -335,7 +343,7 @@ def test_kvm_is_tried(host, user, monkeypatch, tmp_path, device, ours, image, wh
     monkeypatch.setattr(emulation.kvm, "DEVICE", str(path))
     monkeypatch.setattr(emulation.os, "access", lambda name, mode: access(name, mode) and (ours or name != str(path)))
     monkeypatch.setattr(emulation.kvm, "unusable", lambda arch, booted: why)
-    found = emulation.acceleration(machine)
+    found = emulation.check_kvm(machine)
     assert found.status == status
     assert words in found.value
     assert bool(found.command) == (not ours)
@@ -348,23 +356,23 @@ def test_kvm_that_boots_nothing_is_found_out(host, qemus, monkeypatch, tmp_path)
     monkeypatch.setattr(emulation.kvm, "DEVICE", str(tmp_path / "kvm"))
     qemus(this.qemu.system, body="echo no such accelerator >&2; exit 1")
     files = {"boot/vmlinuz-6.1": "", "proc/sys/kernel/osrelease": "6.1"}
-    found = emulation.acceleration(host(files, this.machines[0]))
+    found = emulation.check_kvm(host(files, this.machines[0]))
     assert found.status == "warn"
     assert "exit code 1: no such accelerator" in found.value
 
 
 def test_programs_that_commands_start(host, programs, user, monkeypatch):
     programs()
-    assert tools.ssh(host()).packages == ("openssh-client",)
-    assert tools.virtme(host()).status == "ok"
-    assert "--runner vng only" in tools.virtme(host()).value
+    assert tools.check_ssh(host()).packages == ("openssh-client",)
+    assert tools.check_virtme_ng(host()).status == "ok"
+    assert "--runner vng only" in tools.check_virtme_ng(host()).value
     hackbench = next(iter(tools.workloads.PROGRAMS.values()))
     monkeypatch.setattr(tools.workloads, "PROGRAMS", {"x": dataclasses.replace(hackbench, path="/nowhere/hackbench")})
-    found = tools.programs(host())
+    found = tools.check_programs(host())
     assert (found.status, found.value, found.packages) == ("warn", "no /nowhere/hackbench", ("rt-tests",))
     programs(ssh="", vng="echo virtme-ng 1.99")
-    assert tools.ssh(host()).status == "ok"
-    assert tools.virtme(host()).value == "virtme-ng 1.99"
+    assert tools.check_ssh(host()).status == "ok"
+    assert tools.check_virtme_ng(host()).value == "virtme-ng 1.99"
 
 
 def test_a_user_without_a_home_is_told_once(host, monkeypatch):
@@ -372,23 +380,23 @@ def test_a_user_without_a_home_is_told_once(host, monkeypatch):
         raise RuntimeError("no home")
 
     monkeypatch.setattr(emulation.linux.image.paths, "cache", no_home)
-    assert emulation.images(host()) is None
+    assert emulation.check_guest_kernels(host()) is None
 
 
 def test_missing_python_headers_keep_a_run_from_working(host, monkeypatch, tmp_path):
     monkeypatch.setattr(toolchain.sysconfig, "get_path", lambda name: str(tmp_path))
     monkeypatch.setattr(toolchain.sys, "base_prefix", "/usr")
-    found = toolchain.python_headers(host())
+    found = toolchain.check_python_headers(host())
     assert found.status == "bad"
     assert found.packages == (f"python3.{sys.version_info.minor}-dev",)
     monkeypatch.setattr(toolchain.sys, "base_prefix", "/opt/python")
-    found = toolchain.python_headers(host())
+    found = toolchain.check_python_headers(host())
     assert (found.status, found.packages) == ("bad", ()), "no package completes a Python that is not Debian's"
 
 
 def test_missing_python_packages_are_named(host, monkeypatch):
     monkeypatch.setattr(toolchain.facts, "package", lambda name: None if name == "cffi" else "1")
-    found = toolchain.python_packages(host())
+    found = toolchain.check_python_packages(host())
     assert (found.status, found.command) == ("bad", f"{sys.executable} -m pip install cffi")
 
 
@@ -396,9 +404,9 @@ def test_folders_that_are_not_there_yet_are_judged_by_where_they_would_be(tmp_pa
     there = tmp_path / "file"
     there.write_text("")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
-    assert toolchain.results_folder(Host(results=tmp_path / "a/b/c")).status == "ok"
+    assert toolchain.check_results_folder(Host(results=tmp_path / "a/b/c")).status == "ok"
     for taken in (there, there / "results", tmp_path / "dangling"):
-        found = toolchain.results_folder(Host(results=taken))
+        found = toolchain.check_results_folder(Host(results=taken))
         assert found.status == "bad"
         assert "is not a folder" in found.value
     assert not (tmp_path / "a").exists()
@@ -406,7 +414,7 @@ def test_folders_that_are_not_there_yet_are_judged_by_where_they_would_be(tmp_pa
 
 def test_a_read_only_folder_keeps_a_run_from_working(tmp_path, monkeypatch):
     monkeypatch.setattr(toolchain.os, "access", lambda path, mode: False)
-    assert "cannot be written" in toolchain.results_folder(Host(results=tmp_path)).value
+    assert "cannot be written" in toolchain.check_results_folder(Host(results=tmp_path)).value
 
 
 def test_a_user_without_a_home_is_told_of_the_cache(monkeypatch):
@@ -414,7 +422,7 @@ def test_a_user_without_a_home_is_told_of_the_cache(monkeypatch):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(toolchain.paths, "cache", homeless)
-    found = toolchain.cache_folder(Host())
+    found = toolchain.check_cache_folder(Host())
     assert found.status == "bad"
     assert "XDG_CACHE_HOME" in found.command
 
@@ -425,7 +433,7 @@ def test_a_user_without_a_home_is_told_of_the_cache(monkeypatch):
 )
 def test_rseq(host, monkeypatch, error, status, advice):
     monkeypatch.setattr(rseq_support, "rseq_error", lambda: error)
-    found = rseq.rseq(host())
+    found = rseq.check_rseq(host())
     assert found.status == status
     assert advice in found.advice
 
@@ -443,13 +451,13 @@ def test_registration(host, monkeypatch, size, error, words):
     monkeypatch.setattr(facts, "libc", lambda: "glibc 2.36")
     monkeypatch.setattr(rseq_support, "libc_rseq_size", lambda: size)
     monkeypatch.setattr(rseq_support, "rseq_error", lambda: error)
-    assert rseq.registration(host()) == Finding("registration", words)
+    assert rseq.check_registration(host()) == Finding("registration", words)
 
 
 @pytest.mark.parametrize("value", [0, None])
 def test_without_feature_size_the_newer_fields_are_missed(host, monkeypatch, value):
     monkeypatch.setattr(rseq_support, "auxiliary", lambda entry: value)
-    assert "mm_cid" in rseq.features(host()).advice
+    assert "mm_cid" in rseq.check_rseq_features(host()).advice
 
 
 @pytest.mark.parametrize(
@@ -467,31 +475,31 @@ def test_without_feature_size_the_newer_fields_are_missed(host, monkeypatch, val
 )
 def test_membarrier(host, monkeypatch, commands, status, value):
     monkeypatch.setattr(rseq_support, "membarrier_commands", lambda: commands)
-    found = rseq.membarrier(host())
+    found = rseq.check_membarrier(host())
     assert (found.status, found.value) == (status, value)
 
 
 def test_linux_without_rseq_is_said(host):
     files = {"proc/sys/kernel/osrelease": "6.1.0", "boot/config-6.1.0": "CONFIG_MMU=y\n"}
-    found = rseq.linux(host(files))
+    found = rseq.check_kernel(host(files))
     assert (found.status, found.value) == ("warn", "6.1.0, CONFIG_RSEQ=n")
 
 
 def test_root_needs_no_sudo(monkeypatch):
     monkeypatch.setattr(finding.os, "geteuid", lambda: 0)
-    assert finding.lacking("compiler", "none", "bad", ["gcc"]).command == "apt-get install -y gcc"
-    assert finding.ourselves("doctor").startswith("/")
+    assert finding.report_missing("compiler", "none", "bad", ["gcc"]).command == "apt-get install -y gcc"
+    assert finding.rseqbench_as_root("doctor").startswith("/")
 
 
 def test_probing_leaves_the_registration_as_it_was():
-    before = rseq_support.libc_rseq_size()
-    first = rseq_support.rseq_error()
-    assert rseq_support.rseq_error() == first
-    assert rseq_support.libc_rseq_size() == before
+    before = rseq_support.read_libc_rseq_size()
+    first = rseq_support.probe_rseq()
+    assert rseq_support.probe_rseq() == first
+    assert rseq_support.read_libc_rseq_size() == before
 
 
 def test_a_tunable_takes_the_registration_away():
-    if not rseq_support.libc_rseq_size():
+    if not rseq_support.read_libc_rseq_size():
         pytest.skip("the C library registers no rseq here")
     code = "from rseqbench.host import rseq_support as rseq; print(rseq.libc_rseq_size(), repr(rseq.rseq_error()))"
     env = {**os.environ, "GLIBC_TUNABLES": "glibc.pthread.rseq=0"}
@@ -501,8 +509,8 @@ def test_a_tunable_takes_the_registration_away():
 
 def test_an_unknown_architecture_is_not_asked(monkeypatch):
     monkeypatch.setattr(rseq_support.platform, "machine", lambda: "riscv64")
-    assert rseq_support.rseq_error() is None
-    assert rseq_support.membarrier_commands() is None
+    assert rseq_support.probe_rseq() is None
+    assert rseq_support.query_membarrier() is None
 
 
 @pytest.mark.parametrize(
@@ -523,11 +531,11 @@ def test_system_call_numbers_follow_the_process(monkeypatch, machine, maxsize, n
 
 
 def test_pyperf_is_asked_and_its_exit_code_ignored():
-    assert "System state" in doctor.pyperf_system()
+    assert "System state" in doctor.run_pyperf_check()
 
 
 def test_pyperf_that_does_not_end_is_one_line():
-    assert doctor.pyperf_system(timeout=0.0).startswith("could not be run: ")
+    assert doctor.run_pyperf_check(timeout=0.0).startswith("could not be run: ")
 
 
 @pytest.fixture
@@ -641,9 +649,9 @@ def test_the_command_is_one_of_click():
 def test_libraries_that_are_missing_are_named_with_their_packages(monkeypatch):
     missing = {"lttng": ["babeltrace2"], "urcu": ["liburcu-dev"]}
     monkeypatch.setattr(tools.library, "missing_packages", lambda one: missing.get(one.group, []))
-    found = tools.shipped(doctor.Host())
+    found = tools.check_libraries(doctor.Host())
     assert (found.name, found.status) == ("libraries", "warn")
     assert found.value == "LTTng-UST needs babeltrace2; liburcu needs liburcu-dev"
     assert found.packages == ("babeltrace2", "liburcu-dev")
     monkeypatch.setattr(tools.library, "missing_packages", lambda one: [])
-    assert tools.shipped(doctor.Host()).status == "ok"
+    assert tools.check_libraries(doctor.Host()).status == "ok"

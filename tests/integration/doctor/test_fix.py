@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from rseqbench import doctor, model
 from rseqbench.cli.doctor import command
-from rseqbench.doctor import packages
+from rseqbench.doctor import finding
 
 FLEX = model.Finding("Linux build", "without flex", "warn", packages=("flex", "bison"))
 GCC = model.Finding("compiler", "none", "bad", packages=("gcc", "flex"))
@@ -30,7 +30,7 @@ def machine(tmp_path, monkeypatch):
             path = folder / name.replace("_", "-")
             path.write_text(f'#!/bin/sh\necho "{name} $*" >> {log}\n{body}\n')
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setattr(packages.os, "geteuid", lambda: euid)
+        monkeypatch.setattr(finding.os, "geteuid", lambda: euid)
         installed = lambda: log.exists() and "install" in log.read_text()  # noqa: E731
         monkeypatch.setattr(doctor, "examine", lambda host: list(after if installed() else before))
         return lambda: log.read_text().splitlines() if log.exists() else []

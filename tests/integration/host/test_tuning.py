@@ -55,7 +55,7 @@ def pyperf(tmp_path, root):
     def make(needed=2, then=""):
         script = tmp_path / "pyperf.py"
         script.write_text(PYPERF.format(root=str(root), needed=needed, then=then))
-        return tuning.needed(root, [sys.executable, str(script)])
+        return tuning.plan_steps(root, [sys.executable, str(script)])
 
     return make
 
@@ -187,7 +187,7 @@ def test_a_crash_half_way_can_be_restored(root, tmp_path, moment):
 from pathlib import Path
 from rseqbench.host import tuning
 root = Path({str(root)!r})
-print(*tuning.apply(root, tuning.needed(root, [{sys.executable!r}, {str(script)!r}])).problems)
+print(*tuning.apply(root, tuning.plan_steps(root, [{sys.executable!r}, {str(script)!r}])).problems)
 """
     env = {**os.environ, "TUNED_IN": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
@@ -271,10 +271,10 @@ def test_the_turbo_bit_of_a_msr_is_put_back_alone(root):
     other = 0x850089
     for bits, word in ((other | 1 << 38, "turbo off"), (other, "turbo on")):
         msr.write_bytes(bytes(0x1A0) + bits.to_bytes(8, sys.byteorder))
-        assert settings.snapshot(root)["dev/cpu/3/msr"] == word
-    settings.write(root, "dev/cpu/3/msr", "turbo off")
+        assert settings.read_snapshot(root)["dev/cpu/3/msr"] == word
+    settings.write_setting(root, "dev/cpu/3/msr", "turbo off")
     assert msr.read_bytes() == bytes(0x1A0) + (other | 1 << 38).to_bytes(8, sys.byteorder)
-    settings.write(root, "dev/cpu/3/msr", "turbo on")
+    settings.write_setting(root, "dev/cpu/3/msr", "turbo on")
     assert msr.read_bytes() == bytes(0x1A0) + other.to_bytes(8, sys.byteorder)
 
 
@@ -295,9 +295,9 @@ esac
     program.chmod(0o755)
     if systemd:
         (root / "run/systemd/system").mkdir(parents=True)
-    before = settings.snapshot(root)
+    before = settings.read_snapshot(root)
     assert before["irqbalance"] == "active"
-    assert not [key for key in before if settings.of_an_interrupt(key)], "it moves them as it likes"
+    assert not [key for key in before if settings.is_interrupt(key)], "it moves them as it likes"
 
     def stop():
         state.write_text("inactive")
@@ -338,7 +338,7 @@ def test_who_is_not_root_is_told_how(root):
 def test_cpus_that_change_alike_are_one_line():
     before = {f"{CPU}/cpu{n}/cpufreq/scaling_governor": "powersave" for n in (0, 1, 2, 10, 12)} | {ASLR: "1"}
     after = dict.fromkeys(before, "performance") | {ASLR: "2"}
-    assert settings.differences(before, after) == [
+    assert settings.describe_changes(before, after) == [
         f"/{CPU}/cpu0-2,10,12/cpufreq/scaling_governor: powersave -> performance",
         f"/{ASLR}: 1 -> 2",
     ]
@@ -346,4 +346,4 @@ def test_cpus_that_change_alike_are_one_line():
 
 def test_the_cpus_come_back_before_their_settings_and_the_service_last():
     keys = ["irqbalance", GOVERNOR, f"{CPU}/cpu10/cpufreq/scaling_governor", f"{CPU}/smt/control", TURBO, RATE]
-    assert settings.in_order(keys) == [f"{CPU}/smt/control", GOVERNOR, keys[2], TURBO, RATE, "irqbalance"]
+    assert settings.sort_for_restoring(keys) == [f"{CPU}/smt/control", GOVERNOR, keys[2], TURBO, RATE, "irqbalance"]

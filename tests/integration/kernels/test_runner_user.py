@@ -51,7 +51,7 @@ def test_it_says_which_instructions_it_is_made_of(variant):
 
 def test_it_lists_the_same_kernels_as_this_machine_s(variant):
     worker = worker_process.WorkerProcess(
-        products.extension(architectures.host()).path, "auto", rseq_support.registration_environment("auto")
+        products.extension(architectures.host()).path, "auto", rseq_support.make_environment("auto")
     )
     worker.stop()
     assert [kernel["name"] for kernel in listed(variant)] == [kernel["name"] for kernel in worker.benchmarks]

@@ -106,7 +106,7 @@ def soon(condition):
 
 def runs(pid):
     """Whether a process is there and not only waits to be buried."""
-    stat = facts.read(facts.ROOT, f"proc/{pid}/stat")
+    stat = facts.read_text(facts.ROOT, f"proc/{pid}/stat")
     return stat is not None and stat.rpartition(")")[2].split()[0] != "Z"
 
 

@@ -18,7 +18,7 @@ from tests.support import guests, seccomp
 from tests.support.commands import PROGRAM, rseqbench
 from tests.support.requirements import libc_rseq, native, some_rseq
 
-FEATURE_SIZE = rseq_support.auxiliary(rseq_support.AT_RSEQ_FEATURE_SIZE) or 0
+FEATURE_SIZE = rseq_support.read_auxiliary_vector(rseq_support.AT_RSEQ_FEATURE_SIZE) or 0
 OFF = "glibc.pthread.rseq=0"
 
 
@@ -71,7 +71,7 @@ def test_glibc_registers_by_default():
         facts = target.machine().facts
         assert facts.registration == target.registration() == "glibc"
         assert facts.glibc_registers is True
-        assert facts.rseq_size == rseq_support.libc_rseq_size()
+        assert facts.rseq_size == rseq_support.read_libc_rseq_size()
         assert facts.rseq_registered >= 32
         assert not unavailable(target, "cpu_id/sched_getcpu")
         assert measured_by(target, "cpu_id/rseq", Registration.GLIBC) == "glibc"

@@ -82,7 +82,7 @@ def time_request(**changes):
 @pytest.mark.parametrize("registration", ["auto", "none", pytest.param("self", marks=some_rseq)])
 def test_it_says_the_same_of_itself_as_a_worker(ask, registration):
     worker = worker_process.WorkerProcess(
-        products.extension(architectures.host()).path, registration, rseq_support.registration_environment(registration)
+        products.extension(architectures.host()).path, registration, rseq_support.make_environment(registration)
     )
     worker.stop()
     hello = ask("hello", registration=registration)

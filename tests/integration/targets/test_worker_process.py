@@ -113,7 +113,7 @@ def test_the_registration_is_chosen_by_the_tunable_and_others_are_kept(monkeypat
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     if before:
         monkeypatch.setenv("GLIBC_TUNABLES", before)
-    assert rseq_support.registration_environment(registration).get("GLIBC_TUNABLES") == after
+    assert rseq_support.make_environment(registration).get("GLIBC_TUNABLES") == after
 
 
 def test_stopping_takes_the_measuring_child_along():

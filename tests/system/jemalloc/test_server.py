@@ -11,7 +11,7 @@ import pytest
 
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
-from rseqbench.host.rseq_support import registration_environment
+from rseqbench.host.rseq_support import make_environment
 from rseqbench.measure.engines import allocator_server as engine
 from rseqbench.model import Case, Plan, Registration
 from rseqbench.support import process
@@ -31,7 +31,7 @@ class Here:
     arch = architectures.host().name
 
     def run(self, path, arguments, registration, limit_s):
-        return process.run([path, *arguments], registration_environment(registration.value), limit_s)
+        return process.run([path, *arguments], make_environment(registration.value), limit_s)
 
 
 def registration(method):
@@ -40,7 +40,7 @@ def registration(method):
 
 def serve(method, *arguments):
     command = [*jemalloc.command(method), *(arguments or SMALL)]
-    ran = process.run(command, registration_environment(registration(method).value), 60)
+    ran = process.run(command, make_environment(registration(method).value), 60)
     return jemalloc.document(method, ran, registration(method))
 
 
@@ -115,7 +115,7 @@ def twice(tmp_path):
 
 def test_a_block_that_is_handed_out_twice_is_seen(twice):
     told = [f"LD_PRELOAD={twice}", *jemalloc.command(SHIPPED)[3:]]
-    ran = process.run(["/usr/bin/env", *told, *SMALL], registration_environment("glibc"), 60)
+    ran = process.run(["/usr/bin/env", *told, *SMALL], make_environment("glibc"), 60)
     with pytest.raises(TargetError, match=r"exit code 3: a block of \d+ bytes does not hold what was written to it"):
         jemalloc.document(SHIPPED, ran, Registration.GLIBC)
     assert ran.output == ""
@@ -141,7 +141,7 @@ def test_its_row_is_void_and_the_others_are_kept(twice, monkeypatch):
 
 def test_a_library_that_is_not_there_is_noticed():
     told = ["LD_PRELOAD=libnowhere.so.9", *jemalloc.command(SHIPPED)[2:]]
-    ran = process.run(["/usr/bin/env", *told, *SMALL], registration_environment("glibc"), 60)
+    ran = process.run(["/usr/bin/env", *told, *SMALL], make_environment("glibc"), 60)
     with pytest.raises(TargetError, match=r"shipped did not take: malloc\(\) is from libc.so.6"):
         jemalloc.document(SHIPPED, ran, Registration.GLIBC)
 
@@ -154,14 +154,14 @@ def test_a_setting_with_a_typing_mistake_is_noticed():
 
 def test_rseq_that_is_on_where_it_should_be_off_is_noticed():
     method = jemalloc.BY_NAME["jemalloc/percpu_arena_norseq"]
-    ran = process.run([*jemalloc.command(method), *SMALL], registration_environment("glibc"), 60)
+    ran = process.run([*jemalloc.command(method), *SMALL], make_environment("glibc"), 60)
     with pytest.raises(TargetError, match="did not take: rseq is registered"):
         jemalloc.document(method, ran, Registration.NONE)
 
 
 def test_too_little_memory_is_one_line():
     limited = ["/usr/bin/prlimit", "--as=60000000", *jemalloc.command(SHIPPED)]
-    ran = process.run([*limited, "--threads", "200", *SMALL[4:]], registration_environment("glibc"), 60)
+    ran = process.run([*limited, "--threads", "200", *SMALL[4:]], make_environment("glibc"), 60)
     with pytest.raises(TargetError, match=r"exit code 4: (no memory for|cannot start thread)[^\n]*$"):
         jemalloc.document(SHIPPED, ran, Registration.GLIBC)
 

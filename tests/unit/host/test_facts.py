@@ -77,7 +77,7 @@ def test_whole_x86_machine(tree):
             f"{CLOCKS}/current_clocksource": "tsc\n",
         }
     )
-    found = facts.collect(root, "x86_64").to_dict()
+    found = facts.collect_facts(root, "x86_64").to_dict()
     own = {name: found.pop(name) for name in ("libc", "page_size", "python", "pyperf")}
     assert found == {
         "cpu": "Intel(R) Xeon(R) CPU E5-2630 v3 @ 2.40GHz",
@@ -99,7 +99,7 @@ def test_whole_x86_machine(tree):
 
 def test_arm_board_is_named_by_its_device_tree(tree):
     root = tree({"proc/cpuinfo": CUBIETRUCK, "proc/device-tree/model": b"Cubietech Cubietruck\0"})
-    found = facts.collect(root, "armv7l").to_dict()
+    found = facts.collect_facts(root, "armv7l").to_dict()
     assert found["cpu"] == "Cubietech Cubietruck"
     assert found["cpus"] == 2
     assert found["vdso_getcpu"] == "none"
@@ -117,7 +117,7 @@ def test_arm_board_is_named_by_its_device_tree(tree):
     ],
 )
 def test_arm_without_device_tree(tree, cpuinfo, name):
-    assert facts.cpu(tree({"proc/cpuinfo": cpuinfo})) == name
+    assert facts.read_cpu_name(tree({"proc/cpuinfo": cpuinfo})) == name
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_arm_without_device_tree(tree, cpuinfo, name):
     ],
 )
 def test_the_model_of_a_cpu_is_told_in_its_maker_s_numbers(tree, cpuinfo, model):
-    assert facts.cpu_model(tree({"proc/cpuinfo": cpuinfo})) == model
+    assert facts.read_cpu_model(tree({"proc/cpuinfo": cpuinfo})) == model
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "armv7l", "aarch64", "riscv64"])
 def test_nothing_is_made_up_on_an_empty_tree(tmp_path, machine):
-    found = facts.collect(tmp_path, machine).to_dict()
+    found = facts.collect_facts(tmp_path, machine).to_dict()
     expected = {"config_rseq", "libc", "page_size", "python", "pyperf"}
     assert set(found) == (expected if machine == "x86_64" else expected | {"vdso_getcpu"})
     assert found["config_rseq"] == "unknown"
@@ -153,7 +153,7 @@ def test_garbage_is_no_fact(tree, garbage):
         f"{CPUS}/cpufreq/boost",
     ]
     root = tree(dict.fromkeys(names, garbage))
-    found = facts.collect(root, "x86_64").to_dict()
+    found = facts.collect_facts(root, "x86_64").to_dict()
     assert not found.keys() & {"load_1min", "cpus", "smt", "turbo"}
     assert found["config_rseq"] == "unknown"
 
@@ -161,12 +161,12 @@ def test_garbage_is_no_fact(tree, garbage):
 def test_a_folder_in_place_of_a_file_is_no_fact(tmp_path):
     (tmp_path / "proc/loadavg").mkdir(parents=True)
     (tmp_path / "proc/cpuinfo").mkdir()
-    assert facts.load_1min(tmp_path) is None
-    assert facts.cpu(tmp_path) is None
+    assert facts.read_load(tmp_path) is None
+    assert facts.read_cpu_name(tmp_path) is None
 
 
 def test_the_facts_of_this_machine_are_storable_and_do_not_name_it():
-    found = facts.collect().to_dict()
+    found = facts.collect_facts().to_dict()
     assert {"cpu", "cpus", "linux", "config_rseq", "page_size", "python", "pyperf"} <= found.keys()
     assert all(isinstance(value, str | int | float | bool) for value in found.values())
     assert "hostname" not in found
@@ -183,14 +183,14 @@ def test_the_facts_of_this_machine_are_storable_and_do_not_name_it():
 )
 def test_config_rseq(tree, text, config):
     root = tree({"proc/config.gz": gzip.compress(text.encode())})
-    assert facts.config_rseq(root) == config
+    assert facts.read_config_rseq(root) == config
 
 
 def test_config_rseq_falls_back_to_boot_when_proc_is_damaged(tree):
     whole = gzip.compress(b"CONFIG_RSEQ=y\n" * 100)
     boot = {"proc/sys/kernel/osrelease": "6.1.0\n", "boot/config-6.1.0": "CONFIG_MMU=y\n"}
     for damaged in (whole[:20], whole[:12] + b"\xff" * 10 + whole[22:], b"\x1f\x8b"):
-        assert facts.config_rseq(tree({**boot, "proc/config.gz": damaged})) == "n"
+        assert facts.read_config_rseq(tree({**boot, "proc/config.gz": damaged})) == "n"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,9 @@ DMI = "sys/class/dmi/id"
     ],
 )
 def test_virtual_on_x86(tree, files, name):
-    assert facts.virtual(tree({"proc/cpuinfo": XEON.format(flags="hypervisor"), **files}), "x86_64") == name
+    assert (
+        facts.detect_virtualization(tree({"proc/cpuinfo": XEON.format(flags="hypervisor"), **files}), "x86_64") == name
+    )
 
 
 @pytest.mark.parametrize(
@@ -239,16 +241,16 @@ def test_virtual_on_x86(tree, files, name):
     ],
 )
 def test_virtual_on_arm(tree, files, name):
-    assert facts.virtual(tree(files), "aarch64") == name
+    assert facts.detect_virtualization(tree(files), "aarch64") == name
 
 
 def test_virtual_needs_the_flags_on_x86(tree):
-    assert facts.virtual(tree({f"{DMI}/sys_vendor": "QEMU\n"}), "x86_64") is None
+    assert facts.detect_virtualization(tree({f"{DMI}/sys_vendor": "QEMU\n"}), "x86_64") is None
 
 
 def test_governors_that_differ_are_all_named(tree):
     files = {f"{CPUS}/cpu{n}/cpufreq/scaling_governor": g for n, g in enumerate(["schedutil", "performance", ""])}
-    assert facts.governor(tree(files)) == "performance,schedutil"
+    assert facts.read_governor(tree(files)) == "performance,schedutil"
 
 
 @pytest.mark.parametrize(
@@ -261,17 +263,17 @@ def test_governors_that_differ_are_all_named(tree):
     ],
 )
 def test_turbo(tree, file, text, state):
-    assert facts.turbo(tree({f"{CPUS}/{file}": text})) == state
+    assert facts.read_turbo(tree({f"{CPUS}/{file}": text})) == state
 
 
 @pytest.mark.parametrize(("text", "cpus"), [("\n", "none"), ("2-3\n", "2-3"), ("(null)\n", "none"), ("??", None)])
 def test_nohz_full(tree, text, cpus):
-    assert facts.nohz_full(tree({f"{CPUS}/nohz_full": text})) == cpus
+    assert facts.read_nohz_full(tree({f"{CPUS}/nohz_full": text})) == cpus
 
 
 @pytest.mark.parametrize(("text", "cpus"), [("\n", "none"), ("1,3\n", "1,3"), ("??", None)])
 def test_isolated_cpus(tree, text, cpus):
-    assert facts.isolated_cpus(tree({f"{CPUS}/isolated": text})) == cpus
+    assert facts.read_isolated_cpus(tree({f"{CPUS}/isolated": text})) == cpus
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ def test_isolated_cpus(tree, text, cpus):
     [("x86_64", "rdpid", "rdpid"), ("x86_64", "rdpidx", "lsl"), ("i686", "", "lsl"), ("aarch64", "rdpid", "none")],
 )
 def test_vdso_getcpu(tree, machine, flags, how):
-    assert facts.vdso_getcpu(tree({"proc/cpuinfo": XEON.format(flags=flags)}), machine) == how
+    assert facts.find_vdso_getcpu(tree({"proc/cpuinfo": XEON.format(flags=flags)}), machine) == how
 
 
 def test_another_c_library_has_no_name(monkeypatch):
@@ -287,20 +289,20 @@ def test_another_c_library_has_no_name(monkeypatch):
         raise ValueError("unrecognized configuration name")
 
     monkeypatch.setattr(facts.os, "confstr", unknown)
-    assert facts.libc() is None
-    assert facts.collect(Path("/nowhere"), "x86_64").libc is None
+    assert facts.read_libc_version() is None
+    assert facts.collect_facts(Path("/nowhere"), "x86_64").libc is None
 
 
 def test_a_copy_of_this_machine_by_its_sources_has_the_same_facts(tmp_path):
     """Nothing is read that SOURCES does not name, or another machine's facts would lack it."""
-    release = facts.linux()
+    release = facts.read_kernel_release()
     for pattern in facts.SOURCES:
         for path in facts.ROOT.glob(pattern.format(release=release)):
             copy = tmp_path / path.relative_to(facts.ROOT)
             copy.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(OSError):  # not for us, or nothing that is known
                 copy.write_bytes(path.read_bytes())
-    copied, own = facts.of_machine(tmp_path).to_dict(), facts.of_machine().to_dict()
+    copied, own = facts.collect_machine_facts(tmp_path).to_dict(), facts.collect_machine_facts().to_dict()
     assert own.pop("load_1min") >= 0
     assert copied.pop("load_1min") >= 0
     assert copied == own
@@ -317,7 +319,7 @@ def test_nothing_but_the_sources_is_read(tree, monkeypatch, machine):
 
     root = tree({"proc/sys/kernel/osrelease": "6.1.0\n"})
     monkeypatch.setattr(Path, "read_bytes", note)
-    facts.of_machine(root, machine)
+    facts.collect_machine_facts(root, machine)
     allowed = [source.format(release="6.1.0") for source in facts.SOURCES]
     asked = {name.removeprefix(f"{root}/") for name in read}
     assert asked
