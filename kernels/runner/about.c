@@ -22,29 +22,18 @@
 #define ISA "arm"
 #endif
 
-static void put_field(struct answer *answer, const char *key, const char *value)
-{
-	answer_put(answer, ",\"%s\":", key);
-	answer_string(answer, value);
-}
-
-static void put_cpus(struct answer *answer)
+static void put_cpus(struct json *json)
 {
 	cpu_set_t *set = CPU_ALLOC(MAX_CPUS);
 	size_t size = CPU_ALLOC_SIZE(MAX_CPUS);
-	const char *comma = "";
 
-	answer_put(answer, ",\"cpus\":[");
-	if (set && !sched_getaffinity(0, size, set)) {
-		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
-			if (!CPU_ISSET_S(cpu, size, set))
-				continue;
-			answer_put(answer, "%s%u", comma, cpu);
-			comma = ",";
-		}
-	}
+	json_open(json, "cpus", '[');
+	if (set && !sched_getaffinity(0, size, set))
+		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
+			if (CPU_ISSET_S(cpu, size, set))
+				json_integer(json, NULL, cpu);
 	CPU_FREE(set);
-	answer_put(answer, "]");
+	json_close(json, ']');
 }
 
 /* The least by which two readings of CLOCK_MONOTONIC differ: its step, or what reading it costs. */
@@ -65,6 +54,7 @@ static uint64_t clock_step_ns(void)
 
 void verb_hello(struct request *request, struct answer *answer)
 {
+	struct json *json = &answer->json;
 	struct host_rseq rseq;
 	struct utsname name;
 
@@ -72,38 +62,43 @@ void verb_hello(struct request *request, struct answer *answer)
 		return;
 	host_rseq(&rseq);
 	uname(&name);
-	answer_put(answer, "{\"protocol\":1,\"pid\":%d,\"parent\":%d", (int)getpid(),
-		   (int)getppid());
-	put_field(answer, "machine", name.machine);
-	put_field(answer, "linux", name.release);
-	put_field(answer, "glibc", gnu_get_libc_version());
-	put_field(answer, "isa", ISA);
-	put_field(answer, "registration", rseq.registration);
-	put_field(answer, "reason", rseq.reason);
-	answer_put(answer, ",\"libc_size\":%u,\"registered\":%u,\"feature_size\":%u",
-		   rseq.libc_size, rseq.registered, rseq.feature_size);
-	put_field(answer, "no_counters", host_no_counters());
-	put_field(answer, "clock", "CLOCK_MONOTONIC");
-	answer_put(answer, ",\"clock_step_ns\":%llu", (unsigned long long)clock_step_ns());
-	put_field(answer, "gate_clock", ticks_are_steady() ? "counter" : "CLOCK_MONOTONIC");
-	answer_put(answer, ",\"page_size\":%ld", sysconf(_SC_PAGESIZE));
-	put_cpus(answer);
-	answer_put(answer, "}");
+	json_open(json, NULL, '{');
+	json_integer(json, "protocol", 1);
+	json_integer(json, "pid", getpid());
+	json_integer(json, "parent", getppid());
+	json_string(json, "machine", name.machine);
+	json_string(json, "linux", name.release);
+	json_string(json, "glibc", gnu_get_libc_version());
+	json_string(json, "isa", ISA);
+	json_string(json, "registration", rseq.registration);
+	json_string(json, "reason", rseq.reason);
+	json_integer(json, "libc_size", rseq.libc_size);
+	json_integer(json, "registered", rseq.registered);
+	json_integer(json, "feature_size", rseq.feature_size);
+	json_string(json, "no_counters", host_no_counters());
+	json_string(json, "clock", "CLOCK_MONOTONIC");
+	json_integer(json, "clock_step_ns", clock_step_ns());
+	json_string(json, "gate_clock", ticks_are_steady() ? "counter" : "CLOCK_MONOTONIC");
+	json_integer(json, "page_size", sysconf(_SC_PAGESIZE));
+	put_cpus(json);
+	json_close(json, '}');
 }
 
 void verb_list(struct request *request, struct answer *answer)
 {
+	struct json *json = &answer->json;
 	struct host_benchmark benchmark;
 
 	if (refuses(request, answer))
 		return;
-	for (unsigned int i = 0; i < host_count(); i++) {
-		host_benchmark(i, &benchmark);
-		answer_put(answer, "%s{\"flags\":%u", i ? "," : "[", benchmark.flags);
-		put_field(answer, "name", benchmark.name);
-		put_field(answer, "doc", benchmark.doc);
-		put_field(answer, "unavailable", benchmark.unavailable);
-		answer_put(answer, "}");
+	json_open(json, NULL, '[');
+	for (unsigned int i = 0; !host_benchmark(i, &benchmark); i++) {
+		json_open(json, NULL, '{');
+		json_integer(json, "flags", benchmark.flags);
+		json_string(json, "name", benchmark.name);
+		json_string(json, "doc", benchmark.doc);
+		json_string(json, "unavailable", benchmark.unavailable);
+		json_close(json, '}');
 	}
-	answer_put(answer, host_count() ? "]" : "[]");
+	json_close(json, ']');
 }

@@ -10,11 +10,10 @@
 #include "request.h"
 
 /*
- * Do a request, given as NULL-terminated words that were parsed into `request`, and append its
- * reply line to `reply`. A child that fails to make one makes `answer` an error that says how.
- * False when nobody reads `out` any more: then the child is dead.
+ * Do a request, given as NULL-terminated words that were parsed into `request`, and pass its reply
+ * line on to `out`. Where the child makes none, say there how it ended. False when nobody reads
+ * `out` any more: then the child is dead.
  */
-bool child_do(struct request *request, char **words, int out, struct answer *reply,
-	      struct answer *answer);
+bool child_do(struct request *request, char **words, int out);
 
 #endif

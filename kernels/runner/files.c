@@ -18,7 +18,7 @@
 #define MAX_MATCHES 4096
 
 /* Read a whole file, whatever size it claims to have, and return why that failed. */
-static const char *slurp(int fd, struct answer *content)
+static const char *read_file(int fd, FILE *content)
 {
 	static char block[65536];
 	struct stat status;
@@ -31,8 +31,8 @@ static const char *slurp(int fd, struct answer *content)
 	if (!S_ISREG(status.st_mode))
 		return "not a regular file";
 	while ((got = read(fd, block, sizeof(block))) > 0) {
-		answer_bytes(content, block, (size_t)got);
-		if (content->length > MAX_FILE)
+		fwrite(block, 1, (size_t)got, content);
+		if (ftell(content) > MAX_FILE)
 			return "larger than 1 MiB";
 	}
 	return got < 0 ? strerror(errno) : NULL;
@@ -40,36 +40,36 @@ static const char *slurp(int fd, struct answer *content)
 
 void verb_read(struct request *request, struct answer *answer)
 {
-	const char *path = request_text(request, "path"), *failed;
-	struct answer content = { 0 };
+	const char *path = request_text(request, "path"), *error;
+	struct buffer content;
 	int fd;
 
 	if (refuses(request, answer))
 		return;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	failed = slurp(fd, &content);
+	buffer_open(&content);
+	error = read_file(fd, content.out);
+	buffer_flush(&content);
 	if (fd >= 0)
 		close(fd);
-	if (failed)
-		answer_fail(answer, "%s: %s", path, failed);
+	if (error)
+		answer_fail(answer, "%s: %s", path, error);
 	else
-		answer_base64(answer, content.text, content.length);
-	free(content.text);
+		json_base64(&answer->json, NULL, content.bytes, content.length);
+	buffer_close(&content);
 }
 
 struct matches {
-	struct answer *answer;
+	struct json *json;
 	unsigned int count;
-	bool failed;
+	bool too_many;
 };
 
-static void found(struct matches *matches, const char *path)
+static void add_match(struct matches *matches, const char *path)
 {
-	matches->failed |= matches->count == MAX_MATCHES;
-	if (matches->failed)
-		return;
-	answer_put(matches->answer, "%s", matches->count++ ? "," : "");
-	answer_string(matches->answer, path);
+	matches->too_many |= matches->count++ == MAX_MATCHES;
+	if (!matches->too_many)
+		json_string(matches->json, NULL, path);
 }
 
 static void expand(struct matches *matches, const char *done, const char *rest);
@@ -80,12 +80,13 @@ static void descend(struct matches *matches, const char *done, const char *name,
 	char path[PATH_MAX];
 	int length = snprintf(path, sizeof(path), "%s/%s", done, name);
 
+	/* No file has a longer name. */
 	if (length < 0 || (size_t)length >= sizeof(path))
-		return; /* no file has such a name */
+		return;
 	if (*rest)
 		expand(matches, path, rest);
 	else if (!faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW))
-		found(matches, path);
+		add_match(matches, path);
 }
 
 /*
@@ -112,7 +113,7 @@ static void expand(struct matches *matches, const char *done, const char *rest)
 	}
 	count = scandir(*done ? done : "/", &entries, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
-		if (!matches->failed && !fnmatch(component, entries[i]->d_name, FNM_PERIOD))
+		if (!matches->too_many && !fnmatch(component, entries[i]->d_name, FNM_PERIOD))
 			descend(matches, done, entries[i]->d_name, rest);
 		free(entries[i]);
 	}
@@ -123,7 +124,7 @@ static void expand(struct matches *matches, const char *done, const char *rest)
 void verb_glob(struct request *request, struct answer *answer)
 {
 	const char *pattern = request_text(request, "pattern");
-	struct matches matches = { .answer = answer };
+	struct matches matches = { .json = &answer->json };
 
 	if (refuses(request, answer))
 		return;
@@ -131,9 +132,9 @@ void verb_glob(struct request *request, struct answer *answer)
 		answer_fail(answer, "pattern: must begin with /");
 		return;
 	}
-	answer_put(answer, "[");
+	json_open(&answer->json, NULL, '[');
 	expand(&matches, "", pattern);
-	answer_put(answer, "]");
-	if (matches.failed)
+	json_close(&answer->json, ']');
+	if (matches.too_many)
 		answer_fail(answer, "%s: more than %d files", pattern, MAX_MATCHES);
 }

@@ -18,37 +18,34 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "serve.h"
 
-#define PORT "rseqbench" /* the virtio port's name */
+/* The virtio port's name. */
+#define PORT "rseqbench"
 #define PORTS "/sys/class/virtio-ports"
 #define MODULES "/modules"
-#define PATIENCE_MS 30000 /* for the port to appear, and then for the host to open its end */
+/* For the port to appear, and then for the host to open its end. */
+#define PATIENCE_MS 30000
 #define STEP_MS 20
 
-/* One line for the host to find at the end of the console, by whichever way there is. */
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void log_to_console(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-static void say(const char *format, ...)
+/* One line for the host to find at the end of the console, by whichever way there is. */
+static void log_to_console(const char *format, ...)
 {
-	static const char *const ways[] = { "/dev/kmsg", "/dev/console" };
-	char text[512] = "rseqbench runner: ";
-	size_t begin = strlen(text), length;
+	static const char *const paths[] = { "/dev/kmsg", "/dev/console" };
 	va_list arguments;
 
-	va_start(arguments, format);
-	vsnprintf(text + begin, sizeof(text) - begin - 1, format, arguments);
-	va_end(arguments);
-	length = strlen(text);
-	text[length++] = '\n';
-	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-		int fd = open(ways[i], O_WRONLY | O_NOCTTY | O_CLOEXEC);
-		bool said = fd >= 0 && write(fd, text, length) == (ssize_t)length;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		int fd = open(paths[i], O_WRONLY | O_NOCTTY | O_CLOEXEC);
 
-		if (fd >= 0)
-			close(fd);
-		if (said && i)
-			return;
+		if (fd < 0)
+			continue;
+		va_start(arguments, format);
+		log_to(fd, format, arguments);
+		va_end(arguments);
+		close(fd);
 	}
 }
 
@@ -66,7 +63,7 @@ static bool mount_all(void)
 		mkdir(mounts[i].where, 0755);
 		if (mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL) &&
 		    errno != EBUSY) {
-			say("cannot mount %s: %s", mounts[i].where, strerror(errno));
+			log_to_console("cannot mount %s: %s", mounts[i].where, strerror(errno));
 			done = false;
 		}
 	}
@@ -83,9 +80,10 @@ static bool load_module(const char *name)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	loaded = fd >= 0 && (!syscall(SYS_finit_module, fd, "", 0) || errno == EEXIST);
 	if (!loaded)
-		say("cannot load %s: %s", path,
-		    fd >= 0 && errno == ENOENT ? "it needs a module that comes later, or never"
-					       : strerror(errno));
+		log_to_console("cannot load %s: %s", path,
+			       fd >= 0 && errno == ENOENT
+				       ? "it needs a module that comes later, or never"
+				       : strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return loaded;
@@ -100,7 +98,7 @@ static bool load_modules(void)
 
 	if (!list) {
 		if (errno != ENOENT)
-			say("cannot read " MODULES "/order: %s", strerror(errno));
+			log_to_console("cannot read " MODULES "/order: %s", strerror(errno));
 		return errno == ENOENT;
 	}
 	while (loaded && fgets(name, sizeof(name), list)) {
@@ -169,10 +167,10 @@ bool serve_port(void)
 		nanosleep(&step, NULL);
 	}
 	if (*device)
-		say("the host did not open the virtio port " PORT " within %d s",
-		    PATIENCE_MS / 1000);
+		log_to_console("the host did not open the virtio port " PORT " within %d s",
+			       PATIENCE_MS / 1000);
 	else
-		say("no virtio port named " PORT);
+		log_to_console("no virtio port named " PORT);
 	return false;
 }
 
@@ -182,5 +180,5 @@ void init(void)
 		serve_port();
 	sync();
 	reboot(RB_POWER_OFF);
-	say("cannot power off: %s", strerror(errno));
+	log_to_console("cannot power off: %s", strerror(errno));
 }

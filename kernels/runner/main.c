@@ -10,11 +10,14 @@
 
 #include "answer.h"
 #include "init.h"
+#include "log.h"
 #include "request.h"
 #include "serve.h"
 #include "verbs.h"
 
 #define BAD_USAGE 2
+
+const char log_prefix[] = "rseqbench runner: ";
 
 /* Called by this name the program does nothing: benchmarks execute it. */
 extern const char runner_nothing[];
@@ -35,20 +38,24 @@ static void ensure_standard_files(void)
 		close(fd);
 }
 
-static int once(char **words, unsigned int count)
+static int serve_once(char **words, unsigned int count)
 {
 	struct request request;
-	struct answer answer = { 0 };
+	struct answer answer;
+	bool sent;
 
+	answer_open(&answer);
 	if (request_parse(&request, words, count))
 		verb_do(&request, &answer);
 	else
 		answer_fail(&answer, "%s", request.wrong);
-	return !answer_send(&answer, request.number, STDOUT_FILENO);
+	sent = answer_send(&answer, request.number, STDOUT_FILENO);
+	answer_close(&answer);
+	return !sent;
 }
 
 /* Started by Linux itself, which hands us words of its command line that we did not ask for. */
-static int is_init(const char *name)
+static bool is_init(const char *name)
 {
 	const char *slash = name ? strrchr(name, '/') : NULL;
 
@@ -65,7 +72,7 @@ int main(int argc, char **argv)
 	}
 	ensure_standard_files();
 	if (argc >= 2 && !strcmp(argv[1], "once"))
-		return once(argv + 2, (unsigned int)argc - 2);
+		return serve_once(argv + 2, (unsigned int)argc - 2);
 	if (argc == 2 && !strcmp(argv[1], "serve"))
 		return serve(STDIN_FILENO, STDOUT_FILENO);
 	if (argc == 3 && !strcmp(argv[1], "serve"))

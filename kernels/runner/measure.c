@@ -21,11 +21,10 @@ static unsigned int find_benchmark(struct request *request, const char *name)
 {
 	struct host_benchmark benchmark;
 
-	for (unsigned int i = 0; i < host_count(); i++)
-		if (!host_benchmark(i, &benchmark) && !strcmp(benchmark.name, name))
+	for (unsigned int i = 0; !host_benchmark(i, &benchmark); i++)
+		if (!strcmp(benchmark.name, name))
 			return i;
-	if (!request->wrong[0])
-		snprintf(request->wrong, sizeof(request->wrong), "no benchmark %.80s", name);
+	request_note(request, "no benchmark %.80s", name);
 	return 0;
 }
 
@@ -67,26 +66,20 @@ void verb_check(struct request *request, struct answer *answer)
 	uint64_t wanted = request_integer(request, "wanted", 0, MAX_NUMBER);
 	int stress = request_integer(request, "stress", 0, 1);
 	const char *error;
+	struct json *json = &answer->json;
 	struct host_check out;
 
 	if (refuses(request, answer))
 		return;
 	error = host_check(benchmark, threads, loops, wanted, stress, &out);
-	answer_put(answer, "{\"passed\":%s,\"message\":", error ? "false" : "true");
-	answer_string(answer, error ? error : out.unmet);
-	answer_put(answer,
-		   ",\"operations\":%llu,\"aborts\":%llu,\"disturbances\":%llu,\"threads\":%u}",
-		   (unsigned long long)out.operations, (unsigned long long)out.aborts,
-		   (unsigned long long)out.disturbances, threads);
-}
-
-static void put_numbers(struct answer *answer, const char *key, const uint64_t *numbers,
-			unsigned int count)
-{
-	answer_put(answer, "\"%s\":[", key);
-	for (unsigned int i = 0; i < count; i++)
-		answer_put(answer, "%s%llu", i ? "," : "", (unsigned long long)numbers[i]);
-	answer_put(answer, "]");
+	json_open(json, NULL, '{');
+	json_bool(json, "passed", !error);
+	json_string(json, "message", error ? error : out.unmet);
+	json_integer(json, "operations", out.operations);
+	json_integer(json, "aborts", out.aborts);
+	json_integer(json, "disturbances", out.disturbances);
+	json_integer(json, "threads", threads);
+	json_close(json, '}');
 }
 
 /*
@@ -103,6 +96,7 @@ void verb_time(struct request *request, struct answer *answer)
 				      : 1;
 	unsigned int runs = count * repeat, cpu_count;
 	int cpus[MAX_LIST];
+	struct json *json = &answer->json;
 	struct host_time out;
 	const char *error;
 
@@ -123,13 +117,11 @@ void verb_time(struct request *request, struct answer *answer)
 		aborts[i] = out.aborts;
 		operations[i] = out.operations;
 	}
-	answer_put(answer, "{");
-	put_numbers(answer, "ns", ns, runs);
-	answer_put(answer, ",");
-	put_numbers(answer, "aborts", aborts, runs);
-	answer_put(answer, ",");
-	put_numbers(answer, "operations", operations, runs);
-	answer_put(answer, "}");
+	json_open(json, NULL, '{');
+	json_integers(json, "ns", ns, runs);
+	json_integers(json, "aborts", aborts, runs);
+	json_integers(json, "operations", operations, runs);
+	json_close(json, '}');
 }
 
 void verb_calibrate(struct request *request, struct answer *answer)
@@ -146,7 +138,7 @@ void verb_calibrate(struct request *request, struct answer *answer)
 	if (error)
 		answer_fail(answer, "%s", error);
 	else
-		answer_put(answer, "%llu", (unsigned long long)loops);
+		json_integer(&answer->json, NULL, loops);
 }
 
 static unsigned int get_jobs(struct request *request, struct host_job jobs[MAX_LIST])
@@ -158,9 +150,8 @@ static unsigned int get_jobs(struct request *request, struct host_job jobs[MAX_L
 
 	even &= request_integers(request, "wanted", 1, MAX_CHUNKS, wanted) == count;
 	even &= request_integers(request, "loops", 1, most_loops(1), loops) == count;
-	if (!even && !request->wrong[0])
-		snprintf(request->wrong, sizeof(request->wrong),
-			 "kernels, threads, wanted and loops differ in length");
+	if (!even)
+		request_note(request, "kernels, threads, wanted and loops differ in length");
 	for (unsigned int i = 0; i < count && !request->wrong[0]; i++)
 		jobs[i] = (struct host_job){ .benchmark = find_benchmark(request, names[i]),
 					     .threads = (unsigned int)threads[i],
@@ -169,23 +160,29 @@ static unsigned int get_jobs(struct request *request, struct host_job jobs[MAX_L
 	return count;
 }
 
-static void put_round(struct answer *answer, const struct host_chunk *chunks,
+static void put_round(struct json *json, const struct host_chunk *chunks,
 		      const struct host_round *out)
 {
-	answer_put(answer, "{\"chunks\":[");
+	json_open(json, NULL, '{');
+	json_open(json, "chunks", '[');
 	for (uint64_t i = 0; i < out->chunks; i++) {
 		const struct host_chunk *chunk = &chunks[i];
+		const uint64_t fields[] = { chunk->job,		 chunk->disturbed,
+					    chunk->before,	 chunk->after,
+					    chunk->ticks,	 chunk->aborts,
+					    chunk->instructions, chunk->cycles,
+					    chunk->branch_misses };
 
-		answer_put(answer, "%s[%u,%u,%u,%u,%u,%u,%u,%u,%u]", i ? "," : "", chunk->job,
-			   chunk->disturbed, chunk->before, chunk->after, chunk->ticks,
-			   chunk->aborts, chunk->instructions, chunk->cycles, chunk->branch_misses);
+		json_integers(json, NULL, fields, sizeof(fields) / sizeof(fields[0]));
 	}
-	answer_put(answer, "],\"ns_per_tick\":%.17g,\"waits\":%llu,\"fastest\":%llu",
-		   out->ns_per_tick, (unsigned long long)out->waits,
-		   (unsigned long long)out->fastest);
-	answer_put(answer, ",\"ns\":%llu,\"inside\":%llu,\"resolution\":%llu}",
-		   (unsigned long long)out->ns, (unsigned long long)out->inside,
-		   (unsigned long long)out->resolution);
+	json_close(json, ']');
+	json_number(json, "ns_per_tick", out->ns_per_tick, 17);
+	json_integer(json, "waits", out->waits);
+	json_integer(json, "fastest", out->fastest);
+	json_integer(json, "ns", out->ns);
+	json_integer(json, "inside", out->inside);
+	json_integer(json, "resolution", out->resolution);
+	json_close(json, '}');
 }
 
 void verb_gate(struct request *request, struct answer *answer)
@@ -215,6 +212,6 @@ void verb_gate(struct request *request, struct answer *answer)
 	if (error)
 		answer_fail(answer, "%s", error);
 	else
-		put_round(answer, chunks, &out);
+		put_round(&answer->json, chunks, &out);
 	free(chunks);
 }

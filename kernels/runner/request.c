@@ -5,13 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_DIGITS 18 /* of a number, so that it fits 64 bits */
-#define MAX_SHOWN 40 /* of what is wrong, in a complaint */
+/* Of a number, so that it fits 64 bits. */
+#define MAX_DIGITS 18
+/* Of what is wrong, in a complaint. */
+#define MAX_SHOWN 40
 
-static void note(struct request *request, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void note(struct request *request, const char *format, ...)
+void request_note(struct request *request, const char *format, ...)
 {
 	va_list arguments;
 
@@ -38,12 +37,12 @@ static uint64_t to_number(const char *text)
 	return number;
 }
 
-static bool same_key(const struct pair *pair, const char *key)
+static bool has_key(const struct pair *pair, const char *key)
 {
 	return strlen(key) == pair->key_length && !strncmp(pair->key, key, pair->key_length);
 }
 
-static int shown(const struct pair *pair)
+static int shown_length(const struct pair *pair)
 {
 	return pair->key_length < MAX_SHOWN ? (int)pair->key_length : MAX_SHOWN;
 }
@@ -53,7 +52,7 @@ static void add_pair(struct request *request, char *word)
 	char *equals = strchr(word, '=');
 
 	if (!equals || equals == word) {
-		note(request, "not key=value: %.*s", MAX_SHOWN, word);
+		request_note(request, "not key=value: %.*s", MAX_SHOWN, word);
 		return;
 	}
 	request->pairs[request->count++] = (struct pair){ .key = word,
@@ -67,12 +66,12 @@ bool request_parse(struct request *request, char **words, unsigned int count)
 	if (count > 1 && is_number(words[1]))
 		request->number = words[1];
 	if (!count || strcmp(words[0], PROTOCOL))
-		note(request, "this runner speaks " PROTOCOL ", not %.*s", MAX_SHOWN,
-		     count ? words[0] : "nothing");
+		request_note(request, "this runner speaks " PROTOCOL ", not %.*s", MAX_SHOWN,
+			     count ? words[0] : "nothing");
 	else if (count < 3 || request->number != words[1])
-		note(request, "a request is " PROTOCOL " NUMBER VERB key=value ...");
+		request_note(request, "a request is " PROTOCOL " NUMBER VERB key=value ...");
 	else if (count - 3 > MAX_WORDS)
-		note(request, "more than %u keys", MAX_WORDS);
+		request_note(request, "more than %u keys", MAX_WORDS);
 	if (request->wrong[0])
 		return false;
 	request->verb = words[2];
@@ -81,10 +80,10 @@ bool request_parse(struct request *request, char **words, unsigned int count)
 	return !request->wrong[0];
 }
 
-static struct pair *find(struct request *request, const char *key)
+static struct pair *find_pair(struct request *request, const char *key)
 {
 	for (unsigned int i = 0; i < request->count; i++)
-		if (same_key(&request->pairs[i], key))
+		if (has_key(&request->pairs[i], key))
 			return &request->pairs[i];
 	return NULL;
 }
@@ -93,12 +92,12 @@ static struct pair *find(struct request *request, const char *key)
  * The value of a key, which is decoded in place and so can be asked for once; NULL where there is
  * none.
  */
-static char *take(struct request *request, const char *key)
+static char *take_value(struct request *request, const char *key)
 {
-	struct pair *pair = find(request, key);
+	struct pair *pair = find_pair(request, key);
 
 	if (!pair || pair->used) {
-		note(request, "%s: missing", key);
+		request_note(request, "%s: missing", key);
 		return NULL;
 	}
 	pair->used = true;
@@ -114,7 +113,7 @@ static int hex_digit(char digit)
 }
 
 /* Decode %XX in place; false where it is malformed or a NUL. */
-static bool decode(char *text)
+static bool decode_percent(char *text)
 {
 	char *to = text;
 
@@ -136,12 +135,12 @@ static bool decode(char *text)
 
 const char *request_text(struct request *request, const char *key)
 {
-	char *value = take(request, key);
+	char *value = take_value(request, key);
 
 	if (!value)
 		return "";
-	if (!*value || !decode(value)) {
-		note(request, "%s: empty, or a malformed %% code", key);
+	if (!*value || !decode_percent(value)) {
+		request_note(request, "%s: empty, or a malformed %% code", key);
 		return "";
 	}
 	return value;
@@ -149,13 +148,13 @@ const char *request_text(struct request *request, const char *key)
 
 unsigned int request_texts(struct request *request, const char *key, const char *items[MAX_LIST])
 {
-	char *rest = take(request, key), *item;
+	char *rest = take_value(request, key), *item;
 	unsigned int count = 0;
 
 	while (rest && (item = strsep(&rest, ","))) {
-		if (count == MAX_LIST || !*item || !decode(item)) {
-			note(request, "%s: an empty or malformed item, or more than %d", key,
-			     MAX_LIST);
+		if (count == MAX_LIST || !*item || !decode_percent(item)) {
+			request_note(request, "%s: an empty or malformed item, or more than %d",
+				     key, MAX_LIST);
 			return 0;
 		}
 		items[count++] = item;
@@ -163,23 +162,23 @@ unsigned int request_texts(struct request *request, const char *key, const char 
 	return count;
 }
 
-static uint64_t integer(struct request *request, const char *key, const char *text, uint64_t least,
-			uint64_t most)
+static uint64_t parse_integer(struct request *request, const char *key, const char *text,
+			      uint64_t least, uint64_t most)
 {
 	uint64_t number = is_number(text) ? to_number(text) : 0;
 
 	if (is_number(text) && number >= least && number <= most)
 		return number;
-	note(request, "%s: an integer from %llu to %llu, not %.*s", key, (unsigned long long)least,
-	     (unsigned long long)most, MAX_SHOWN, text);
+	request_note(request, "%s: an integer from %llu to %llu, not %.*s", key,
+		     (unsigned long long)least, (unsigned long long)most, MAX_SHOWN, text);
 	return least;
 }
 
 uint64_t request_integer(struct request *request, const char *key, uint64_t least, uint64_t most)
 {
-	const char *value = take(request, key);
+	const char *value = take_value(request, key);
 
-	return value ? integer(request, key, value, least, most) : least;
+	return value ? parse_integer(request, key, value, least, most) : least;
 }
 
 unsigned int request_integers(struct request *request, const char *key, uint64_t least,
@@ -189,23 +188,21 @@ unsigned int request_integers(struct request *request, const char *key, uint64_t
 	unsigned int count = request_texts(request, key, texts);
 
 	for (unsigned int i = 0; i < count; i++)
-		items[i] = integer(request, key, texts[i], least, most);
+		items[i] = parse_integer(request, key, texts[i], least, most);
 	return count;
 }
 
 bool request_has(const struct request *request, const char *key)
 {
-	for (unsigned int i = 0; i < request->count; i++)
-		if (same_key(&request->pairs[i], key))
-			return true;
-	return false;
+	return find_pair((struct request *)request, key);
 }
 
 const char *request_refused(struct request *request)
 {
 	for (unsigned int i = 0; i < request->count; i++)
 		if (!request->pairs[i].used)
-			note(request, "%.*s: unknown to %.40s, or given twice",
-			     shown(&request->pairs[i]), request->pairs[i].key, request->verb);
+			request_note(request, "%.*s: unknown to %.40s, or given twice",
+				     shown_length(&request->pairs[i]), request->pairs[i].key,
+				     request->verb);
 	return request->wrong[0] ? request->wrong : NULL;
 }

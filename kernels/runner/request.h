@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 #define PROTOCOL "rseqbench/1"
-#define MAX_LINE 65536 /* of a request, its newline included */
+/* Of a request, its newline included. */
+#define MAX_LINE 65536
 #define MAX_WORDS 32
 #define MAX_LIST 1024 /* values of one key */
 
@@ -46,6 +47,9 @@ uint64_t request_integer(struct request *request, const char *key, uint64_t leas
 unsigned int request_texts(struct request *request, const char *key, const char *items[MAX_LIST]);
 unsigned int request_integers(struct request *request, const char *key, uint64_t least,
 			      uint64_t most, uint64_t items[MAX_LIST]);
+/* Note what is wrong, unless something else was before. */
+void request_note(struct request *request, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 bool request_has(const struct request *request, const char *key);
 
 /* Why the request cannot be done, a key that nobody asked for included; NULL if it can. */

@@ -15,6 +15,7 @@
 
 #include "answer.h"
 #include "child.h"
+#include "log.h"
 #include "request.h"
 
 /* What was read and not yet served. */
@@ -22,13 +23,14 @@ struct input {
 	int fd;
 	char buffer[MAX_LINE];
 	size_t length, served;
-	bool too_long; /* the rest of a line that did not fit is being skipped */
+	/* The rest of a line that did not fit is skipped. */
+	bool too_long;
 };
 
 /*
  * Read more; false at the end. A line that fills the whole buffer is thrown away, and remembered.
  */
-static bool refill(struct input *input)
+static bool read_more(struct input *input)
 {
 	ssize_t got;
 
@@ -68,7 +70,7 @@ static char *next_line(struct input *input, size_t *length)
 			begin[*length] = '\0';
 			return begin;
 		}
-		if (!refill(input))
+		if (!read_more(input))
 			return NULL;
 	}
 }
@@ -82,7 +84,7 @@ static bool is_printable(const char *line, size_t length)
 }
 
 /* Cut a line into words, NULL at the end; returns how many, at most one too many. */
-static unsigned int split(char *line, char *words[MAX_WORDS + 5])
+static unsigned int split_words(char *line, char *words[MAX_WORDS + 5])
 {
 	unsigned int count = 0;
 	char *word;
@@ -99,33 +101,40 @@ static bool is_quit(const struct request *request)
 	return !strcmp(request->verb, "quit") && !request->count;
 }
 
+/* Answer a request without a child: an error, "null" to quit, or that we are ready. */
+static bool reply_here(const char *number, const char *error, const char *value, int out)
+{
+	struct answer answer;
+	bool sent;
+
+	answer_open(&answer);
+	if (error)
+		answer_fail(&answer, "%s", error);
+	else
+		fputs(value, answer.json.out);
+	sent = answer_send(&answer, number, out);
+	answer_close(&answer);
+	return sent;
+}
+
 /* Serve one line; false when that was the last, because it says so or nobody reads the answer. */
 static bool serve_line(char *line, size_t length, bool too_long, int out)
 {
 	char *words[MAX_WORDS + 5];
 	struct request request = { .number = "0" };
-	struct answer reply = { 0 }, answer = { 0 };
-	bool quit = false, served = true;
 
 	if (too_long)
-		answer_fail(&answer, "a request of more than %d bytes", MAX_LINE - 1);
+		request_note(&request, "a request of more than %d bytes", MAX_LINE - 1);
 	else if (!is_printable(line, length))
-		answer_fail(&answer, "a request must be printable ASCII");
-	else if (!request_parse(&request, words, split(line, words)))
-		answer_fail(&answer, "%s", request.wrong);
-	else if (is_quit(&request))
-		quit = true;
+		request_note(&request, "a request must be printable ASCII");
 	else
-		served = child_do(&request, words, out, &reply, &answer);
-	if (quit)
-		answer_put(&answer, "null");
-	if (served && answer.length)
-		served = answer_send(&answer, request.number, out);
-	else if (served)
-		served = write_all(out, reply.text, reply.length);
-	free(reply.text);
-	free(answer.text);
-	return served && !quit;
+		request_parse(&request, words, split_words(line, words));
+	if (request.wrong[0])
+		return reply_here(request.number, request.wrong, NULL, out);
+	if (!is_quit(&request))
+		return child_do(&request, words, out);
+	reply_here(request.number, NULL, "null", out);
+	return false;
 }
 
 int serve(int in, int out)
@@ -135,7 +144,8 @@ int serve(int in, int out)
 	size_t length;
 	char *line;
 
-	signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C reaches us too; the host decides */
+	/* The terminal's Ctrl-C reaches us too; the host decides. */
+	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	input = (struct input){ .fd = in };
 	while (more && (line = next_line(&input, &length))) {
@@ -148,17 +158,6 @@ int serve(int in, int out)
 	return 0;
 }
 
-static bool greet(int out)
-{
-	struct answer answer = { 0 };
-	bool sent;
-
-	answer_string(&answer, "ready");
-	sent = answer_send(&answer, "0", out);
-	free(answer.text);
-	return sent;
-}
-
 int serve_device(const char *path, bool greets)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY), code = 0;
@@ -166,7 +165,7 @@ int serve_device(const char *path, bool greets)
 	bool terminal;
 
 	if (fd < 0) {
-		fprintf(stderr, "rseqbench runner: %s: %s\n", path, strerror(errno));
+		log_line("%s: %s", path, strerror(errno));
 		return 1;
 	}
 	terminal = !tcgetattr(fd, &before);
@@ -175,7 +174,7 @@ int serve_device(const char *path, bool greets)
 		cfmakeraw(&raw);
 		tcsetattr(fd, TCSANOW, &raw);
 	}
-	if (!greets || greet(fd))
+	if (!greets || reply_here("0", NULL, "\"ready\"", fd))
 		code = serve(fd, fd);
 	if (terminal)
 		tcsetattr(fd, TCSADRAIN, &before);

@@ -17,15 +17,16 @@ from rseqbench.model import CommandLine
 
 _FOLDERS = ("core", "src", "libraries")
 _TEAM = ("common/team.c",)
+_ALL_COMMON = (*_TEAM, "common/json.c", "common/log.c")
 _EXTENSION = Product(f"{cache.MODULE}.abi3.so", "-shared", _FOLDERS, _TEAM, glue=True)
 _LIBRARY = Product("libkernels.so", "-shared", _FOLDERS, _TEAM)
 # Not -static-pie: Debian's armhf C library has no start code for it. And with the -fPIC of the others, although a
 # program need not have it, so that the loops that are timed are the same instructions as in the extension.
-_RUNNER = Product("runner", "-static", (*_FOLDERS, "runner"), _TEAM, defines=("-DSTATIC",))
+_RUNNER = Product("runner", "-static", (*_FOLDERS, "runner"), _ALL_COMMON, defines=("-DSTATIC",))
 _PLUGIN = Product("libcount.so", "-shared", ("plugin",))
 _POOLS = Product("libpools.so", "-shared", ("preload",), ("core/registration.c", "core/support.c"))
 _SERVER = Product(
-    "server", "-pie", ("server",), (*_TEAM, "common/json.c", "common/log.c"), libraries=("-rdynamic", "-lm", "-ldl")
+    "server", "-pie", ("server",), _ALL_COMMON, libraries=("-rdynamic", "-lm", "-ldl")
 )
 
 JEMALLOC = "libjemalloc.so.2"
