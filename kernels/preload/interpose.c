@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "paths.h"
-#include "start.h"
+#include "pools_init.h"
 #include "trim.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -24,10 +24,10 @@ static bool is_power_of_two(size_t n)
 }
 
 /* `alignment` is a power of two. */
-static void *aligned(size_t alignment, size_t size)
+static void *allocate_aligned(size_t alignment, size_t size)
 {
 	if (alignment <= POOL_GRAIN)
-		return ways.alloc(size);
+		return pool_ops.alloc(size);
 	return alloc_direct(size ? size : 1, MALLOCX_LG_ALIGN(__builtin_ctzl(alignment)));
 }
 
@@ -39,13 +39,13 @@ static void *out_of_memory(void)
 
 EXPORT void *malloc(size_t size)
 {
-	return ways.alloc(size);
+	return pool_ops.alloc(size);
 }
 
 EXPORT void free(void *pointer)
 {
 	if (pointer)
-		ways.free(pointer);
+		pool_ops.free(pointer);
 }
 
 EXPORT void cfree(void *pointer)
@@ -62,17 +62,17 @@ EXPORT void *calloc(size_t count, size_t each)
 		return out_of_memory();
 	if (size > POOL_MAX)
 		return alloc_direct(size, MALLOCX_ZERO);
-	block = ways.alloc(size);
+	block = pool_ops.alloc(size);
 	return block ? memset(block, 0, size) : NULL;
 }
 
 EXPORT void *realloc(void *pointer, size_t size)
 {
 	if (!pointer)
-		return ways.alloc(size);
+		return pool_ops.alloc(size);
 	if (size)
-		return realloc_whose(pointer, size);
-	ways.free(pointer);
+		return realloc_any(pointer, size);
+	pool_ops.free(pointer);
 	return NULL;
 }
 
@@ -92,7 +92,7 @@ EXPORT int posix_memalign(void **pointer, size_t alignment, size_t size)
 
 	if (!is_power_of_two(alignment) || alignment % sizeof(void *))
 		return EINVAL;
-	block = aligned(alignment, size);
+	block = allocate_aligned(alignment, size);
 	errno = error;
 	if (!block)
 		return ENOMEM;
@@ -103,7 +103,7 @@ EXPORT int posix_memalign(void **pointer, size_t alignment, size_t size)
 EXPORT void *aligned_alloc(size_t alignment, size_t size)
 {
 	if (is_power_of_two(alignment))
-		return aligned(alignment, size);
+		return allocate_aligned(alignment, size);
 	errno = EINVAL;
 	return NULL;
 }
@@ -115,14 +115,14 @@ EXPORT void *memalign(size_t alignment, size_t size)
 	while (rounded && rounded < alignment)
 		rounded <<= 1;
 	if (rounded)
-		return aligned(rounded, size);
+		return allocate_aligned(rounded, size);
 	errno = EINVAL; /* no power of two is as large */
 	return NULL;
 }
 
 EXPORT void *valloc(size_t size)
 {
-	return aligned(sysconf(_SC_PAGESIZE), size);
+	return allocate_aligned(sysconf(_SC_PAGESIZE), size);
 }
 
 EXPORT void *pvalloc(size_t size)
@@ -131,21 +131,21 @@ EXPORT void *pvalloc(size_t size)
 
 	if (__builtin_add_overflow(size, page - 1, &padded))
 		return out_of_memory();
-	return aligned(page, padded & ~(page - 1));
+	return allocate_aligned(page, padded & ~(page - 1));
 }
 
 EXPORT size_t malloc_usable_size(void *pointer)
 {
-	return pointer ? usable_whose(pointer) : 0;
+	return pointer ? usable_size_any(pointer) : 0;
 }
 
 EXPORT int malloc_trim(size_t keep)
 {
 	(void)keep; /* the top of a heap that jemalloc does not have */
-	return trim();
+	return trim_lists();
 }
 
-static void *marked(void *pointer)
+static void *mark_direct(void *pointer)
 {
 	if (pointer)
 		owner_mark_direct(pointer);
@@ -154,10 +154,10 @@ static void *marked(void *pointer)
 
 EXPORT void *mallocx(size_t size, int flags)
 {
-	return marked(jemalloc.mallocx(size, flags));
+	return mark_direct(jemalloc.mallocx(size, flags));
 }
 
 EXPORT void *rallocx(void *pointer, size_t size, int flags)
 {
-	return marked(jemalloc.rallocx(pointer, size, flags));
+	return mark_direct(jemalloc.rallocx(pointer, size, flags));
 }

@@ -14,7 +14,7 @@
 #define MALLOCX_TCACHE_NONE ((int)((-1 + 2) << 8))
 #define MALLCTL_ARENAS_ALL 4096
 
-void *mallocx(size_t size, int flags); /* ours, and so is rallocx(): start.h has jemalloc's */
+void *mallocx(size_t size, int flags); /* ours, and so is rallocx(): pools_init.h has jemalloc's */
 void *rallocx(void *block, size_t size, int flags);
 size_t sallocx(const void *block, int flags);
 void dallocx(void *block, int flags);

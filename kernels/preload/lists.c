@@ -21,23 +21,25 @@ const char *const method_names[METHODS] = { "off", "rseq", "lsl_lock", "vdso_loc
 
 struct lists lists;
 
-static struct block list_end; /* what every list ends in: count 0, next NULL */
-static struct block frozen[POOL_CLASSES]; /* as a head: nothing to take, and no room */
+/* What every list ends in: count 0, next NULL. */
+static struct pool_object list_end;
+/* As a head: nothing to take, and no room. */
+static struct pool_object frozen_heads[POOL_CLASSES];
 
 int lists_start(enum method method, unsigned long limit_bytes)
 {
 	lists.cpus = possible_cpus();
-	lists.slots = mmap(NULL, (size_t)lists.cpus << SLOT_SHIFT, PROT_READ | PROT_WRITE,
+	lists.slots = mmap(NULL, (size_t)lists.cpus << POOL_SLOT_SHIFT, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (lists.slots == MAP_FAILED)
 		return errno;
-	for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
-		lists.limit[class] = limit_bytes / class_sizes[class];
-		lists.batch[class] = lists.limit[class] / 2 < BATCH ? lists.limit[class] / 2
-								    : BATCH;
-		frozen[class].count = lists.limit[class];
+	for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++) {
+		lists.limit[size_class] = limit_bytes / class_sizes[size_class];
+		lists.batch[size_class] =
+			lists.limit[size_class] / 2 < BATCH ? lists.limit[size_class] / 2 : BATCH;
+		frozen_heads[size_class].count = lists.limit[size_class];
 		for (unsigned int cpu = 0; cpu < lists.cpus; cpu++)
-			slot_of(cpu)->head[class] = &list_end;
+			pool_slot_of(cpu)->head[size_class] = &list_end;
 	}
 	lists.method = method;
 	return 0;
@@ -46,34 +48,29 @@ int lists_start(enum method method, unsigned long limit_bytes)
 void lists_forked(void)
 {
 	for (unsigned int cpu = 0; cpu < lists.cpus; cpu++)
-		slot_of(cpu)->locked = 0;
+		pool_slot_of(cpu)->locked = 0;
 }
 
-void lists_peak(struct slot *slot, unsigned int class, unsigned long count)
+void lists_peak(struct pool_slot *slot, unsigned int size_class, unsigned long count)
 {
-	uint32_t peak = __atomic_load_n(&slot->peak[class], __ATOMIC_RELAXED);
+	uint32_t peak = __atomic_load_n(&slot->peak[size_class], __ATOMIC_RELAXED);
 
-	while (count > peak && !__atomic_compare_exchange_n(&slot->peak[class], &peak, count, false,
-							    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+	while (count > peak &&
+	       !__atomic_compare_exchange_n(&slot->peak[size_class], &peak, count, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
 }
 
-/*
- * Have Linux restart what sequence runs on `cpu`, and see there and here what was stored before. 0
- * or an errno.
- */
-static int restart_on(unsigned int cpu)
+/* Returns 0 or an errno. */
+static int membarrier(int command, unsigned int flags, unsigned int cpu)
 {
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ,
-		       MEMBARRIER_CMD_FLAG_CPU, cpu)
-		       ? errno
-		       : 0;
+	return syscall(SYS_membarrier, command, flags, cpu) ? errno : 0;
 }
 
-static int restarts_start(void)
+/* Have Linux restart what sequence runs on `cpu`, and see there and here what was stored before. */
+static int restart_on(unsigned int cpu)
 {
-	return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0) ? errno
-											     : 0;
+	return membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, MEMBARRIER_CMD_FLAG_CPU, cpu);
 }
 
 /*
@@ -83,54 +80,58 @@ static int restarts_start(void)
  * not touched it, and we try again. Otherwise the sentinel stands, and nobody knows the old head
  * but us. A CPU that is offline runs no sequence, and it makes no difference if it comes back.
  */
-static bool freeze_and_take(unsigned int cpu, struct block *chains[POOL_CLASSES])
+static bool freeze_and_take(unsigned int cpu, struct pool_object *chains[POOL_CLASSES])
 {
-	struct slot *slot = slot_of(cpu);
-	struct block *old[POOL_CLASSES] = { NULL };
+	struct pool_slot *slot = pool_slot_of(cpu);
+	struct pool_object *old[POOL_CLASSES] = { NULL };
 	bool done = true;
 
-	for (unsigned int class = 0; class < POOL_CLASSES; class ++)
-		if (!chains[class] &&
-		    __atomic_load_n(&slot->head[class], __ATOMIC_RELAXED) != &list_end)
-			old[class] = __atomic_exchange_n(&slot->head[class], &frozen[class],
-							 __ATOMIC_SEQ_CST);
+	for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++)
+		if (!chains[size_class] &&
+		    __atomic_load_n(&slot->head[size_class], __ATOMIC_RELAXED) != &list_end)
+			old[size_class] = __atomic_exchange_n(&slot->head[size_class],
+							      &frozen_heads[size_class],
+							      __ATOMIC_SEQ_CST);
 	restart_on(cpu);
-	for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
-		if (!old[class])
+	for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++) {
+		const struct pool_object *head;
+
+		if (!old[size_class])
 			continue;
-		if (__atomic_load_n(&slot->head[class], __ATOMIC_ACQUIRE) != &frozen[class]) {
+		head = __atomic_load_n(&slot->head[size_class], __ATOMIC_ACQUIRE);
+		if (head != &frozen_heads[size_class]) {
 			done = false;
 			continue;
 		}
-		chains[class] = old[class];
-		__atomic_store_n(&slot->head[class], &list_end, __ATOMIC_RELEASE);
+		chains[size_class] = old[size_class];
+		__atomic_store_n(&slot->head[size_class], &list_end, __ATOMIC_RELEASE);
 	}
 	return done;
 }
 
-static void steal_locked(unsigned int cpu, struct block *chains[POOL_CLASSES])
+static void steal_locked(unsigned int cpu, struct pool_object *chains[POOL_CLASSES])
 {
-	struct slot *slot = slot_of(cpu);
+	struct pool_slot *slot = pool_slot_of(cpu);
 
 	list_lock(slot);
-	for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
-		chains[class] = slot->head[class];
-		slot->head[class] = &list_end;
+	for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++) {
+		chains[size_class] = slot->head[size_class];
+		slot->head[size_class] = &list_end;
 	}
 	list_unlock(slot);
 }
 
-int lists_steal(unsigned int cpu, struct block *chains[POOL_CLASSES])
+int lists_steal(unsigned int cpu, struct pool_object *chains[POOL_CLASSES])
 {
 	int error;
 
-	for (unsigned int class = 0; class < POOL_CLASSES; class ++)
-		chains[class] = NULL;
+	for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++)
+		chains[size_class] = NULL;
 	if (lists.method != METHOD_RSEQ) {
 		steal_locked(cpu, chains);
 		return 0;
 	}
-	error = restarts_start();
+	error = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0);
 	if (!error)
 		error = restart_on(cpu);
 	for (unsigned int tries = 0; !error && tries < STEAL_TRIES; tries++)

@@ -17,7 +17,7 @@
 #define LISTS_H
 
 #include "classes.h"
-#include "local.h"
+#include "thread_state.h"
 #include "percpu.h"
 #include "sequences.h"
 
@@ -25,7 +25,7 @@
 #define POOLS_STRESS 0 /* 1: hold every sequence and every lock for some hundred nanoseconds */
 #endif
 
-#define SLOT_SHIFT 8
+#define POOL_SLOT_SHIFT 8
 
 enum method {
 	METHOD_OFF,
@@ -37,20 +37,20 @@ enum method {
 
 extern const char *const method_names[METHODS] __attribute__((visibility("hidden")));
 
-struct block {
-	struct block *next; /* NULL: this is a sentinel */
+struct pool_object {
+	struct pool_object *next; /* NULL: this is a sentinel */
 	unsigned long count; /* of blocks from here down */
 };
 
-struct slot {
-	struct block *head[POOL_CLASSES];
+struct pool_slot {
+	struct pool_object *head[POOL_CLASSES];
 	uint32_t peak[POOL_CLASSES]; /* the most blocks that a list ever had */
 	uint32_t locked;
 };
 
 struct lists {
 	enum method method;
-	struct slot *slots; /* 1 << SLOT_SHIFT bytes apart */
+	struct pool_slot *slots; /* 1 << POOL_SLOT_SHIFT bytes apart */
 	unsigned int cpus;
 	unsigned long limit[POOL_CLASSES]; /* blocks on a list, at most */
 	unsigned int batch[POOL_CLASSES]; /* blocks that a refill or a spill moves */
@@ -67,12 +67,12 @@ void lists_forked(void);
  * sentinel, or NULL. One thread at a time. Returns 0, or why some or all was left there: EBUSY, or
  * what Linux says to membarrier(2).
  */
-int lists_steal(unsigned int cpu, struct block *chains[POOL_CLASSES]);
-void lists_peak(struct slot *slot, unsigned int class, unsigned long count);
+int lists_steal(unsigned int cpu, struct pool_object *chains[POOL_CLASSES]);
+void lists_peak(struct pool_slot *slot, unsigned int size_class, unsigned long count);
 
-static __always_inline struct slot *slot_of(size_t cpu)
+static __always_inline struct pool_slot *pool_slot_of(size_t cpu)
 {
-	return (struct slot *)((char *)lists.slots + (cpu << SLOT_SHIFT));
+	return (struct pool_slot *)((char *)lists.slots + (cpu << POOL_SLOT_SHIFT));
 }
 
 static __always_inline unsigned long list_cpu(const enum method method)
@@ -85,7 +85,7 @@ static __always_inline unsigned long list_cpu(const enum method method)
 	return percpu_getcpu();
 }
 
-static __always_inline void list_lock(struct slot *slot)
+static __always_inline void list_lock(struct pool_slot *slot)
 {
 	uint32_t unlocked = 0;
 
@@ -96,7 +96,7 @@ static __always_inline void list_lock(struct slot *slot)
 	}
 }
 
-static __always_inline void list_unlock(struct slot *slot)
+static __always_inline void list_unlock(struct pool_slot *slot)
 {
 	__atomic_store_n(&slot->locked, 0, __ATOMIC_RELEASE);
 }
@@ -108,37 +108,38 @@ static __always_inline void hold_open(void)
 		linger();
 }
 
-static __always_inline bool locked_pop(struct slot *slot, unsigned int class, void **block)
+static __always_inline bool locked_pop(struct pool_slot *slot, unsigned int size_class,
+				       void **block)
 {
-	struct block *head;
+	struct pool_object *head;
 	bool found;
 
 	list_lock(slot);
-	head = slot->head[class];
+	head = slot->head[size_class];
 	found = head->next;
 	hold_open();
 	if (found)
-		slot->head[class] = head->next;
+		slot->head[size_class] = head->next;
 	list_unlock(slot);
 	*block = head;
 	return found;
 }
 
-static __always_inline bool locked_push(struct slot *slot, unsigned int class, struct block *block,
-					unsigned long *deep)
+static __always_inline bool locked_push(struct pool_slot *slot, unsigned int size_class,
+					struct pool_object *block, unsigned long *deep)
 {
-	struct block *head;
+	struct pool_object *head;
 	bool room;
 
 	list_lock(slot);
-	head = slot->head[class];
+	head = slot->head[size_class];
 	*deep = head->count + 1;
-	room = head->count != lists.limit[class];
+	room = head->count != lists.limit[size_class];
 	if (room) {
 		block->next = head;
 		block->count = *deep;
 		hold_open();
-		slot->head[class] = block;
+		slot->head[size_class] = block;
 	}
 	list_unlock(slot);
 	return room;
@@ -148,47 +149,51 @@ static __always_inline bool locked_push(struct slot *slot, unsigned int class, s
  * Where the slots would begin if this class were the first: an offset into a slot must be a
  * constant.
  */
-static __always_inline void *slots_from(unsigned int class)
+static __always_inline void *slots_of_class(unsigned int size_class)
 {
-	return (struct block **)lists.slots + class;
+	return (struct pool_object **)lists.slots + size_class;
 }
 
 /* Take a block from this CPU's list; false if it is empty. */
-static __always_inline bool list_pop(const enum method method, struct local *self,
-				     unsigned int class, void **block)
+static __always_inline bool list_pop(const enum method method, struct thread_state *self,
+				     unsigned int size_class, void **block)
 {
-	const size_t head = offsetof(struct slot, head), next = offsetof(struct block, next);
+	const size_t head = offsetof(struct pool_slot, head),
+		     next = offsetof(struct pool_object, next);
 
 	if (method == METHOD_RSEQ)
-		return SEQ(POOLS_STRESS, counted_pop(self->area, &self->aborts, slots_from(class),
-						     SLOT_SHIFT, head, next, block));
-	return locked_pop(slot_of(list_cpu(method)), class, block);
+		return SEQ(POOLS_STRESS,
+			   counted_pop(self->area, &self->aborts, slots_of_class(size_class),
+				       POOL_SLOT_SHIFT, head, next, block));
+	return locked_pop(pool_slot_of(list_cpu(method)), size_class, block);
 }
 
 /* Put one there; false if it is full. */
-static __always_inline bool list_push(const enum method method, struct local *self,
-				      unsigned int class, void *block)
+static __always_inline bool list_push(const enum method method, struct thread_state *self,
+				      unsigned int size_class, void *block)
 {
-	const size_t head = offsetof(struct slot, head);
-	const size_t next = offsetof(struct block, next), count = offsetof(struct block, count);
-	struct slot *slot;
+	const size_t head = offsetof(struct pool_slot, head);
+	const size_t next = offsetof(struct pool_object, next),
+		     count = offsetof(struct pool_object, count);
+	struct pool_slot *slot;
 	unsigned long deep;
 
 	if (method == METHOD_RSEQ) {
 		void *at;
 
 		if (!SEQ(POOLS_STRESS,
-			 counted_push(self->area, &self->aborts, slots_from(class), SLOT_SHIFT,
-				      head, next, count, lists.limit[class], block, &at, &deep)))
+			 counted_push(self->area, &self->aborts, slots_of_class(size_class),
+				      POOL_SLOT_SHIFT, head, next, count, lists.limit[size_class],
+				      block, &at, &deep)))
 			return false;
-		slot = (struct slot *)((struct block **)at - class);
+		slot = (struct pool_slot *)((struct pool_object **)at - size_class);
 	} else {
-		slot = slot_of(list_cpu(method));
-		if (!locked_push(slot, class, block, &deep))
+		slot = pool_slot_of(list_cpu(method));
+		if (!locked_push(slot, size_class, block, &deep))
 			return false;
 	}
-	if (unlikely(deep > READ_ONCE(slot->peak[class])))
-		lists_peak(slot, class, deep);
+	if (unlikely(deep > READ_ONCE(slot->peak[size_class])))
+		lists_peak(slot, size_class, deep);
 	return true;
 }
 

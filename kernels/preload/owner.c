@@ -5,11 +5,11 @@
 #include <sys/mman.h>
 
 #include "jemalloc.h"
-#include "say.h"
+#include "log.h"
 
 struct owner_leaf *owner_root[OWNER_ROOTS];
 
-static bool keeps_what_it_has(void)
+static bool jemalloc_retains(void)
 {
 	static enum {
 		UNKNOWN,
@@ -37,7 +37,7 @@ static struct owner_leaf *make_leaf(uintptr_t root)
 		    0);
 	if (leaf == MAP_FAILED)
 		/* unmarked, it would be taken for the C library's when it is freed */
-		die(1, "marks", "out of memory");
+		die(1, "marks: out of memory");
 	if (__atomic_compare_exchange_n(&owner_root[root], &there, leaf, false, __ATOMIC_ACQ_REL,
 					__ATOMIC_ACQUIRE))
 		return leaf;
@@ -66,7 +66,7 @@ void owner_mark(const void *pointer)
 	if (owner_known(pointer))
 		return;
 	leaf = mark_region(pointer);
-	if (leaf && keeps_what_it_has())
+	if (leaf && jemalloc_retains())
 		__atomic_fetch_or(&leaf->page[page / 64], (uint64_t)1 << (page % 64),
 				  __ATOMIC_RELAXED);
 }
@@ -76,7 +76,7 @@ void owner_mark_direct(const void *pointer)
 	mark_region(pointer);
 }
 
-bool owner_ask(const void *pointer)
+bool owner_lookup(const void *pointer)
 {
 	const struct owner_leaf *leaf = owner_leaf(pointer);
 	unsigned int arena;

@@ -42,7 +42,7 @@ void owner_mark(const void *pointer);
 /* This is jemalloc's: it just gave it to the program. */
 void owner_mark_direct(const void *pointer);
 /* Ask jemalloc. */
-bool owner_ask(const void *pointer);
+bool owner_lookup(const void *pointer);
 
 static __always_inline struct owner_leaf *owner_leaf(const void *pointer)
 {
@@ -68,7 +68,7 @@ static __always_inline bool owner_known(const void *pointer)
 
 static __always_inline bool owner_is_jemalloc(const void *pointer)
 {
-	return owner_known(pointer) || owner_ask(pointer);
+	return owner_known(pointer) || owner_lookup(pointer);
 }
 
 #endif

@@ -7,64 +7,67 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "paths.h"
 #include "pools.h"
-#include "say.h"
 #include "trim.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
 static void count_lists(struct pools_stats *stats)
 {
-	for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
-		unsigned long size = class_sizes[class];
+	for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++) {
+		unsigned long size = class_sizes[size_class];
 
 		for (unsigned int cpu = 0; cpu < lists.cpus; cpu++)
-			stats->peak_bytes += READ_ONCE(slot_of(cpu)->peak[class]) * size;
-		stats->bound_bytes += lists.cpus * lists.limit[class] * size;
+			stats->peak_bytes += READ_ONCE(pool_slot_of(cpu)->peak[size_class]) * size;
+		stats->bound_bytes += lists.cpus * lists.limit[size_class] * size;
 	}
 }
 
-static void count_class(struct pools_stats *stats, unsigned int class, long cached)
+static void count_class(struct pools_stats *stats, unsigned int size_class, long cached)
 {
-	unsigned long given = __atomic_load_n(&trimmed[class], __ATOMIC_RELAXED);
+	unsigned long given = __atomic_load_n(&trimmed_objects[size_class], __ATOMIC_RELAXED);
 
 	cached -= given;
 	stats->trimmed += given;
 	stats->cached += cached;
-	stats->cached_bytes += cached * class_sizes[class];
+	stats->cached_bytes += cached * class_sizes[size_class];
 }
 
 EXPORT void rseqbench_pools_stats(struct pools_stats *stats)
 {
+	struct thread_state *state = __atomic_load_n(&thread_states, __ATOMIC_ACQUIRE);
 	long cached[POOL_CLASSES] = { 0 };
 
-	*stats = (struct pools_stats){ .foreign = __atomic_load_n(&late.foreign, __ATOMIC_RELAXED),
-				       .untrimmed = __atomic_load_n(&untrimmed, __ATOMIC_RELAXED),
-				       .allocations =
-					       __atomic_load_n(&late.allocations, __ATOMIC_RELAXED),
-				       .frees = __atomic_load_n(&late.frees, __ATOMIC_RELAXED) };
-	for (struct local *l = __atomic_load_n(&locals, __ATOMIC_ACQUIRE); l; l = l->next) {
-		for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
-			stats->hits += READ_ONCE(l->popped[class]);
-			stats->kept += READ_ONCE(l->pushed[class]);
-			cached[class] += READ_ONCE(l->pushed[class]) - READ_ONCE(l->popped[class]);
+	*stats = (struct pools_stats){
+		.foreign = __atomic_load_n(&shared_counts.foreign, __ATOMIC_RELAXED),
+		.untrimmed = __atomic_load_n(&untrimmed_cpus, __ATOMIC_RELAXED),
+		.allocations = __atomic_load_n(&shared_counts.allocations, __ATOMIC_RELAXED),
+		.frees = __atomic_load_n(&shared_counts.frees, __ATOMIC_RELAXED)
+	};
+	for (; state; state = state->next) {
+		for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++) {
+			stats->hits += READ_ONCE(state->popped[size_class]);
+			stats->kept += READ_ONCE(state->pushed[size_class]);
+			cached[size_class] += READ_ONCE(state->pushed[size_class]) -
+					      READ_ONCE(state->popped[size_class]);
 		}
-		stats->refills += READ_ONCE(l->refills);
-		stats->refilled += READ_ONCE(l->refilled);
-		stats->spills += READ_ONCE(l->spills);
-		stats->spilled += READ_ONCE(l->spilled);
-		stats->aborts += READ_ONCE(l->aborts);
-		stats->allocations += READ_ONCE(l->allocations);
-		stats->frees += READ_ONCE(l->frees);
+		stats->refills += READ_ONCE(state->refills);
+		stats->refilled += READ_ONCE(state->refilled);
+		stats->spills += READ_ONCE(state->spills);
+		stats->spilled += READ_ONCE(state->spilled);
+		stats->aborts += READ_ONCE(state->aborts);
+		stats->allocations += READ_ONCE(state->allocations);
+		stats->frees += READ_ONCE(state->frees);
 	}
-	/* popped to be spilled, pushed to refill: neither was asked for */
+	/* Popped to be spilled, pushed to refill: neither was asked for. */
 	stats->hits -= stats->spilled;
 	stats->kept -= stats->refilled;
 	stats->allocations += stats->hits;
 	stats->frees += stats->kept;
-	for (unsigned int class = 0; class < POOL_CLASSES; class ++)
-		count_class(stats, class, cached[class]);
+	for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++)
+		count_class(stats, size_class, cached[size_class]);
 	count_lists(stats);
 }
 
@@ -73,7 +76,7 @@ EXPORT const char *rseqbench_pools_method(void)
 	return method_names[lists.method];
 }
 
-static int stats_file(const char *where)
+static int open_stats(const char *where)
 {
 	char *end;
 	long fd = strtol(where, &end, 10);
@@ -84,7 +87,7 @@ static int stats_file(const char *where)
 }
 
 /* A line of name=value; the processes of a program each add their own. */
-static __attribute__((destructor)) void finish(void)
+static __attribute__((destructor)) void write_stats(void)
 {
 	const char *where = secure_getenv("RSEQBENCH_POOLS_STATS");
 	struct pools_stats stats;
@@ -101,7 +104,7 @@ static __attribute__((destructor)) void finish(void)
 	POOLS_STATS(POOLS_STATS_PRINT)
 #undef POOLS_STATS_PRINT
 	text[length++] = '\n';
-	fd = stats_file(where);
+	fd = open_stats(where);
 	if (fd < 0 || write(fd, text, length) != length)
-		say("RSEQBENCH_POOLS_STATS: %s: %s", where, strerror(errno));
+		log_line("RSEQBENCH_POOLS_STATS: %s: %s", where, strerror(errno));
 }

@@ -10,29 +10,29 @@
 #define TEXT(x) #x
 #define DIGITS(number) TEXT(number)
 
-unsigned long trimmed[POOL_CLASSES];
-unsigned long untrimmed;
-static bool trimming;
+unsigned long trimmed_objects[POOL_CLASSES];
+unsigned long untrimmed_cpus;
+static bool trim_locked;
 
 void trim_lock(void)
 {
-	while (__atomic_exchange_n(&trimming, true, __ATOMIC_ACQUIRE))
+	while (__atomic_exchange_n(&trim_locked, true, __ATOMIC_ACQUIRE))
 		sched_yield();
 }
 
 void trim_unlock(void)
 {
-	__atomic_store_n(&trimming, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&trim_locked, false, __ATOMIC_RELEASE);
 }
 
-static unsigned long give_back(struct block *chain, unsigned int class)
+static unsigned long give_back_chain(struct pool_object *chain, unsigned int size_class)
 {
 	unsigned long blocks = 0;
 
 	while (chain && chain->next) {
-		struct block *next = chain->next;
+		struct pool_object *next = chain->next;
 
-		sdallocx(chain, class_sizes[class], MALLOCX_TCACHE_NONE);
+		sdallocx(chain, class_sizes[size_class], MALLOCX_TCACHE_NONE);
 		chain = next;
 		blocks++;
 	}
@@ -41,21 +41,21 @@ static unsigned long give_back(struct block *chain, unsigned int class)
 
 static bool trim_cpu(unsigned int cpu)
 {
-	struct block *chains[POOL_CLASSES];
+	struct pool_object *chains[POOL_CLASSES];
 	bool any = false;
 
 	if (lists_steal(cpu, chains))
-		__atomic_fetch_add(&untrimmed, 1, __ATOMIC_RELAXED);
-	for (unsigned int class = 0; class < POOL_CLASSES; class ++) {
-		unsigned long blocks = give_back(chains[class], class);
+		__atomic_fetch_add(&untrimmed_cpus, 1, __ATOMIC_RELAXED);
+	for (unsigned int size_class = 0; size_class < POOL_CLASSES; size_class++) {
+		unsigned long blocks = give_back_chain(chains[size_class], size_class);
 
-		__atomic_fetch_add(&trimmed[class], blocks, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&trimmed_objects[size_class], blocks, __ATOMIC_RELAXED);
 		any |= blocks;
 	}
 	return any;
 }
 
-bool trim(void)
+bool trim_lists(void)
 {
 	bool any = false;
 

@@ -24,10 +24,9 @@ _LIBRARY = Product("libkernels.so", "-shared", _FOLDERS, _TEAM)
 # program need not have it, so that the loops that are timed are the same instructions as in the extension.
 _RUNNER = Product("runner", "-static", (*_FOLDERS, "runner"), _ALL_COMMON, defines=("-DSTATIC",))
 _PLUGIN = Product("libcount.so", "-shared", ("plugin",))
-_POOLS = Product("libpools.so", "-shared", ("preload",), ("core/registration.c", "core/support.c"))
-_SERVER = Product(
-    "server", "-pie", ("server",), _ALL_COMMON, libraries=("-rdynamic", "-lm", "-ldl")
-)
+_POOLS_FILES = ("core/registration.c", "core/support.c", "common/log.c")
+_POOLS = Product("libpools.so", "-shared", ("preload",), _POOLS_FILES)
+_SERVER = Product("server", "-pie", ("server",), _ALL_COMMON, libraries=("-rdynamic", "-lm", "-ldl"))
 
 JEMALLOC = "libjemalloc.so.2"
 

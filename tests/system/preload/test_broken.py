@@ -25,19 +25,21 @@ class Broken:
 
 
 NO_LOCK = Broken("preload/lists.h", "!__atomic_compare", "false && !__atomic_compare")
-NO_BOUND = Broken("preload/lists.h", "lists.limit[class], block, &at", "~0ul, block, &at")
-NO_LOCKED_BOUND = Broken("preload/lists.h", "room = head->count != lists.limit[class];", "room = true;")
-NEVER_THE_OLD_HEAD = Broken(
-    "preload/lists.c", "if (__atomic_load_n(&slot->head[class], __ATOMIC_ACQUIRE) != &frozen[class])", "if (false)"
-)
+NO_BOUND = Broken("preload/lists.h", "lists.limit[size_class],", "~0ul,")
+NO_LOCKED_BOUND = Broken("preload/lists.h", "room = head->count != lists.limit[size_class];", "room = true;")
+NEVER_THE_OLD_HEAD = Broken("preload/lists.c", "if (head != &frozen_heads[size_class])", "if (false)")
 NO_RESTART = Broken("preload/lists.c", "\trestart_on(cpu);\n\tfor", "\tfor")
-LOCKS_STAY_LOCKED = Broken("preload/lists.c", "slot_of(cpu)->locked = 0;", "(void)cpu;")
-ALL_IS_JEMALLOC_S = Broken("preload/owner.h", "return owner_known(pointer) || owner_ask(pointer);", "return true;")
-ANY_SIZE_IS_A_CLASS = Broken("preload/ways.c", "if (unlikely(size != class_sizes[class]))", "if (size > POOL_MAX)")
+LOCKS_STAY_LOCKED = Broken("preload/lists.c", "pool_slot_of(cpu)->locked = 0;", "(void)cpu;")
+ALL_IS_JEMALLOC_S = Broken("preload/owner.h", "return owner_known(pointer) || owner_lookup(pointer);", "return true;")
+ANY_SIZE_IS_A_CLASS = Broken(
+    "preload/fast_paths.c", "if (unlikely(size != class_sizes[size_class]))", "if (size > POOL_MAX)"
+)
 NOT_CLEARED = Broken("preload/interpose.c", "return block ? memset(block, 0, size) : NULL;", "return block;")
-NOT_COUNTED = Broken("preload/ways.c", "self->popped[class]++;", "")
-SPILL_NOT_COUNTED = Broken("preload/paths.c", "self->spilled++;", "")
-TRIM_LOSES = Broken("preload/lists.c", "chains[class] = old[class];", "chains[class] = old[class]->next;")
+NOT_COUNTED = Broken("preload/fast_paths.c", "self->popped[size_class]++;", "")
+SPILL_NOT_COUNTED = Broken("preload/slow_paths.c", "self->spilled++;", "")
+TRIM_LOSES = Broken(
+    "preload/lists.c", "chains[size_class] = old[size_class];", "chains[size_class] = old[size_class]->next;"
+)
 
 
 @pytest.fixture

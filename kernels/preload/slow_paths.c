@@ -4,11 +4,11 @@
 
 #include <errno.h>
 
-#include "start.h"
+#include "pools_init.h"
 
-struct late late;
+struct shared_counts shared_counts;
 
-static void *counted(struct local *self, void *pointer)
+static void *count_allocation(struct thread_state *self, void *pointer)
 {
 	if (unlikely(!pointer)) {
 		errno = ENOMEM;
@@ -18,33 +18,33 @@ static void *counted(struct local *self, void *pointer)
 	if (self)
 		self->allocations++;
 	else
-		__atomic_fetch_add(&late.allocations, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&shared_counts.allocations, 1, __ATOMIC_RELAXED);
 	return pointer;
 }
 
 void *alloc_direct(size_t size, int flags)
 {
-	return counted(local, jemalloc.mallocx(size, flags));
+	return count_allocation(thread_state, jemalloc.mallocx(size, flags));
 }
 
 void *alloc_slow(size_t size)
 {
-	struct local *self = local;
+	struct thread_state *self = thread_state;
 
-	if (!self && started) {
-		self = local_enter();
+	if (!self && pools_ready) {
+		self = thread_state_enter();
 		if (self)
-			return ways.alloc(size);
+			return pool_ops.alloc(size);
 	}
-	return counted(self, jemalloc.malloc(size < POOL_GRAIN ? POOL_GRAIN : size));
+	return count_allocation(self, jemalloc.malloc(size < POOL_GRAIN ? POOL_GRAIN : size));
 }
 
 /*
  * The pools take the place of jemalloc's thread cache for their sizes, so a batch passes that by.
  */
-void *alloc_refill(struct local *self, unsigned int class)
+void *alloc_refill(struct thread_state *self, unsigned int size_class)
 {
-	size_t size = class_sizes[class];
+	size_t size = class_sizes[size_class];
 	void *first = jemalloc.mallocx(size, MALLOCX_TCACHE_NONE);
 
 	if (unlikely(!first)) {
@@ -54,26 +54,26 @@ void *alloc_refill(struct local *self, unsigned int class)
 	owner_mark(first);
 	self->allocations++;
 	self->refills++;
-	for (unsigned int i = 1; i < lists.batch[class]; i++) {
+	for (unsigned int i = 1; i < lists.batch[size_class]; i++) {
 		void *block = jemalloc.mallocx(size, MALLOCX_TCACHE_NONE);
 
 		if (!block)
 			break;
 		owner_mark(block);
-		/* we were moved to a CPU whose list is full */
-		if (!list_push(lists.method, self, class, block)) {
+		/* False: we were moved to a CPU whose list is full. */
+		if (!list_push(lists.method, self, size_class, block)) {
 			sdallocx(block, size, MALLOCX_TCACHE_NONE);
 			break;
 		}
-		self->pushed[class]++;
+		self->pushed[size_class]++;
 		self->refilled++;
 	}
 	return first;
 }
 
-void free_spill(struct local *self, unsigned int class, void *pointer)
+void free_spill(struct thread_state *self, unsigned int size_class, void *pointer)
 {
-	size_t size = class_sizes[class];
+	size_t size = class_sizes[size_class];
 	int error = errno;
 	void *block;
 
@@ -81,8 +81,8 @@ void free_spill(struct local *self, unsigned int class, void *pointer)
 	self->spills++;
 	sdallocx(pointer, size, MALLOCX_TCACHE_NONE);
 	for (unsigned int i = 1;
-	     i < lists.batch[class] && list_pop(lists.method, self, class, &block); i++) {
-		self->popped[class]++;
+	     i < lists.batch[size_class] && list_pop(lists.method, self, size_class, &block); i++) {
+		self->popped[size_class]++;
 		self->spilled++;
 		sdallocx(block, size, MALLOCX_TCACHE_NONE);
 	}
@@ -91,30 +91,30 @@ void free_spill(struct local *self, unsigned int class, void *pointer)
 
 void free_slow(void *pointer)
 {
-	struct local *self = local;
+	struct thread_state *self = thread_state;
 	int error = errno;
 
 	if (!owner_is_jemalloc(pointer)) {
-		__atomic_fetch_add(&late.foreign, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&shared_counts.foreign, 1, __ATOMIC_RELAXED);
 		libc.free(pointer);
-	} else if (!self && started && local_enter()) {
-		ways.free(pointer);
+	} else if (!self && pools_ready && thread_state_enter()) {
+		pool_ops.free(pointer);
 	} else {
 		if (self)
 			self->frees++;
 		else
-			__atomic_fetch_add(&late.frees, 1, __ATOMIC_RELAXED);
+			__atomic_fetch_add(&shared_counts.frees, 1, __ATOMIC_RELAXED);
 		jemalloc.free(pointer);
 	}
 	errno = error;
 }
 
-void *realloc_whose(void *pointer, size_t size)
+void *realloc_any(void *pointer, size_t size)
 {
 	void *moved;
 
 	if (!owner_is_jemalloc(pointer)) {
-		__atomic_fetch_add(&late.foreign, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&shared_counts.foreign, 1, __ATOMIC_RELAXED);
 		return libc.realloc(pointer, size);
 	}
 	moved = jemalloc.rallocx(pointer, size < POOL_GRAIN ? POOL_GRAIN : size, 0);
@@ -125,7 +125,7 @@ void *realloc_whose(void *pointer, size_t size)
 	return moved;
 }
 
-size_t usable_whose(void *pointer)
+size_t usable_size_any(void *pointer)
 {
 	return owner_is_jemalloc(pointer) ? sallocx(pointer, 0) : libc.usable(pointer);
 }

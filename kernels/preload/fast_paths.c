@@ -2,27 +2,27 @@
 #define _GNU_SOURCE
 #include "paths.h"
 
-#include "start.h"
+#include "pools_init.h"
 
 static __always_inline void *alloc_from(const enum method method, size_t size)
 {
-	struct local *self = local;
-	unsigned int class;
+	struct thread_state *self = thread_state;
+	unsigned int size_class;
 	void *block;
 
 	if (unlikely(!self || size > POOL_MAX))
 		return alloc_slow(size);
-	class = class_of(size);
-	if (unlikely(!list_pop(method, self, class, &block)))
-		return alloc_refill(self, class);
-	self->popped[class]++;
+	size_class = class_of(size);
+	if (unlikely(!list_pop(method, self, size_class, &block)))
+		return alloc_refill(self, size_class);
+	self->popped[size_class]++;
 	return block;
 }
 
 static __always_inline void free_to(const enum method method, void *pointer)
 {
-	struct local *self = local;
-	unsigned int class;
+	struct thread_state *self = thread_state;
+	unsigned int size_class;
 	size_t size;
 
 	if (unlikely(!self || !owner_known(pointer))) {
@@ -30,17 +30,17 @@ static __always_inline void free_to(const enum method method, void *pointer)
 		return;
 	}
 	size = sallocx(pointer, 0);
-	class = class_of(size > POOL_MAX ? 0 : size);
-	/* not of a class: too large, or jemalloc's own class of 8 bytes */
-	if (unlikely(size != class_sizes[class]))
+	size_class = class_of(size > POOL_MAX ? 0 : size);
+	/* Not of a class: too large, or jemalloc's own class of 8 bytes */
+	if (unlikely(size != class_sizes[size_class]))
 		free_slow(pointer);
-	else if (unlikely(!list_push(method, self, class, pointer)))
-		free_spill(self, class, pointer);
+	else if (unlikely(!list_push(method, self, size_class, pointer)))
+		free_spill(self, size_class, pointer);
 	else
-		self->pushed[class]++;
+		self->pushed[size_class]++;
 }
 
-#define WAYS(name, method)                                                                         \
+#define POOL_OPS(name, method)                                                                     \
 	static void *alloc_##name(size_t size)                                                     \
 	{                                                                                          \
 		return alloc_from(method, size);                                                   \
@@ -50,14 +50,14 @@ static __always_inline void free_to(const enum method method, void *pointer)
 		free_to(method, pointer);                                                          \
 	}
 
-WAYS(rseq, METHOD_RSEQ)
-WAYS(lsl_lock, METHOD_LSL_LOCK)
-WAYS(vdso_lock, METHOD_VDSO_LOCK)
+POOL_OPS(rseq, METHOD_RSEQ)
+POOL_OPS(lsl_lock, METHOD_LSL_LOCK)
+POOL_OPS(vdso_lock, METHOD_VDSO_LOCK)
 
 /* jemalloc alone, counted like the others and with the same care for foreign memory. */
 static void *alloc_off(size_t size)
 {
-	struct local *self = local;
+	struct thread_state *self = thread_state;
 	void *block;
 
 	if (unlikely(!self))
@@ -72,7 +72,7 @@ static void *alloc_off(size_t size)
 
 static void free_off(void *pointer)
 {
-	struct local *self = local;
+	struct thread_state *self = thread_state;
 
 	if (unlikely(!self || !owner_known(pointer))) {
 		free_slow(pointer);
@@ -82,15 +82,16 @@ static void free_off(void *pointer)
 	jemalloc.free(pointer);
 }
 
-struct ways ways = { alloc_slow, free_slow };
+struct pool_ops pool_ops = { alloc_slow, free_slow };
 
-void ways_start(enum method method)
+void pool_ops_choose(enum method method)
 {
-	static const struct ways all[] = { [METHOD_OFF] = { alloc_off, free_off },
-					   [METHOD_RSEQ] = { alloc_rseq, free_rseq },
-					   [METHOD_LSL_LOCK] = { alloc_lsl_lock, free_lsl_lock },
-					   [METHOD_VDSO_LOCK] = { alloc_vdso_lock,
-								  free_vdso_lock } };
+	static const struct pool_ops all[] = {
+		[METHOD_OFF] = { alloc_off, free_off },
+		[METHOD_RSEQ] = { alloc_rseq, free_rseq },
+		[METHOD_LSL_LOCK] = { alloc_lsl_lock, free_lsl_lock },
+		[METHOD_VDSO_LOCK] = { alloc_vdso_lock, free_vdso_lock }
+	};
 
-	ways = all[method];
+	pool_ops = all[method];
 }

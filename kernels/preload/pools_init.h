@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the library finds when it starts. */
-#ifndef START_H
-#define START_H
+#ifndef POOLS_INIT_H
+#define POOLS_INIT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +27,6 @@ struct libc {
 extern struct jemalloc jemalloc __attribute__((visibility("hidden")));
 extern struct libc libc __attribute__((visibility("hidden")));
 /* Whether threads may have counters and lists. */
-extern bool started __attribute__((visibility("hidden")));
+extern bool pools_ready __attribute__((visibility("hidden")));
 
 #endif
