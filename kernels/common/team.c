@@ -2,25 +2,20 @@
 #define _GNU_SOURCE
 #include "team.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "cpus.h"
+
 const char *pin_thread(int cpu)
 {
-	cpu_set_t *set = CPU_ALLOC(cpu + 1);
-	size_t size = CPU_ALLOC_SIZE(cpu + 1);
-	int failed = !set;
+	cpu_mask mask;
 
-	if (set) {
-		CPU_ZERO_S(size, set);
-		CPU_SET_S(cpu, size, set);
-		failed = sched_setaffinity(0, size, set);
-	}
-	CPU_FREE(set);
-	return failed ? "cannot pin to the CPU" : NULL;
+	CPU_ZERO_S(sizeof(mask), mask);
+	CPU_SET_S(cpu, sizeof(mask), mask);
+	return sched_setaffinity(0, sizeof(mask), mask) ? "cannot pin to the CPU" : NULL;
 }
 
 long context_switches(void)

@@ -38,7 +38,6 @@ struct chunk_member {
 
 struct chunk_team {
 	struct team team;
-	struct team_member *threads;
 	bool stop;
 	/* The chunk that is timed now. */
 	const struct benchmark *benchmark;
@@ -104,7 +103,7 @@ static void team_free(struct chunk_team *team)
 {
 	for (unsigned int i = 0; i < team->team.size; i++)
 		sem_destroy(&team->members[i].wanted);
-	free(team->threads);
+	free(team->team.members);
 	free(team);
 }
 
@@ -126,31 +125,22 @@ void chunk_team_stop(struct chunk_team *team)
 	team_free(team);
 }
 
-static struct chunk_team *team_allocate(unsigned int size)
+const char *chunk_team_start(struct chunk_team **out, struct chunk_timer *first, unsigned int size,
+			     const int *cpus, unsigned int cpu_count)
 {
 	size_t bytes = sizeof(struct chunk_team) + size * sizeof(struct chunk_member);
 	/* The alignment of a tripwire is more than calloc() gives. */
 	struct chunk_team *team = aligned_alloc(_Alignof(struct chunk_team), bytes);
-
-	if (!team)
-		return NULL;
-	memset(team, 0, bytes);
-	team->threads = calloc(size, sizeof(*team->threads));
-	if (team->threads)
-		return team;
-	free(team);
-	return NULL;
-}
-
-const char *chunk_team_start(struct chunk_team **out, struct chunk_timer *first, unsigned int size,
-			     const int *cpus, unsigned int cpu_count)
-{
-	struct chunk_team *team = team_allocate(size);
+	struct team_member *threads = calloc(size, sizeof(*threads));
 	const char *error;
 
-	if (!team)
+	if (!team || !threads) {
+		free(team);
+		free(threads);
 		return "out of memory for the threads of a round";
-	team->team = (struct team){ .members = team->threads,
+	}
+	memset(team, 0, bytes);
+	team->team = (struct team){ .members = threads,
 				    .size = size,
 				    .first = 1,
 				    .cpus = cpus,

@@ -24,35 +24,32 @@ static void ignore_signal(int signal)
 /* The n-th CPU that this process may use, counted round and round. */
 static int nth_cpu(const struct disturbance *self, unsigned int n)
 {
-	n %= CPU_COUNT_S(self->set_size, self->allowed);
-	for (int cpu = 0; cpu < DISTURB_CPUS; cpu++)
-		if (CPU_ISSET_S(cpu, self->set_size, self->allowed) && !n--)
+	n %= CPU_COUNT_S(sizeof(self->allowed), self->allowed);
+	for (int cpu = 0; cpu < MAX_CPUS; cpu++)
+		if (CPU_ISSET_S(cpu, sizeof(self->allowed), self->allowed) && !n--)
 			return cpu;
 	return 0;
 }
 
 static bool move_thread(const struct disturbance *self, unsigned int thread, const cpu_set_t *cpus)
 {
-	return !sched_setaffinity(self->disturbed->members[thread].tid, self->set_size, cpus);
+	return !sched_setaffinity(self->disturbed->members[thread].tid, sizeof(cpu_mask), cpus);
 }
 
 /* Send a thread to another CPU than the last time; return whether it went. */
 static bool send_elsewhere(struct disturbance *self, unsigned int thread, unsigned int n)
 {
-	cpu_set_t *target = CPU_ALLOC(DISTURB_CPUS);
 	int cpu = nth_cpu(self, n);
+	cpu_mask target;
 	bool moved;
 
-	if (!target)
-		return false;
 	if (cpu == self->last[thread])
 		cpu = nth_cpu(self, n + 1);
-	CPU_ZERO_S(self->set_size, target);
-	CPU_SET_S(cpu, self->set_size, target);
+	CPU_ZERO_S(sizeof(target), target);
+	CPU_SET_S(cpu, sizeof(target), target);
 	moved = cpu != self->last[thread] && move_thread(self, thread, target);
 	if (moved)
 		self->last[thread] = cpu;
-	CPU_FREE(target);
 	return moved;
 }
 
@@ -101,7 +98,6 @@ static void work(struct team_member *member)
 static void disturbance_free(struct disturbance *self)
 {
 	sigaction(SIGURG, &self->before, NULL);
-	CPU_FREE(self->allowed);
 	free(self->last);
 }
 
@@ -117,15 +113,13 @@ const char *disturb_start(struct disturbance *self, const struct team *team)
 				    .work = work,
 				    .context = self };
 	sigaction(SIGURG, &action, &self->before);
-	self->allowed = CPU_ALLOC(DISTURB_CPUS);
-	self->set_size = CPU_ALLOC_SIZE(DISTURB_CPUS);
 	self->last = malloc(team->size * sizeof(*self->last));
-	if (!self->allowed || !self->last) {
+	if (!self->last) {
 		disturbance_free(self);
 		return "out of memory to disturb the threads";
 	}
-	CPU_ZERO_S(self->set_size, self->allowed);
-	sched_getaffinity(0, self->set_size, self->allowed);
+	CPU_ZERO_S(sizeof(self->allowed), self->allowed);
+	sched_getaffinity(0, sizeof(self->allowed), self->allowed);
 	for (unsigned int i = 0; i < team->size; i++)
 		self->last[i] = -1;
 	error = team_start(&self->team);

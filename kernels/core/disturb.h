@@ -6,14 +6,12 @@
 #ifndef DISTURB_H
 #define DISTURB_H
 
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpus.h"
 #include "team.h"
-
-#define DISTURB_CPUS 4096
 
 /*
  * The caller sets:
@@ -36,8 +34,7 @@ struct disturbance {
 	uint64_t done;
 	struct sigaction before;
 	int *last;
-	size_t set_size;
-	cpu_set_t *allowed;
+	cpu_mask allowed;
 };
 
 /* Start to disturb the threads of a team. Returns NULL, or why that cannot be. */

@@ -2,6 +2,7 @@
 /*
  * The timed run and the exactness check, the same for every benchmark and every target.
  */
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* What benchmarks may call: per-CPU memory, complaints, and a moment of waiting. */
 #define _GNU_SOURCE
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +9,9 @@
 #include <unistd.h>
 
 #include "benchmark.h"
+#include "cpus.h"
 
 #define PAGE_SHIFT 12
-#define MAX_CPUS 8192
 
 /* The last number in "0-3,5": Linux numbers CPUs with holes, so a count of them is not enough. */
 static unsigned int last_possible(void)
@@ -39,15 +38,13 @@ static unsigned int last_possible(void)
 /* The highest CPU that we may run on, in case there is no /sys to ask. */
 static unsigned int last_allowed(void)
 {
-	cpu_set_t *set = CPU_ALLOC(MAX_CPUS);
-	size_t size = CPU_ALLOC_SIZE(MAX_CPUS);
 	unsigned int last = 0;
+	cpu_mask mask;
 
-	if (set && !sched_getaffinity(0, size, set))
+	if (!sched_getaffinity(0, sizeof(mask), mask))
 		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-			if (CPU_ISSET_S(cpu, size, set))
+			if (CPU_ISSET_S(cpu, sizeof(mask), mask))
 				last = cpu;
-	CPU_FREE(set);
 	return last;
 }
 

@@ -2,16 +2,15 @@
 /* hello and list: what this process is, and what it can measure. */
 #define _GNU_SOURCE
 #include <gnu/libc-version.h>
-#include <sched.h>
 #include <stdint.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "host.h"
 #include "ticks.h"
 #include "verbs.h"
 
-#define MAX_CPUS 8192
 #define CLOCK_READINGS 100
 
 #if !defined(__arm__)
@@ -24,15 +23,13 @@
 
 static void put_cpus(struct json *json)
 {
-	cpu_set_t *set = CPU_ALLOC(MAX_CPUS);
-	size_t size = CPU_ALLOC_SIZE(MAX_CPUS);
+	cpu_mask mask;
 
 	json_open(json, "cpus", '[');
-	if (set && !sched_getaffinity(0, size, set))
+	if (!sched_getaffinity(0, sizeof(mask), mask))
 		for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++)
-			if (CPU_ISSET_S(cpu, size, set))
+			if (CPU_ISSET_S(cpu, sizeof(mask), mask))
 				json_integer(json, NULL, cpu);
-	CPU_FREE(set);
 	json_close(json, ']');
 }
 

@@ -41,85 +41,63 @@ struct list {
 	uint64_t values[CPU_SETSIZE];
 };
 
-struct options {
-	struct list cpus, threads, work;
-	uint64_t ms, warm_ms, order;
+/* The options, by their places in the table of parse_options(). */
+enum {
+	CPUS,
+	THREADS,
+	WORK,
+	MS,
+	WARM_MS,
+	ORDER,
+	OPTIONS
 };
 
-static struct list parse_list(const char *name, const char *text, unsigned int most)
+static struct list options[OPTIONS] = {
+	[THREADS] = { 1, { 1 } },  [WORK] = { 1, { 0 } },  [MS] = { 1, { 65 } },
+	[WARM_MS] = { 1, { 10 } }, [ORDER] = { 1, { 0 } },
+};
+
+static void parse_list(struct list *list, unsigned int most, const char *name, const char *text)
 {
-	struct list list = { 0 };
 	char *end;
 
-	for (;; text = end + 1) {
-		if (list.count == most || *text < '0' || *text > '9')
+	for (list->count = 0;; text = end + 1) {
+		if (list->count == most || *text < '0' || *text > '9') {
+			if (most == 1)
+				die(EXIT_MISUSE, "--%s: one whole number", name);
 			die(EXIT_MISUSE, "--%s: up to %u whole numbers such as 1,2,3", name, most);
-		list.values[list.count++] = strtoull(text, &end, 10);
+		}
+		list->values[list->count++] = strtoull(text, &end, 10);
 		if (!*end)
-			return list;
+			return;
 		if (*end != ',')
 			die(EXIT_MISUSE, "--%s: \"%s\" is no list of whole numbers", name, text);
 	}
 }
 
-static uint64_t parse_number(const char *name, const char *text)
+static void parse_options(int argc, char **argv)
 {
-	struct list list = parse_list(name, text, MOST);
-
-	if (list.count != 1)
-		die(EXIT_MISUSE, "--%s: one whole number", name);
-	return list.values[0];
-}
-
-static struct options parse_options(int argc, char **argv)
-{
-	static const struct option known[] = {
-		{ "cpus", 1, NULL, 'c' },
-		{ "threads", 1, NULL, 't' },
-		{ "work", 1, NULL, 'w' },
-		{ "ms", 1, NULL, 'm' },
-		{ "warm-ms", 1, NULL, 'a' },
-		{ "order", 1, NULL, 'o' },
-		{ 0 },
+	static const struct option known[OPTIONS + 1] = {
+		[CPUS] = { "cpus", 1, NULL, CPU_SETSIZE }, [THREADS] = { "threads", 1, NULL, MOST },
+		[WORK] = { "work", 1, NULL, MOST },	   [MS] = { "ms", 1, NULL, 1 },
+		[WARM_MS] = { "warm-ms", 1, NULL, 1 },	   [ORDER] = { "order", 1, NULL, 1 },
 	};
-	struct options options = {
-		.threads = { 1, { 1 } }, .work = { 1, { 0 } }, .ms = 65, .warm_ms = 10
-	};
-	int option;
+	int most, option;
 
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		switch (option) {
-		case 'c':
-			options.cpus = parse_list("cpus", optarg, CPU_SETSIZE);
-			break;
-		case 't':
-			options.threads = parse_list("threads", optarg, MOST);
-			break;
-		case 'w':
-			options.work = parse_list("work", optarg, MOST);
-			break;
-		case 'm':
-			options.ms = parse_number("ms", optarg);
-			break;
-		case 'a':
-			options.warm_ms = parse_number("warm-ms", optarg);
-			break;
-		case 'o':
-			options.order = parse_number("order", optarg);
-			break;
-		default:
+	/* What getopt_long() returns of an option is how many numbers it may have. */
+	while ((most = getopt_long(argc, argv, "", known, &option)) != -1) {
+		if (most == '?')
 			exit(EXIT_MISUSE);
-		}
+		parse_list(&options[option], (unsigned int)most, known[option].name, optarg);
 	}
 	if (optind != argc)
 		die(EXIT_MISUSE, "\"%s\" is no option", argv[optind]);
-	for (unsigned int i = 0; i < options.cpus.count; i++)
-		if (options.cpus.values[i] >= CPU_SETSIZE)
+	for (unsigned int i = 0; i < options[CPUS].count; i++)
+		if (options[CPUS].values[i] >= CPU_SETSIZE)
 			die(EXIT_MISUSE, "--cpus: from 0 to %d", CPU_SETSIZE - 1);
-	for (unsigned int i = 0; i < options.threads.count; i++)
-		if (!options.threads.values[i] || options.threads.values[i] > MOST_THREADS)
+	for (unsigned int i = 0; i < options[THREADS].count; i++)
+		if (!options[THREADS].values[i] || options[THREADS].values[i] > MOST_THREADS)
 			die(EXIT_MISUSE, "--threads: from 1 to %d", MOST_THREADS);
-	return options;
 }
 
 static void stay_on(const struct list *cpus)
@@ -166,19 +144,19 @@ static void shuffle(struct phase *phases, unsigned int count, uint64_t order)
 	}
 }
 
-static unsigned int plan_phases(const struct options *options, struct phase phases[MOST * MOST])
+static unsigned int plan_phases(struct phase phases[MOST * MOST])
 {
 	unsigned int count = 0;
 
-	for (unsigned int t = 0; t < options->threads.count; t++)
-		for (unsigned int w = 0; w < options->work.count; w++)
+	for (unsigned int t = 0; t < options[THREADS].count; t++)
+		for (unsigned int w = 0; w < options[WORK].count; w++)
 			phases[count++] = (struct phase){
-				.threads = (unsigned int)options->threads.values[t],
-				.work = options->work.values[w],
-				.ns = options->ms * 1000000,
-				.warm_ns = options->warm_ms * 1000000,
+				.threads = (unsigned int)options[THREADS].values[t],
+				.work = options[WORK].values[w],
+				.ns = options[MS].values[0] * 1000000,
+				.warm_ns = options[WARM_MS].values[0] * 1000000,
 			};
-	shuffle(phases, count, options->order);
+	shuffle(phases, count, options[ORDER].values[0]);
 	return count;
 }
 
@@ -230,22 +208,23 @@ static void put_process(struct json *json)
 
 int main(int argc, char **argv)
 {
-	struct options options = parse_options(argc, argv);
 	struct json json = { .out = stdout };
 	static struct phase phases[MOST * MOST];
 	static char buffer[1 << 16];
-	unsigned int count = plan_phases(&options, phases);
 	size_t most = 0, room = LEAST_LATENCIES;
+	unsigned int count;
 	uint32_t *latencies;
 	struct queue *queues;
 
+	parse_options(argc, argv);
+	count = plan_phases(phases);
 	for (unsigned int i = 0; i < count; i++)
 		most = phases[i].threads > most ? phases[i].threads : most;
 	if (room < most * LATENCIES_OF_ONE)
 		room = most * LATENCIES_OF_ONE;
 	latencies = map_memory(room * sizeof(*latencies));
 	queues = map_memory(most * sizeof(*queues));
-	stay_on(&options.cpus);
+	stay_on(&options[CPUS]);
 	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	blocks_draw();
 	json_open(&json, NULL, '{');
