@@ -8,15 +8,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const uint64_t events[COUNTERS] = {
+static const uint64_t counter_events[COUNTERS] = {
 	PERF_COUNT_HW_INSTRUCTIONS,
 	PERF_COUNT_HW_CPU_CYCLES,
 	PERF_COUNT_HW_BRANCH_MISSES,
 };
 
-static int fds[COUNTERS] = { -1, -1, -1 };
+static int counter_fds[COUNTERS] = { -1, -1, -1 };
 
-static int open_one(uint64_t event, int leader)
+static int open_counter(uint64_t event, int leader)
 {
 	struct perf_event_attr attr = {
 		.type = PERF_TYPE_HARDWARE,
@@ -38,7 +38,7 @@ static int open_one(uint64_t event, int leader)
 	return syscall(SYS_perf_event_open, &attr, 0, -1, leader, PERF_FLAG_FD_CLOEXEC);
 }
 
-static const char *explain(int error)
+static const char *explain_errno(int error)
 {
 	switch (error) {
 	case ENOENT:
@@ -74,15 +74,15 @@ void counters_open(struct counters *counters)
 	counters->leader = -1;
 	counters->missing = NULL;
 	for (int i = 0; i < COUNTERS; i++) {
-		fds[i] = open_one(events[i], i ? fds[0] : -1);
-		if (fds[i] < 0) {
-			counters->missing = explain(errno);
+		counter_fds[i] = open_counter(counter_events[i], i ? counter_fds[0] : -1);
+		if (counter_fds[i] < 0) {
+			counters->missing = explain_errno(errno);
 			counters_close(counters);
 			return;
 		}
 	}
-	counters->leader = fds[0];
-	ioctl(fds[0], PERF_EVENT_IOC_ENABLE, PERF_IOC_FLAG_GROUP);
+	counters->leader = counter_fds[0];
+	ioctl(counter_fds[0], PERF_EVENT_IOC_ENABLE, PERF_IOC_FLAG_GROUP);
 	/*
 	 * A pinned group that finds no room in the PMU opens all the same, and reads as the end of
 	 * a file.
@@ -97,9 +97,9 @@ void counters_open(struct counters *counters)
 void counters_close(struct counters *counters)
 {
 	for (int i = 0; i < COUNTERS; i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-		fds[i] = -1;
+		if (counter_fds[i] >= 0)
+			close(counter_fds[i]);
+		counter_fds[i] = -1;
 	}
 	counters->leader = -1;
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,25 +13,27 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpus.h"
+
 #define PATIENCE_MS 1000
 
-static cpu_set_t began_with;
+static cpu_mask initial_cpus;
 
-__attribute__((constructor)) static void remember_cpus(void)
+__attribute__((constructor)) static void remember_initial_cpus(void)
 {
-	sched_getaffinity(0, sizeof(began_with), &began_with);
+	sched_getaffinity(0, sizeof(initial_cpus), initial_cpus);
 }
 
 int partner_cpus(void)
 {
-	return CPU_COUNT(&began_with);
+	return CPU_COUNT_S(sizeof(initial_cpus), initial_cpus);
 }
 
 /*
  * What the partner does for its whole life. Only calls that are safe in a child of a process with
  * threads.
  */
-static void serve(int in, int out, volatile uint64_t *answered)
+static void partner_serve(int in, int out, volatile uint64_t *answered)
 {
 	unsigned char byte;
 
@@ -44,7 +45,7 @@ static void serve(int in, int out, volatile uint64_t *answered)
 	_exit(0);
 }
 
-static bool go_first(void)
+static bool become_real_time(void)
 {
 	const struct sched_param first = { .sched_priority = 1 };
 
@@ -61,7 +62,7 @@ bool partner_may_be_first(void)
 	int status;
 
 	if (!child)
-		_exit(!go_first());
+		_exit(!become_real_time());
 	if (child < 0)
 		return false;
 	while (waitpid(child, &status, 0) < 0)
@@ -70,15 +71,15 @@ bool partner_may_be_first(void)
 	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
-static void become(pid_t parent, const int to[2], const int from[2], bool answers, bool real_time,
-		   volatile uint64_t *answered)
+static void partner_main(pid_t parent, const int to[2], const int from[2], bool answers,
+			 bool real_time, volatile uint64_t *answered)
 {
 	unsigned char why = 0;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
-	if (real_time && !go_first())
+	if (real_time && !become_real_time())
 		why = (unsigned char)errno;
 	close(to[1]);
 	close(from[0]);
@@ -86,7 +87,7 @@ static void become(pid_t parent, const int to[2], const int from[2], bool answer
 	(void)!write(from[1], &why, 1);
 	if (why)
 		_exit(1);
-	serve(to[0], answers ? from[1] : -1, answered);
+	partner_serve(to[0], answers ? from[1] : -1, answered);
 }
 
 int partner_open(struct partner *partner, bool answers, bool real_time)
@@ -106,7 +107,7 @@ int partner_open(struct partner *partner, bool answers, bool real_time)
 	partner->pid = pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC) ? -1 : fork();
 	error = errno;
 	if (!partner->pid)
-		become(parent, to, from, answers, real_time, partner->answered);
+		partner_main(parent, to, from, answers, real_time, partner->answered);
 	close(to[0]);
 	close(from[1]);
 	partner->to = to[1];
@@ -122,28 +123,28 @@ int partner_open(struct partner *partner, bool answers, bool real_time)
  * The first CPU of those we began with that is, or is not, the one we are on; -1 where there is
  * none.
  */
-static int choose(bool same_cpu)
+static int choose_cpu(bool same_cpu)
 {
 	int here = sched_getcpu();
 
 	if (same_cpu)
 		return here;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-		if (cpu != here && CPU_ISSET(cpu, &began_with))
+	for (int cpu = 0; cpu < MAX_CPUS; cpu++)
+		if (cpu != here && CPU_ISSET_S(cpu, sizeof(initial_cpus), initial_cpus))
 			return cpu;
 	return -1;
 }
 
 void partner_place(struct partner *partner, bool same_cpu)
 {
-	int cpu = choose(same_cpu);
-	cpu_set_t one;
+	int cpu = choose_cpu(same_cpu);
+	cpu_mask target;
 
 	if (partner->placed || cpu < 0)
 		return;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	partner->placed = !sched_setaffinity(partner->pid, sizeof(one), &one);
+	CPU_ZERO_S(sizeof(target), target);
+	CPU_SET_S(cpu, sizeof(target), target);
+	partner->placed = !sched_setaffinity(partner->pid, sizeof(target), target);
 }
 
 uint64_t partner_answered(const struct partner *partner, uint64_t wanted)

@@ -72,10 +72,11 @@ static void add_match(struct matches *matches, const char *path)
 		json_string(matches->json, NULL, path);
 }
 
-static void expand(struct matches *matches, const char *done, const char *rest);
+static void expand_pattern(struct matches *matches, const char *done, const char *rest);
 
 /* Go on below `done`/`name`, with what follows this component of the pattern. */
-static void descend(struct matches *matches, const char *done, const char *name, const char *rest)
+static void match_below(struct matches *matches, const char *done, const char *name,
+			const char *rest)
 {
 	char path[PATH_MAX];
 	int length = snprintf(path, sizeof(path), "%s/%s", done, name);
@@ -84,7 +85,7 @@ static void descend(struct matches *matches, const char *done, const char *name,
 	if (length < 0 || (size_t)length >= sizeof(path))
 		return;
 	if (*rest)
-		expand(matches, path, rest);
+		expand_pattern(matches, path, rest);
 	else if (!faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW))
 		add_match(matches, path);
 }
@@ -93,7 +94,7 @@ static void descend(struct matches *matches, const char *done, const char *name,
  * The C library's own glob() knows ~user and so wants all of its name service, which a static
  * program must not have.
  */
-static void expand(struct matches *matches, const char *done, const char *rest)
+static void expand_pattern(struct matches *matches, const char *done, const char *rest)
 {
 	char component[NAME_MAX + 1];
 	struct dirent **entries;
@@ -108,13 +109,13 @@ static void expand(struct matches *matches, const char *done, const char *rest)
 	component[length] = '\0';
 	rest += length;
 	if (!strpbrk(component, "*?[\\")) {
-		descend(matches, done, component, rest);
+		match_below(matches, done, component, rest);
 		return;
 	}
 	count = scandir(*done ? done : "/", &entries, NULL, alphasort);
 	for (int i = 0; i < count; i++) {
 		if (!matches->too_many && !fnmatch(component, entries[i]->d_name, FNM_PERIOD))
-			descend(matches, done, entries[i]->d_name, rest);
+			match_below(matches, done, entries[i]->d_name, rest);
 		free(entries[i]);
 	}
 	if (count >= 0)
@@ -133,7 +134,7 @@ void verb_glob(struct request *request, struct answer *answer)
 		return;
 	}
 	json_open(&answer->json, NULL, '[');
-	expand(&matches, "", pattern);
+	expand_pattern(&matches, "", pattern);
 	json_close(&answer->json, ']');
 	if (matches.too_many)
 		answer_fail(answer, "%s: more than %d files", pattern, MAX_MATCHES);

@@ -144,7 +144,7 @@ static bool find_port(char device[PATH_MAX])
 }
 
 /* Reading ends at once while the host has not opened its end, so wait until it has. */
-static bool host_is_there(const char *device)
+static bool is_host_there(const char *device)
 {
 	struct pollfd port = { .fd = open(device, O_RDWR | O_CLOEXEC) };
 	bool there = port.fd >= 0 && poll(&port, 1, 0) >= 0 && !(port.revents & POLLHUP);
@@ -160,7 +160,7 @@ bool serve_port(void)
 	char device[PATH_MAX] = "";
 
 	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
-		if ((*device || find_port(device)) && host_is_there(device)) {
+		if ((*device || find_port(device)) && is_host_there(device)) {
 			serve_device(device, true);
 			return true;
 		}
@@ -174,7 +174,7 @@ bool serve_port(void)
 	return false;
 }
 
-void init(void)
+void run_as_init(void)
 {
 	if (mount_all() && load_modules())
 		serve_port();

@@ -11,7 +11,7 @@
  * Make the guest ready, serve its virtio port, and power it off. Returns only where that is
  * refused.
  */
-void init(void);
+void run_as_init(void);
 
 /*
  * Serve the virtio port in a guest that is ready; false when there is none, or nobody at its other

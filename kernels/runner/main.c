@@ -67,14 +67,14 @@ int main(int argc, char **argv)
 	if (argc && !strcmp(argv[0], runner_nothing))
 		return 0;
 	if (is_init(argv[0])) {
-		init();
+		run_as_init();
 		return 1;
 	}
 	ensure_standard_files();
 	if (argc >= 2 && !strcmp(argv[1], "once"))
 		return serve_once(argv + 2, (unsigned int)argc - 2);
 	if (argc == 2 && !strcmp(argv[1], "serve"))
-		return serve(STDIN_FILENO, STDOUT_FILENO);
+		return serve_requests(STDIN_FILENO, STDOUT_FILENO);
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve_device(argv[2], false);
 	if (argc == 2 && !strcmp(argv[1], "port"))

@@ -87,7 +87,7 @@ static void become(void *context, int error)
 {
 	struct command *command = context;
 
-	/* serve() ignores them, and an exec keeps that. */
+	/* serve_requests() ignores them, and an exec keeps that. */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGPIPE, SIG_DFL);
 	if (!error && !setpgid(0, command->group))

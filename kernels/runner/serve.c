@@ -137,7 +137,7 @@ static bool serve_line(char *line, size_t length, bool too_long, int out)
 	return false;
 }
 
-int serve(int in, int out)
+int serve_requests(int in, int out)
 {
 	static struct input input;
 	bool more = true;
@@ -175,7 +175,7 @@ int serve_device(const char *path, bool greets)
 		tcsetattr(fd, TCSANOW, &raw);
 	}
 	if (!greets || reply_here("0", NULL, "\"ready\"", fd))
-		code = serve(fd, fd);
+		code = serve_requests(fd, fd);
 	if (terminal)
 		tcsetattr(fd, TCSADRAIN, &before);
 	close(fd);

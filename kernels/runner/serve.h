@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /* Until quit, the end of `in`, or nobody reads `out`. Returns an exit code. */
-int serve(int in, int out);
+int serve_requests(int in, int out);
 /*
  * The same on a device, whose terminal settings are raw meanwhile; complains on stderr when it
  * cannot be opened. Where nobody can know when we are there to listen, it begins with the reply
