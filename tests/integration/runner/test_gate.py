@@ -244,7 +244,7 @@ def test_a_clock_that_jumps_while_a_chunk_runs_makes_the_round_void(tmp_path, mo
 # ---- several threads ----
 
 
-def crew(target, threads, names=("counter/shared_atomic", "counter/rseq_atomic"), **changes):
+def round_of_threads(target, threads, names=("counter/shared_atomic", "counter/rseq_atomic"), **changes):
     return target.gate(slots(names, 20_000, 30, threads), plan(target), {**OPTIONS, "limit_ms": 20_000, **changes})
 
 
@@ -252,7 +252,7 @@ def crew(target, threads, names=("counter/shared_atomic", "counter/rseq_atomic")
 @pytest.mark.parametrize("threads", [2, 3, 4])
 def test_chunks_of_several_threads_stand_between_probes_too(target, threads):
     """The sum of what all of them did is verified: the kernels of the group share one."""
-    answer = crew(target, threads)
+    answer = round_of_threads(target, threads)
     for chunks in answer.chunks:
         assert len(chunks) >= 30
         assert all(chunk.value > 0 and chunk.before >= answer.fastest <= chunk.after for chunk in chunks)

@@ -108,7 +108,7 @@ def test_python_with_numpy_pandas_and_matplotlib(pools, method, tmp_path):
 @pytest.mark.parametrize("method", TWO, indirect=True)
 def test_tests_of_our_own(pools, method, tmp_path):
     quietly = ["-q", "-p", "no:cacheprovider", f"--rootdir={ROOT}"]
-    command = [sys.executable, "-m", "pytest", *quietly, ROOT / "tests" / "unit" / "test_plan.py"]
+    command = [sys.executable, "-m", "pytest", *quietly, ROOT / "tests" / "unit" / "measure" / "test_plan.py"]
     done = pools.run(command, method, RSEQBENCH_POOLS_STATS=str(tmp_path / "counts"))
     assert done.returncode == 0, done.stdout[-2000:]
     assert max(int(line["hits"]) for line in counts(tmp_path / "counts")) > 100_000
