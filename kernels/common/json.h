@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* @comma: a value stands before the next one */
+/* @comma: the next value follows another one */
 struct json {
 	FILE *out;
 	bool comma;
@@ -24,7 +24,7 @@ void json_close(struct json *json, char bracket);
 void json_bool(struct json *json, const char *key, bool value);
 void json_integer(struct json *json, const char *key, uint64_t value);
 void json_integers(struct json *json, const char *key, const uint64_t *values, size_t count);
-/* A number with so many significant digits; it must be finite. */
+/* A finite number, with at most `digits` significant digits. */
 void json_number(struct json *json, const char *key, double value, int digits);
 /* NULL is empty; a byte that is not ASCII becomes a lone surrogate, as Python keeps such. */
 void json_string(struct json *json, const char *key, const char *value);

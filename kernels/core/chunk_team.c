@@ -13,7 +13,7 @@
 
 /* Turns of a wait before it lets others run: there may be more threads than CPUs. */
 #define SPINS 1000
-/* A thread that begins later than that share of a chunk did not run beside the others. */
+/* A thread that begins later than this share of a chunk did not run with the others. */
 #define LATEST_SHARE 20
 /*
  * Threads that take turns on a CPU are disturbed when others had more than that share of its time.

@@ -11,7 +11,7 @@
 struct chunk_team;
 
 /*
- * Start `size` - 1 threads beside the caller, whose timer is `first`. They sleep until they are
+ * Start `size` - 1 more threads than the caller, whose timer is `first`. They sleep until they are
  * needed: a thread that waited on a CPU would be a neighbour. Returns NULL, or why that cannot be.
  */
 const char *chunk_team_start(struct chunk_team **team, struct chunk_timer *first, unsigned int size,

@@ -18,7 +18,7 @@
  * @wanted: how many disturbances are enough
  * @enough: is set when that many have happened, and what `unmet` waits for
  * @unmet: what else must happen first, NULL when it has; may be NULL
- * @beside: runs in a thread meanwhile; may be NULL
+ * @beside: runs in another thread meanwhile; may be NULL
  */
 struct disturbance {
 	uint64_t wanted;

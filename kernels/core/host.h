@@ -4,8 +4,8 @@
  * plain C.
  *
  * A process chooses its registration first (host_start), then asks, checks and times. A function
- * that can fail returns NULL, or a sentence that says why; it stands until the next call. Not to be
- * called from two threads at once.
+ * that can fail returns NULL, or a sentence that says why, which is valid until the next call. Not
+ * to be called from two threads at once.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -99,19 +99,19 @@ unsigned int host_count(void);
 /* Describe a benchmark by its number. */
 const char *host_benchmark(unsigned int benchmark, struct host_benchmark *out);
 /*
- * At most `loops` operations in each thread, fewer when `wanted` disturbances have happened;
- * `stress` holds sequences open.
+ * Check with at most `loops` operations in each thread, fewer when `wanted` disturbances have
+ * happened; `stress` holds sequences open.
  */
 const char *host_check(unsigned int benchmark, unsigned int threads, uint64_t loops,
 		       uint64_t wanted, int stress, struct host_check *out);
-/* `loops` operations in each of the threads, pinned to the CPUs of the list in turn. */
+/* Time `loops` operations in each thread; threads are pinned to the CPUs of the list in turn. */
 const char *host_time(unsigned int benchmark, unsigned int threads, uint64_t loops, const int *cpus,
 		      unsigned int cpu_count, struct host_time *out);
-/* How many `loops` in each thread last `ns` on cores that are ours, by the fastest trial. */
+/* Find how many `loops` in each thread take `ns` without a neighbour, by the fastest trial. */
 const char *host_calibrate(unsigned int benchmark, unsigned int threads, const int *cpus,
 			   unsigned int cpu_count, uint64_t ns, uint64_t *loops);
 /*
- * A gated round: chunks of each of the `count` jobs, in an order that `seed` shuffles anew in every
+ * Run a gated round: chunks of each of the `count` jobs, in an order that `seed` shuffles in every
  * pass, until each has its chunks between two probes of at most 115% of `fastest` ticks (0: of the
  * fastest seen), or `limit_ms` are over, or `capacity` chunks are written. Threads are pinned to
  * the CPUs of the list in turn.

@@ -40,13 +40,13 @@ static inline unsigned long job_warm_up(const struct job *job)
 
 /* Why a benchmark cannot be timed with that many threads, or NULL if it can. */
 const char *job_refused(const struct benchmark *benchmark, unsigned int threads);
-/* Take over what a host asks for. Returns NULL, or what is wrong with it. */
+/* Take over the jobs that a host asks for. Returns NULL, or why they cannot be. */
 const char *jobs_choose(struct jobs *jobs, const struct host_job *wanted, unsigned int count);
 /* Returns NULL, or what failed; jobs_conclude() is to be called all the same. */
 const char *jobs_set_up(struct jobs *jobs);
 /*
  * Tear all down; unless the round failed before, what it left behind must be exact, like what a
- * check leaves. `counts` is what its threads counted. Returns NULL, or what is wrong.
+ * check leaves. `counts`: of all its threads. Returns NULL, or an error.
  */
 const char *jobs_conclude(const struct jobs *jobs, const struct thread *counts, const char *error);
 unsigned int jobs_most_threads(const struct jobs *jobs);

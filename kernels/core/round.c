@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * A gated round: short chunks of many benchmarks, interleaved in one process, each between two
- * probes that tell whether the core was ours. Decided here is only when to stop; every chunk is
+ * probes that tell whether the core was ours. This file decides only when to stop; every chunk is
  * handed out with all that was seen of it.
  */
 #define _GNU_SOURCE
@@ -106,7 +106,7 @@ static const char *offer_core(struct round *round, unsigned int number)
 	const char *error;
 	bool quiet[2];
 
-	/* A chunk beside the neighbour may still be of interest. */
+	/* A chunk that shares the core with the neighbour may still be of interest. */
 	if (!is_probe_quiet(before, fastest) && job->busy >= job->wanted / BUSY_SHARE) {
 		round->out->waits++;
 		nap();
@@ -157,7 +157,7 @@ static const char *run_pass(struct round *round, bool *wanting)
 	return error;
 }
 
-/* Do all that stands between a process and its first chunk. */
+/* Prepare the process for its first chunk. */
 static const char *round_open(struct round *round, const int *cpus, unsigned int cpu_count)
 {
 	unsigned int threads = jobs_most_threads(&round->jobs);

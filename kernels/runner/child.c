@@ -23,7 +23,7 @@ struct command {
 	char **words;
 };
 
-/* Make the registration possible in what is executed next, and keep all other tunables. */
+/* Make the registration possible for the next program that is executed; keep other tunables. */
 static void choose_registration(const char *registration)
 {
 	const char *old = getenv(TUNABLES);
@@ -94,7 +94,10 @@ static bool is_reply(const struct request *request, const struct buffer *reply)
 	       memchr(reply->bytes, '\n', reply->length) == reply->bytes + reply->length - 1;
 }
 
-/* Fail the answer with what happened, unless the child ended well and with a reply. */
+/*
+ * Make the answer an error that says how the child ended, unless the child ended well and with a
+ * reply.
+ */
 static void explain_end(const struct process *process, const struct request *request,
 			struct answer *answer)
 {

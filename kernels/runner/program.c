@@ -80,8 +80,8 @@ struct command {
 };
 
 /*
- * Become the program, in the watcher's group, so that all it starts can be ended with it. Where that
- * fails, the errno goes to the pipe `failure`.
+ * Become the program, in the watcher's group, so that all it starts can be ended with it. Where
+ * that fails, the errno goes to the pipe `failure`.
  */
 static void become(void *context, int error)
 {
