@@ -31,19 +31,17 @@ def make_plan(
     skips: list[Skip] = []
     for benchmark in select(benchmarks, options.benchmarks, ALONG):
         needed = Registration.NONE if benchmark.needs_no_rseq else registration
-        counts = _thread_counts(benchmark, options.threads)
-        if benchmark.unavailable:
-            skips.append(Skip(benchmark.name, min(options.threads), benchmark.unavailable))
-        elif benchmark.whole and needed == Registration.SELF:
-            skips.append(Skip(benchmark.name, min(options.threads), _OWN_LIBRARY, SkipKind.REGISTRATION))
-        elif not counts:
-            skips.append(Skip(benchmark.name, min(options.threads), _ONE_THREAD, SkipKind.THREADS))
-        else:
-            refused = {threads: _too_many(benchmark, threads, options.engine, len(cpus)) for threads in counts}
-            cases.extend(Case(benchmark.name, threads, needed) for threads, why in refused.items() if not why)
-            skips.extend(
-                Skip(benchmark.name, threads, why, SkipKind.THREADS) for threads, why in refused.items() if why
-            )
+        thread_counts = _thread_counts(benchmark, options.threads)
+        unmeasurable = _why_unmeasurable(benchmark, needed, thread_counts)
+        if unmeasurable:
+            skips.append(Skip(benchmark.name, min(options.threads), *unmeasurable))
+            continue
+        for threads in thread_counts:
+            reason = _too_many(benchmark, threads, options.engine, len(cpus))
+            if reason:
+                skips.append(Skip(benchmark.name, threads, reason, SkipKind.THREADS))
+            else:
+                cases.append(Case(benchmark.name, threads, needed))
     return Plan(
         cases=tuple(cases),
         skips=tuple(skips),
@@ -57,6 +55,19 @@ def make_plan(
         boots=options.boots,
         hackbench=options.hackbench,
     )
+
+
+def _why_unmeasurable(
+    benchmark: Benchmark, registration: Registration, thread_counts: Sequence[int]
+) -> tuple[str, SkipKind] | None:
+    """Return why a benchmark cannot be measured with any number of threads; None when it can."""
+    if benchmark.unavailable:
+        return benchmark.unavailable, SkipKind.UNAVAILABLE
+    if benchmark.whole and registration == Registration.SELF:
+        return _OWN_LIBRARY, SkipKind.REGISTRATION
+    if not thread_counts:
+        return _ONE_THREAD, SkipKind.THREADS
+    return None
 
 
 def _too_many(benchmark: Benchmark, threads: int, engine: str, cpus: int) -> str:
