@@ -184,8 +184,8 @@ def fleet_of(places: Sequence[str]) -> Fleet:
 def passed(fleet: Fleet, store: Store, work: Work, at_once: int, cut: Callable[[], None]) -> tuple[float, int]:
     """Do what is missing of a fleet; return how long that took and how many places failed."""
     began = time.monotonic()
-    todo = members.missing(fleet, store)
-    with contextlib.closing(members.run(fleet, todo, store, work, at_once, cut)) as events:
+    todo = members.missing_members(fleet, store)
+    with contextlib.closing(members.run_members(fleet, todo, store, work, at_once, cut)) as events:
         failed = sum(isinstance(event, JobEnded) and event.error is not None for event in events)
     return time.monotonic() - began, failed
 

@@ -63,7 +63,7 @@ def run(ctx: click.Context, /, **values: Any) -> None:
     if begun and "wait" in given:
         begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
     requested = begun.options if begun else members.shared_options(options.run_options(config, given))
-    scheduler.make_room(at_once)
+    scheduler.raise_file_limit(at_once)
     with progress.busy("asking the coordinator"):
         lab = ctx.with_resource(client.share_client(requested.coordinator, requested.environment))
         places = lab.places()
@@ -71,7 +71,7 @@ def run(ctx: click.Context, /, **values: Any) -> None:
     if values["dry_run"]:
         _list(fleet, places, store)
         return
-    scheduler.check(min(at_once, len(fleet.members)))
+    scheduler.check_file_limit(min(at_once, len(fleet.members)))
     failed, exit_code = _measure(fleet, lab, at_once, config, store)
     if exit_code:
         ctx.exit(exit_code)
@@ -126,7 +126,7 @@ def _list(fleet: Fleet, places: Sequence[LabPlace], store: Store) -> None:
     from rseqbench.report.tables import fleet as lab
     from rseqbench.report.text import terminal
 
-    terminal.table(lab.lab_places(fleet.label, members.missing(fleet, store), places), terminal.console())
+    terminal.table(lab.lab_places(fleet.label, members.missing_members(fleet, store), places), terminal.console())
 
 
 def _measure(fleet: Fleet, lab: LabClient, at_once: int, config: Config, store: Store) -> tuple[bool, int]:
@@ -141,17 +141,17 @@ def _measure(fleet: Fleet, lab: LabClient, at_once: int, config: Config, store: 
     from rseqbench.report import data
     from rseqbench.report.progress import fleet as progress
 
-    missing = members.missing(fleet, store)
+    missing = members.missing_members(fleet, store)
     of, confidence = len(fleet.members), config.verdict.confidence
     work = members.measure_members(fleet, config, store, lambda run: data.table_csv(run, confidence))
     try:
-        with contextlib.closing(members.run(fleet, missing, store, work, at_once, lab.cut)) as events:
+        with contextlib.closing(members.run_members(fleet, missing, store, work, at_once, lab.cut)) as events:
             end = progress.follow(events, of, of - len(missing))
     except (KeyboardInterrupt, RseqbenchError) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         if not interrupted:
             click.echo(f"rseqbench: {error}", err=True)
-        kept = f"{of - len(members.missing(fleet, store))} of {of} places done and kept"
+        kept = f"{of - len(members.missing_members(fleet, store))} of {of} places done and kept"
         how = "interrupted" if interrupted else "failed"
         click.echo(f"rseqbench: {how} with {kept}; rseqbench fleet run --resume {fleet.label}", err=True)
         return True, INTERRUPTED if interrupted else 1

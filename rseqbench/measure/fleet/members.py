@@ -68,7 +68,7 @@ def _lab(fleet: Fleet) -> dict[str, str]:
     return {"coordinator": fleet.options.coordinator, "environment": fleet.options.environment}
 
 
-def missing(fleet: Fleet, store: Store) -> list[Member]:
+def missing_members(fleet: Fleet, store: Store) -> list[Member]:
     """Return the members without a finished run of this fleet."""
     return [member for member in fleet.members if fleets.done(store, fleet, member) is None]
 
@@ -79,7 +79,7 @@ def failure_lines(fleet: Fleet, store: Store) -> list[str]:
     return [f"{header.label}: {line}" for header in headers for line in rounds.failures(header)]
 
 
-def run(
+def run_members(
     fleet: Fleet, members: Sequence[Member], store: Store, work: Work, at_once: int, cut: Callable[[], None]
 ) -> Generator[JobEvent[Member, MemberEvent], None, None]:
     """Do `work` for the `members` of a fleet, `at_once` at the same time, and keep its index; yield what happens.
@@ -97,7 +97,7 @@ def run(
         fleets.save(store.root, replace(fleet, members=tuple(known.values())))
 
     save()
-    events = scheduler.run(members, work, at_once, cut)
+    events = scheduler.run_jobs(members, work, at_once, cut)
     try:
         for event in events:
             if isinstance(event, JobEnded):

@@ -19,7 +19,7 @@ from rseqbench.store.events import Job, JobBegun, JobEnded, JobEvent, JobReporte
 _OWN, _EACH = 100, 10  # files of ours, and for each machine: seven were counted, of three calls of ssh and the store
 
 
-def run(
+def run_jobs(
     jobs: Sequence[Job],
     work: Callable[[Job], Generator[Reported, None, None]],
     at_once: int,
@@ -31,14 +31,14 @@ def run(
     exception such as Ctrl-C's, no further job begins; `cut` is called, which has to let all that wait come back; each
     job ends at the next thing it tells, and all threads are gone. At most `at_once` of what they tell is kept unread.
     """
-    told: queue.Queue[JobEvent[Job, Reported]] = queue.Queue(maxsize=max(1, at_once))
+    events: queue.Queue[JobEvent[Job, Reported]] = queue.Queue(maxsize=max(1, at_once))
     stop = threading.Event()
     waiting, running = deque(jobs), dict[Job, threading.Thread]()
 
     def start() -> None:
         while waiting and len(running) < at_once:
             job = waiting.popleft()
-            thread = threading.Thread(target=_do, args=(job, work, told, stop), daemon=True)
+            thread = threading.Thread(target=_do, args=(job, work, events, stop), daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:  # Linux has no more of them for us: the others do it, one after the other
@@ -51,7 +51,7 @@ def run(
     try:
         start()
         while running:
-            event = told.get()
+            event = events.get()
             if isinstance(event, JobEnded):
                 running.pop(event.job).join()
                 start()
@@ -61,7 +61,7 @@ def run(
             stop.set()
             cut()
             while running:
-                event = told.get()
+                event = events.get()
                 if isinstance(event, JobEnded):
                     running.pop(event.job).join()
 
@@ -69,24 +69,24 @@ def run(
 def _do(
     job: Job,
     work: Callable[[Job], Generator[Reported, None, None]],
-    told: queue.Queue[JobEvent[Job, Reported]],
+    events: queue.Queue[JobEvent[Job, Reported]],
     stop: threading.Event,
 ) -> None:
     """Do one job to its end, whatever that is."""
     error: BaseException | None = None
     try:
-        told.put(JobBegun(job))
-        with contextlib.closing(work(job)) as telling:
-            for one in telling:
+        events.put(JobBegun(job))
+        with contextlib.closing(work(job)) as reports:
+            for report in reports:
                 if stop.is_set():
                     raise Stopped
-                told.put(JobReported(job, one))
-    except BaseException as caught:  # it is told to whoever reads, and a thread has nobody else
+                events.put(JobReported(job, report))
+    except BaseException as caught:  # who reads the events gets it, and a thread has nobody else
         error = caught
-    told.put(JobEnded(job, error))
+    events.put(JobEnded(job, error))
 
 
-def make_room(at_once: int) -> None:
+def raise_file_limit(at_once: int) -> None:
     """Ask for as many open files as so many machines need, as far as we may have them; what we start inherits that."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OWN + _EACH * at_once
@@ -95,7 +95,7 @@ def make_room(at_once: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def check(at_once: int) -> None:
+def check_file_limit(at_once: int) -> None:
     """Raise UsageError when we may not have as many open files as so many machines need."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _OWN + _EACH * at_once:

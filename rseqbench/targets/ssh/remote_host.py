@@ -125,7 +125,7 @@ class RemoteHost:
         unknown = "FOLDER is what the first call answers" + ("" if there else ", DIGEST of what is compiled")
 
         def call(what: str, script: str, given: Sequence[str], note: str, first: bool = False) -> CommandLine:
-            return CommandLine(what, tuple(scripts.call(called, script, given, first)), note)
+            return CommandLine(what, tuple(scripts.ssh_command(called, script, given, first)), note)
 
         return [
             call("connect, and make a folder there", scripts.KEEP, (), "XXXXXXXX is new each time", first=True),

@@ -77,7 +77,7 @@ def script_command(script: str, arguments: Sequence[str] = ()) -> str:
     return f"exec sh -c {shlex.quote(line)} sh {shlex.join(arguments)}"
 
 
-def call(client: SshClient, script: str, arguments: Sequence[str], first: bool) -> list[str]:
+def ssh_command(client: SshClient, script: str, arguments: Sequence[str], first: bool) -> list[str]:
     """Return the call of ssh that runs a remote script; the `first` one's connection is shared by the others."""
     return client.command(script_command(script, arguments), first=first)
 
@@ -105,7 +105,7 @@ class RemoteScript:
         self._began = False
         # Not a pipe: a user's shared connection that goes on in the background would keep it open for ever.
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        command = call(client, script, arguments, first is None)
+        command = ssh_command(client, script, arguments, first is None)
         try:
             self._process = subprocess.Popen(
                 command,

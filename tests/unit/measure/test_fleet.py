@@ -81,7 +81,7 @@ def test_every_job_is_done_and_no_error_reaches_another():
         if number % 3 == 0:
             raise TargetError(f"{number} is gone")
 
-    events = list(scheduler.run(range(1, 10), work, 4, nothing))
+    events = list(scheduler.run_jobs(range(1, 10), work, 4, nothing))
     assert sorted(event.job for event in events if isinstance(event, JobBegun)) == list(range(1, 10))
     assert {event.told for event in events if isinstance(event, JobReported)} == {
         f"{n} on its way" for n in range(1, 10)
@@ -93,7 +93,7 @@ def test_every_job_is_done_and_no_error_reaches_another():
 
 def test_so_many_run_at_the_same_time_and_no_more():
     gate, left, before = threading.Event(), [], threading.active_count()
-    events = scheduler.run(range(12), waiting_for(gate, left), 3, nothing)
+    events = scheduler.run_jobs(range(12), waiting_for(gate, left), 3, nothing)
     first = next(events)  # all that may begin have begun, and none can end
     assert threading.active_count() - before == 3
     gate.set()
@@ -117,7 +117,7 @@ def waiting_for(gate, left):
 @pytest.mark.parametrize("how", ["interrupt", "close"])
 def test_leaving_ends_every_job_and_begins_no_other(how):
     gate, left, before = threading.Event(), [], threading.active_count()
-    events = scheduler.run(range(8), waiting_for(gate, left), 4, gate.set)
+    events = scheduler.run_jobs(range(8), waiting_for(gate, left), 4, gate.set)
     while sum(isinstance(event, JobReported) for event in [next(events) for _ in range(8)]) < 4:
         raise AssertionError("each of the four begins and says so")
     if how == "interrupt":
@@ -139,7 +139,7 @@ def test_a_job_that_tells_much_is_told_to_stop_where_nobody_reads():
         finally:
             left.append(job)
 
-    events = scheduler.run(["a", "b"], work, 2, nothing)
+    events = scheduler.run_jobs(["a", "b"], work, 2, nothing)
     for _ in range(50):
         next(events)
     events.close()
@@ -208,7 +208,7 @@ def test_the_index_says_who_failed_and_why(tmp_path, fleet):
         if member.place == "c":
             raise ZeroDivisionError("1/0")
 
-    list(members.run(fleet, fleet.members, Store(tmp_path), work, 2, nothing))
+    list(members.run_members(fleet, fleet.members, Store(tmp_path), work, 2, nothing))
     found = {member.place: member.failure for member in fleets.read(tmp_path, "f").members}
     assert found["a"] == ""
     assert found["b"] == "place b is held by x/y; wait"
@@ -217,14 +217,14 @@ def test_the_index_says_who_failed_and_why(tmp_path, fleet):
 
 def test_who_was_interrupted_is_in_the_index_and_missing(tmp_path, fleet):
     gate, left = threading.Event(), []
-    events = members.run(fleet, fleet.members, Store(tmp_path), waiting_for(gate, left), 2, gate.set)
+    events = members.run_members(fleet, fleet.members, Store(tmp_path), waiting_for(gate, left), 2, gate.set)
     for _ in range(4):
         next(events)
     events.close()
     assert sorted(member.place for member in left) == ["a", "b"]
     kept = fleets.read(tmp_path, "f")
     assert {member.failure for member in kept.members} == {INTERRUPTED}
-    assert [member.place for member in members.missing(kept, Store(tmp_path))] == ["a", "b", "c"]
+    assert [member.place for member in members.missing_members(kept, Store(tmp_path))] == ["a", "b", "c"]
 
 
 def stored(root, label, seed, created="2026-02-01"):
@@ -238,7 +238,7 @@ def test_a_run_of_another_plan_is_not_the_fleets(tmp_path, fleet):
     stored(tmp_path, "f@a", fleet.seed)
     stored(tmp_path, "f@b", fleet.seed + 1)
     stored(tmp_path, "f@c", fleet.seed, created="2025-12-31")  # before the fleet, which was forced over it
-    assert [member.place for member in members.missing(fleet, results)] == ["b", "c"]
+    assert [member.place for member in members.missing_members(fleet, results)] == ["b", "c"]
     loaded = {member.place: fleets.run_of(results, fleet, member) for member in fleets.read(tmp_path, "f").members}
     assert {place for place, run in loaded.items() if not isinstance(run, str)} == {"a"}
     assert loaded["b"] == "run 'f@b' is not of this fleet; rseqbench runs rm f@b"
@@ -248,10 +248,10 @@ def test_a_run_that_is_damaged_is_missing(tmp_path, fleet):
     results = Store(tmp_path)
     for member in fleet.members:
         stored(tmp_path, member.label, fleet.seed)
-    assert members.missing(fleet, results) == []
+    assert members.missing_members(fleet, results) == []
     (tmp_path / "f@a" / "pyperf.json").unlink()
     (tmp_path / "f@b" / "run.json").write_text("{}")
-    assert [member.place for member in members.missing(fleet, results)] == ["a", "b"]
+    assert [member.place for member in members.missing_members(fleet, results)] == ["a", "b"]
 
 
 class Reached(Exception):
@@ -320,7 +320,7 @@ def test_where_no_thread_can_be_started_the_others_do_it(monkeypatch):
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", scarce)
-    done = [event.job for event in scheduler.run("abc", iter_of, 3, nothing) if isinstance(event, JobEnded)]
+    done = [event.job for event in scheduler.run_jobs("abc", iter_of, 3, nothing) if isinstance(event, JobEnded)]
     assert sorted(done) == ["a", "b", "c"]
 
 
@@ -334,7 +334,7 @@ def test_where_none_can_be_started_it_says_so(monkeypatch):
 
     monkeypatch.setattr(threading.Thread, "start", none)
     with pytest.raises(TargetError, match="no thread can be started"):
-        list(scheduler.run("abc", iter_of, 3, nothing))
+        list(scheduler.run_jobs("abc", iter_of, 3, nothing))
 
 
 def test_a_disk_that_is_full_for_a_while_ends_no_place(tmp_path, fleet, monkeypatch):
@@ -347,7 +347,7 @@ def test_a_disk_that_is_full_for_a_while_ends_no_place(tmp_path, fleet, monkeypa
         save(root, one)
 
     monkeypatch.setattr(members.fleets, "save", full_in_between)
-    events = list(members.run(fleet, fleet.members, Store(tmp_path), iter_of, 1, nothing))
+    events = list(members.run_members(fleet, fleet.members, Store(tmp_path), iter_of, 1, nothing))
     assert sum(isinstance(event, JobEnded) for event in events) == 3
 
 
@@ -367,17 +367,17 @@ def test_room_is_made_for_the_files_of_many_machines(limits):
     _, hard = limits
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     with pytest.raises(UsageError, match="50 machines at once need 600 open files, and we may have 256; --at-once 15"):
-        files.check(50)
-    files.make_room(50)
-    files.check(50)
+        files.check_file_limit(50)
+    files.raise_file_limit(50)
+    files.check_file_limit(50)
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (600, hard)
-    files.make_room(5)
+    files.raise_file_limit(5)
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (600, hard)
 
 
 def test_more_files_than_we_may_ever_have_is_said_before_anything_is_held(limits):
     _, hard = limits
-    files.make_room(hard)
+    files.raise_file_limit(hard)
     assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == hard
     with pytest.raises(UsageError, match="--at-once"):
-        files.check(hard)
+        files.check_file_limit(hard)
