@@ -23,7 +23,7 @@ from rseqbench.targets import Target, resolve
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run to be measured, as far as that does not depend on the machine: the same for all members of a fleet.
+    """One run to be measured, without anything that only the machine knows: the same for all members of a fleet.
 
     command: repeats it, by default the command line of this process.
     """
@@ -102,7 +102,7 @@ def changed_since(begun: Machine, now: Machine) -> str:
 
 
 def resumed_options(header: Header) -> dict[str, Any]:
-    """Return the requested options under which a stored run was begun, as far as its target needs them again.
+    """Return the requested options of a stored run that its target needs again.
 
     Whether the machine is the same one, its facts tell: no configuration is asked for.
     """

@@ -1,7 +1,7 @@
-"""What every machine that benchmarks run on can do, and what only some can: one protocol for each.
+"""The protocols of a target: `Target` for all of them, and one for each capability that only some have.
 
-A target implements `Target` and those of the others that make sense on it. Who needs one of the others asks for it by
-require(), which raises the one error for a target that lacks it. resolve.py has the list of targets.
+An engine asks for a capability with require(), which raises the one error for a target without it. resolve.py has the
+list of targets.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class RunsGatedRounds(Protocol):
     """It times chunks of many cases, interleaved in one process."""
 
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
-        """Return how many operations, in each thread, of a case last `chunk_ns` on cores of its own."""
+        """Return how many operations, in each thread, of a case last `chunk_ns` with a core for each."""
 
     def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round of the slots; `options` are those of host_round() in kernels/core/host.h."""
@@ -112,7 +112,7 @@ class RunsPrograms(Protocol):
 
 @runtime_checkable
 class Reboots(Protocol):
-    """It is ours to boot."""
+    """It can be booted again by us."""
 
     def reboot(self) -> None:
         """Boot it again."""

@@ -1,4 +1,4 @@
-"""Which targets there are, and which one the options of a run mean: "auto" chosen, a Linux to boot named."""
+"""The list of targets, and the resolving of options: RequestedOptions -> ResolvedOptions."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _ABSENT = "ENOSYS"
 
 @dataclass(frozen=True)
 class TargetKind:
-    """A kind of target: the module and class that make one, and what is special about it.
+    """A kind of target: its module and class, and its special properties.
 
-    emulated: its time is; boots: it boots a Linux; has_address: its name goes on with one, such as ssh:HOST.
+    emulated: its time is; boots: it boots a kernel; has_address: its name goes on with one, such as ssh:HOST.
     """
 
     module: str

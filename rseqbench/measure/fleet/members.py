@@ -26,10 +26,10 @@ Work = Callable[[Member], Generator[MemberEvent, None, None]]
 
 
 def measure_members(fleet: Fleet, config: Config, store: Store, summary: Callable[[Run], str]) -> Work:
-    """Return what measures a member: begins its run, or takes it up where this fleet left it, and stores it.
+    """Return the work for a member: it begins the run, or resumes it where this fleet left it, and stores it.
 
-    `summary` writes table.csv. What it returns raises the errors of everything that may happen on the way, and where
-    something else has the label; what was finished of the run is kept.
+    `summary` writes table.csv. The work raises the errors of all steps, and ResultsError where something else has the
+    label; finished rounds are kept.
     """
 
     def measure(member: Member) -> Generator[MemberEvent, None, None]:

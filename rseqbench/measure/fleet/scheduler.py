@@ -1,4 +1,4 @@
-"""Many jobs at once, each in a thread, and all they tell in one stream. Knows nothing of what a job does.
+"""Many jobs at once, each in a thread, and their reports in one stream. Knows nothing of the jobs themselves.
 
 A job waits for its machine nearly all of its time, so threads will do; what it computes itself is serial, as Python's
 threads are (docs/fleet.md has the figures).
@@ -29,7 +29,7 @@ def run_jobs(
 
     Every job that begins ends, and no error of one reaches another. When the generator is closed, or left by an
     exception such as Ctrl-C's, no further job begins; `cut` is called, which has to let all that wait come back; each
-    job ends at the next thing it tells, and all threads are gone. At most `at_once` of what they tell is kept unread.
+    job ends at its next report, and all threads are gone. At most `at_once` reports are kept unread.
     """
     events: queue.Queue[JobEvent[Job, Reported]] = queue.Queue(maxsize=max(1, at_once))
     stop = threading.Event()
@@ -87,7 +87,7 @@ def _do(
 
 
 def raise_file_limit(at_once: int) -> None:
-    """Ask for as many open files as so many machines need, as far as we may have them; what we start inherits that."""
+    """Raise the limit of open files to the need of `at_once` machines, or to the hard limit; children inherit it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OWN + _EACH * at_once
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -96,7 +96,7 @@ def raise_file_limit(at_once: int) -> None:
 
 
 def check_file_limit(at_once: int) -> None:
-    """Raise UsageError when we may not have as many open files as so many machines need."""
+    """Raise UsageError when the limit of open files is below the need of `at_once` machines."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < _OWN + _EACH * at_once:
         raise UsageError(

@@ -192,7 +192,7 @@ class NativeTarget:
         return facts.read_boot_id() or "unknown"
 
     def _begin_case(self, benchmark: str, stage: Stage) -> None:
-        """Have the library of what is measured alone take note. Raises TargetError where that is void already."""
+        """Prepare the library of the benchmark measured next. Raises TargetError where that is void already."""
         why = self._libraries.begin([benchmark], stage)
         if why:
             raise TargetError(why)

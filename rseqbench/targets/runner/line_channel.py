@@ -15,7 +15,7 @@ _SHOWN = 80
 
 
 class LineChannel:
-    """A peer that is told lines and answers with lines. The descriptors stay their owner's, who closes them."""
+    """Lines to a peer, and lines from it. The owner of the descriptors closes them."""
 
     def __init__(
         self,

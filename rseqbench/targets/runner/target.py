@@ -284,7 +284,7 @@ class RunnerTarget(abc.ABC):
         return self._reachable().ask(verb, timeout_s, **arguments)
 
     def _collect(self) -> Facts:
-        """Read the facts of the machine there: its files are laid out here, so that they are read as our own are."""
+        """Read the facts of the machine there: its files are copied here, and read as those of this machine are."""
         with tempfile.TemporaryDirectory(prefix="rseqbench-facts-") as name:
             root = Path(name)
             for path in self._sources():
