@@ -3,6 +3,9 @@
 import os
 import shutil
 
+from rseqbench.model import Skip
+from tests.support.simulated_runs import COSTS, FACTS, Simulation
+
 CHROMIUM = shutil.which("chromium")
 WIDE, NARROW = (1280, 720), (390, 844)
 PAPER = (718, 1000)  # what a browser lays out for A4 with ordinary margins
@@ -63,3 +66,27 @@ class Opened:
         """Return a computed colour as its red, green and blue."""
         text = self.page.eval_on_selector(selector, f"element => getComputedStyle(element)['{which}']")
         return tuple(int(float(part)) for part in text[text.index("(") + 1 : -1].split(",")[:3])
+
+
+BUSY = {**FACTS, "virtual": "kvm", "load_1min": 3.0, "governor": "powersave", "turbo": "on"}
+
+
+EVIL = "<script>pwned=1;alert(1)</script><img src=x onerror=pwned=1>$(touch /pwned);`id`\u202e\x1b[31m" + "x" * 200
+
+
+HEBREW = "\u05d2\u05dc\u05d9\u05d1\u05e5"
+
+
+COUNTED = {name: cost * 100 for name, cost in COSTS.items()}
+
+
+SIMULATED = {
+    "laptop": Simulation(rounds=8, facts={**FACTS, "virtual": "kvm"}),
+    "limited": Simulation(rounds=8, facts=BUSY, preset="quick"),
+    "emulated": Simulation(rounds=6, costs=COUNTED, timing="emulated", arch="arm32", target="qemu-system", facts={}),
+    "skipped": Simulation(rounds=1, skips=tuple(Skip(name, 1, "ENOSYS: no rseq") for name in COSTS), facts={}, docs={}),
+    "unregistered": Simulation(
+        rounds=8,
+        skips=tuple(Skip(name, 1, "rseq: not registered") for name in COSTS if "rseq" in name and "no" not in name),
+    ),
+}

@@ -70,3 +70,6 @@ def temporary():
         *Path("/tmp").glob("rseqbench-ssh-*"),
         *Path("/tmp").glob("rseqlab-*"),
     }
+
+
+HEAVY = {"numpy", "pandas", "matplotlib", "pyperf", "cffi", "rich", "jinja2", "scipy"}

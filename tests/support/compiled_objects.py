@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from rseqbench.build import architectures, products
+from rseqbench.errors import BuildError
+
 _RELA, _DYNAMIC, _NOBITS = 4, 6, 8
 _DT_TEXTREL, _DT_FLAGS, _DF_TEXTREL = 22, 30, 0x4
 _STT_FUNC, _STT_FILE = 2, 4
@@ -196,3 +199,13 @@ def _objdump(library):
     if found is None:
         pytest.skip(f"no objdump for {triplet}: apt-get install {package}")
     return found
+
+
+def compiled(name, make=products.library):
+    """Return the kernels of an architecture, or skip the test where its compiler is not installed."""
+    try:
+        return Library(make(architectures.named(name), extra=["-Werror"]).path)
+    except BuildError as error:
+        if "no C compiler" not in error.message:
+            raise
+        pytest.skip(str(error))

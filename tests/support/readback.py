@@ -292,3 +292,7 @@ def near(text, true):
     """Whether a printed number is the true one as precisely as it is printed."""
     places = len(text.partition(".")[2])
     return abs(number(text) - true) <= 0.5000001 * 10**-places
+
+
+def section(text, title):
+    return text.partition(f"\n{title}\n{'=' * len(title)}\n")[2].partition("\n\n\n")[0]

@@ -11,24 +11,8 @@ from rseqbench.report.html import run as html
 from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from rseqbench.support import atomic_io
-from tests.support.browser_page import WIDE, Opened, launch
+from tests.support.browser_page import EVIL, HEBREW, SIMULATED, WIDE, Opened, launch
 from tests.support.simulated_runs import COSTS, FACTS, Simulation, shown, store
-
-BUSY = {**FACTS, "virtual": "kvm", "load_1min": 3.0, "governor": "powersave", "turbo": "on"}
-EVIL = "<script>pwned=1;alert(1)</script><img src=x onerror=pwned=1>$(touch /pwned);`id`\u202e\x1b[31m" + "x" * 200
-HEBREW = "\u05d2\u05dc\u05d9\u05d1\u05e5"
-COUNTED = {name: cost * 100 for name, cost in COSTS.items()}
-
-SIMULATED = {
-    "laptop": Simulation(rounds=8, facts={**FACTS, "virtual": "kvm"}),
-    "limited": Simulation(rounds=8, facts=BUSY, preset="quick"),
-    "emulated": Simulation(rounds=6, costs=COUNTED, timing="emulated", arch="arm32", target="qemu-system", facts={}),
-    "skipped": Simulation(rounds=1, skips=tuple(Skip(name, 1, "ENOSYS: no rseq") for name in COSTS), facts={}, docs={}),
-    "unregistered": Simulation(
-        rounds=8,
-        skips=tuple(Skip(name, 1, "rseq: not registered") for name in COSTS if "rseq" in name and "no" not in name),
-    ),
-}
 
 
 def _hostile(place):

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.integration.browser.conftest import EVIL, HEBREW, SIMULATED
-from tests.support.browser_page import NARROW, PAPER, WIDE, Opened
+from tests.support.browser_page import EVIL, HEBREW, NARROW, PAPER, SIMULATED, WIDE, Opened
 
 KINDS = [*SIMULATED, "hostile", "patch"]
 DRAWN = {"laptop": 3, "limited": 3, "emulated": 3, "unregistered": 2, "hostile": 3, "skipped": 0, "patch": 1}

@@ -8,8 +8,7 @@ import sys
 import pytest
 
 from rseqbench.selection import LIBRARIES
-from tests.integration.cli.test_startup import HEAVY
-from tests.support.commands import rseqbench, tree
+from tests.support.commands import HEAVY, rseqbench, tree
 from tests.support.shells import STARTS, Shell
 
 ODD = ("a b", "$(touch owned)", "`touch owned`", "<b>", "zz*", "zz;touch owned", "-x")

@@ -5,9 +5,7 @@ import sys
 import pytest
 
 from rseqbench.cli import COMMANDS
-from tests.support.commands import rseqbench
-
-HEAVY = {"numpy", "pandas", "matplotlib", "pyperf", "cffi", "rich", "jinja2", "scipy"}
+from tests.support.commands import HEAVY, rseqbench
 
 
 def imported(tmp_path, *arguments):

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from rseqbench.build import architectures, products
-from rseqbench.errors import BuildError
-from tests.support.compiled_objects import Library
+from tests.support.compiled_objects import compiled
 
 IS_SEQUENCE, IS_LIBRARY = 0x10, 0x800  # of kernels/include/benchmark.h
 
@@ -44,16 +43,6 @@ DIALECTS = {
     "arm32": _ARM,
     "arm64": _ARM,
 }
-
-
-def compiled(name, make=products.library):
-    """Return the kernels of an architecture, or skip the test where its compiler is not installed."""
-    try:
-        return Library(make(architectures.named(name), extra=["-Werror"]).path)
-    except BuildError as error:
-        if "no C compiler" not in error.message:
-            raise
-        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module", params=sorted(DIALECTS))

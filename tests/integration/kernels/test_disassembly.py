@@ -8,7 +8,7 @@ from rseqbench.build import architectures, disassembly, elf, products
 from rseqbench.errors import BuildError
 from rseqbench.model import Facts, Machine
 from rseqbench.support import attachments
-from tests.integration.kernels.test_codegen import compiled
+from tests.support.compiled_objects import compiled
 
 ARCHES = ["arm32", "arm64", "x86_64"]
 

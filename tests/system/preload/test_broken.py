@@ -6,8 +6,7 @@ import shutil
 import pytest
 
 from rseqbench import paths
-from tests.system.preload.conftest import compiled
-from tests.system.preload.test_pools import crowd, steal
+from tests.support.pools import compiled, crowd, steal
 
 pytestmark = pytest.mark.slow
 

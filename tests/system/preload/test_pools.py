@@ -11,19 +11,12 @@ from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError
 from tests.support import seccomp
-from tests.system.preload.conftest import counts, need
-
-ROUNDS = 20000
-THREADS = 4 * (os.cpu_count() or 1)
+from tests.support.pools import counts, crowd, need, steal
 
 
 def passed(done):
     assert (done.returncode, done.stderr) == (0, "")
     return done
-
-
-def crowd(pools, program, method, *disturbed, **settings):
-    return pools.run([program("crowd"), THREADS, ROUNDS, *disturbed], method, **settings)
 
 
 # ---- what each function promises ----
@@ -49,12 +42,6 @@ def test_so_it_is_where_jemalloc_unmaps_memory(pools, program, method):
 
 def test_threads_end_and_nothing_is_lost(pools, program, method):
     passed(pools.run([program("threads")], method))
-
-
-def steal(pools, program, method):
-    if len(os.sched_getaffinity(0)) < 2:
-        pytest.skip("needs two CPUs")
-    return pools.run([program("steal"), 1000], method)
 
 
 # ---- many threads, disturbed ----

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.preload.conftest import counts, need
+from tests.support.pools import counts, need
 
 ROOT = Path(__file__).parents[3]
 TWO = ("rseq", "vdso_lock")  # for what takes long

@@ -8,7 +8,7 @@ import pytest
 from rseqbench.build import architectures
 from rseqbench.build.linux import image, initramfs, kvm
 from rseqbench.errors import TargetError
-from tests.system.preload.conftest import need
+from tests.support.pools import need
 
 pytestmark = pytest.mark.slow
 

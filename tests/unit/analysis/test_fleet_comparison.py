@@ -12,8 +12,7 @@ from rseqbench.errors import ResultsError
 from rseqbench.model import Virtualization
 from rseqbench.report import fleet_prose, prose
 from rseqbench.store import fleets as index
-from rseqbench.support import parallel
-from tests.support.fleets import costs, emulated, fleet, machine, many, three
+from tests.support.fleets import costs, emulated, fleet, machine, three
 
 RULES = load().verdict
 COUNTER = BenchmarkPair("counter/getcpu_atomic", "counter/rseq")
@@ -143,24 +142,6 @@ def test_a_run_is_not_held_against_itself(tmp_path):
 def test_there_has_to_be_such_a_fleet(place):
     with pytest.raises(ResultsError, match=r"unknown fleet 'befor'.*did you mean before"):
         machines.compare_machines(place, "befor", RULES)
-
-
-def test_many_machines_are_read_by_many_processes_and_come_out_the_same(tmp_path, monkeypatch):
-    some = {place: one if isinstance(one, str) else replace(one, rounds=6) for place, one in many(10).items()}
-    results = fleet(tmp_path, "ten", some)
-    apart = machines.compare_machines(results, "ten", RULES)
-    monkeypatch.setattr(parallel, "_FEW", 100)
-    assert machines.compare_machines(results, "ten", RULES) == apart
-
-
-def test_what_other_processes_raise_is_raised_here():
-    with pytest.raises(ZeroDivisionError):
-        parallel.each(reciprocal, range(20))
-    assert parallel.each(reciprocal, range(1, 11)) == [1 / x for x in range(1, 11)]
-
-
-def reciprocal(number):
-    return 1 / number
 
 
 def test_costs_names_benchmarks():

@@ -15,11 +15,11 @@ from rseqbench.report.run_view import build_run_view
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.store.runs import PATCH, Store
 from tests.support import hostile_text, readback
+from tests.support.formats_schema import held
+from tests.support.library_runs import LTTNG, URCU
+from tests.support.readback import section
+from tests.support.served_runs import COSTS, stored
 from tests.support.simulated_runs import Simulation, shown
-from tests.unit.analysis.test_allocators import COSTS, stored
-from tests.unit.report.test_data import held
-from tests.unit.report.test_library_tables import LTTNG, URCU
-from tests.unit.report.test_mail import section
 
 ARENAS = {"percpu_arena": {0: (1000.0 / 3, 0.5)}, "percpu_arena_norseq": {0: (1000.0, 0.7)}}
 KINDS = {"phase": "phases", "peak": "peaks", "gain": "gains"}

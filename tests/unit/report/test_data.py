@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import io
 import json
-from pathlib import Path
 
 import jsonschema
 import pytest
@@ -14,12 +13,11 @@ from rseqbench.config import load
 from rseqbench.report import data, render
 from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
+from tests.support.emulated_runs import A32
+from tests.support.formats_schema import DOCS, SCHEMA, held
+from tests.support.kernel_config_runs import REGISTERED, N, Y
 from tests.support.simulated_runs import COSTS, SKIPS, Simulation, shown, store
-from tests.unit.report.test_emulation_caveats import A32
-from tests.unit.report.test_patch_tables import REGISTERED, N, Y
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
-SCHEMA = json.loads((DOCS / "formats.schema.json").read_text(encoding="utf-8"))
 RULES = load().verdict
 RUNS = {
     "times": Simulation(rounds=8),
@@ -31,23 +29,6 @@ RUNS = {
     "emulated": A32,
     "boots": N,
 }
-
-
-def closed(schema):
-    """Return the schema with every object that lists its keys closed: what it does not name is an error."""
-    if isinstance(schema, dict):
-        found = {key: closed(value) for key, value in schema.items()}
-        return {**found, "additionalProperties": False} if "properties" in found else found
-    return [closed(one) for one in schema] if isinstance(schema, list) else schema
-
-
-def held(text, kind):
-    """Hold a document against its part of the schema, as published and closed, and return it."""
-    document = json.loads(text, parse_constant=pytest.fail)
-    jsonschema.validate(document, SCHEMA)
-    for schema in (SCHEMA, closed(SCHEMA)):
-        jsonschema.validate(document, {"$defs": schema["$defs"], "$ref": f"#/$defs/{kind}"})
-    return document
 
 
 def test_the_schema_is_one():

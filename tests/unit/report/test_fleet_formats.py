@@ -19,8 +19,8 @@ from rseqbench.store import fleets as index
 from rseqbench.store.runs import Store
 from tests.support import hostile_text
 from tests.support.fleets import costs, emulated, fleet, machine, many, three
-from tests.unit.report.test_data import held
-from tests.unit.report.test_run_page import Page
+from tests.support.formats_schema import held
+from tests.support.html_page import Page
 
 RULES = load().verdict
 KINDS = ("three", "fifty", "against", "one", "nothing")

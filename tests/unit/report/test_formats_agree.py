@@ -16,9 +16,9 @@ from rseqbench.report import render
 from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support import readback
+from tests.support.emulated_runs import A32
+from tests.support.kernel_config_runs import N, Y
 from tests.support.simulated_runs import COSTS, SKIPS, Simulation, shown, store
-from tests.unit.report.test_emulation_caveats import A32
-from tests.unit.report.test_patch_tables import N, Y
 
 FORMATS = ("html", "markdown", "mail", "terminal", "csv")
 RUNS = {

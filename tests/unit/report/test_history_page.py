@@ -14,8 +14,8 @@ from rseqbench.report import charts
 from rseqbench.report.charts.history import gathered
 from rseqbench.report.html import history as pages
 from rseqbench.store.runs import Store
+from tests.support.html_page import Page
 from tests.support.simulated_runs import COSTS, FACTS, Simulation, store
-from tests.unit.report.test_run_page import Page
 
 RULES = load().verdict
 HOSTILE = '<b onclick="x">&amp;\u202e'

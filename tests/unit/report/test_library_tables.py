@@ -9,19 +9,10 @@ from rseqbench.report.charts import beside_kernels
 from rseqbench.report.html import run as html
 from rseqbench.report.tables import Reason, allocators
 from rseqbench.report.text import markdown
+from tests.support.library_runs import LTTNG, URCU
 from tests.support.simulated_runs import COSTS, Simulation, shown
 
 WHY = "LTTng-UST cannot be measured without babeltrace2; apt-get install babeltrace2"
-LTTNG = {
-    "cpu_id/baseline": 0.3,
-    "ring_buffer/getcpu_atomic": 22.0,
-    "ring_buffer/rseq_atomic": 4.5,
-    "ring_buffer/rseq": 1.5,
-    "lttng/lsl": 94.0,
-    "lttng/rseq": 80.0,
-    "lttng/constant": 79.0,
-}
-URCU = {"cpu_id/baseline": 0.3, "rcu/rseq": 1.0, "urcu/memb": 9.5, "urcu/memb_inline": 1.5, "urcu/signal": 8.0}
 
 
 def of(folder, costs, **parts):

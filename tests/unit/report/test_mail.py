@@ -3,8 +3,6 @@
 import dataclasses
 import itertools
 import re
-import shlex
-import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -19,9 +17,10 @@ from rseqbench.report.tables import Reason, make
 from rseqbench.report.text import ascii_table, mail
 from rseqbench.store.runs import PATCH, Store
 from tests.support import hostile_text
+from tests.support.emulated_runs import A32
+from tests.support.kernel_config_runs import REGISTERED, N, Y
+from tests.support.readback import section
 from tests.support.simulated_runs import COSTS, FACTS, SKIPS, Simulation, shown, store
-from tests.unit.report.test_emulation_caveats import A32
-from tests.unit.report.test_patch_tables import REGISTERED, N, Y
 
 RULES = load().verdict
 
@@ -29,10 +28,6 @@ RULES = load().verdict
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory):
     return shown(tmp_path_factory.mktemp("results"), Simulation(rounds=12))
-
-
-def section(text, title):
-    return text.partition(f"\n{title}\n{'=' * len(title)}\n")[2].partition("\n\n\n")[0]
 
 
 # ---- one run ----
@@ -246,33 +241,6 @@ def test_no_word_of_a_table_is_lost(grid):
             for word in ascii_table.ascii_of(str(cell)).split():
                 assert set(word) <= set(seen)
                 assert len(word) > 15 or word in seen
-
-
-@settings(max_examples=50)
-@given(st.lists(st.text(st.characters(codec="ascii", categories=["L", "N", "P", "S", "Zs"]), max_size=90), min_size=1))
-def test_a_shell_reads_a_folded_command_as_it_was(words):
-    expected = [" ".join(word.split()) for word in words]
-    folded = ascii_table.command(shlex.join(expected))
-    assert all(len(line) <= 76 for line in folded)
-    script = "printf '%s\\n' " + "\n".join(folded)
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == [*expected]
-
-
-def test_a_command_of_a_hand_made_run_is_words_to_a_shell(tmp_path):
-    target = tmp_path / "made"
-    folded = ascii_table.command(f"true; touch {target} && touch {target} | touch {target}")
-    subprocess.run(["sh", "-c", "\n".join(folded)], capture_output=True, check=False)  # there is no program "true;"
-    assert not target.exists()
-
-
-def test_a_control_character_of_a_command_is_spelled_out_and_not_eaten_by_the_shell_s_rules(tmp_path):
-    command = "rseqbench run --label x\x1b[31m"
-    shown_ = hostile_text.shown(tmp_path, command)
-    assert "xu001b" not in mail.run(shown_)
-    (line, *_) = [line for line in ascii_table.command(command) if "u001b" in line]
-    done = subprocess.run(["sh", "-c", f"printf '%s\\n' {line.strip()}"], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "x\\u001b[31m"
 
 
 def test_limits_that_do_not_fit_a_line_are_counted():

@@ -8,8 +8,8 @@ from rseqbench.model import Skip
 from rseqbench.report.text import markdown
 from rseqbench.store.runs import Store
 from tests.support import readback
+from tests.support.kernel_config_runs import N, Y
 from tests.support.simulated_runs import COSTS, Simulation, shown, store
-from tests.unit.report.test_patch_tables import N, Y
 
 RULES = load().verdict
 

@@ -5,9 +5,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pyperf
 import pytest
@@ -18,7 +15,7 @@ from rseqbench import __version__
 from rseqbench.analysis import dataset
 from rseqbench.errors import ResultsError
 from rseqbench.measure import session
-from rseqbench.model import SAME_IN_A_RUN, Case, Check, Facts, Machine, Plan, Registration, Skip
+from rseqbench.model import SAME_IN_A_RUN, Facts, Machine, Registration
 from rseqbench.paths import builtin_results
 from rseqbench.store import manage
 from rseqbench.store import runs as results
@@ -26,65 +23,12 @@ from rseqbench.store.runs import PATCH, Header, Store
 from rseqbench.support import atomic_io
 from rseqbench.support.attachments import KernelSizes
 from tests.support.commands import tree
-
-NAMES = ("cpu_id/baseline", "counter/rseq")
-PLAN = Plan(
-    cases=(Case(NAMES[0], 1, Registration.NONE), Case(NAMES[1], 2, Registration.GLIBC)),
-    skips=(Skip("cpu_id/gs", 1, "x86 only"),),
-    rounds=3,
-    values=2,
-    value_ms=0.5,
-    seed=7,
-    engine="pyperf",
-    preset="quick",
-    cpus=(1, 0),
-)
-
-
-def header(label="mine", **changes):
-    facts = Facts(
-        cpu="Imagined \u00b5 CPU", cpus=2, load_1min=0.25, registration=Registration.GLIBC, glibc_registers=True
-    )
-    made = Header(
-        label=label,
-        created="2024-05-17T12:08:41+00:00",
-        command="rseqbench run 'counter/*'",
-        plan=PLAN,
-        machines=(Machine("x86_64", "native", "virtual", facts),),
-        checks=(Check(NAMES[1], True, 8, 1000, 3, 100, True), Check(NAMES[0], False, 1, 0, 0, 0, False, "wrong", True)),
-        docs={NAMES[0]: "the empty loop"},
-        notes=("one", "two"),
-    )
-    return dataclasses.replace(made, **changes)
-
-
-def suite(number, value=1e-9):
-    benchmarks = []
-    for name in NAMES:
-        metadata = {
-            "name": name,
-            "benchmark": name,
-            "arch": "x86_64",
-            "threads": 1,
-            "engine": "pyperf",
-            "round": number,
-        }
-        metadata |= {"registration": "glibc", "aborts": 0, "loops": 1000, "unit": "second"}
-        benchmarks.append(pyperf.Benchmark([pyperf.Run([value, value], metadata=metadata, collect_metadata=False)]))
-    return pyperf.BenchmarkSuite(benchmarks)
+from tests.support.stored_runs import NAMES, header, stored, suite
 
 
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "results")
-
-
-def stored(store, label="mine", value=1e-9, force=False, **changes):
-    """Store a whole run and return it."""
-    unfinished = store.begin(header(label, **changes), force)
-    for number in range(PLAN.rounds):
-        unfinished.save_round(number, suite(number, value))
-    return unfinished.finish(lambda run: f"{run.label},{value}\n")
 
 
 def refused(call, *arguments):
@@ -198,14 +142,6 @@ def test_a_header_survives_text(tmp_path):
     assert Header.from_json(whole.to_json(), tmp_path) == whole
     assert json.loads(whole.to_json())["version"] == __version__
     assert "\u00b5" in whole.to_json()
-
-
-def test_pyperf_itself_reads_our_file(store):
-    run = stored(store)
-    command = [sys.executable, "-m", "pyperf", "stats", str(run.folder / "pyperf.json")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert NAMES[1] in done.stdout
 
 
 # ---- which runs are there ----
@@ -572,121 +508,7 @@ def test_a_run_that_cannot_be_begun_leaves_nothing(store, monkeypatch):
     assert list(store.root.iterdir()) == []
 
 
-FULL_DISK = """
-import resource, sys
-from pathlib import Path
-from rseqbench.errors import ResultsError
-from tests.unit.store.test_runs import header, suite
-from rseqbench.store.runs import Store
-
-def limited(size):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
-
-for step in sys.argv[2:]:
-    store = Store(Path(sys.argv[1]) / step)
-    limited(resource.RLIM_INFINITY)
-    try:
-        if step == "begin":
-            limited(100)
-            store.begin(header(), False)
-            continue
-        unfinished = store.begin(header(), False)
-        unfinished.save_round(0, suite(0))
-        limited(100)
-        if step == "round":
-            unfinished.save_round(1, suite(1))
-        elif step == "update":
-            unfinished.update(header(notes=("changed",)))
-        else:
-            unfinished.finish(lambda _: "x" * 1000)
-    except ResultsError as error:
-        print(f"{step}: {error}")
-"""
-
-
-def test_a_full_disk_is_one_line_at_every_step(tmp_path):
-    root = Path(__file__).resolve().parents[3]
-    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "results"), "begin", "round", "update", "finish"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.partition(": ")[0] for line in lines] == ["begin", "round", "update", "finish"], lines
-    for line in lines:
-        assert "cannot write" in line
-        assert "File too large" in line
-    assert list((tmp_path / "results" / "begin").iterdir()) == []
-    for step in ("round", "update", "finish"):
-        unfinished = Store(tmp_path / "results" / step).resume("mine")
-        assert unfinished.header == header()
-        assert unfinished.rounds() == [0]
-        assert unfinished.suite().get_benchmark_names() == sorted(NAMES)
-
-
-# ---- death at every step ----
-
-DEATHS = """
-import os, shutil, sys
-from pathlib import Path
-from rseqbench.store.runs import Store
-from tests.unit.store.test_runs import stored
-
-STEPS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree", "ctypes.dlopen"}
-
-def die_at(step):
-    # Every step in the file system is announced to an audit hook right before it is done.
-    seen = 0
-    def hook(event, arguments):
-        nonlocal seen
-        seen += event in STEPS
-        if seen == step:
-            os._exit(9)
-    sys.addaudithook(hook)
-
-base, replacing = Path(sys.argv[1]), sys.argv[2] == "replacing"
-if replacing:
-    stored(Store(base / "old"), value=1e-9, created="old")
-for step in range(1, 10_000):
-    root = base / str(step)
-    if replacing:
-        shutil.copytree(base / "old", root)
-    child = os.fork()
-    if child == 0:
-        die_at(step)
-        stored(Store(root), value=2e-9, force=True, created="new")
-        os._exit(0)
-    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
-        break
-"""
-
-
-@pytest.mark.parametrize("before", ["replacing", "new"])
-def test_death_at_any_step_leaves_the_old_run_or_the_new_one(tmp_path, before):
-    root = Path(__file__).resolve().parents[3]
-    done = subprocess.run(
-        [sys.executable, "-c", DEATHS, str(tmp_path), before], cwd=root, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    steps = sorted((path for path in tmp_path.iterdir() if path.name.isdecimal()), key=lambda path: int(path.name))
-    assert len(steps) > 20
-    found = [_state(Store(path)) for path in steps]
-    first_new = found.index("new")
-    assert set(found[first_new:]) == {"new"}
-    assert set(found[:first_new]) == {"old" if before == "replacing" else None}
-    assert first_new > 10
-
-
-def _state(store):
-    """Return which run is there, having looked that all three files are of that run; None for none."""
-    try:
-        run = store.load("mine")
-    except ResultsError:
-        return None
-    value = {"old": 1e-9, "new": 2e-9}[run.header.created]
-    for name in NAMES:
-        runs = run.suite.get_benchmark(name).get_runs()
-        assert [one.values for one in runs] == [(value, value)] * PLAN.rounds
-    assert (run.folder / "table.csv").read_text() == f"mine,{value}\n"
-    return run.header.created
+# ---- death between two renames ----
 
 
 class Death(BaseException):
