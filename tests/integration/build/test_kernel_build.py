@@ -117,8 +117,9 @@ def test_an_interrupted_build_leaves_nothing_in_place_and_goes_on_where_it_was(c
         file.write(f'\n$(O)/two.o: two.c $(O)/one.o\n\t@echo "  GEN     two"; if [ -p {wait} ]; then cat {wait}; fi\n')
         file.write('\t@echo "  CC      two.o"; $(CROSS_COMPILE)gcc -c -o $@ $<\n')
     code = (
-        "from rseqbench import arches; from rseqbench.config import LinuxOptions; from rseqbench.linux import kbuild;"
-        f"kbuild.build(arches.named('x86_64'), LinuxOptions({options.source!r}, {options.config!r}), 'y', print)"
+        "from rseqbench.build import architectures; from rseqbench.build.linux import build;"
+        "from rseqbench.config import LinuxOptions;"
+        f"build.build(architectures.named('x86_64'), LinuxOptions({options.source!r}, {options.config!r}), 'y', print)"
     )
     mark = f"RSEQBENCH_TEST_BUILD={tmp_path}"
     environment = {**os.environ, "RSEQBENCH_TEST_BUILD": str(tmp_path)}

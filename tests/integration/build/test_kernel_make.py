@@ -1,4 +1,4 @@
-"""build/linux/make.py and alone.py: what make is given and what becomes of it, by the real make on a small tree."""
+"""build/linux/make.py: what make is given and what becomes of it, by the real make on a small tree."""
 
 import json
 import os
@@ -21,11 +21,11 @@ X86 = architectures.named("x86_64")
 MARK = "RSEQBENCH_TEST_MAKE"
 BUILD = """
 import signal, sys
-from rseqbench import arches
+from rseqbench.build import architectures
+from rseqbench.build.linux import build
 from rseqbench.config import LinuxOptions
-from rseqbench.linux import kbuild
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-kbuild.build(arches.named("x86_64"), LinuxOptions(*sys.argv[1:]), "y", lambda done, of: print(done, flush=True))
+build.build(architectures.named("x86_64"), LinuxOptions(*sys.argv[1:]), "y", lambda done, of: print(done, flush=True))
 """
 
 

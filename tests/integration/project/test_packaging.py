@@ -73,9 +73,9 @@ def test_the_wheel_carries_what_a_run_needs(wheel):
     assert {f"{DATA}/{name}" for name in tracked("results/patch-2018")} <= names
     assert f"{DATA}/bench.toml" in names
     assert tracked("rseqbench") <= names
-    assert "rseqbench/claims.toml" in names
-    assert any(name.startswith("rseqbench/show/templates/") for name in names)
-    assert "rseqbench/show/style.css" in names
+    assert "rseqbench/analysis/claims.toml" in names
+    assert any(name.startswith("rseqbench/report/html/templates/") for name in names)
+    assert "rseqbench/report/html/style.css" in names
     assert {"rseqbench/recorded/run.json", "rseqbench/recorded/pyperf.json"} <= names
 
 
@@ -101,13 +101,15 @@ def test_the_source_archive_builds_the_same_wheel(sdist, wheel, tmp_path):
 def test_the_installed_wheel_finds_its_own_files(installed, tmp_path):
     code = """
 import sys, rseqbench
-from rseqbench import config, paths, results, stated
+from rseqbench import config, paths
+from rseqbench.analysis import patch_claims
+from rseqbench.store import runs
 assert rseqbench.__file__.startswith(sys.argv[1]), rseqbench.__file__
 for path in (paths.kernels(), paths.default_config(), paths.builtin_results()):
     assert path.exists() and str(path).startswith(sys.argv[1]), path
 assert config.load().run.target == "auto"
-assert results.Store(__import__("pathlib").Path("results")).labels() == [results.PATCH]
-assert stated.written()
+assert runs.Store(__import__("pathlib").Path("results")).labels() == [runs.PATCH]
+assert patch_claims.written_claims()
 """
     env = {**os.environ, "PYTHONPATH": str(installed)}
     subprocess.run([sys.executable, "-c", code, str(installed)], cwd=tmp_path, env=env, check=True)

@@ -248,7 +248,7 @@ def test_a_user_who_is_not_root():
 MAPPED = """
 import mmap, subprocess, sys
 from pathlib import Path
-from rseqbench.suites.lttng import place
+from rseqbench.workloads.lttng import namespace
 
 def mapped(name):
     with Path("/dev/shm/lttng-ust-wait-" + name).open("w+b") as file:
@@ -264,7 +264,7 @@ else:
     command = ["unshare", "--mount", "sh", "-c", there, "sh", sys.executable, __file__, "neighbour"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as neighbour:
         neighbour.stdout.readline()
-        with place._left_as_found((Path("/dev/shm"),)):
+        with namespace._left_as_found((Path("/dev/shm"),)):
             held, _ = mapped("held"), mapped("ours").close()
         neighbour.stdin.close()
     print(*(path.name for path in Path("/dev/shm").iterdir()))
