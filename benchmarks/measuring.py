@@ -21,7 +21,7 @@ from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
 from rseqbench.measure.engines.composite import create_engine
 from rseqbench.measure.rounds import MOST_VOID
-from rseqbench.model import Case, Estimate, GatedRequest, GatedRound, Plan
+from rseqbench.model import Case, ChunkRequest, Estimate, GatedRound, Plan
 from rseqbench.targets import Target, resolve
 
 
@@ -43,7 +43,7 @@ class Watched:
         """Hand on."""
         return self._target.calibrate(*arguments)
 
-    def gate(self, slots: Sequence[GatedRequest], *rest: Any) -> GatedRound:
+    def gate(self, slots: Sequence[ChunkRequest], *rest: Any) -> GatedRound:
         """Hand on; remember the answer, how long it took, and how much of that was inside chunks."""
         began = time.monotonic()
         self.last = self._target.gate(slots, *rest)

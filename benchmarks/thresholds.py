@@ -19,7 +19,7 @@ from rseqbench.analysis import stats
 from rseqbench.config import Preset
 from rseqbench.measure import plan
 from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, classify_chunks
-from rseqbench.model import Case, Chunk, GatedRequest, Plan
+from rseqbench.model import Case, Chunk, ChunkRequest, Plan
 from rseqbench.targets import resolve
 
 KERNELS = (
@@ -76,7 +76,7 @@ def _take(
 ) -> tuple[list[Sequence[Sequence[Chunk]]], int]:
     """Return the chunks of each kernel in each round, and the fastest probe of all."""
     cases = [Case(name) for name in names]
-    slots = [GatedRequest(case, target.calibrate(case, made, chunk_us * 1000), WANTED_CHUNKS) for case in cases]
+    slots = [ChunkRequest(case, target.calibrate(case, made, chunk_us * 1000), WANTED_CHUNKS) for case in cases]
     fastest, streams = 0, []
     for number in range(rounds):
         target.new_round()

@@ -347,7 +347,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class GatedRequest:
+class ChunkRequest:
     """What a gated round is asked for: `wanted` chunks of a case, `loops` operations each in every thread."""
 
     case: Case

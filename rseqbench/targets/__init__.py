@@ -16,9 +16,9 @@ from rseqbench.model import (
     Benchmark,
     Case,
     Check,
+    ChunkRequest,
     CommandLine,
     Counts,
-    GatedRequest,
     GatedRound,
     Machine,
     Plan,
@@ -90,8 +90,8 @@ class RunsGatedRounds(Protocol):
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
         """Return how many operations, in each thread, of a case last `chunk_ns` with a core for each."""
 
-    def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
-        """Run one gated round of the slots; `options` are those of host_round() in kernels/core/host.h."""
+    def gate(self, requests: Sequence[ChunkRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+        """Run one gated round of the requests; `options` are those of host_round() in kernels/core/host.h."""
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ import pyperf
 
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import CaseResult
-from rseqbench.model import COUNTED, FEWEST_CHUNKS, Case, Chunk, GatedRequest, GatedRound, Plan, Registration
+from rseqbench.model import COUNTED, FEWEST_CHUNKS, Case, Chunk, ChunkRequest, GatedRound, Plan, Registration
 from rseqbench.targets import RunsGatedRounds, Target, require
 
 CHUNK_NS = 50_000
@@ -92,7 +92,7 @@ class GatedEngine:
 
     def __init__(self) -> None:
         """Begin with nothing calibrated and no probe seen."""
-        self._slots: dict[Case, GatedRequest] = {}
+        self._slots: dict[Case, ChunkRequest] = {}
         self._unsized: dict[Case, str] = {}  # why a case has no slot
         self._long_ms: dict[Case, float] = {}  # what the wanted chunks of a case take, where they are long ones
         self._fastest = 0
@@ -104,12 +104,12 @@ class GatedEngine:
             return
         options = {"fastest": 0, "limit_ms": 20, "seed": 1, "capacity": 16}
         alone = replace(min(cases, key=lambda case: (case.threads, case.id)), threads=1)
-        seen = [require(target, RunsGatedRounds).gate([GatedRequest(alone, 1, 1000)], plan, options)]
+        seen = [require(target, RunsGatedRounds).gate([ChunkRequest(alone, 1, 1000)], plan, options)]
         step_ns = seen[0].resolution * seen[0].ns_per_tick
         for case in cases:
             self._size(target, plan, case, step_ns)
         chunk_ns, _ = chunk_size(1, len(plan.cpus), step_ns)
-        probing = GatedRequest(alone, require(target, RunsGatedRounds).calibrate(alone, plan, chunk_ns), 1000)
+        probing = ChunkRequest(alone, require(target, RunsGatedRounds).calibrate(alone, plan, chunk_ns), 1000)
         end = time.monotonic() + _SETTLE_S
         while time.monotonic() < end and not _settled([answer.fastest for answer in seen]):
             time.sleep(0.02)
@@ -122,7 +122,7 @@ class GatedEngine:
         gating = require(target, RunsGatedRounds)
         chunk_ns, wanted = chunk_size(case.threads, len(plan.cpus), step_ns)
         try:
-            self._slots[case] = GatedRequest(case, gating.calibrate(case, plan, chunk_ns), wanted)
+            self._slots[case] = ChunkRequest(case, gating.calibrate(case, plan, chunk_ns), wanted)
         except TargetError as error:
             self._unsized[case] = error.message
         self._long_ms[case] = wanted * chunk_ns * 1e-6 if chunk_ns > TEAM_CHUNK_NS else 0.0

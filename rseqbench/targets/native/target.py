@@ -23,9 +23,9 @@ from rseqbench.model import (
     Benchmark,
     Case,
     Check,
+    ChunkRequest,
     CommandLine,
     Facts,
-    GatedRequest,
     GatedRound,
     Machine,
     Plan,
@@ -168,14 +168,14 @@ class NativeTarget:
         worker = self._worker(self.registration(), self._libraries.have(case.benchmark))
         return int(worker.request(request, _MEASURE_TIMEOUT_S))
 
-    def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+    def gate(self, requests: Sequence[ChunkRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
-        request = messages.gate_request(slots, plan, options)
-        names = [slot.case.benchmark for slot in slots]
+        request = messages.gate_request(requests, plan, options)
+        names = [request.case.benchmark for request in requests]
         self._libraries.begin(names, Stage.TIMED)
         worker = self._worker(self.registration(), any(map(self._libraries.have, names)))
         answer = worker.request(request, _MEASURE_TIMEOUT_S)
-        return messages.read_gated_round(answer, slots, not self._first.hello.no_counters, self.registration())
+        return messages.read_gated_round(answer, requests, not self._first.hello.no_counters, self.registration())
 
     def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program of this machine. Raises TargetError when it does not start or end."""

@@ -18,8 +18,8 @@ from rseqbench.model import (
     Case,
     Check,
     Chunk,
+    ChunkRequest,
     Facts,
-    GatedRequest,
     GatedRound,
     Plan,
     ProgramResult,
@@ -175,26 +175,26 @@ def calibrate_request(case: Case, plan: Plan, chunk_ns: int) -> CalibrateRequest
     return CalibrateRequest(case.benchmark, case.threads, list(plan.cpus), chunk_ns)
 
 
-def gate_request(slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GateRequest:
+def gate_request(requests: Sequence[ChunkRequest], plan: Plan, options: Mapping[str, int]) -> GateRequest:
     """Return the request for a gated round; `options` are those of host_gate() in kernels/core/host.h."""
     return GateRequest(
-        kernels=[slot.case.benchmark for slot in slots],
-        threads=[slot.case.threads for slot in slots],
-        wanted=[slot.wanted for slot in slots],
-        loops=[slot.loops for slot in slots],
+        kernels=[request.case.benchmark for request in requests],
+        threads=[request.case.threads for request in requests],
+        wanted=[request.wanted for request in requests],
+        loops=[request.loops for request in requests],
         cpus=list(plan.cpus),
         **options,
     )
 
 
 def read_gated_round(
-    answer: Mapping[str, Any], slots: Sequence[GatedRequest], counts: bool, registration: Registration
+    answer: Mapping[str, Any], requests: Sequence[ChunkRequest], counts: bool, registration: Registration
 ) -> GatedRound:
-    """Return what a gated round of `slots` was, from the answer to it; `counts`: the CPU's counters could be read."""
+    """Return the gated round that answers `requests`; `counts`: the CPU's counters could be read."""
     per_tick = answer["ns_per_tick"]
-    chunks: list[list[Chunk]] = [[] for _ in slots]
+    chunks: list[list[Chunk]] = [[] for _ in requests]
     for number, disturbed, before, after, ticks, aborts, *counters in answer["chunks"]:
-        loops = slots[number].loops
+        loops = requests[number].loops
         seen = counts and counters[0]  # no instructions: somebody else took the counters meanwhile
         counted = tuple(count / loops for count in counters) if seen else None
         chunks[number].append(Chunk(ticks * per_tick / loops, before, after, bool(disturbed), aborts, counted))

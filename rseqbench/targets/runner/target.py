@@ -27,9 +27,9 @@ from rseqbench.model import (
     Benchmark,
     Case,
     Check,
+    ChunkRequest,
     CommandLine,
     Facts,
-    GatedRequest,
     GatedRound,
     Machine,
     Plan,
@@ -251,10 +251,10 @@ class RunnerTarget(abc.ABC):
         """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""
         return int(self._request(messages.calibrate_request(case, plan, chunk_ns)))
 
-    def gate(self, slots: Sequence[GatedRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
+    def gate(self, requests: Sequence[ChunkRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
         """Run one gated round in a fresh process. Raises TargetError when it dies, fails or is not exact."""
-        answer = self._request(messages.gate_request(slots, plan, options))
-        return messages.read_gated_round(answer, slots, not self._hello.no_counters, self.registration())
+        answer = self._request(messages.gate_request(requests, plan, options))
+        return messages.read_gated_round(answer, requests, not self._hello.no_counters, self.registration())
 
     def run(self, path: str, arguments: Sequence[str], registration: Registration, limit_s: float) -> ProgramResult:
         """Run a program that lies there. Raises TargetError when it does not start, or not end within `limit_s`."""

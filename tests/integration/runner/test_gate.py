@@ -20,7 +20,7 @@ from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.measure import rounds
 from rseqbench.measure.engines import gated
-from rseqbench.model import Case, Check, GatedRequest, Plan
+from rseqbench.model import Case, Check, ChunkRequest, Plan
 from rseqbench.store.events import CaseMeasured
 from rseqbench.store.runs import Header, Store
 from rseqbench.targets.native import target as native_module
@@ -52,7 +52,7 @@ def calibrate(target, names, chunk_ns):
 
 def slots(names, loops=1000, wanted=WANTED, threads=1):
     each = [loops[name] for name in names] if isinstance(loops, dict) else [loops] * len(names)
-    return [GatedRequest(Case(name, threads), count, wanted) for name, count in zip(names, each, strict=True)]
+    return [ChunkRequest(Case(name, threads), count, wanted) for name, count in zip(names, each, strict=True)]
 
 
 def gate(target, names, loops=1000, wanted=WANTED, **changes):

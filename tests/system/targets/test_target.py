@@ -19,7 +19,7 @@ import pytest
 from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines.instructions import slope
-from rseqbench.model import Case, Counts, GatedRequest, Plan, Registration
+from rseqbench.model import Case, ChunkRequest, Counts, Plan, Registration
 from rseqbench.targets import CountsInstructions, require, resolve
 from tests.support.commands import processes_with
 from tests.support.labgrid_lab import Lab, daemons
@@ -348,7 +348,7 @@ class TestRealTime:
         assert min(loops) >= 1
         options = {"fastest": 0, "limit_ms": 500, "seed": 1, "capacity": 100}
         answer = target.gate(
-            [GatedRequest(one, count, 3) for one, count in zip(cases, loops, strict=True)], plan(target), options
+            [ChunkRequest(one, count, 3) for one, count in zip(cases, loops, strict=True)], plan(target), options
         )
         assert [bool(chunks) for chunks in answer.chunks] == [True] * 3
         assert sum(map(len, answer.chunks)) <= 100

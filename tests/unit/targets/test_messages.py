@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, Case, GatedRequest, Registration
+from rseqbench.model import Benchmark, Case, ChunkRequest, Registration
 from rseqbench.targets.runner.messages import MOST_OPERATIONS, CheckAnswer, conclude_check, read_gated_round, run_check
 from tests.support.requirements import defaults
 
@@ -109,5 +109,5 @@ def test_a_32_bit_runner_takes_the_longest_check(cpus):
 def test_a_chunk_without_instructions_was_not_counted(counts, expected):
     chunks = [[0, 0, 9, 9, 100, 0, 50, 20, 0], [0, 0, 9, 9, 100, 0, 0, 0, 0]]
     answer = {"chunks": chunks, "ns_per_tick": 1.0, "fastest": 9, "resolution": 1, "inside": 200, "waits": 0, "ns": 300}
-    found = read_gated_round(answer, [GatedRequest(Case("counter/x"), 10, 2)], counts, Registration.GLIBC)
+    found = read_gated_round(answer, [ChunkRequest(Case("counter/x"), 10, 2)], counts, Registration.GLIBC)
     assert [chunk.counted for chunk in found.chunks[0]] == expected
