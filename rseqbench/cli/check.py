@@ -37,7 +37,7 @@ def command(ctx: click.Context, /, disturbances: int | None, **values: Any) -> N
     with resolve.create_target(resolve.resolve_options(requested, config.linux)) as target:
         benchmarks = selection.select(target.benchmarks(), patterns)
         checks = [event.check for event in rounds.check(target, benchmarks, hardness)]
-    terminal.table(run_tables.checks(checks, benchmarks), terminal.console())
+    terminal.print_grid(run_tables.tabulate_checks(checks, benchmarks), terminal.console())
     failed = [check for check in checks if not check.passed]
     for check in failed:
         click.echo(f"rseqbench: check FAILED: {check.benchmark}: {check.message}", err=True)

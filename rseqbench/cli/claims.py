@@ -34,12 +34,12 @@ def _show(shown: RunView, style: str, verdicts: bool) -> None:
     from rseqbench.report.tables import claims
     from rseqbench.report.text import markdown, terminal
 
-    grids = claims.of_run(shown.judged, shown.run.label) if verdicts else claims.claims(shown.judged)
+    grids = claims.tabulate_run(shown.judged, shown.run.label) if verdicts else claims.tabulate_claims(shown.judged)
     records = data.verdicts(shown.judged) if verdicts else data.claims(shown.judged)
     if style == "table":
-        terminal.claims(shown, terminal.console(), verdicts)
+        terminal.print_claims(shown, terminal.console(), verdicts)
     elif style == "markdown":
-        click.echo(markdown.document(grids), nl=False)
+        click.echo(markdown.render_grids(grids), nl=False)
     elif style == "csv":
         click.echo(data.to_csv(records), nl=False)
     else:

@@ -63,7 +63,7 @@ def _fleets(found: FleetComparison, style: str, limit: float | None) -> str:
     from rseqbench.report.text import terminal
 
     if style == "table":
-        terminal.machines(found, terminal.console())
+        terminal.print_fleet(found, terminal.console())
     else:
         output.print_document(render.render_fleet(found, style))
     return "" if limit is None else prose.failure(found, limit)
@@ -76,7 +76,7 @@ def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) 
 
     (runs, found), rules = compare_runs(state, labels), state.config().verdict
     if style == "table":
-        terminal.comparison(found, terminal.console())
+        terminal.print_comparison(found, terminal.console())
     else:
         output.print_document(render.render_comparison(runs, found, rules, style))
     return "" if limit is None else prose.failure_of_runs(found, rules, limit)

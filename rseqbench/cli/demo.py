@@ -42,7 +42,7 @@ def command(ctx: click.Context, output: str | None) -> None:
         run = _replayed(recorded, config, Path(scratch))
         if output != "-":
             print_run(run, store, config)
-        page = html.page(run_view.build_run_view(run, store.load(PATCH), config.verdict))
+        page = html.render_page(run_view.build_run_view(run, store.load(PATCH), config.verdict))
     path = write_document(page, output, "demo", config)
     click.echo("a replay: nothing was measured here" + (f"; its page is {path}" if path else ""), err=True)
 
@@ -57,13 +57,13 @@ def _replayed(recorded: Run, config: Config, scratch: Path) -> Run:
     from rseqbench.model import REPLAY
     from rseqbench.report import data
     from rseqbench.report.progress import run as progress
-    from rseqbench.report.progress.estimate import Running
+    from rseqbench.report.progress.estimate import RunningEstimate
     from rseqbench.store.runs import Store
 
     unfinished = Store(scratch).begin(replay_header(recorded), force=False)
     engine = ReplayEngine(create_engine(recorded.header.plan.engine))
     with ReplayTarget(recorded) as target:
         events = rounds.run(target, unfinished, engine, config.check)
-        progress.follow(events, Running(unfinished.header, config.verdict), REPLAY.upper())
+        progress.follow_run(events, RunningEstimate(unfinished.header, config.verdict), REPLAY.upper())
     unfinished.update(dataclasses.replace(unfinished.header, finished=recorded.header.finished))
     return unfinished.finish(lambda run: data.table_csv(run, config.verdict.confidence))

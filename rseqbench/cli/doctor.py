@@ -59,12 +59,12 @@ def _check(host: Host, style: str) -> int:
         click.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
         out = console.console()
-        for line in text.lines(findings, out.width):
+        for line in text.format_findings(findings, out.width):
             out.print(line, soft_wrap=True)
         out.print(f"\npyperf's own check: {doctor.PYPERF_COMMAND}\n", style="bold", soft_wrap=True)
         out.print(pyperf, markup=False, soft_wrap=True)
         out.print()
-        out.print(text.summary(findings), soft_wrap=True)
+        out.print(text.format_summary(findings), soft_wrap=True)
     return 0 if doctor.can_run_natively(findings) else 1
 
 

@@ -64,7 +64,7 @@ def run(ctx: click.Context, /, **values: Any) -> None:
         begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
     requested = begun.options if begun else members.shared_options(options.run_options(config, given))
     scheduler.raise_file_limit(at_once)
-    with progress.busy("asking the coordinator"):
+    with progress.show_activity("asking the coordinator"):
         lab = ctx.with_resource(client.share_client(requested.coordinator, requested.environment))
         places = lab.places()
     fleet = begun or _new_fleet(places, requested, given, config, store)
@@ -126,7 +126,9 @@ def _list(fleet: Fleet, places: Sequence[LabPlace], store: Store) -> None:
     from rseqbench.report.tables import fleet as lab
     from rseqbench.report.text import terminal
 
-    terminal.table(lab.lab_places(fleet.label, members.missing_members(fleet, store), places), terminal.console())
+    terminal.print_grid(
+        lab.tabulate_lab_places(fleet.label, members.missing_members(fleet, store), places), terminal.console()
+    )
 
 
 def _measure(fleet: Fleet, lab: LabClient, at_once: int, config: Config, store: Store) -> tuple[bool, int]:
@@ -146,7 +148,7 @@ def _measure(fleet: Fleet, lab: LabClient, at_once: int, config: Config, store: 
     work = members.measure_members(fleet, config, store, lambda run: data.table_csv(run, confidence))
     try:
         with contextlib.closing(members.run_members(fleet, missing, store, work, at_once, lab.cut)) as events:
-            end = progress.follow(events, of, of - len(missing))
+            end = progress.follow_fleet(events, of, of - len(missing))
     except (KeyboardInterrupt, RseqbenchError) as error:
         interrupted = isinstance(error, KeyboardInterrupt)
         if not interrupted:
@@ -169,6 +171,6 @@ def _show(label: str, state: State) -> None:
     assert found is not None
     path = output.write_document(render.render_fleet(found, "html"), None, label, state.config())
     # Behind the page, as whoever reads the table may have seen enough of it.
-    terminal.machines(found, terminal.console(), each=False)
+    terminal.print_fleet(found, terminal.console(), each=False)
     click.echo(f"what each machine has: rseqbench compare {label}", err=True)
     click.echo(f"stored as {label}; its page is {path}", err=True)

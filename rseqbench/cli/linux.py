@@ -35,14 +35,17 @@ def build(ctx: click.Context, configurations: tuple[str, ...], arch: str | None)
     chosen = architectures.named(arch or config.run.arch)
     made = {}
     for rseq in sorted(set(wanted.values())):
-        with run.building(f"Linux for {chosen.name}, CONFIG_RSEQ={rseq}") as seen:
+        with run.show_build(f"Linux for {chosen.name}, CONFIG_RSEQ={rseq}") as seen:
             made[rseq] = kbuild.build(chosen, config.linux, rseq, seen)
     out = terminal.console()
-    terminal.table(grids.built(wanted, made), out)
+    terminal.print_grid(grids.tabulate_builds(wanted, made), out)
     both = {rseq: made.get(rseq) or kbuild.built(chosen, config.linux, rseq) for rseq in ("n", "y")}
     n, y = both["n"], both["y"]
     if n is None or y is None:
-        terminal.table(grids.size(*made.values()), out)
+        terminal.print_grid(grids.tabulate_size(*made.values()), out)
         return
-    for grid in (grids.difference(kbuild.difference(n, y, config.linux)), *grids.sizes("n", n.sizes, "y", y.sizes)):
-        terminal.table(grid, out)
+    for grid in (
+        grids.tabulate_options(kbuild.difference(n, y, config.linux)),
+        *grids.tabulate_sizes("n", n.sizes, "y", y.sizes),
+    ):
+        terminal.print_grid(grid, out)

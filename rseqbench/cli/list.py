@@ -39,4 +39,4 @@ def command(ctx: click.Context, /, style: str, **values: Any) -> None:
         click.echo(json.dumps([dataclasses.asdict(benchmark) for benchmark in selected], indent=1))
         return
     shown = selected if patterns else benchmarks
-    terminal.console().print(listing.tree(shown, f"{machine.arch} ({machine.target})"))
+    terminal.console().print(listing.build_benchmark_tree(shown, f"{machine.arch} ({machine.target})"))

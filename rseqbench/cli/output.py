@@ -46,4 +46,4 @@ def print_run(run: Run, store: Store, config: Config) -> None:
     from rseqbench.report.text import terminal
     from rseqbench.store.runs import PATCH
 
-    terminal.run(run_view.build_run_view(run, store.load(PATCH), config.verdict), terminal.console())
+    terminal.print_run(run_view.build_run_view(run, store.load(PATCH), config.verdict), terminal.console())

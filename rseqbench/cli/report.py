@@ -104,7 +104,7 @@ def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
         number = "1 run" if len(labels or found) == 1 else "0 runs"
         said = f"{twice!r} is given twice" if twice else "; ".join([f"a history of {number}", *unreadable])
         raise UsageError(said, "give the labels of two runs, or more")
-    return history.page(found, config.verdict, unreadable), len(found)
+    return history.render_page(found, config.verdict, unreadable), len(found)
 
 
 def _name(labels: Sequence[str]) -> str:

@@ -65,7 +65,7 @@ def _print_dry_run(requested: RequestedOptions, given: dict[str, Any], config: C
         store.ensure_free(given["label"], bool(given.get("force")))
     preset = options.preset(requested, given, config)
     rehearsed = dry_run.rehearse_run(requested, preset, config.linux, given.get("seed"))
-    terminal.rehearsal(rehearsed, terminal.console())
+    terminal.print_dry_run(rehearsed, terminal.console())
 
 
 def _run(requested: RequestedOptions, given: dict[str, Any], config: Config, store: Store) -> int:
@@ -101,7 +101,7 @@ def _run(requested: RequestedOptions, given: dict[str, Any], config: Config, sto
             return ending.exit_code
     if len(engine_names) > 1:
         one, other = (store.load(name) for name in session.run_labels(label, engine_names).values())
-        terminal.comparison([summary.compare_runs(one, other, config.verdict)], terminal.console())
+        terminal.print_comparison([summary.compare_runs(one, other, config.verdict)], terminal.console())
     return _print_failures(failures)
 
 
@@ -142,16 +142,18 @@ def _measure(own: ResolvedOptions, begin: Callable[[Target], UnfinishedRun], con
     from rseqbench.measure.engines.composite import create_engine
     from rseqbench.report import data
     from rseqbench.report.progress import run as progress
-    from rseqbench.report.progress.estimate import Running
+    from rseqbench.report.progress.estimate import RunningEstimate
 
     stopped = None
     try:
         with _entered(own) as target:
             unfinished = begin(target)
             engine = create_engine(unfinished.header.plan.engine)
-            running = Running(unfinished.header, config.verdict, [unfinished.suite()] if unfinished.rounds() else [])
+            running = RunningEstimate(
+                unfinished.header, config.verdict, [unfinished.suite()] if unfinished.rounds() else []
+            )
             try:
-                progress.follow(rounds.run(target, unfinished, engine, config.check), running)
+                progress.follow_run(rounds.run(target, unfinished, engine, config.check), running)
             except (KeyboardInterrupt, TargetError) as error:
                 stopped = _print_stopped(unfinished, error)
                 raise
@@ -175,7 +177,7 @@ def _entered(own: ResolvedOptions) -> Iterator[Target]:
     from rseqbench.targets import resolve
 
     with contextlib.ExitStack() as stack:
-        with progress.busy(f"compiling what is not compiled yet, and entering {own.target}"):
+        with progress.show_activity(f"compiling what is not compiled yet, and entering {own.target}"):
             target = stack.enter_context(resolve.create_target(own))
         yield target
 

@@ -24,10 +24,10 @@ def command(ctx: click.Context, style: str) -> None:
     store = (ctx.find_object(State) or State(None)).store()
     found = manage.entries(store)
     if style == "json":
-        click.echo(data.to_json("runs", runs=grids.records(found)), nl=False)
+        click.echo(data.to_json("runs", runs=grids.list_run_records(found)), nl=False)
     else:
         out = terminal.console()
-        terminal.table(grids.runs(found, str(store.root), out.width), out)
+        terminal.print_grid(grids.tabulate_runs(found, str(store.root), out.width), out)
 
 
 @command.command("rm")

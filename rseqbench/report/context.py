@@ -132,7 +132,7 @@ def _limits(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictR
 
 def patch_table(table: PatchTable) -> Grid:
     """Return a table of the message with the run beside it, and under it all machines and the empty loop's share."""
-    grid = run.patch_table(table)
+    grid = run.tabulate_patch_table(table)
     several = len(table.measured_on) > 1
     machines = []
     for machine in table.measured_on:
@@ -146,7 +146,7 @@ def facts_of(runs: Sequence[Run]) -> Grid:
     """Return what is known of the machines of all runs, beside each other."""
     machines = [(one.label, machine, len(one.header.machines)) for one in runs for machine in one.header.machines]
     names = [f"{label} ({machine.arch})" if of > 1 else label for label, machine, of in machines]
-    return run.facts([machine for _, machine, _ in machines], names)
+    return run.tabulate_facts([machine for _, machine, _ in machines], names)
 
 
 def commands_of_run(one: Run) -> list[str]:

@@ -15,7 +15,7 @@ from rseqbench.report import caveats, context, formatting
 from rseqbench.report import caveats as booted
 from rseqbench.report.context import KeyLines
 from rseqbench.report.formatting import named
-from rseqbench.report.tables.fleet import name
+from rseqbench.report.tables.fleet import name_column
 from rseqbench.store.runs import Header
 
 _TOLD = 3  # columns that are told in sentences
@@ -120,7 +120,7 @@ def _number(count: int, noun: str) -> str:
 
 
 def _signs(found: FleetComparison, columns: Sequence[tuple[Matrix, MatrixColumn]]) -> str:
-    texts = [f"{name(column.what)} ({_slower(column)})" for _, column in columns[:_TOLD]]
+    texts = [f"{name_column(column.what)} ({_slower(column)})" for _, column in columns[:_TOLD]]
     more = len(columns) - _TOLD
     return ", ".join(texts) + (f" and {more} more" if more > 0 else "")
 
@@ -192,7 +192,7 @@ def _nowhere(found: FleetComparison) -> Iterable[str]:
     there = {_group(column.what) for one in found.matrices for column in one.columns}
     whole = Counter(group for group in map(_group, found.nowhere) if group not in there)
     names = [f"all {number} of {group}" if number > 1 else f"the one of {group}" for group, number in whole.items()]
-    names += [name(what) for what in found.nowhere if _group(what) in there]
+    names += [name_column(what) for what in found.nowhere if _group(what) in there]
     yield f"{_number(len(found.nowhere), _noun(found))} no machine has a value of: {', '.join(names)}."
 
 

@@ -46,7 +46,7 @@ _MOST_DECIMALS = 4  # a tenth of a picosecond is below anything a round resolves
 
 
 @dataclass(frozen=True)
-class Printed:
+class FormattedNumber:
     """A number ready to print: the value, its interval or why it has none (without brackets), and words after it."""
 
     value: str
@@ -73,7 +73,7 @@ def quotient_of(name: str) -> str:
     return "x" if name in ("ns", "") else f"x of {name}"
 
 
-def estimate(number: Estimate, suffix: str = "") -> Printed:
+def estimate(number: Estimate, suffix: str = "") -> FormattedNumber:
     """Print a value and its interval, as precisely as the interval's half width deserves: "0.62 (0.61 .. 0.63)".
 
     `suffix` goes behind the value only. Where there are too few rounds for an interval, their number takes its place. A
@@ -84,27 +84,27 @@ def estimate(number: Estimate, suffix: str = "") -> Printed:
     places = _decimals(number)
     value = _fixed(number.value, places) + suffix
     if number.low is None or number.high is None:
-        return Printed(value, f"{number.n} rounds" if number.n > 1 else "")
-    return Printed(value, f"{_fixed(number.low, places)} .. {_fixed(number.high, places)}")
+        return FormattedNumber(value, f"{number.n} rounds" if number.n > 1 else "")
+    return FormattedNumber(value, f"{_fixed(number.low, places)} .. {_fixed(number.high, places)}")
 
 
-def _large_count(number: Estimate, suffix: str) -> Printed:
+def _large_count(number: Estimate, suffix: str) -> FormattedNumber:
     """Print a count of which decimals mean nothing, in thousands: "117,233", with its range."""
     value, low, high = (f"{x:,.0f}" for x in (number.value, number.low or number.value, number.high or number.value))
-    return Printed(value + suffix, "" if low == high else f"{low} .. {high}")
+    return FormattedNumber(value + suffix, "" if low == high else f"{low} .. {high}")
 
 
-def count(number: Estimate, suffix: str = "") -> Printed:
+def count(number: Estimate, suffix: str = "") -> FormattedNumber:
     """Print instructions per operation: "11", "37.29"; with the range of its rounds where that is not the clock's."""
     if number.value >= _LARGE_COUNT:
         return _large_count(number, suffix)
     value, whole = (_fixed(x, _COUNT_DECIMALS) for x in (number.value, round(number.value)))
     if number.low is None or number.high is None or number.high - number.low <= SAME_COUNT:
-        return Printed((_fixed(number.value, 0) if value == whole else value) + suffix)
+        return FormattedNumber((_fixed(number.value, 0) if value == whole else value) + suffix)
     return _ranged(number, _COUNT_DECIMALS, suffix)
 
 
-def cost(number: Estimate, suffix: str = "") -> Printed:
+def cost(number: Estimate, suffix: str = "") -> FormattedNumber:
     """Print what an operation takes, as time or as instructions: estimate() or count(); a program's time in seconds."""
     if number.is_range:
         return count(number, suffix)
@@ -116,23 +116,23 @@ def _seconds(number: Estimate) -> Estimate:
     return replace(number, value=number.value / _NS_PER_SECOND, low=low, high=high)
 
 
-def growth(difference: float, quotient: Estimate) -> Printed:
+def growth(difference: float, quotient: Estimate) -> FormattedNumber:
     """Print by how many instructions one count exceeds another: "+196 (+2.8 .. +3.0%)", with `quotient`'s range."""
     value = f"{difference:+,.0f}" if abs(difference) >= _FEW else f"{difference:+.{_COUNT_DECIMALS}f}"
     if abs(difference) <= SAME_COUNT or quotient.low is None or quotient.high is None:
-        return Printed("0" if abs(difference) <= SAME_COUNT else value)
+        return FormattedNumber("0" if abs(difference) <= SAME_COUNT else value)
     low, high = (f"{100 * (x - 1):+.2f}" for x in (quotient.low, quotient.high))
-    return Printed(value, f"{low}%" if low == high else f"{low} .. {high}%")
+    return FormattedNumber(value, f"{low}%" if low == high else f"{low} .. {high}%")
 
 
-def ratio(number: Estimate, suffix: str = "x") -> Printed:
+def ratio(number: Estimate, suffix: str = "x") -> FormattedNumber:
     """Print a quotient: "8.5x (8.3 .. 8.7)"."""
     return estimate(number, suffix)
 
 
-def as_printed(value: float) -> Printed:
+def as_printed(value: float) -> FormattedNumber:
     """Print a value of the patch's tables, which all have one decimal."""
-    return Printed(f"{value:.1f}")
+    return FormattedNumber(f"{value:.1f}")
 
 
 def stated(number: float, unit_name: str) -> str:
@@ -207,9 +207,9 @@ def _exponent(value: float) -> int:
     return math.floor(math.log10(abs(value) * (1 + 1e-9))) if value else 0
 
 
-def _ranged(number: Estimate, places: int, suffix: str) -> Printed:
+def _ranged(number: Estimate, places: int, suffix: str) -> FormattedNumber:
     value, *ends = (_fixed(x, places) for x in (number.value, number.low, number.high) if x is not None)
-    return Printed(value + suffix, "" if set(ends) <= {value} else " .. ".join(ends))
+    return FormattedNumber(value + suffix, "" if set(ends) <= {value} else " .. ".join(ends))
 
 
 def _fixed(value: float, places: int) -> str:

@@ -10,7 +10,7 @@ from rseqbench.analysis import patch_claims
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.report import formatting
-from rseqbench.report.formatting import Printed
+from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.run_view import RunView
 
 _FIRST = "counter"  # the group of the message's first table
@@ -36,7 +36,7 @@ class Answer:
     question: str
     said: str
     word: VerdictWord
-    measured: Printed | None
+    measured: FormattedNumber | None
     unit: str
     reason: str
     sure: tuple[str, ...]

@@ -16,7 +16,7 @@ from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
 from rseqbench.model import Estimate, Machine, Plan, VerdictWord
 from rseqbench.report import formatting
-from rseqbench.report.formatting import Printed, named
+from rseqbench.report.formatting import FormattedNumber, named
 from rseqbench.store.runs import Header, is_replay
 
 TOO_FEW = "could not have seen any slowdown: too few rounds"
@@ -164,7 +164,7 @@ def _too_few(rounds: int) -> str:
     return "1 round gives no interval" if rounds == 1 else f"{rounds} rounds give no interval"
 
 
-def spoken(printed: Printed) -> str:
+def spoken(printed: FormattedNumber) -> str:
     """Return a number and its interval as one says them: "8.5 (8.3 to 8.7)"."""
     return str(printed).replace(" .. ", " to ")
 

@@ -18,10 +18,10 @@ def render_run(shown: RunView, style: str) -> str:
     if style == "html":
         from rseqbench.report.html import run  # noqa: PLC0415 - and with it matplotlib, which takes a second
 
-        return run.page(shown)
+        return run.render_page(shown)
     if style == "json":
         return data.run_json(shown, each_round=True)
-    return {"mail": mail.run, "markdown": markdown.run, "csv": data.run_csv}[style](shown)
+    return {"mail": mail.render_run, "markdown": markdown.render_run, "csv": data.run_csv}[style](shown)
 
 
 def render_comparison(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules, style: str) -> str:
@@ -29,9 +29,9 @@ def render_comparison(runs: Sequence[Run], found: Sequence[RunComparison], rules
     if style == "html":
         from rseqbench.report.html import comparison  # noqa: PLC0415 - as above
 
-        return comparison.page(runs, found, rules)
+        return comparison.render_page(runs, found, rules)
     if style in ("mail", "markdown"):
-        return {"mail": mail.runs, "markdown": markdown.runs}[style](runs, found, rules)
+        return {"mail": mail.render_comparison, "markdown": markdown.render_comparison}[style](runs, found, rules)
     limits = context.limits_of(runs, found, rules)
     return {"json": data.comparisons_json, "csv": data.comparisons_csv}[style](found, runs, limits)
 
@@ -41,8 +41,8 @@ def render_fleet(found: FleetComparison, style: str) -> str:
     if style == "html":
         from rseqbench.report.html import fleet  # noqa: PLC0415 - as above
 
-        return fleet.page(found)
+        return fleet.render_page(found)
     if style in ("mail", "markdown"):
-        return {"mail": mail.machines, "markdown": markdown.machines}[style](found)
+        return {"mail": mail.render_fleet, "markdown": markdown.render_fleet}[style](found)
     write = data.fleets_json if style == "json" else data.fleets_csv
     return write(found, fleet_prose.answers(found), fleet_prose.limits(found))

@@ -141,7 +141,7 @@ def costs(shown, documents):
         "html": of_tables(html_tables(documents["html"])),
         "markdown": of_tables(markdown_tables(documents["markdown"])),
         "mail": of_text(text_tables(documents["mail"], "- ", 1)),
-        "terminal": of_text(text_tables(on_terminal(lambda out: terminal.run(shown, out)), "", 0)),
+        "terminal": of_text(text_tables(on_terminal(lambda out: terminal.print_run(shown, out)), "", 0)),
         "csv": {
             (row["arch"], row["benchmark"], int(row["threads"])): tuple(
                 map(number, (row["gross"], row["gross_low"], row["gross_high"]))
@@ -168,7 +168,7 @@ def verdicts(shown, documents):
         "html": verdicts_of_tables(html_tables(documents["html"])),
         "markdown": verdicts_of_tables(markdown_tables(documents["markdown"])),
         "mail": verdicts_of_text(documents["mail"]),
-        "terminal": verdicts_of_text(on_terminal(lambda out: terminal.claims(shown, out, verdicts=True))),
+        "terminal": verdicts_of_text(on_terminal(lambda out: terminal.print_claims(shown, out, verdicts=True))),
         "csv": {row["claim"]: (row["measured"], row["verdict"]) for row in rows},
     }
 
@@ -218,7 +218,7 @@ def true_verdicts(documents):
 def comparisons(found, documents):
     """Return what each format says of each benchmark of two runs: (what it differs by, as printed; the verdict)."""
     rows = [row for row in csv.DictReader(io.StringIO(documents["csv"])) if row["kind"] == "benchmark"]
-    drawn = on_terminal(lambda out: terminal.comparison(found, out))
+    drawn = on_terminal(lambda out: terminal.print_comparison(found, out))
     return {
         "html": compared_in(html_tables(documents["html"])),
         "markdown": compared_in(markdown_tables(documents["markdown"])),

@@ -3,19 +3,27 @@
 Shapes tell apart what is drawn, never colours alone; all text stays text.
 """
 
-from rseqbench.report.charts.fleet import strips
-from rseqbench.report.charts.history import MOST_DRAWN, over_runs
-from rseqbench.report.charts.intervals import beside_kernels, differences, reading_cpu, rounds, speedups
-from rseqbench.report.charts.threads import by_threads
+from rseqbench.report.charts.fleet import draw_fleet
+from rseqbench.report.charts.history import MOST_DRAWN, draw_history
+from rseqbench.report.charts.intervals import (
+    draw_cpu_number,
+    draw_differences,
+    draw_library,
+    draw_rounds,
+    draw_speedups,
+)
+from rseqbench.report.charts.shares import draw_gains
+from rseqbench.report.charts.threads import draw_threads
 
 __all__ = [
     "MOST_DRAWN",
-    "beside_kernels",
-    "by_threads",
-    "differences",
-    "over_runs",
-    "reading_cpu",
-    "rounds",
-    "speedups",
-    "strips",
+    "draw_cpu_number",
+    "draw_differences",
+    "draw_fleet",
+    "draw_gains",
+    "draw_history",
+    "draw_library",
+    "draw_rounds",
+    "draw_speedups",
+    "draw_threads",
 ]

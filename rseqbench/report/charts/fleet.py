@@ -9,9 +9,8 @@ from rseqbench.analysis.fleet.cell import TIME
 from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
 from rseqbench.report import formatting
-from rseqbench.report.charts import axes as shared
-from rseqbench.report.charts import axes as svg
-from rseqbench.report.tables.fleet import name as named
+from rseqbench.report.charts import canvas
+from rseqbench.report.tables.fleet import name_column as named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +20,7 @@ _SPREAD = 0.6  # of a row's room, over which its machines are spread
 _ROW, _LEAST = 0.01, 0.3  # inches of a machine in a row, and of a row at least
 
 
-def strips(found: FleetComparison, one: Matrix, name: str = "machines", narrow: bool = False) -> str:
+def draw_fleet(found: FleetComparison, one: Matrix, name: str = "machines", narrow: bool = False) -> str:
     """Draw each column of a matrix as a strip: its machines from the lowest to the highest, each with its interval."""
     columns = [column for column in one.columns if column.valued]
     if not columns:
@@ -29,20 +28,20 @@ def strips(found: FleetComparison, one: Matrix, name: str = "machines", narrow: 
     few = len(one.machines) <= _MARKED
     row = max(_LEAST, _ROW * len(one.machines))
     labels, notes = [named(column.what) for column in columns], list(map(_note, columns))
-    figure, axes = shared.rows(labels, notes, narrow, row)
-    spread = _SPREAD * shared.room(labels, notes, narrow, row)
+    figure, axes = canvas.create_rows(labels, notes, narrow, row)
+    spread = _SPREAD * canvas.free_share(labels, notes, narrow, row)
     for place, column in enumerate(columns):
         _strip(axes, column, place, spread, one.machines if few else ())
-    axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    logarithmic = shared.around_one(axes, [1.0, *_reached(columns)])
+    axes.axvline(1, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    logarithmic = canvas.center_on_one(axes, [1.0, *_reached(columns)])
     axes.set_xlabel(_axis(found, one, logarithmic))
     if few:
-        shapes = [shared.shape(number) for number in range(len(one.machines))]
+        shapes = [canvas.choose_mark(number) for number in range(len(one.machines))]
         keys = [
             (mark, not hollow, formatting.line(m)) for (mark, _, hollow), m in zip(shapes, one.machines, strict=True)
         ]
-        shared.legend(axes, keys)
-    return shared.as_svg(figure, name, "What comes out on every machine", "; ".join(map(_spoken, columns)))
+        canvas.draw_legend(axes, keys)
+    return canvas.render_svg(figure, name, "What comes out on every machine", "; ".join(map(_spoken, columns)))
 
 
 def _strip(axes: Axes, column: MatrixColumn, place: int, spread: float, marked: Sequence[str]) -> None:
@@ -52,12 +51,12 @@ def _strip(axes: Axes, column: MatrixColumn, place: int, spread: float, marked: 
     ratios = [cell.ratio for _, cell in cells if cell.ratio]
     if marked:
         for (machine, cell), y in zip(cells, heights, strict=True):
-            shared.point(axes, cell.ratio, y, *shared.shape(marked.index(machine)))
+            canvas.draw_estimate(axes, cell.ratio, y, *canvas.choose_mark(marked.index(machine)))
         return
     barred = [(y, ratio.low, ratio.high) for y, ratio in zip(heights, ratios, strict=True) if ratio.has_interval]
     if barred:
-        axes.hlines(*zip(*barred, strict=True), color=svg.FIRST, linewidth=1.2, zorder=3)
-    axes.plot([ratio.value for ratio in ratios], heights, linestyle="", marker="o", markersize=2.4, color=svg.FIRST,
+        axes.hlines(*zip(*barred, strict=True), color=canvas.FIRST, linewidth=1.2, zorder=3)
+    axes.plot([ratio.value for ratio in ratios], heights, linestyle="", marker="o", markersize=2.4, color=canvas.FIRST,
               zorder=4)  # fmt: skip
 
 
@@ -67,7 +66,7 @@ def _note(column: MatrixColumn) -> str:
 
 
 def _reached(columns: Sequence[MatrixColumn]) -> list[float]:
-    return [x for column in columns for cell in column.valued.values() for x in shared.span(cell.ratio)]
+    return [x for column in columns for cell in column.valued.values() for x in canvas.span(cell.ratio)]
 
 
 def _axis(found: FleetComparison, one: Matrix, logarithmic: bool) -> str:

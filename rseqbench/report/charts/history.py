@@ -14,8 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from rseqbench.analysis.history import History, Series
 from rseqbench.model import BenchmarkId
 from rseqbench.report import formatting
-from rseqbench.report.charts import axes as shared
-from rseqbench.report.charts import axes as svg
+from rseqbench.report.charts import canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +29,7 @@ _LIFTED = 0.06  # of its height that a panel is left free above and below
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Point:
     """Points of a series, a few neighbouring runs each: the first one's number, value, and lowest and highest end."""
 
     run: float
@@ -39,15 +38,15 @@ class Drawn:
     high: float
 
 
-def over_runs(found: History, series: Sequence[Series], name: str, unit: str, narrow: bool = False) -> str:
+def draw_history(found: History, series: Sequence[Series], name: str, unit: str, narrow: bool = False) -> str:
     """Draw `series`, all in `unit`, over the runs of `found`."""
     drawn = [one for one in series if len(one.points) > 1]
     if not drawn:
         return ""
     abreast = 1 if narrow else _ABREAST
-    width = shared.NARROW if narrow else shared.WIDTH + 1.2
+    width = canvas.NARROW if narrow else canvas.WIDTH + 1.2
     rows = math.ceil(len(drawn) / abreast)
-    with mpl.rc_context(shared.STYLE):
+    with mpl.rc_context(canvas.STYLE):
         figure = Figure(figsize=(width, _HEIGHT * rows + 0.4))
         panels = figure.subplots(rows, abreast, squeeze=False).ravel()
         figure.subplots_adjust(hspace=0.75, wspace=0.2)
@@ -57,7 +56,9 @@ def over_runs(found: History, series: Sequence[Series], name: str, unit: str, na
             axes.set_xlabel("" if number + abreast < len(drawn) else "run, by date", labelpad=1)
         for axes in panels[len(drawn) :]:
             axes.set_axis_off()
-    return shared.as_svg(figure, name, f"Cost over {len(found.runs)} runs, in {unit}", "; ".join(map(_spoken, drawn)))
+    return canvas.render_svg(
+        figure, name, f"Cost over {len(found.runs)} runs, in {unit}", "; ".join(map(_spoken, drawn))
+    )
 
 
 def _spoken(one: Series) -> str:
@@ -69,20 +70,20 @@ def _spoken(one: Series) -> str:
 
 
 def _panel(axes: Axes, one: Series, found: History) -> None:
-    points = gathered(one)
+    points = gather_points(one)
     runs, values = [point.run + 1 for point in points], [point.value for point in points]
     low, high = min(point.low for point in points), max(point.high for point in points)
     if len(one.points) <= _BARS:
-        axes.vlines(runs, [point.low for point in points], [point.high for point in points], color=svg.FIRST,
+        axes.vlines(runs, [point.low for point in points], [point.high for point in points], color=canvas.FIRST,
                     linewidth=1.6, zorder=3)  # fmt: skip
-        axes.plot(runs, values, color=svg.FIRST, linewidth=0.6, marker="o", markersize=3.2, zorder=4)
+        axes.plot(runs, values, color=canvas.FIRST, linewidth=0.6, marker="o", markersize=3.2, zorder=4)
     else:
-        axes.fill_between(runs, [point.low for point in points], [point.high for point in points], color=svg.BAND,
+        axes.fill_between(runs, [point.low for point in points], [point.high for point in points], color=canvas.BAND,
                           linewidth=0, zorder=2)  # fmt: skip
-        axes.plot(runs, values, color=svg.FIRST, linewidth=1, zorder=4)
+        axes.plot(runs, values, color=canvas.FIRST, linewidth=1, zorder=4)
     _marks(axes, one)
     for number in _changes(found):
-        axes.axvline(number + 0.5, color=svg.TEXT, linewidth=0.6, linestyle=(0, (1, 3)), zorder=1)
+        axes.axvline(number + 0.5, color=canvas.TEXT, linewidth=0.6, linestyle=(0, (1, 3)), zorder=1)
     steps = f", {len(one.steps)} steps" if len(one.steps) > 1 else ", 1 step" if one.steps else ""
     name = formatting.with_threads(BenchmarkId(one.key[1]).method, one.key[2])
     axes.set_title(f"{name}{steps}", loc="left", fontsize=9,
@@ -94,10 +95,10 @@ def _panel(axes: Axes, one: Series, found: History) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.tick_params(labelsize=8)
-    shared.plain(axes, "y")
+    canvas.strip_axes(axes, "y")
 
 
-def gathered(one: Series, most: int = MOST_DRAWN) -> list[Drawn]:
+def gather_points(one: Series, most: int = MOST_DRAWN) -> list[Point]:
     """Return at most `most` points: of each few neighbours the middle value, and all that their intervals reach."""
     size = math.ceil(len(one.points) / most)
     found = []
@@ -105,8 +106,8 @@ def gathered(one: Series, most: int = MOST_DRAWN) -> list[Drawn]:
         part = one.points[start : start + size]
         numbers = [number for number, _ in part]
         values = sorted(row.gross.value for _, row in part)
-        reached = [x for _, row in part for x in shared.span(row.gross)]
-        found.append(Drawn((numbers[0] + numbers[-1]) / 2, values[len(values) // 2], min(reached), max(reached)))
+        reached = [x for _, row in part for x in canvas.span(row.gross)]
+        found.append(Point((numbers[0] + numbers[-1]) / 2, values[len(values) // 2], min(reached), max(reached)))
     return found
 
 
@@ -117,7 +118,7 @@ def _marks(axes: Axes, one: Series) -> None:
     for mark, up in (("^", True), ("v", False)):
         numbers = sorted(step.after for step in largest if step.up == up)
         axes.plot([n + 1 for n in numbers], [values[n] for n in numbers], linestyle="", marker=mark, markersize=7,
-                  color=svg.SECOND, markerfacecolor="none", markeredgewidth=1.2, zorder=5)  # fmt: skip
+                  color=canvas.SECOND, markerfacecolor="none", markeredgewidth=1.2, zorder=5)  # fmt: skip
 
 
 def _changes(found: History) -> list[int]:

@@ -13,8 +13,7 @@ from rseqbench.analysis.summary import BenchmarkRow, RunComparison
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import BASELINE, BenchmarkId
 from rseqbench.report import formatting
-from rseqbench.report.charts import axes as shared
-from rseqbench.report.charts import axes as svg
+from rseqbench.report.charts import canvas
 from rseqbench.report.run_view import RunView
 
 _NOTED = 2  # further runs whose differences fit behind a row
@@ -26,7 +25,7 @@ _NARROW_DOTS = 1200  # a narrow drawing is the second one of its page
 _MOST_DOTS = 4000  # a page must stay readable and small: beyond this, every n-th round is drawn, and that is said
 
 
-def differences(found: Sequence[RunComparison], name: str = "differences", narrow: bool = False) -> str:
+def draw_differences(found: Sequence[RunComparison], name: str = "differences", narrow: bool = False) -> str:
     """Draw how each benchmark of further runs compares with that of the first, a mark for each run."""
     rows = [row for one in found for row in one.rows if row.ratio]
     keys = list(dict.fromkeys((row.arch, row.benchmark, row.threads) for row in rows))
@@ -34,28 +33,30 @@ def differences(found: Sequence[RunComparison], name: str = "differences", narro
         return ""
     several = len({arch for arch, *_ in keys}) > 1
     labels = [formatting.with_threads(benchmark, n) + f" ({arch})" * several for arch, benchmark, n in keys]
-    figure, axes = shared.rows(labels, [_note(found, key) for key in keys], narrow)
+    figure, axes = canvas.create_rows(labels, [_note(found, key) for key in keys], narrow)
     values, spoken = [1.0], []
     for number, one in enumerate(found):
         for row in one.rows:
             if row.ratio:
                 place = keys.index((row.arch, row.benchmark, row.threads))
-                shared.point(axes, row.ratio, place + 0.6 * number / len(found), *shared.shape(number), _VISIBLE)
-                values += shared.span(row.ratio)
+                canvas.draw_estimate(
+                    axes, row.ratio, place + 0.6 * number / len(found), *canvas.choose_mark(number), _VISIBLE
+                )
+                values += canvas.span(row.ratio)
                 spoken.append(f"{labels[place]}: {formatting.ratio(row.ratio)} in {one.b}, {row.word}")
     for place, (one_key, next_key) in enumerate(pairwise(keys)):
         if BenchmarkId(one_key[1]).group != BenchmarkId(next_key[1]).group:
-            axes.axhline(place + (0.35 if narrow else 0.7), color=svg.RULE, linewidth=0.8)
-    axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    times = shared.around_one(axes, values)
+            axes.axhline(place + (0.35 if narrow else 0.7), color=canvas.RULE, linewidth=0.8)
+    axes.axvline(1, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    times = canvas.center_on_one(axes, values)
     first = formatting.line(found[0].a)
     axes.set_xlabel(
         f"times what it takes in {first}, logarithmic" if times else f"more or less than it takes in {first}"
     )
-    shapes = [shared.shape(number) for number in range(len(found))]
+    shapes = [canvas.choose_mark(number) for number in range(len(found))]
     legend = [(mark, not hollow, formatting.line(one.b)) for (mark, _, hollow), one in zip(shapes, found, strict=True)]
-    shared.legend(axes, legend)
-    return shared.as_svg(figure, name, "What each takes against the first run", "; ".join(spoken))
+    canvas.draw_legend(axes, legend)
+    return canvas.render_svg(figure, name, "What each takes against the first run", "; ".join(spoken))
 
 
 def _note(found: Sequence[RunComparison], key: tuple[str, str, int]) -> str:
@@ -74,28 +75,28 @@ def _difference(row: Comparison) -> str:
     return f"{number} {formatting.short(row.b.unit).removesuffix('/op')}"
 
 
-def beside_kernels(one: LibraryComparison, name: str, narrow: bool = False) -> str:
+def draw_library(one: LibraryComparison, name: str, narrow: bool = False) -> str:
     """Draw what each row of a library and its kernels costs, loop included."""
     drawn = [(row, row.row) for row in one.rows if row.row]
     if not drawn:
         return ""
     notes = [f"{formatting.cost(values.gross).value} {formatting.short(values.unit)}" for _, values in drawn]
     labels = [formatting.with_threads(row.benchmark, row.threads) for row, _ in drawn]
-    figure, axes = shared.rows(labels, notes, narrow)
+    figure, axes = canvas.create_rows(labels, notes, narrow)
     for y, (row, values) in enumerate(drawn):
         shipped = row.group == one.library.group
-        mark, colour = ("o", svg.FIRST) if shipped else ("s", svg.SECOND)
-        shared.point(axes, values.gross, y, mark, colour, hollow=not shipped)
-    shared.logarithmic(axes, [x for _, values in drawn for x in shared.span(values.gross)])
+        mark, colour = ("o", canvas.FIRST) if shipped else ("s", canvas.SECOND)
+        canvas.draw_estimate(axes, values.gross, y, mark, colour, hollow=not shipped)
+    canvas.set_logarithmic(axes, [x for _, values in drawn for x in canvas.span(values.gross)])
     axes.set_xlabel(f"{formatting.unit(drawn[0][1].unit)} with the loop, logarithmic")
-    shared.legend(
+    canvas.draw_legend(
         axes, [("o", True, f"{one.library.title} as it is shipped"), ("s", False, "the operation alone, as a kernel")]
     )
     spoken = "; ".join(f"{label}: {note}" for label, note in zip(labels, notes, strict=True))
-    return shared.as_svg(figure, name, f"{one.library.title} beside the kernels that do the same", spoken)
+    return canvas.render_svg(figure, name, f"{one.library.title} beside the kernels that do the same", spoken)
 
 
-def reading_cpu(shown: RunView, name: str = "reading", narrow: bool = False) -> str:
+def draw_cpu_number(shown: RunView, name: str = "reading", narrow: bool = False) -> str:
     """Draw what each way of reading the CPU number costs, loop included, beside what the message printed."""
     group = BASELINE.group
     drawn = [one for one in shown.measured if one.group == group and one.threads == 1]
@@ -107,24 +108,24 @@ def reading_cpu(shown: RunView, name: str = "reading", narrow: bool = False) -> 
         f"{formatting.cost(one.row.gross).value} {formatting.short(one.row.unit)}" if one.row else "not measured"
         for one in drawn
     ]
-    figure, axes = shared.rows([one.method for one in drawn], notes, narrow)
+    figure, axes = canvas.create_rows([one.method for one in drawn], notes, narrow)
     printed = _printed(shown, arch)
     values: list[float] = []
     for y, one in enumerate(drawn):
         if one.row:
-            shared.point(axes, one.row.gross, y, "o", svg.FIRST)
-            values += shared.span(one.row.gross)
+            canvas.draw_estimate(axes, one.row.gross, y, "o", canvas.FIRST)
+            values += canvas.span(one.row.gross)
         if one.benchmark in printed:
-            axes.plot(printed[one.benchmark], y, marker="D", markersize=6, color=svg.SECOND, markerfacecolor="none")
+            axes.plot(printed[one.benchmark], y, marker="D", markersize=6, color=canvas.SECOND, markerfacecolor="none")
             values.append(printed[one.benchmark])
         if one.benchmark == BASELINE and one.row:
-            axes.axvline(one.row.gross.value, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    shared.logarithmic(axes, values)
+            axes.axvline(one.row.gross.value, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    canvas.set_logarithmic(axes, values)
     axes.set_xlabel(f"{shown.unit} with the loop, logarithmic")
     keys = [("o", True, "measured"), ("--", True, "the empty loop, measured")]
-    shared.legend(axes, [*keys, *([("D", False, f"printed in the patch ({arch})")] if printed else [])])
+    canvas.draw_legend(axes, [*keys, *([("D", False, f"printed in the patch ({arch})")] if printed else [])])
     spoken = "; ".join(f"{one.method}: {note}" for one, note in zip(drawn, notes, strict=True))
-    return shared.as_svg(figure, name, "Cost of reading the CPU number", spoken)
+    return canvas.render_svg(figure, name, "Cost of reading the CPU number", spoken)
 
 
 def _printed(shown: RunView, arch: str) -> dict[str, float]:
@@ -134,34 +135,34 @@ def _printed(shown: RunView, arch: str) -> dict[str, float]:
     return dict(zip(rows["benchmark"], rows["value"], strict=True)) if same else {}
 
 
-def speedups(shown: RunView, name: str = "speedups", narrow: bool = False) -> str:
+def draw_speedups(shown: RunView, name: str = "speedups", narrow: bool = False) -> str:
     """Draw every quotient the message claims for the run's machines: measured with its interval, claimed, today's."""
     arches = {machine.arch for machine in shown.run.header.machines}
     drawn = [j for j in shown.judged if j.claim.kind in ("speedup", "equal") and j.claim.arch in arches]
     if not any(one.measured for one in drawn):
         return ""
     labels = [formatting.claim(one.claim) + (f" ({one.claim.arch})" if len(arches) > 1 else "") for one in drawn]
-    figure, axes = shared.rows(labels, [one.verdict.word.value for one in drawn], narrow)
+    figure, axes = canvas.create_rows(labels, [one.verdict.word.value for one in drawn], narrow)
     for y, one in enumerate(drawn):
         if not shown.counts:  # instructions reproduce no time
-            axes.hlines(y, *_reproduced(one, shown), color=svg.BAND, linewidth=9, zorder=1)
-        axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=svg.TEXT, zorder=2)
-        shared.point(axes, one.measured, y, "o", svg.FIRST)
-        shared.point(axes, one.today, y + (0.2 if narrow else 0.32), "s", svg.SECOND, hollow=True)
-    axes.axvline(1, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
-    values = [x for one in drawn for x in shared.span(one.measured) + shared.span(one.today)] + [
+            axes.hlines(y, *_reproduced(one, shown), color=canvas.BAND, linewidth=9, zorder=1)
+        axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=canvas.TEXT, zorder=2)
+        canvas.draw_estimate(axes, one.measured, y, "o", canvas.FIRST)
+        canvas.draw_estimate(axes, one.today, y + (0.2 if narrow else 0.32), "s", canvas.SECOND, hollow=True)
+    axes.axvline(1, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    values = [x for one in drawn for x in canvas.span(one.measured) + canvas.span(one.today)] + [
         j.claim.stated for j in drawn
     ]
-    shared.logarithmic(axes, [*values, 1.0])
+    canvas.set_logarithmic(axes, [*values, 1.0])
     what = (
         "times the instructions of rseq" if shown.counts else "times faster, or where equality is claimed times as long"
     )
     axes.set_xlabel(f"{what}; 1 is no difference; logarithmic")
     measured, claimed = ("instructions", "claimed, in time") if shown.counts else ("measured", "claimed")
-    shared.legend(
+    canvas.draw_legend(
         axes, [("o", True, measured), ("|", True, claimed), ("s", False, f"what is in use today, {measured}")]
     )
-    return shared.as_svg(figure, name, "What was measured beside what was claimed", "; ".join(map(_spoken, drawn)))
+    return canvas.render_svg(figure, name, "What was measured beside what was claimed", "; ".join(map(_spoken, drawn)))
 
 
 def _reproduced(one: JudgedClaim, shown: RunView) -> tuple[float, float]:
@@ -177,30 +178,32 @@ def _spoken(one: JudgedClaim) -> str:
     return f"{formatting.claim(one.claim)}: claimed {stated}, {measured}, {one.verdict.word}"
 
 
-def rounds(shown: RunView, name: str = "rounds", narrow: bool = False) -> str:
+def draw_rounds(shown: RunView, name: str = "rounds", narrow: bool = False) -> str:
     """Draw every round of every benchmark as a dot: how far it lies from its benchmark's median, in percent."""
     drawn = [one for one in shown.measured if one.row]
     if not drawn or shown.frame["round"].nunique() < 2:
         return ""
     labels = [formatting.with_threads(m.benchmark, m.threads) for m in drawn]
-    figure, axes = shared.rows(labels, [_median(m) for m in drawn], narrow)
+    figure, axes = canvas.create_rows(labels, [_median(m) for m in drawn], narrow)
     step = math.ceil(len(shown.frame) / (_NARROW_DOTS if narrow else _MOST_DOTS))
     furthest = 1.0
     for y, one in enumerate(drawn):
         percent = _deviations(shown, one)[::step]
         furthest = max(furthest, *map(abs, percent))
-        axes.plot(percent, places(y, len(percent)), linestyle="", marker="o", markersize=3.2, alpha=0.7,
-                  color=svg.FIRST, markeredgewidth=0)  # fmt: skip
+        axes.plot(percent, spread_dots(y, len(percent)), linestyle="", marker="o", markersize=3.2, alpha=0.7,
+                  color=canvas.FIRST, markeredgewidth=0)  # fmt: skip
         if y and drawn[y - 1].group != one.group:
-            axes.axhline(y - 0.5, color=svg.RULE, linewidth=0.8)
-    shared.symmetric(axes, furthest)
+            axes.axhline(y - 0.5, color=canvas.RULE, linewidth=0.8)
+    canvas.set_symmetric(axes, furthest)
     thinned = f"; one round in {step}" if step > 1 else ""
     axes.set_xlabel(f"percent from the benchmark's median; straight to 1%, logarithmic beyond{thinned}")
     spoken = [f"{m.benchmark}: {min(d):+.1f}% to {max(d):+.1f}%" for m in drawn if (d := _deviations(shown, m))]
-    return shared.as_svg(figure, name, "All rounds of all benchmarks, as distance from the median", "; ".join(spoken))
+    return canvas.render_svg(
+        figure, name, "All rounds of all benchmarks, as distance from the median", "; ".join(spoken)
+    )
 
 
-def places(y: int, rounds: int) -> list[float]:
+def spread_dots(y: int, rounds: int) -> list[float]:
     """Return the heights of a row's dots, the first round's on top: rounds that agree do not hide each other."""
     return [y - _SPREAD / 2 + _SPREAD * (number + 0.5) / rounds for number in range(rounds)]
 

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from rseqbench.analysis.allocators import AGAINST, AllocatorResults, Curve
-from rseqbench.report.charts import axes as shared
-from rseqbench.report.charts import axes as svg
+from rseqbench.report.charts import canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,20 +26,20 @@ _HEIGHT = 3.6  # inches
 _APART = 1.05  # marks of the same share stand beside each other
 _COLUMNS = {"mean": "gain in the mean", "p50": "gain in the median"}
 _SHAPES: dict[str, tuple[str, str, Any]] = {
-    "shipped": ("o", svg.FIRST, "-"),
-    "pools_lsl": ("s", svg.SECOND, "--"),
-    "pools_vdso": ("^", svg.FIRST, ":"),
-    "pools_off": ("D", svg.SECOND, "-."),
+    "shipped": ("o", canvas.FIRST, "-"),
+    "pools_lsl": ("s", canvas.SECOND, "--"),
+    "pools_vdso": ("^", canvas.FIRST, ":"),
+    "pools_off": ("D", canvas.SECOND, "-."),
 }
 
 
-def gains(of: AllocatorResults | None, name: str = "jemalloc", narrow: bool = False) -> str:
+def draw_gains(of: AllocatorResults | None, name: str = "jemalloc", narrow: bool = False) -> str:
     """Draw the gain in mean and median over each other one, with the most threads; empty where none was measured."""
     curves = [one for over in AGAINST for column in _COLUMNS if of and (one := of.curve(over, column))]
     if not curves:
         return ""
-    with mpl.rc_context(shared.STYLE):
-        figure = Figure(figsize=(shared.NARROW, 2 * _HEIGHT) if narrow else (shared.WIDTH, _HEIGHT))
+    with mpl.rc_context(canvas.STYLE):
+        figure = Figure(figsize=(canvas.NARROW, 2 * _HEIGHT) if narrow else (canvas.WIDTH, _HEIGHT))
         for place, column in enumerate(_COLUMNS, start=1):
             axes = figure.add_subplot(*((len(_COLUMNS), 1) if narrow else (1, len(_COLUMNS))), place)
             for one in curves:
@@ -48,12 +47,14 @@ def gains(of: AllocatorResults | None, name: str = "jemalloc", narrow: bool = Fa
                     _draw(axes, one)
             _dress(axes, f"{_COLUMNS[column]}, {curves[0].threads} threads")
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="upper center", ncols=2 if narrow else 4, frameon=False, labelcolor=svg.TEXT)
+        figure.legend(
+            handles, labels, loc="upper center", ncols=2 if narrow else 4, frameon=False, labelcolor=canvas.TEXT
+        )
         between = "\n" if narrow else " "
         figure.supxlabel(f"share of a request in the allocator,{between}jemalloc as shipped; logarithmic", fontsize=9)
         figure.subplots_adjust(top=0.88 if narrow else 0.85, bottom=0.12 if narrow else 0.18, wspace=0.25, hspace=0.25)
     spoken = "; ".join(_spoken(curve) for curve in curves)
-    return shared.as_svg(figure, name, CAPTION, spoken)
+    return canvas.render_svg(figure, name, CAPTION, spoken)
 
 
 def _draw(axes: Axes, curve: Curve) -> None:
@@ -68,7 +69,7 @@ def _draw(axes: Axes, curve: Curve) -> None:
 
 
 def _dress(axes: Axes, title: str) -> None:
-    axes.axhline(0, color=svg.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    axes.axhline(0, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=30))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -77,7 +78,7 @@ def _dress(axes: Axes, title: str) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -1), min(high, 1))
     axes.set_title(title, fontsize=9)
-    shared.plain(axes, "both")
+    canvas.strip_axes(axes, "both")
 
 
 def _spoken(curve: Curve) -> str:

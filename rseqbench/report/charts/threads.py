@@ -12,8 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from rseqbench.analysis.summary import BenchmarkRow
 from rseqbench.model import Estimate
 from rseqbench.report import formatting
-from rseqbench.report.charts import axes as shared
-from rseqbench.report.charts import axes as svg
+from rseqbench.report.charts import canvas
 from rseqbench.report.run_view import RunView
 
 if TYPE_CHECKING:
@@ -27,13 +26,13 @@ _LINES = ((0, ()), (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 Line = list[tuple[int, Estimate]]  # thread count and cost
 
 
-def by_threads(shown: RunView, name: str = "threads", narrow: bool = False) -> str:
+def draw_threads(shown: RunView, name: str = "threads", narrow: bool = False) -> str:
     """Draw the cost of an operation over thread counts, of all methods that were measured with several."""
     panels = _panels(shown)
     if not panels:
         return ""
-    with mpl.rc_context(shared.STYLE):
-        figure = Figure(figsize=(_NARROW if narrow else shared.WIDTH - _NARROWER, _HEIGHT * len(panels)))
+    with mpl.rc_context(canvas.STYLE):
+        figure = Figure(figsize=(_NARROW if narrow else canvas.WIDTH - _NARROWER, _HEIGHT * len(panels)))
         each = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, (title, lines) in zip(each, panels.items(), strict=True):
             _panel(axes, title, lines, shown.unit)
@@ -43,7 +42,7 @@ def by_threads(shown: RunView, name: str = "threads", narrow: bool = False) -> s
         for title, lines in panels.items()
         for method, line in lines.items()
     ]
-    return shared.as_svg(figure, name, f"Cost against threads, in {shown.unit}", "; ".join(spoken))
+    return canvas.render_svg(figure, name, f"Cost against threads, in {shown.unit}", "; ".join(spoken))
 
 
 def _panels(shown: RunView) -> dict[str, dict[str, Line]]:
@@ -71,7 +70,7 @@ def _threads(number: int) -> str:
 def _panel(axes: Axes, title: str, lines: dict[str, Line], unit: str) -> None:
     """Draw one group: both axes logarithmic, so that a straight line up is a cost that grows with the threads."""
     for number, line in enumerate(lines.values()):
-        mark, colour, hollow = shared.shape(number)
+        mark, colour, hollow = canvas.choose_mark(number)
         counts, costs = [n for n, _ in line], [cost.value for _, cost in line]
         axes.plot(counts, costs, color=colour, linestyle=_LINES[number // 2 % len(_LINES)], linewidth=1, marker=mark,
                   markersize=5, markerfacecolor="none" if hollow else colour, zorder=3)  # fmt: skip
@@ -88,8 +87,8 @@ def _panel(axes: Axes, title: str, lines: dict[str, Line], unit: str) -> None:
     axes.xaxis.set_major_locator(FixedLocator(counts))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    _costs(axes, [x for line in lines.values() for _, cost in line for x in shared.span(cost)])
-    shared.plain(axes, "both")
+    _costs(axes, [x for line in lines.values() for _, cost in line for x in canvas.span(cost)])
+    canvas.strip_axes(axes, "both")
     _names(axes, lines)
 
 
@@ -97,7 +96,7 @@ def _costs(axes: Axes, values: Sequence[float]) -> None:
     low, high = min(values) / 1.15, max(values) * 1.15
     axes.set_yscale("log")
     axes.set_ylim(low, high)
-    shared.decades(axes.yaxis, fine=high / low < 1e3)
+    canvas.set_decade_ticks(axes.yaxis, fine=high / low < 1e3)
 
 
 def _names(axes: Axes, lines: dict[str, Line]) -> None:
@@ -105,13 +104,13 @@ def _names(axes: Axes, lines: dict[str, Line]) -> None:
     ends = {m: (line[-1][0], line[-1][1].value) for m, line in lines.items()}
     to_axes = axes.transData + axes.transAxes.inverted()
     heights = {method: float(to_axes.transform(end)[1]) for method, end in ends.items()}
-    for method, place in apart(heights, _APART).items():
-        leader = {"arrowstyle": "-", "color": svg.RULE, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3}
+    for method, place in move_apart(heights, _APART).items():
+        leader = {"arrowstyle": "-", "color": canvas.RULE, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 3}
         where = (1.06, place)
         axes.annotate(method, ends[method], where, "data", "axes fraction", leader, va="center_baseline")
 
 
-def apart(heights: dict[str, float], least: float) -> dict[str, float]:
+def move_apart(heights: dict[str, float], least: float) -> dict[str, float]:
     """Return heights in the same order with at least `least` between neighbours, moved as little as a pass allows."""
     order = sorted(heights, key=lambda name: heights[name])
     groups: list[list[str]] = []

@@ -8,7 +8,7 @@ from rseqbench.analysis.allocators import GROUP, RSEQ, AllocatorResults, Phase
 from rseqbench.analysis.library_costs import Difference, LibraryComparison
 from rseqbench.report import formatting
 from rseqbench.report.data.writers import Record, estimate
-from rseqbench.report.tables import allocators as of_allocators
+from rseqbench.report.tables import allocators
 
 COLUMNS = (  # of a run's CSV, beyond those of its other rows
     *("work", "work_ns", "step_ns", "requests", "mean", "mean_low", "mean_high", "p50", "p50_low", "p50_high"),
@@ -61,7 +61,7 @@ def served(of: AllocatorResults | None) -> Record | None:
         ],
         "gains": _gains(of),
         "bound": _bound(of),
-        "notes": list(dict.fromkeys(note for grid in of_allocators.all_of(of) for note in grid.notes)),
+        "notes": list(dict.fromkeys(note for grid in allocators.tabulate_server(of) for note in grid.notes)),
     }
 
 

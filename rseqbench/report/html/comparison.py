@@ -18,7 +18,7 @@ _CAPTION = "What each takes in the other runs, against the first"
 _COST = "What restartable sequences cost the rest of the system, measured"
 
 
-def page(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
+def render_page(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return the whole page of the comparisons of all further `runs` with the first one."""
     return run.environment().get_template("versus.html").render(**_parts(runs, found, rules))
 
@@ -27,8 +27,8 @@ def _parts(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRu
     """Return what the template names."""
     labels = [one.label for one in runs]
     title = " against ".join([", ".join(labels[1:]), labels[0]])
-    drawn = run.drawn(partial(charts.differences, found), "differences")
-    measured, absent = patch.parted(found)
+    drawn = run.drawn(partial(charts.draw_differences, found), "differences")
+    measured, absent = patch.split_unmeasured(found)
     return {
         "version": __version__,
         "title": title,
@@ -37,7 +37,7 @@ def _parts(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRu
         "notes": context.limits_of(runs, found, rules),
         "figure": Figure("differences", _CAPTION, _reading(rules), drawn),
         "result": context.of_runs(runs, found, rules).holds,
-        "parts": [{"title": title, "grids": grids} for title, grids in patch.sections(measured)],
+        "parts": [{"title": title, "grids": grids} for title, grids in patch.tabulate_sections(measured)],
         "absent": absent,
         "facts": context.facts_of(runs),
         "commands": [*map(formatting.line, context.commands_of(runs))],

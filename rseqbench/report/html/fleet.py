@@ -15,10 +15,10 @@ from rseqbench.analysis.fleet.matrix import Matrix
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import VerdictWord
 from rseqbench.report import charts, data, fleet_prose, formatting
-from rseqbench.report.formatting import Printed
+from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.html import run
 from rseqbench.report.html.run import Download, Figure
-from rseqbench.report.tables import Grid, fleet, make
+from rseqbench.report.tables import Grid, build_grid, fleet
 from rseqbench.store.runs import Header
 
 Pieces = tuple[tuple[str, ...], ...]
@@ -31,7 +31,7 @@ _LACKING = 4  # machines without a run that are told on the first screen, with t
 class Shown:
     """A cell ready to draw: what stands in it, the sign and word for it, its tint, and why it says no more."""
 
-    printed: Printed
+    printed: FormattedNumber
     sign: str
     word: str
     tint: str
@@ -63,7 +63,7 @@ class Part:
     figure: Figure
 
 
-def page(found: FleetComparison) -> str:
+def render_page(found: FleetComparison) -> str:
     """Return the whole page."""
     return run.environment().get_template("fleet.html").render(**_parts(found))
 
@@ -83,7 +83,7 @@ def _parts(found: FleetComparison) -> dict[str, object]:
         "limits": limits,
         "parts": [_part(found, one, number) for number, one in enumerate(found.matrices, start=1)],
         "verdicts": _verdicts(found),
-        "places": fleet.places(found),
+        "places": fleet.tabulate_places(found),
         "runs": _runs(found),
         "commands": [*map(formatting.line, fleet_prose.commands(found))],
         "downloads": list(_downloads(found, said, limits)),
@@ -94,21 +94,21 @@ def _parts(found: FleetComparison) -> dict[str, object]:
 
 
 def _part(found: FleetComparison, one: Matrix, number: int) -> Part:
-    name, title = f"machines-{number}", fleet.title(found, one)
-    summary = fleet.summary(found, one)
+    name, title = f"machines-{number}", fleet.describe_matrix(found, one)
+    summary = fleet.tabulate_summary(found, one)
     box = Box(
         caption=f"By machine: {title}",
-        heads=tuple((str(n), _pieces(fleet.name(column.what))) for n, column in enumerate(one.columns, start=1)),
+        heads=tuple((str(n), _pieces(fleet.name_column(column.what))) for n, column in enumerate(one.columns, start=1)),
         rows=tuple((place, tuple(_shown(column.cells.get(place)) for column in one.columns)) for place in one.machines),
         notes=summary.notes,
-        on_paper=tuple(fleet.cells(found, one)),
+        on_paper=tuple(fleet.tabulate_cells(found, one)),
     )
     drawn = run.drawn(partial(_draw, found, one), name)
     return Part(number, title, box, summary, Figure(name, f"Every machine: {title}", _reading(one), drawn))
 
 
 def _draw(found: FleetComparison, one: Matrix, name: str, narrow: bool) -> str:
-    return charts.strips(found, one, name, narrow)
+    return charts.draw_fleet(found, one, name, narrow)
 
 
 def _pieces(text: str) -> Pieces:
@@ -118,15 +118,15 @@ def _pieces(text: str) -> Pieces:
 
 def _shown(cell: Cell | None) -> Shown:
     if cell is None:
-        return Shown(Printed(""), formatting.NOTHING, compare.MISSING, "", "")
+        return Shown(FormattedNumber(""), formatting.NOTHING, compare.MISSING, "", "")
     tint = "good" if cell.word in _GOOD else "bad" if cell.word in _BAD else ""
-    printed = formatting.ratio(cell.ratio) if cell.ratio else Printed("")
+    printed = formatting.ratio(cell.ratio) if cell.ratio else FormattedNumber("")
     return Shown(printed, formatting.SIGNS[cell.word], cell.word, tint, cell.reason)
 
 
 def _verdicts(found: FleetComparison) -> Box:
     """Return the verdicts on the message's claims by machine, of those that any machine could answer."""
-    grids = fleet.verdicts(found)
+    grids = fleet.tabulate_verdicts(found)
     claims = [column.head for grid in grids for column in grid.columns[1:]]
     rows = []
     for place in [str(row[0]) for row in (grids[0].rows if grids else ())]:
@@ -140,7 +140,7 @@ def _verdicts(found: FleetComparison) -> Box:
 def _verdict(one: JudgedClaim) -> Shown:
     word = one.verdict.word
     tint = "good" if word in _CONFIRMED else "bad" if word == VerdictWord.CONTRADICTED else ""
-    printed = formatting.ratio(one.measured) if one.measured else Printed("")
+    printed = formatting.ratio(one.measured) if one.measured else FormattedNumber("")
     return Shown(printed, formatting.ICONS[word], word.value, tint, one.verdict.reason)
 
 
@@ -154,7 +154,7 @@ def _reading(one: Matrix) -> str:
 
 def _runs(found: FleetComparison) -> Grid:
     rows = [(place.name, *map(_label, place.labels, place.headers)) for place in found.places]
-    return make("The run of each machine", ("place", *found.labels), "-" * (1 + len(found.labels)), rows)
+    return build_grid("The run of each machine", ("place", *found.labels), "-" * (1 + len(found.labels)), rows)
 
 
 def _label(label: str, header: Header | None) -> str:

@@ -15,13 +15,13 @@ from rseqbench.config import VerdictRules
 from rseqbench.report import caveats, charts, data, formatting, prose
 from rseqbench.report.html import run
 from rseqbench.report.html.run import Download, Figure
-from rseqbench.report.tables import history as of_history
+from rseqbench.report.tables import history as history_tables
 
 _MOST_VALUES = 5000  # rows of the CSV that still fit a page
 _MOST_LABELS = 50  # of the command to repeat
 
 
-def page(found: Sequence[Summary], rules: VerdictRules, left_out: Sequence[str] = ()) -> str:
+def render_page(found: Sequence[Summary], rules: VerdictRules, left_out: Sequence[str] = ()) -> str:
     """Return the whole page of the history of runs, in any order; their labels differ.
 
     `left_out` are sentences about those that are not in it, which limits it.
@@ -43,9 +43,9 @@ def _parts(found: History, rules: VerdictRules, left_out: Sequence[str]) -> dict
         "further": history.FURTHER,
         "figures": list(_figures(found)),
         "reading": _reading(found),
-        "steps": of_history.steps(found),
-        "costs": of_history.costs(found),
-        "runs": of_history.runs(found),
+        "steps": history_tables.tabulate_steps(found),
+        "costs": history_tables.tabulate_costs(found),
+        "runs": history_tables.tabulate_runs(found),
         "commands": _commands(found),
         "download": _download(found) if values <= _MOST_VALUES else None,
         "icons": formatting.ICONS,
@@ -65,7 +65,7 @@ def _summary(found: History) -> str:
 
 def _figures(found: History) -> Iterator[Figure]:
     """Yield a figure for each machine, unit and group, as the message has the groups."""
-    parts = groupby(of_history.ordered(found.series), key=lambda one: (one.key[0], one.unit, one.group))
+    parts = groupby(history_tables.sort_series(found.series), key=lambda one: (one.key[0], one.unit, one.group))
     for number, ((arch, unit, group), series) in enumerate(parts):
         own = list(series)
         draw = partial(_draw, found, own, formatting.unit(unit))
@@ -77,7 +77,7 @@ def _figures(found: History) -> Iterator[Figure]:
 
 
 def _draw(found: History, series: Sequence[Series], unit: str, name: str, narrow: bool) -> str:
-    return charts.over_runs(found, series, name, unit, narrow)
+    return charts.draw_history(found, series, name, unit, narrow)
 
 
 def _reading(found: History) -> str:

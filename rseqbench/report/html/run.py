@@ -17,13 +17,10 @@ from rseqbench.analysis.summary import BenchmarkRow
 from rseqbench.model import VerdictWord
 from rseqbench.report import charts, context, data, formatting, headline, prose
 from rseqbench.report.charts import shares
-from rseqbench.report.formatting import Printed
+from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.html import captions
 from rseqbench.report.run_view import RunView
-from rseqbench.report.tables import Cell, Grid, Reason, allocators
-from rseqbench.report.tables import allocators as of_allocators
-from rseqbench.report.tables import claims as of_claims
-from rseqbench.report.tables import run as of_run
+from rseqbench.report.tables import Cell, Grid, Reason, allocators, claims, run
 from rseqbench.support import attachments
 from rseqbench.support import text as bidi
 from rseqbench.support.attachments import Listing
@@ -54,7 +51,7 @@ class Download:
     address: str
 
 
-def page(shown: RunView) -> str:
+def render_page(shown: RunView) -> str:
     """Return the whole page of one run."""
     return environment().get_template("report.html").render(**_parts(shown))
 
@@ -71,7 +68,7 @@ def environment() -> jinja2.Environment:
     made.filters["line"] = formatting.line  # for attributes and titles, which hold no elements
     made.filters["text"] = _text
     made.tests["reason"] = lambda cell: isinstance(cell, Reason)
-    made.tests["printed"] = lambda cell: isinstance(cell, Printed)
+    made.tests["printed"] = lambda cell: isinstance(cell, FormattedNumber)
     made.tests["verdict"] = lambda cell: isinstance(cell, VerdictWord)
     made.globals["missing"] = _missing
     return made
@@ -90,7 +87,7 @@ def _missing(grid: Grid, row: Sequence[Cell]) -> int:
 def _parts(shown: RunView) -> dict[str, object]:
     """Return what the template names."""
     header = shown.run.header
-    decided, absent, _ = of_claims.split(shown.judged)
+    decided, absent, _ = claims.split_claims(shown.judged)
     return {
         "header": header,
         "answer": headline.answer_question(shown),
@@ -103,24 +100,24 @@ def _parts(shown: RunView) -> dict[str, object]:
         "confidence": shown.rules.confidence,
         "icons": formatting.ICONS,
         "counted": prose.counted(shown.judged),
-        "verdicts": of_claims.judgements(decided, "Claims with a verdict"),
-        "absent": of_claims.unmeasured(absent, "Claims not measured here"),
-        "arithmetic": of_claims.arithmetic(shown.judged),
+        "verdicts": claims.tabulate_verdicts_widely(decided, "Claims with a verdict"),
+        "absent": claims.tabulate_unmeasured(absent, "Claims not measured here"),
+        "arithmetic": claims.tabulate_arithmetic(shown.judged),
         "wrong": [one for one in shown.judged if one.arithmetic and not one.arithmetic.agrees],
-        "stated": of_claims.claims(shown.judged),
-        "times": of_claims.times(shown.judged),
+        "stated": claims.tabulate_claims(shown.judged),
+        "times": claims.tabulate_times(shown.judged),
         "patch_tables": list(map(context.patch_table, shown.patch_tables)),
-        "shipped": [(allocators.together(one), _beside(one)) for one in shown.shipped],
+        "shipped": [(allocators.tabulate_library(one), _beside(one)) for one in shown.shipped],
         "figures": _figures(shown),
         "distributions": _distributions(shown),
         "code": timed(shown.run.folder, shown.measured),
-        "measured": of_run.measured(shown.measured),
-        "allocators": of_allocators.all_of(shown.served),
+        "measured": run.tabulate_measured(shown.measured),
+        "allocators": allocators.tabulate_server(shown.served),
         "gains": _gains(shown),
-        "quotients": of_run.quotients(shown.quotients),
-        "what": of_run.described(shown.measured),
-        "checks": of_run.checks(header.checks),
-        "facts": of_run.facts(header.machines),
+        "quotients": run.tabulate_ratios(shown.quotients),
+        "what": run.tabulate_descriptions(shown.measured),
+        "checks": run.tabulate_checks(header.checks),
+        "facts": run.tabulate_facts(header.machines),
         "commands": [*map(formatting.line, context.commands_of_run(shown.run))],
         "downloads": list(_downloads(shown)),
         "too_many_rounds": len(shown.frame) > _MOST_ROUNDS,
@@ -146,7 +143,7 @@ def drawn(draw: Callable[[str, bool], str], name: str) -> Markup:
 
 def _figures(shown: RunView) -> list[Figure]:
     readings = captions.of_counts() if shown.counts else captions.of_times()
-    each = {"speedups": charts.speedups, "reading": charts.reading_cpu, "threads": charts.by_threads}
+    each = {"speedups": charts.draw_speedups, "reading": charts.draw_cpu_number, "threads": charts.draw_threads}
     found = {name: drawn(partial(draw, shown), name) for name, draw in each.items()}
     if not found["threads"]:  # what nobody asked for is not missing
         del found["threads"]
@@ -158,16 +155,18 @@ def _figures(shown: RunView) -> list[Figure]:
 def _beside(one: LibraryComparison) -> Figure:
     caption, how = captions.of_library(one.library.title)
     name = f"library-{one.library.group}-{one.arch}"
-    return Figure(name, caption, how, drawn(partial(charts.beside_kernels, one), name))
+    return Figure(name, caption, how, drawn(partial(charts.draw_library, one), name))
 
 
 def _gains(shown: RunView) -> Figure:
-    return Figure("jemalloc", shares.CAPTION, shares.READING, drawn(partial(shares.gains, shown.served), "jemalloc"))
+    return Figure(
+        "jemalloc", shares.CAPTION, shares.READING, drawn(partial(shares.draw_gains, shown.served), "jemalloc")
+    )
 
 
 def _distributions(shown: RunView) -> Figure:
     caption, how = (captions.of_counts() if shown.counts else captions.of_times())["rounds"]
-    return Figure("rounds", caption, how, drawn(partial(charts.rounds, shown), "rounds"))
+    return Figure("rounds", caption, how, drawn(partial(charts.draw_rounds, shown), "rounds"))
 
 
 def _downloads(shown: RunView) -> Iterator[Download]:

@@ -16,7 +16,7 @@ from rseqbench.selection import ALONG
 from rseqbench.store.runs import Header, Run
 
 
-class Running:
+class RunningEstimate:
     """The running estimate of a run on one machine: its first claim that is measured, else its first benchmark."""
 
     def __init__(self, header: Header, rules: VerdictRules, done: Iterable[pyperf.BenchmarkSuite] = ()) -> None:

@@ -48,7 +48,7 @@ class _Now:
         return f", with {self.void} void, the first {self.first}" if self.void else ""
 
 
-class Crowd:
+class FleetProgress:
     """The state of all members, by what they tell."""
 
     def __init__(self, of: int, done: int) -> None:
@@ -81,7 +81,7 @@ class Crowd:
         """Return "3 min left" if everything goes on as it went; empty while that cannot be told."""
         begun = self._before / self.of if self.of else 0.0
         share, took = self.share - begun, time.monotonic() - self._began
-        return run.left(took * (1 - begun - share) / share) if share > 0.02 else ""
+        return run.format_time_left(took * (1 - begun - share) / share) if share > 0.02 else ""
 
     def said(self) -> str:
         """Return how many are where."""
@@ -118,19 +118,19 @@ def _told(now: _Now, place: str, told: MemberEvent) -> str:
     return ""
 
 
-def follow(events: Iterable[JobEvent[Member, MemberEvent]], of: int, done: int) -> Crowd:
+def follow_fleet(events: Iterable[JobEvent[Member, MemberEvent]], of: int, done: int) -> FleetProgress:
     """Go through the events of members and show them; return the state at the end. `done` of `of` were done before."""
-    out, crowd = live.console(), Crowd(of, done)
-    if live.wanted(out):
+    out, crowd = live.console(), FleetProgress(of, done)
+    if live.is_interactive(out):
         _draw(events, crowd, out)
     else:
         _tell(events, crowd, out)
     return crowd
 
 
-def _draw(events: Iterable[JobEvent[Member, MemberEvent]], crowd: Crowd, out: Console) -> None:
+def _draw(events: Iterable[JobEvent[Member, MemberEvent]], crowd: FleetProgress, out: Console) -> None:
     drawn = 0.0
-    with live.Foot(out) as foot:
+    with live.LiveLines(out) as foot:
         for event in events:
             line = crowd.take(event)
             if line and not (isinstance(event, JobEnded) and event.error is None):
@@ -141,7 +141,7 @@ def _draw(events: Iterable[JobEvent[Member, MemberEvent]], crowd: Crowd, out: Co
                 drawn = time.monotonic()
 
 
-def _tell(events: Iterable[JobEvent[Member, MemberEvent]], crowd: Crowd, out: Console) -> None:
+def _tell(events: Iterable[JobEvent[Member, MemberEvent]], crowd: FleetProgress, out: Console) -> None:
     told = time.monotonic()
     for event in events:
         line = crowd.take(event)

@@ -24,12 +24,12 @@ def console() -> Console:
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
-def wanted(out: Console) -> bool:
+def is_interactive(out: Console) -> bool:
     """Whether a console can have lines that change; FORCE_COLOR makes no terminal of a pipe."""
     return out.is_terminal and not out.is_dumb_terminal and sys.stderr.isatty()
 
 
-class Foot:
+class LiveLines:
     """The lines: what is done now with a bar and the time that is left, and below it what is known so far.
 
     They are drawn when show() is called and at no other time: no thread of ours wakes up while something is timed.

@@ -13,7 +13,7 @@ from rich.text import Text
 from rseqbench.model import Case
 from rseqbench.report import formatting
 from rseqbench.report.progress import live
-from rseqbench.report.progress.estimate import Running
+from rseqbench.report.progress.estimate import RunningEstimate
 from rseqbench.store.events import (
     BootDone,
     CaseMeasured,
@@ -28,7 +28,7 @@ from rseqbench.store.events import (
 _LONG_S = 600  # from which on nobody wants the seconds
 
 
-def follow(events: Iterable[RunEvent], running: Running, mark: str = "") -> None:
+def follow_run(events: Iterable[RunEvent], running: RunningEstimate, mark: str = "") -> None:
     """Go through the events of a run and show them: some live lines on a terminal, else one line a round.
 
     `mark` goes before whatever is said. None of it costs the measurement. The events are a generator's, so while one
@@ -38,28 +38,28 @@ def follow(events: Iterable[RunEvent], running: Running, mark: str = "") -> None
     once a round.
     """
     out = live.console()
-    if not live.wanted(out):
+    if not live.is_interactive(out):
         _follow_plainly(events, out, f"{mark}: " if mark else "")
         return
-    with live.Foot(out, mark) as foot:
+    with live.LiveLines(out, mark) as foot:
         shown = _Shown(foot, running)
         for event in events:
             shown.event(event)
 
 
 @contextlib.contextmanager
-def busy(what: str) -> Iterator[None]:
+def show_activity(what: str) -> Iterator[None]:
     """Say on a terminal, as long as it takes, what is done before there are any events."""
     out = live.console()
-    if not live.wanted(out):
+    if not live.is_interactive(out):
         yield
         return
-    with live.Foot(out) as foot:
+    with live.LiveLines(out) as foot:
         foot.show(what)
         yield
 
 
-def left(seconds: float) -> str:
+def format_time_left(seconds: float) -> str:
     """Return "12 s left", or minutes where nobody wants the seconds."""
     return f"{seconds:.0f} s left" if seconds < _LONG_S else f"{seconds / 60:.0f} min left"
 
@@ -82,13 +82,13 @@ class _Clock:
         if self._began is None or not 0 < done <= of:
             return ""
         seconds = (self._each or (time.monotonic() - self._began) / done) * (of - done)
-        return left(seconds)
+        return format_time_left(seconds)
 
 
 class _Shown:
     """Shows the events of a run at the foot of a terminal, a line for each stage of it."""
 
-    def __init__(self, foot: live.Foot, running: Running) -> None:
+    def __init__(self, foot: live.LiveLines, running: RunningEstimate) -> None:
         self._foot, self._running = foot, running
         self._clock, self._so_far = _Clock(), running.said()
         self._names: tuple[str, ...] = ()  # of what is checked
@@ -174,10 +174,10 @@ def _follow_plainly(events: Iterable[RunEvent], out: Console, mark: str) -> None
 
 
 @contextlib.contextmanager
-def building(what: str) -> Iterator[Callable[[int, int | None], None]]:
+def show_build(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show how far a build is, by what the yielded function is told: steps done, and of how many if that is known."""
     console = live.console()
-    if not live.wanted(console):
+    if not live.is_interactive(console):
         yield _Plainly(what, console)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))

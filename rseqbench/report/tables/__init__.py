@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from rseqbench.analysis.dataset import Row
 from rseqbench.model import VerdictWord
 from rseqbench.report import formatting
-from rseqbench.report.formatting import Printed
+from rseqbench.report.formatting import FormattedNumber
 
 
 class Reason(str):
     """Why there is no value: as the last cell of a row, it takes the place of all that are missing."""
 
 
-Cell = str | Printed | VerdictWord
+Cell = str | FormattedNumber | VerdictWord
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Grid:
     notes: tuple[str, ...] = ()
 
 
-def make(
+def build_grid(
     caption: str, heads: Sequence[str], numeric: str, rows: Iterable[Sequence[Cell]], notes: Iterable[str] = ()
 ) -> Grid:
     """Build a grid from rows of cells, made harmless; `numeric` has one character a column, "n" for numbers."""
@@ -49,12 +49,12 @@ def make(
 
 
 def _clean(cell: Cell) -> Cell:
-    if isinstance(cell, Printed | VerdictWord):
+    if isinstance(cell, FormattedNumber | VerdictWord):
         return cell
     return type(cell)(formatting.line(cell))
 
 
-class Marks:
+class Footnotes:
     """The marks [1], [2] of one grid, a number for each distinct note."""
 
     def __init__(self) -> None:
@@ -70,6 +70,6 @@ class Marks:
         return [f"[{number}] {note}" for note, number in self._numbers.items()]
 
 
-def time(row: Row) -> Printed:
+def format_cost(row: Row) -> FormattedNumber:
     """Print what an operation costs, loop included; a value of the message as it stands there."""
     return formatting.as_printed(row.gross.value) if row.timing == "published" else formatting.cost(row.gross)

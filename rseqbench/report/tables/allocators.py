@@ -8,8 +8,8 @@ from rseqbench.analysis.allocators import GAINS, AllocatorResults, Curve, Phase
 from rseqbench.analysis.library_costs import LibraryComparison
 from rseqbench.model import Estimate
 from rseqbench.report import formatting
-from rseqbench.report.formatting import Printed
-from rseqbench.report.tables import Cell, Grid, Reason, make, time
+from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.tables import Cell, Grid, Reason, build_grid, format_cost
 
 _LOOP = (
     "Closed loop: a thread's next request begins when its last is done, so a stall delays requests that never came; "
@@ -33,15 +33,19 @@ _MANY = (
 _KEEPS = "The peak of resident memory is of a whole process, all its phases, without its latencies and its queues."
 
 
-def all_of(of: AllocatorResults | None) -> list[Grid]:
+def tabulate_server(of: AllocatorResults | None) -> list[Grid]:
     """Return the grids, none where nothing was served: every phase, then the gains by share."""
     if of is None:
         return []
     keys = sorted({(one.threads, one.work) for one in of.phases}, key=lambda key: (-key[0], key[1]))
-    return [*(_phase(of, *key) for key in keys[:-1]), _phase(of, *keys[-1], notes=_notes(of)), gains(of.curves)]
+    return [
+        *(_phase(of, *key) for key in keys[:-1]),
+        _phase(of, *keys[-1], notes=_notes(of)),
+        tabulate_gains(of.curves),
+    ]
 
 
-def brief(of: AllocatorResults | None) -> list[Grid]:
+def tabulate_server_briefly(of: AllocatorResults | None) -> list[Grid]:
     """Return the same for the most threads alone, and of the phases that without other work; none as all_of()."""
     if of is None:
         return []
@@ -49,7 +53,7 @@ def brief(of: AllocatorResults | None) -> list[Grid]:
     least = min(one.work for one in of.phases)
     notes = [*_notes(of), "All amounts of work, and fewer threads: rseqbench report."]
     curves = [one for one in of.curves if one.threads == threads]
-    return [_phase(of, threads, least, notes), gains(curves)]
+    return [_phase(of, threads, least, notes), tabulate_gains(curves)]
 
 
 def _phase(of: AllocatorResults, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
@@ -68,7 +72,7 @@ def _phase(of: AllocatorResults, threads: int, work: int, notes: Sequence[str] =
         "share",
         "peak MB",
     )
-    return make(f"jemalloc: a request over it, {threads} threads, {other}", heads, "-nnnnnnnnnn", rows, notes)
+    return build_grid(f"jemalloc: a request over it, {threads} threads, {other}", heads, "-nnnnnnnnnn", rows, notes)
 
 
 def _notes(of: AllocatorResults) -> list[str]:
@@ -97,7 +101,7 @@ def _bound(of: AllocatorResults) -> list[str]:
     ]
 
 
-def gains(curves: Sequence[Curve]) -> Grid:
+def tabulate_gains(curves: Sequence[Curve]) -> Grid:
     """Return what a request gains by pools with rseq, a row for each other allocator, number of threads and share."""
     threads = {one.threads for one in curves}
     rows: list[tuple[Cell, ...]] = []
@@ -109,16 +113,16 @@ def gains(curves: Sequence[Curve]) -> Grid:
     heads = ("over", "share", *(f"gain, {column}" for column in GAINS))
     several = f", {threads.pop()} threads" if len(threads) == 1 else ""
     caption = f"What a request gains by per-CPU pools with rseq{several}"
-    return make(caption, heads, "-nnnn", rows, [_MANY] if rows else [])
+    return build_grid(caption, heads, "-nnnn", rows, [_MANY] if rows else [])
 
 
-def _percent(gain: Estimate) -> Printed:
+def _percent(gain: Estimate) -> FormattedNumber:
     if gain.low is None or gain.high is None:
-        return Printed(f"{gain.value:+.1%}", f"{gain.n} rounds")
-    return Printed(f"{gain.value:+.1%}", f"{gain.low:+.1%} .. {gain.high:+.1%}")
+        return FormattedNumber(f"{gain.value:+.1%}", f"{gain.n} rounds")
+    return FormattedNumber(f"{gain.value:+.1%}", f"{gain.low:+.1%} .. {gain.high:+.1%}")
 
 
-def together(one: LibraryComparison) -> list[Grid]:
+def tabulate_library(one: LibraryComparison) -> list[Grid]:
     """Return the table of a library and its kernels, and that of what parts of an operation cost, where known."""
     library = one.library
     units = sorted({formatting.short(row.row.unit) for row in one.rows if row.row})
@@ -131,10 +135,14 @@ def together(one: LibraryComparison) -> list[Grid]:
             rows.append((name, whose, Reason(f"not measured: {row.reason}")))
         else:
             net = formatting.cost(row.row.net) if row.row.net else "no baseline"
-            rows.append((name, whose, time(row.row), net))
+            rows.append((name, whose, format_cost(row.row), net))
     caption = f"{library.title} as it is shipped, and kernels that do the same, on {one.arch}"
-    grids = [make(caption, ("benchmark", "whose", f"{per} with loop", f"{per} net of it"), "--nn", rows, one.notes)]
+    grids = [
+        build_grid(caption, ("benchmark", "whose", f"{per} with loop", f"{per} net of it"), "--nn", rows, one.notes)
+    ]
     if one.differences:
         prices = [(f"{d.slow} - {d.fast}", formatting.cost(d.price), d.words) for d in one.differences]
-        grids.append(make(f"What parts of it cost, on {one.arch}", ("difference", per, "the price of"), "-n-", prices))
+        grids.append(
+            build_grid(f"What parts of it cost, on {one.arch}", ("difference", per, "the price of"), "-n-", prices)
+        )
     return grids

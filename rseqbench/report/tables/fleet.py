@@ -13,9 +13,9 @@ from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import LabPlace, Machine, VerdictWord
 from rseqbench.report import formatting
-from rseqbench.report.formatting import Printed
+from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.tables import Cell as Shown
-from rseqbench.report.tables import Grid, Reason, make
+from rseqbench.report.tables import Grid, Reason, build_grid
 from rseqbench.store.fleets import Member
 
 _ABREAST = 3  # columns that a hundred characters hold, each with its interval
@@ -28,7 +28,7 @@ _FACTS = {"CPU": "cpu", "Linux": "linux", "C library": "libc", "CPUs": "cpus"}
 _CHANGED = " → "
 
 
-def name(what: BenchmarkPair) -> str:
+def name_column(what: BenchmarkPair) -> str:
     """Return what a column is of: "counter/vdso_atomic / rseq, net", "counter/rseq (4 threads)"."""
     if not what.fast:
         return formatting.with_threads(what.slow, what.threads)
@@ -36,13 +36,13 @@ def name(what: BenchmarkPair) -> str:
     return f"{what.slow} / {fast}" + (", net" if what.net else "")
 
 
-def places(found: FleetComparison) -> Grid:
+def tabulate_places(found: FleetComparison) -> Grid:
     """Return a row a machine with its facts; one without a run has the reason in their place."""
     heads = ("place", "arch", *_FACTS, "time")
     rows = [_place(place) for place in found.places]
     notes = [f"a{_CHANGED}b: in {found.labels[0]}, and in {found.labels[1]}"] if len(found.labels) > 1 else []
     changed = any(_CHANGED in str(cell) for row in rows for cell in row)
-    return make("The machines", heads, "-" * len(heads), rows, notes if changed else [])
+    return build_grid("The machines", heads, "-" * len(heads), rows, notes if changed else [])
 
 
 def _place(place: FleetMachine) -> tuple[Shown, ...]:
@@ -65,7 +65,7 @@ def _both(values: Iterable[str]) -> str:
     return _CHANGED.join(dict.fromkeys(values))
 
 
-def title(found: FleetComparison, one: Matrix) -> str:
+def describe_matrix(found: FleetComparison, one: Matrix) -> str:
     """Return what a matrix has in its cells."""
     unit = "" if one.unit == TIME else f", in {one.unit}, which are no time"
     if len(found.labels) > 1:
@@ -73,7 +73,7 @@ def title(found: FleetComparison, one: Matrix) -> str:
     return f"slow / fast inside each run: speed-ups{unit}" if not unit else f"slow / fast inside each run{unit}"
 
 
-def summary(found: FleetComparison, one: Matrix) -> Grid:
+def tabulate_summary(found: FleetComparison, one: Matrix) -> Grid:
     """Return a row for each column of a matrix: its extremes, its median, whether machines differ, and the words."""
     several = len(one.machines) > 1
     middle = len(one.machines) >= _MEDIAN
@@ -85,7 +85,9 @@ def summary(found: FleetComparison, one: Matrix) -> Grid:
     ]
     numeric = "-" + "n" * (len(ends) + len(differ)) + "-"
     notes = [*_legend(one), *(_ends(number, column) for number, column in enumerate(one.columns, start=1))]
-    return make(f"What machines differ by: {title(found, one)}", heads, numeric, rows, list(filter(None, notes)))
+    return build_grid(
+        f"What machines differ by: {describe_matrix(found, one)}", heads, numeric, rows, list(filter(None, notes))
+    )
 
 
 def _ends(number: int, column: MatrixColumn) -> str:
@@ -108,23 +110,23 @@ def _summary(number: int, column: MatrixColumn, machines: int, differ: bool) -> 
     if machines > 1:
         cells.append(_at(column, highest))
     if differ:
-        cells.append(apart(column.apart))
-    return f"{number}: {name(column.what)}", *cells, counted(column)
+        cells.append(format_spread(column.apart))
+    return f"{number}: {name_column(column.what)}", *cells, count_signs(column)
 
 
-def _at(column: MatrixColumn, machine: str) -> Printed:
+def _at(column: MatrixColumn, machine: str) -> FormattedNumber:
     ratio = column.cells[machine].ratio
-    return Printed(formatting.ratio(ratio).value if ratio else formatting.NOTHING, after=machine)
+    return FormattedNumber(formatting.ratio(ratio).value if ratio else formatting.NOTHING, after=machine)
 
 
-def apart(one: MachineSpread | None) -> Shown:
+def format_spread(one: MachineSpread | None) -> Shown:
     """Return by how much the highest machine lies above the lowest where they differ; else that none is resolved."""
     if one is None:
         return formatting.NOTHING
     return formatting.ratio(one.ratio) if one.differs else formatting.SIGNS[compare.UNRESOLVED]
 
 
-def counted(column: MatrixColumn) -> str:
+def count_signs(column: MatrixColumn) -> str:
     """Return on how many machines which sign stands: "46 <, 1 >"."""
     found = column.words()
     return ", ".join(f"{len(found[word])} {sign}" for word, sign in formatting.SIGNS.items() if word in found)
@@ -137,7 +139,7 @@ def _legend(one: Matrix) -> list[str]:
     return ["; ".join(f"{sign} {word}" for word, sign in formatting.SIGNS.items() if word in said)]
 
 
-def cells(found: FleetComparison, one: Matrix) -> list[Grid]:
+def tabulate_cells(found: FleetComparison, one: Matrix) -> list[Grid]:
     """Return the matrix, a row a machine, in parts of as many columns as a terminal holds.
 
     Columns that say of no machine that anything differs are left to summary(), and that is said.
@@ -158,7 +160,7 @@ def _abreast(
     parts: list[list[tuple[int, MatrixColumn]]] = [[]]
     left, most = _BREADTH - places, _CLOSE if brief else _ABREAST
     for number, column in columns:
-        wide = 1 + max(len(str(printed(column.cells.get(machine), brief))) for machine in one.machines)
+        wide = 1 + max(len(str(format_cell(column.cells.get(machine), brief))) for machine in one.machines)
         if parts[-1] and (len(parts[-1]) == most or (brief and wide > left)):
             parts.append([])
             left = _BREADTH - places
@@ -168,12 +170,14 @@ def _abreast(
 
 
 def _part(found: FleetComparison, one: Matrix, part: Sequence[tuple[int, MatrixColumn]], brief: bool) -> Grid:
-    heads = [str(number) if brief else f"{number}: {name(column.what)}" for number, column in part]
-    rows = [(machine, *(printed(column.cells.get(machine), brief) for _, column in part)) for machine in one.machines]
-    return make(f"By machine: {title(found, one)}", ("place", *heads), "-" + "n" * len(part), rows)
+    heads = [str(number) if brief else f"{number}: {name_column(column.what)}" for number, column in part]
+    rows = [
+        (machine, *(format_cell(column.cells.get(machine), brief) for _, column in part)) for machine in one.machines
+    ]
+    return build_grid(f"By machine: {describe_matrix(found, one)}", ("place", *heads), "-" + "n" * len(part), rows)
 
 
-def printed(cell: Cell | None, brief: bool = False) -> Shown:
+def format_cell(cell: Cell | None, brief: bool = False) -> Shown:
     """Return a cell: the quotient, its interval unless `brief`, and the sign of its word."""
     if cell is None or cell.ratio is None:
         return formatting.SIGNS[cell.word] if cell else formatting.NOTHING
@@ -181,7 +185,7 @@ def printed(cell: Cell | None, brief: bool = False) -> Shown:
     return replace(shown, interval="") if brief else shown
 
 
-def verdicts(found: FleetComparison) -> list[Grid]:
+def tabulate_verdicts(found: FleetComparison) -> list[Grid]:
     """Return the verdicts on the message's claims, a row a machine, in parts; claims that no machine answers are named.
 
     Each cell has what was measured and the verdict's icon.
@@ -203,13 +207,13 @@ def _verdicts(found: FleetComparison, part: Sequence[str], machines: Sequence[st
         judged = {one.claim.id: one for one in found.judged[machine]}
         rows.append((machine, *(_verdict(judged.get(name)) for name in part)))
     heads = ("place", *part)
-    return make("What the patch claimed, by machine", heads, "-" + "n" * len(part), rows)
+    return build_grid("What the patch claimed, by machine", heads, "-" + "n" * len(part), rows)
 
 
 def _verdict(one: JudgedClaim | None) -> Shown:
     if one is None or one.measured is None:
         return formatting.ICONS[VerdictWord.NOT_MEASURED]
-    return Printed(formatting.ratio(one.measured).value, after=formatting.ICONS[one.verdict.word])
+    return FormattedNumber(formatting.ratio(one.measured).value, after=formatting.ICONS[one.verdict.word])
 
 
 def _icons(found: FleetComparison) -> tuple[str, ...]:
@@ -217,7 +221,7 @@ def _icons(found: FleetComparison) -> tuple[str, ...]:
     return ("; ".join(f"{icon} {word}" for word, icon in formatting.ICONS.items() if word in said),)
 
 
-def lab_places(label: str, members: Iterable[Member], known: Iterable[LabPlace]) -> Grid:
+def tabulate_lab_places(label: str, members: Iterable[Member], known: Iterable[LabPlace]) -> Grid:
     """Return a row for each member that is to be measured: its tags, its state, and the label of its run."""
     there = {place.name: place for place in known}
     rows = []
@@ -228,7 +232,7 @@ def lab_places(label: str, members: Iterable[Member], known: Iterable[LabPlace])
         )
         state = _place_state(place)
         rows.append((member.place, tags, state, member.label))
-    return make(f"The places of {label}", ("place", "tags", "now", "its run"), "----", rows)
+    return build_grid(f"The places of {label}", ("place", "tags", "now", "its run"), "----", rows)
 
 
 def _place_state(place: LabPlace | None) -> str:

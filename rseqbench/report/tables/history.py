@@ -8,20 +8,20 @@ from collections.abc import Iterable, Sequence
 from rseqbench.analysis import history, patch_claims
 from rseqbench.analysis.history import Change, History, Series, Step
 from rseqbench.report import formatting
-from rseqbench.report.tables import Cell, Grid, make, time
-from rseqbench.report.tables.run import fact_name
+from rseqbench.report.tables import Cell, Grid, build_grid, format_cost
+from rseqbench.report.tables.run import name_fact
 
 _MOST_STEPS = 200  # of a table
 _BESIDE = 12  # runs that have a column each
 _MOST_CHANGED = 300  # characters of what changed
 
 
-def ordered(series: Iterable[Series]) -> list[Series]:
+def sort_series(series: Iterable[Series]) -> list[Series]:
     """Return series by machine, then as the message has the groups."""
     return sorted(series, key=lambda s: (s.key[0], s.unit, patch_claims.group_order(s.group), s.key[2], s.key[1]))
 
 
-def steps(found: History) -> Grid:
+def tabulate_steps(found: History) -> Grid:
     """Return a row for each step, by date; of very many the largest."""
     each = [(one, step) for one in found.series for step in one.steps]
     largest = sorted(each, key=lambda pair: -abs(math.log(pair[1].ratio.value)))[:_MOST_STEPS]
@@ -29,7 +29,7 @@ def steps(found: History) -> Grid:
     left = len(each) - len(largest)
     notes = [f"{left} smaller steps are left out; the CSV has the values of all runs."] if left else []
     heads = ("benchmark", "between runs", "before", "after", "after / before", "what changed with it")
-    return make("By how much, and what else changed", heads, "--nnn-", rows, notes)
+    return build_grid("By how much, and what else changed", heads, "--nnn-", rows, notes)
 
 
 def _step(found: History, one: Series, step: Step) -> Sequence[Cell]:
@@ -37,7 +37,7 @@ def _step(found: History, one: Series, step: Step) -> Sequence[Cell]:
     between = f"{step.before + 1} and {step.after + 1}"
     changes = history.changed(found.runs[step.before], found.runs[step.after])
     costs = [
-        formatting.Printed(formatting.cost(rows[n].gross).value, after=formatting.short(one.unit))
+        formatting.FormattedNumber(formatting.cost(rows[n].gross).value, after=formatting.short(one.unit))
         for n in (step.before, step.after)
     ]
     return (
@@ -45,7 +45,7 @@ def _step(found: History, one: Series, step: Step) -> Sequence[Cell]:
         between,
         *costs,
         formatting.ratio(step.ratio),
-        changed(changes) or "nothing that is watched",
+        describe_changes(changes) or "nothing that is watched",
     )
 
 
@@ -54,18 +54,19 @@ def _name(one: Series, found: History) -> str:
     return formatting.with_threads(one.key[1], one.key[2]) + (f" ({one.key[0]})" if len(arches) > 1 else "")
 
 
-def changed(changes: Iterable[Change]) -> str:
+def describe_changes(changes: Iterable[Change]) -> str:
     """Say what differs: "Linux 6.1 -> 6.12; compiler gcc 12 -> gcc 14"; shortened where it is very much."""
-    said = "; ".join(f"{fact_name(c.fact)} {c.before} → {c.after}" for c in changes)
+    said = "; ".join(f"{name_fact(c.fact)} {c.before} → {c.after}" for c in changes)
     return said if len(said) <= _MOST_CHANGED else said[: _MOST_CHANGED - 1] + "…"
 
 
-def costs(found: History) -> list[Grid]:
+def tabulate_costs(found: History) -> list[Grid]:
     """Return a grid for each unit, a row a benchmark: every run's value of few, else what they range over."""
     units = dict.fromkeys(one.unit for one in found.series)
     few = len(found.runs) <= _BESIDE
     return [
-        (_every if few else _extremes)(found, [s for s in ordered(found.series) if s.unit == unit]) for unit in units
+        (_every if few else _extremes)(found, [s for s in sort_series(found.series) if s.unit == unit])
+        for unit in units
     ]
 
 
@@ -76,9 +77,9 @@ def _every(found: History, series: Sequence[Series]) -> Grid:
     rows = []
     for one in series:
         values = dict(one.points)
-        cells = [time(values[n]) if n in values else formatting.NOTHING for n in order]
+        cells = [format_cost(values[n]) if n in values else formatting.NOTHING for n in order]
         rows.append((_name(one, found), *cells))
-    return make(
+    return build_grid(
         f"Cost in each run, {formatting.unit(series[0].unit)} with the loop, the newest first",
         heads,
         "-" + "n" * len(found.runs),
@@ -95,16 +96,25 @@ def _extremes(found: History, series: Sequence[Series]) -> Grid:
         ratio = history.quotient(first.gross, last.gross)
         usual = formatting.percent(one.usual) if one.usual else formatting.NOTHING
         ends = [formatting.cost(row.gross).value for row in (least, most)]
-        told: list[Cell] = [time(first), time(last), formatting.ratio(ratio), *ends, usual, str(len(one.steps))]
+        told: list[Cell] = [
+            format_cost(first),
+            format_cost(last),
+            formatting.ratio(ratio),
+            *ends,
+            usual,
+            str(len(one.steps)),
+        ]
         rows.append([_name(one, found), str(len(values)), *told])
     heads = ("benchmark", "runs", "first", "last", "last / first", "least", "most", "neighbours differ by", "steps")
-    return make(f"Cost over all runs, {formatting.unit(series[0].unit)} with the loop", heads, "-" + "n" * 8, rows)
+    return build_grid(
+        f"Cost over all runs, {formatting.unit(series[0].unit)} with the loop", heads, "-" + "n" * 8, rows
+    )
 
 
-def runs(found: History) -> Grid:
+def tabulate_runs(found: History) -> Grid:
     """Return a row a run: its number, label, date, and in what it differs from the one before."""
     rows = [
-        (str(number), header.label, header.created, changed(changes))
+        (str(number), header.label, header.created, describe_changes(changes))
         for number, (header, changes) in enumerate(zip(found.runs, found.changes, strict=True), start=1)
     ]
-    return make("The runs, by date", ("run", "label", "begun", "what changed since the run before"), "----", rows)
+    return build_grid("The runs, by date", ("run", "label", "begun", "what changed since the run before"), "----", rows)

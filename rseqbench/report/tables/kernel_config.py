@@ -11,7 +11,7 @@ from rseqbench.analysis.patch_claims import Claim
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import VerdictWord
 from rseqbench.report import formatting
-from rseqbench.report.tables import Column, Grid, Marks, make
+from rseqbench.report.tables import Column, Footnotes, Grid, build_grid
 from rseqbench.support.attachments import BuiltKernel, KernelSizes
 from rseqbench.support.kconfig import RSEQ
 
@@ -25,7 +25,7 @@ _PADDED = "a section is padded to a boundary, so `size` may hide what was added,
 _KINDS = {"code": kernel_config.TEXT, "data": kernel_config.DATA, "read-only data": kernel_config.READ_ONLY}
 
 
-def built(wanted: Mapping[str, str], made: Mapping[str, BuiltKernel]) -> Grid:
+def tabulate_builds(wanted: Mapping[str, str], made: Mapping[str, BuiltKernel]) -> Grid:
     """Return a row a configuration, by the CONFIG_RSEQ that it is `wanted` with: the Linux that was made for it."""
     rows = []
     for name, rseq in wanted.items():
@@ -34,10 +34,10 @@ def built(wanted: Mapping[str, str], made: Mapping[str, BuiltKernel]) -> Grid:
         rows.append((name, rseq, f"{one.source}, {one.base}", one.release, took))
     compilers = sorted({one.compiler for one in made.values()})
     heads = ("configuration", "CONFIG_RSEQ", "source, base", "release", "built")
-    return make("Linuxes that configurations boot", heads, "-----", rows, [f"compiled by {', '.join(compilers)}"])
+    return build_grid("Linuxes that configurations boot", heads, "-----", rows, [f"compiled by {', '.join(compilers)}"])
 
 
-def difference(found: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y", beyond: str = "") -> Grid:
+def tabulate_options(found: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y", beyond: str = "") -> Grid:
     """Return the options in which two final configurations differ: what comes from CONFIG_RSEQ, as a build proves.
 
     `beyond` tells in what else the two Linuxes differ; then nothing is proved of the options.
@@ -48,10 +48,10 @@ def difference(found: Mapping[str, tuple[str, str]], one: str = "n", other: str 
         caption += f": the first {MOST_OPTIONS} of {len(names)} options"
     rows = [(name, *found[name]) for name in names[:MOST_OPTIONS]]
     note = f"these differ in more than CONFIG_RSEQ: {beyond}" if beyond else _PROVED
-    return make(caption, ("option", one, other), "---", rows, [note])
+    return build_grid(caption, ("option", one, other), "---", rows, [note])
 
 
-def claims(found: Sequence[RunComparison]) -> list[Grid]:
+def tabulate_claims(found: Sequence[RunComparison]) -> list[Grid]:
     """Return what each pair of runs says of the claims; on the same two Linuxes, their sizes are told only once."""
     grids, told = [], []
     for one in found:
@@ -60,11 +60,11 @@ def claims(found: Sequence[RunComparison]) -> list[Grid]:
         rows = [row for row in one.said if not (again and row.claim.kind == "size")]
         if rows:
             caption = f"What the patch claimed of the two configurations: {one.b} against {one.a}"
-            grids.append(said(rows, caption if len(found) > 1 else _CLAIMED))
+            grids.append(tabulate_verdicts(rows, caption if len(found) > 1 else _CLAIMED))
     return grids
 
 
-def builds(found: Sequence[RunComparison]) -> list[Grid]:
+def tabulate_kernels(found: Sequence[RunComparison]) -> list[Grid]:
     """Return in which options the Linuxes of runs differ from the first's and how large they are, each of them once."""
     grids: list[Grid] = []
     told: list[object] = []
@@ -74,11 +74,11 @@ def builds(found: Sequence[RunComparison]) -> list[Grid]:
         told.append(_linuxes(one))
         other = ", ".join(each.b for each in found if _linuxes(each) == _linuxes(one))
         if one.options:
-            grids.append(difference(one.options, one.a, other, one.beyond))
+            grids.append(tabulate_options(one.options, one.a, other, one.beyond))
         if one.sizes:
             about = [row.claim for row in one.said if row.claim.kind == "size" and row.verdict.word not in _ELSEWHERE]
             claimed = {claim.id.removeprefix("size-"): claim for claim in about}
-            grids += sizes(one.a, one.sizes[0], other, one.sizes[1], claimed)
+            grids += tabulate_sizes(one.a, one.sizes[0], other, one.sizes[1], claimed)
     return grids
 
 
@@ -87,26 +87,26 @@ def _linuxes(one: RunComparison) -> object:
     return one.sizes, one.options, one.beyond
 
 
-def said(found: Sequence[ConfigVerdict], caption: str) -> Grid:
+def tabulate_verdicts(found: Sequence[ConfigVerdict], caption: str) -> Grid:
     """Return what two runs say of the claims about the two configurations."""
-    marks = Marks()
+    marks = Footnotes()
     rows = [
         (one.claim.id, formatting.claimed(one.claim), one.measured, one.verdict.word,
          marks.of(one.verdict.reason))
         for one in found
     ]  # fmt: skip
     heads = ("claim", "claimed", "here", "verdict", "why")
-    return make(caption, heads, "-nn--", rows, marks.notes())
+    return build_grid(caption, heads, "-nn--", rows, marks.notes())
 
 
-def size(one: BuiltKernel) -> Grid:
+def tabulate_size(one: BuiltKernel) -> Grid:
     """Return how large a Linux is for which there is no other to compare it with."""
     sizes = one.sizes
     row = (one.rseq, *(f"{value:,}" for value in (sizes.text, sizes.data, sizes.bss, one.image.stat().st_size)))
-    return make(_SIZE, ("CONFIG_RSEQ", "text", "data", "bss", "image"), "-nnnn", [row])
+    return build_grid(_SIZE, ("CONFIG_RSEQ", "text", "data", "bss", "image"), "-nnnn", [row])
 
 
-def sizes(
+def tabulate_sizes(
     one: str, a: KernelSizes, other: str, b: KernelSizes, claimed: Mapping[str, Claim] | None = None
 ) -> list[Grid]:
     """Return how large two Linuxes are: in all, by section where they differ, and the symbols that grew most.
@@ -136,7 +136,7 @@ def _sized(
     caption: str, heads: tuple[str, str, str], rows: list[tuple[str, int, int]], notes: tuple[str, ...] = ()
 ) -> Grid:
     cells = [(name, f"{x:,}", f"{y:,}", f"{y - x:+,}") for name, x, y in rows]
-    return make(caption, (*heads, "growth"), "-nnn", cells, notes)
+    return build_grid(caption, (*heads, "growth"), "-nnn", cells, notes)
 
 
 def _kinds(a: KernelSizes, b: KernelSizes) -> Grid:
@@ -145,7 +145,7 @@ def _kinds(a: KernelSizes, b: KernelSizes) -> Grid:
     }
     rows = [(name, f"+{one.added:,}", f"-{one.removed:,}", f"{one.net:+,}") for name, one in grown.items()]
     heads = ("symbols", "added", "removed", "growth")
-    return make("Growth of the symbols, bytes, as Linux's bloat-o-meter counts it", heads, "-nnn", rows)
+    return build_grid("Growth of the symbols, bytes, as Linux's bloat-o-meter counts it", heads, "-nnn", rows)
 
 
 def _symbols(one: str, other: str, grown: Growth) -> Grid:

@@ -14,7 +14,7 @@ from rich.tree import Tree
 from rseqbench.analysis import patch_claims
 from rseqbench.model import Benchmark, CommandLine, DryRun, Machine, Plan
 from rseqbench.report import formatting
-from rseqbench.report.tables import Cell, Grid, Reason, make
+from rseqbench.report.tables import Cell, Grid, Reason, build_grid
 from rseqbench.store.manage import Entry
 from rseqbench.store.runs import Header
 
@@ -27,14 +27,14 @@ _KEPT = (0, 1, 5, 6)  # of the columns, where all would be words broken in piece
 _MINUTE = 60
 
 
-def runs(found: Sequence[Entry], where: str, width: int) -> Grid:
+def tabulate_runs(found: Sequence[Entry], where: str, width: int) -> Grid:
     """Return a row a run, in the order given; the time is UTC, as it is stored. In a small `width` some is left out."""
     rows = [_row(entry) for entry in found]
     if width >= _NARROW:
-        return make(f"Runs in {where}", _HEADS, "------n", rows)
+        return build_grid(f"Runs in {where}", _HEADS, "------n", rows)
     few = [row if len(row) < len(_HEADS) else [row[place] for place in _KEPT] for row in rows]
     note = f"In {width} columns there is no room for machine, Linux and target."
-    return make(f"Runs in {where}", [_HEADS[place] for place in _KEPT], "---n", few, [note])
+    return build_grid(f"Runs in {where}", [_HEADS[place] for place in _KEPT], "---n", few, [note])
 
 
 def _row(entry: Entry) -> tuple[Cell, ...]:
@@ -71,7 +71,7 @@ def _minute(when: str) -> str:
     return when[:16].replace("T", " ")
 
 
-def records(found: Sequence[Entry]) -> list[Record]:
+def list_run_records(found: Sequence[Entry]) -> list[Record]:
     """Return the same as data: a record a run, null where something is not known."""
     return [_record(entry) for entry in found]
 
@@ -98,7 +98,7 @@ def _record(entry: Entry) -> Record:
     }  # fmt: skip
 
 
-def tree(benchmarks: Sequence[Benchmark], machine: str) -> Tree:
+def build_benchmark_tree(benchmarks: Sequence[Benchmark], machine: str) -> Tree:
     """Return a branch a group, in the order of the message, and in it a leaf a method: threads, and what it does.
 
     `machine` is what they were asked on: an architecture, and by which target.
@@ -143,7 +143,7 @@ def _leaf(benchmark: Benchmark, width: int) -> Table:
     return line
 
 
-def plan(found: DryRun) -> Grid:
+def tabulate_plan(found: DryRun) -> Grid:
     """Return what a run would do, a row a decision."""
     options, first = found.options, found.plans[0]
     asked = ", ".join(options.benchmarks)
@@ -162,7 +162,7 @@ def plan(found: DryRun) -> Grid:
         ("registration", options.registration),
         ("the rounds take", _expected(found)),
     ]
-    return make("What would be done", ("what", "how"), "--", rows)
+    return build_grid("What would be done", ("what", "how"), "--", rows)
 
 
 def _values(one: Plan) -> str:
@@ -177,7 +177,7 @@ def _expected(found: DryRun) -> str:
     return f"about {about} on cores that are ours, more beside others; checks come before"
 
 
-def cases(plans: Sequence[Plan]) -> list[Grid]:
+def tabulate_cases(plans: Sequence[Plan]) -> list[Grid]:
     """Return what would be measured by each engine, and what would not, as far as that is known."""
     return [_cases(one, several=len(plans) > 1) for one in plans if one.cases or one.skips]
 
@@ -194,10 +194,10 @@ def _cases(one: Plan, several: bool) -> Grid:
         (formatting.with_threads(skip.benchmark, skip.threads), Reason(f"not: {skip.reason}")) for skip in one.skips
     ]
     caption = "Benchmarks" + (f" of engine {one.engine}" if several else "")
-    return make(caption, ("group", "threads", "methods"), "---", rows)
+    return build_grid(caption, ("group", "threads", "methods"), "---", rows)
 
 
-def commands(found: Sequence[CommandLine]) -> list[tuple[str, str]]:
+def format_commands(found: Sequence[CommandLine]) -> list[tuple[str, str]]:
     """Return what each command line is for, with what cannot be known of it, and the line as bash takes it."""
     return [
         (f"{one.what}" + (f" ({one.note})" if one.note else ""), " ".join(map(_quoted, one.words))) for one in found

@@ -13,15 +13,14 @@ from rseqbench.analysis.stats import SAME_COUNT
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import CaseKey
 from rseqbench.report import formatting
-from rseqbench.report.formatting import Printed
-from rseqbench.report.tables import Cell, Grid, comparison, make, time
-from rseqbench.report.tables import kernel_config as of_linux
+from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.tables import Cell, Grid, build_grid, comparison, format_cost, kernel_config
 
 NOWHERE = "Measured in none of the runs"
 _BESIDE = 2  # further runs that a hundred columns hold, each with its interval
 
 
-def sections(found: Sequence[RunComparison], narrow: bool = False) -> list[tuple[str, list[Grid]]]:
+def tabulate_sections(found: Sequence[RunComparison], narrow: bool = False) -> list[tuple[str, list[Grid]]]:
     """Return all that is to be shown of the comparisons of further runs with the first: titles, each with its grids.
 
     A `narrow` place gets signs for what two runs differ by, as more of them do everywhere.
@@ -29,19 +28,23 @@ def sections(found: Sequence[RunComparison], narrow: bool = False) -> list[tuple
     if len(found) > 1:
         values = [*_side_by_side(found), *_nowhere(found)]
     else:
-        values = comparison.narrow(found[0]) + _nowhere(found) if narrow else comparison.comparison(found[0])
+        values = (
+            comparison.tabulate_narrowly(found[0]) + _nowhere(found)
+            if narrow
+            else comparison.tabulate_comparison(found[0])
+        )
     parts = [
-        ("Side by side", [*values, spread(found), comparison.speedups(*found)]),
-        ("What the patch claimed", of_linux.claims(found)),
-        ("The Linuxes", of_linux.builds(found)),
+        ("Side by side", [*values, tabulate_spread(found), comparison.tabulate_speedups(*found)]),
+        ("What the patch claimed", kernel_config.tabulate_claims(found)),
+        ("The Linuxes", kernel_config.tabulate_kernels(found)),
     ]
     shown = [(title, [grid for grid in grids if grid.rows]) for title, grids in parts]
     return [(title, grids) for title, grids in shown if grids]
 
 
-def everything(found: Sequence[RunComparison]) -> list[Grid]:
+def tabulate_everything(found: Sequence[RunComparison]) -> list[Grid]:
     """Return the grids of all sections."""
-    return [grid for _, grids in sections(found) for grid in grids]
+    return [grid for _, grids in tabulate_sections(found) for grid in grids]
 
 
 def _side_by_side(found: Sequence[RunComparison]) -> list[Grid]:
@@ -68,11 +71,11 @@ def _one_machine(found: Sequence[RunComparison], arch: str, keys: Sequence[CaseK
     rows = [row for table in tables for row in table.values()]
     first = [row.a.unit if row.a else "" for row in rows]
     others = [[row.b.unit if row.b else "" for row in table.values()] for table in tables]
-    heads, per = comparison.heads([found[0].a, *(one.b for one in found)], [first, *others])
+    heads, per = comparison.head_columns([found[0].a, *(one.b for one in found)], [first, *others])
     cells = [_line([table[key] for table in tables]) for key in keys]
     columns = ("benchmark", heads[0], *(head for name in heads[1:] for head in (name, "")))
     caption = f"{', '.join(one.b for one in found)} against {found[0].a} on {arch}{per}"
-    return make(caption, columns, "-n" + "n-" * len(found), cells, comparison.legend(rows))
+    return build_grid(caption, columns, "-n" + "n-" * len(found), cells, comparison.explain_signs(rows))
 
 
 def _complete(one: RunComparison, keys: Iterable[CaseKey]) -> dict[CaseKey, Comparison]:
@@ -89,9 +92,9 @@ def _absent(key: CaseKey, why: str) -> Comparison:
 def _line(rows: Sequence[Comparison]) -> tuple[Cell, ...]:
     first = next((row.a for row in rows if row.a), None)
     cells: list[Cell] = [formatting.with_threads(rows[0].benchmark, rows[0].threads)]
-    cells.append(Printed(time(first).value) if first else formatting.NOTHING)
+    cells.append(FormattedNumber(format_cost(first).value) if first else formatting.NOTHING)
     for row in rows:
-        cells += [comparison.against(row), formatting.SIGNS[row.word]]
+        cells += [comparison.format_difference(row), formatting.SIGNS[row.word]]
     return tuple(cells)
 
 
@@ -99,10 +102,10 @@ def _nowhere(found: Sequence[RunComparison]) -> list[Grid]:
     """Return what none of the runs could measure, and why."""
     measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
     skips = [skip for one in found for skip in one.skips if (skip[1].benchmark, skip[1].threads) not in measured]
-    return [make(NOWHERE, ("benchmark", "why"), "--", comparison.absent(skips))]
+    return [build_grid(NOWHERE, ("benchmark", "why"), "--", comparison.list_skips(skips))]
 
 
-def parted(found: Sequence[RunComparison]) -> tuple[list[RunComparison], Grid]:
+def split_unmeasured(found: Sequence[RunComparison]) -> tuple[list[RunComparison], Grid]:
     """Return the comparisons without what none of the runs could measure, and that on its own."""
     measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
     kept = [
@@ -112,7 +115,7 @@ def parted(found: Sequence[RunComparison]) -> tuple[list[RunComparison], Grid]:
     return kept, _nowhere(found)[0]
 
 
-def spread(found: Sequence[RunComparison]) -> Grid:
+def tabulate_spread(found: Sequence[RunComparison]) -> Grid:
     """Return how far counts of the same lie apart in each run, for those that do not repeat; none of them is noise."""
     runs: dict[str, dict[CaseKey, Row]] = {}
     for one in found:
@@ -131,7 +134,7 @@ def spread(found: Sequence[RunComparison]) -> Grid:
     heads = ("benchmark", *(f"{label}, of {max(row.gross.n for row in rows.values())}" for label, rows in runs.items()))
     note = f"the same: to {SAME_COUNT:g} of an instruction"
     caption = "How far counts of the same lie apart, least to most, of the median"
-    return make(caption, heads, "-" + "n" * len(runs), lines, [note])
+    return build_grid(caption, heads, "-" + "n" * len(runs), lines, [note])
 
 
 def _repeats(row: Row) -> bool:

@@ -13,8 +13,8 @@ from rseqbench.analysis.patch_tables import REPLAYED, PairLine, PatchTable
 from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
 from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Estimate, Fact, Machine
 from rseqbench.report import formatting
-from rseqbench.report.formatting import Printed
-from rseqbench.report.tables import Cell, Grid, Reason, make, time
+from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.tables import Cell, Grid, Reason, build_grid, format_cost
 
 NET = "net of the loop"  # the heading of what the empty loop is subtracted from
 _FACTS = {
@@ -62,7 +62,7 @@ _HARDWARE = ("virtual", "governor", "smt", "turbo", "load_1min", "isolated_cpus"
 _PRINTED_MACHINE = ("cpu", "machine", "libc")  # all that the message says of its machines
 
 
-def measured(found: Sequence[BenchmarkRow]) -> list[Grid]:
+def tabulate_measured(found: Sequence[BenchmarkRow]) -> list[Grid]:
     """Return one grid for each machine and group: with the loop, net of the baseline, registration, aborts, check."""
     parts = groupby(found, key=lambda one: (one.arch, one.group))
     return [_measured(arch, group, list(part)) for (arch, group), part in parts]
@@ -81,7 +81,7 @@ def _measured(arch: str, group: str, found: Sequence[BenchmarkRow]) -> Grid:
     mark = "REPLAY: " if any(one.replayed for one in found) else ""
     caption = f"{mark}{group} on {arch}" + (f": {title}" if title else "")
     rows = [_measured_row(one, counted) for one in found]
-    return make(caption, heads, "-nn-n" + "n" * len(counts) + "-", rows, [OPERATION] if group == GROUP else [])
+    return build_grid(caption, heads, "-nn-n" + "n" * len(counts) + "-", rows, [OPERATION] if group == GROUP else [])
 
 
 def _measured_row(one: BenchmarkRow, counted: bool) -> tuple[Cell, ...]:
@@ -98,11 +98,19 @@ def _measured_row(one: BenchmarkRow, counted: bool) -> tuple[Cell, ...]:
     counts = [f"{count:.3g}" for count in row.counted] or [""] * len(COUNTED)
     shown = counts if counted else ()
     if published:
-        return name, time(row), net, "", "", *shown, ""
-    return name, time(row), net, row.registration, formatting.per_million(row.aborts, row.operations), *shown, one.check
+        return name, format_cost(row), net, "", "", *shown, ""
+    return (
+        name,
+        format_cost(row),
+        net,
+        row.registration,
+        formatting.per_million(row.aborts, row.operations),
+        *shown,
+        one.check,
+    )
 
 
-def patch_table(shown: PatchTable) -> Grid:
+def tabulate_patch_table(shown: PatchTable) -> Grid:
     """Return a table of the message, as printed, with the run beside it."""
     return _pairs(shown) if shown.pairs else _lines(shown)
 
@@ -113,10 +121,10 @@ def _pairs(shown: PatchTable) -> Grid:
     if len(units) > 1:  # each row says its own
         rows = [_with_unit(line) for line in shown.pairs]
         columns = ("machine", "unit", "instead of", "takes", "rseq takes", "quotient")
-        return make(shown.section.title, columns, "---nnn", rows, [*notes, *_no_price(shown.pairs)])
+        return build_grid(shown.section.title, columns, "---nnn", rows, [*notes, *_no_price(shown.pairs)])
     per = "".join(units) or "per op"
     heads = ("machine", "instead of", f"{per}", f"rseq, {per}", "speedup")
-    return make(shown.section.title, heads, "--nnn", [_pair_row(line) for line in shown.pairs], notes)
+    return build_grid(shown.section.title, heads, "--nnn", [_pair_row(line) for line in shown.pairs], notes)
 
 
 def _with_unit(line: PairLine) -> tuple[Cell, ...]:
@@ -145,10 +153,10 @@ def _pair_row(line: PairLine) -> tuple[Cell, ...]:
     speedup: Cell = ""
     if line.stated is not None:
         speedup = formatting.as_printed(line.stated)
-        speedup = Printed(f"{speedup.value}x")
+        speedup = FormattedNumber(f"{speedup.value}x")
     elif line.speedup is not None:
         speedup = formatting.ratio(line.speedup)
-    return line.who, instead, time(slow), time(fast), speedup
+    return line.who, instead, format_cost(slow), format_cost(fast), speedup
 
 
 def _lines(shown: PatchTable) -> Grid:
@@ -170,7 +178,7 @@ def _lines(shown: PatchTable) -> Grid:
         rows.append(row)
     heads = ("way of reading", *printed, *beside)
     caption = shown.section.title if mixed else f"{shown.section.title}, {formatting.short('ns')}"
-    return make(caption, heads, "-" + "n" * (len(heads) - 1), rows, _printed_machines(shown))
+    return build_grid(caption, heads, "-" + "n" * (len(heads) - 1), rows, _printed_machines(shown))
 
 
 def _units(shown: PatchTable, place: int) -> str:
@@ -182,10 +190,10 @@ def _beside(one: BenchmarkRow | None, last: bool) -> tuple[Cell, ...]:
     if one is None or one.row is None:
         why = f"not measured: {one.reason if one else 'not selected in this run'}"
         return (Reason(why),) if last else (why, "")
-    return time(one.row), formatting.cost(one.row.net) if one.row.net else ""
+    return format_cost(one.row), formatting.cost(one.row.net) if one.row.net else ""
 
 
-def quotients(found: Sequence[PairSpeedup]) -> Grid:
+def tabulate_ratios(found: Sequence[PairSpeedup]) -> Grid:
     """Return the quotients of a run; what they are beside a neighbour only where one was there."""
     unit = next((formatting.short(one.unit) for one in found), "")
     time = unit == formatting.short("ns")
@@ -202,16 +210,16 @@ def quotients(found: Sequence[PairSpeedup]) -> Grid:
         rows.append(
             (formatting.quotient(one.pair), formatting.ratio(one.alone), *((beside,) if busy else ()), one.pair.why)
         )
-    return make("Quotients inside each round", heads, "-n" + "n" * busy + "-", rows)
+    return build_grid("Quotients inside each round", heads, "-n" + "n" * busy + "-", rows)
 
 
-def _of_rounds(ratio: Estimate) -> Printed:
+def _of_rounds(ratio: Estimate) -> FormattedNumber:
     """Print a quotient that few rounds have, and where it was but one, that."""
     printed = formatting.ratio(ratio)
     return printed if ratio.n > 1 else replace(printed, after="in 1 round")
 
 
-def checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:
+def tabulate_checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:
     """Return the outcome of every exactness check, and why others of the benchmarks `asked` for had none."""
     rows: list[tuple[Cell, ...]] = [
         (c.benchmark, c.verdict, str(c.threads), str(c.operations), str(c.disturbances), str(c.aborts), c.message)
@@ -219,10 +227,10 @@ def checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:
     ]
     rows += [(b.name, Reason(f"not checked: {b.unavailable}")) for b in asked if b.unavailable]
     heads = ("benchmark", "outcome", "threads", "operations", "disturbances", "aborts taken", "remark")
-    return make("Exactness checks, made before anything was timed", heads, "--nnnn-", rows)
+    return build_grid("Exactness checks, made before anything was timed", heads, "--nnnn-", rows)
 
 
-def facts(machines: Sequence[Machine], names: Sequence[str] = ()) -> Grid:
+def tabulate_facts(machines: Sequence[Machine], names: Sequence[str] = ()) -> Grid:
     """Return what is known of each machine and build; what should be known and is not says so.
 
     `names` head the machines' columns, in place of their architectures: those of the runs, where there are several.
@@ -238,13 +246,13 @@ def facts(machines: Sequence[Machine], names: Sequence[str] = ()) -> Grid:
     rows: list[tuple[Cell, ...]] = [
         ("target", *(machine.target for machine in machines)),
         ("time", *(machine.timing for machine in machines)),
-        *((fact_name(name), *(_fact(facts.get(name, "not known")) for facts in known)) for name in found),
+        *((name_fact(name), *(_fact(facts.get(name, "not known")) for facts in known)) for name in found),
     ]
     heads = ("fact", *(names or [machine.arch for machine in machines]))
-    return make("Machine and build", heads, "-" * len(heads), rows)
+    return build_grid("Machine and build", heads, "-" * len(heads), rows)
 
 
-def fact_name(name: str) -> str:
+def name_fact(name: str) -> str:
     """Return how a page calls a fact: "linux" -> "Linux"; itself where we have no better name."""
     return {**_FACTS, **_EMULATED, **_BUILT}.get(name, name)
 
@@ -253,7 +261,7 @@ def _fact(value: Fact) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def described(found: Sequence[BenchmarkRow]) -> Grid:
+def tabulate_descriptions(found: Sequence[BenchmarkRow]) -> Grid:
     """Return what each benchmark does, in the words of its kernel."""
     rows = [(formatting.with_threads(one.benchmark, one.threads), one.doc) for one in found if one.doc]
-    return make("What each benchmark does", ("benchmark", "what one operation is"), "--", rows)
+    return build_grid("What each benchmark does", ("benchmark", "what one operation is"), "--", rows)

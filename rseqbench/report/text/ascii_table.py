@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from rseqbench.report import formatting
-from rseqbench.report.formatting import Printed
+from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.tables import Cell, Column, Grid, Reason
 
 WIDTH = 76  # of a line: a mail's 80, quoted twice
@@ -169,7 +169,7 @@ def _width(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], place: int
 
 def _split(cell: Cell) -> tuple[str, str]:
     """Return a number's value and what stands behind it, its interval and words."""
-    if not isinstance(cell, Printed):
+    if not isinstance(cell, FormattedNumber):
         return ascii_of(str(cell)), ""
     value = ascii_of(cell.value)
     return value, ascii_of(str(cell))[len(value) :]

@@ -13,7 +13,7 @@ from rseqbench.support import text as foreign
 _STYLES = {"ok": "green", "warn": "yellow", "bad": "bold red"}
 
 
-def lines(findings: Sequence[Finding], width: int) -> Iterator[Text]:
+def format_findings(findings: Sequence[Finding], width: int) -> Iterator[Text]:
     """Yield a line a finding, folded at `width`, its advice below it, and below that the command that mends it."""
     names = max((len(finding.name) for finding in findings), default=0)
     indent = len("warn") + 2 + names + 2
@@ -26,7 +26,7 @@ def lines(findings: Sequence[Finding], width: int) -> Iterator[Text]:
             yield Text.assemble(" " * indent, (finding.command, "bold cyan"))
 
 
-def summary(findings: Sequence[Finding]) -> Text:
+def format_summary(findings: Sequence[Finding]) -> Text:
     """Say in one line how it stands, and what can be installed at once."""
     bad = [finding.name for finding in findings if finding.status == "bad"]
     warned = sum(finding.status == "warn" for finding in findings)

@@ -13,20 +13,16 @@ from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
 from rseqbench.report import context, fleet_prose, formatting
 from rseqbench.report.context import KeyLines
-from rseqbench.report.formatting import Printed
+from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.run_view import RunView
-from rseqbench.report.tables import Cell, Column, Grid, allocators, make, patch
-from rseqbench.report.tables import allocators as of_allocators
-from rseqbench.report.tables import claims as of_claims
-from rseqbench.report.tables import fleet as of_machines
-from rseqbench.report.tables import run as of_run
+from rseqbench.report.tables import Cell, Column, Grid, allocators, build_grid, claims, fleet, patch, run
 from rseqbench.report.text import ascii_table
 from rseqbench.store.runs import Run
 
 _ARITHMETIC = "The message's own arithmetic"  # as the grid calls it
 
 
-def run(shown: RunView) -> str:
+def render_run(shown: RunView) -> str:
     """Return the mail about one run."""
     return ascii_table.document(_run(shown))
 
@@ -39,19 +35,19 @@ def _run(shown: RunView) -> Iterator[str]:
     if not published:
         yield from _verdicts(shown)
     yield from _limits(shown.limits)
-    yield from _section(_ARITHMETIC, [of_claims.arithmetic(shown.judged)])
+    yield from _section(_ARITHMETIC, [claims.tabulate_arithmetic(shown.judged)])
     measured = [one for one in shown.measured if one.row is not None]
-    yield from _section("Everything measured", [*of_run.measured(measured), of_run.quotients(_untold(shown))])
-    beside_kernels = [grid for one in shown.shipped for grid in allocators.together(one)]
+    yield from _section("Everything measured", [*run.tabulate_measured(measured), run.tabulate_ratios(_untold(shown))])
+    beside_kernels = [grid for one in shown.shipped for grid in allocators.tabulate_library(one)]
     yield from _section("The libraries themselves", beside_kernels)
-    yield from _section("A server over each allocator", of_allocators.all_of(shown.served))
+    yield from _section("A server over each allocator", allocators.tabulate_server(shown.served))
     reasons = (
         (formatting.with_threads(one.benchmark, one.threads), one.reason) for one in shown.measured if not one.row
     )
     yield from _by_reason("Benchmarks without a value", reasons)
     if not published:
         yield from _times(shown.judged)
-    yield from _section("Machine and build", [of_run.facts(shown.run.header.machines)])
+    yield from _section("Machine and build", [run.tabulate_facts(shown.run.header.machines)])
     yield from _end(context.commands_of_run(shown.run))
 
 
@@ -60,7 +56,7 @@ def _patch_table(shown: PatchTable) -> Grid:
     grid = context.patch_table(shown)
     if shown.pairs:
         return replace(grid, rows=tuple((*map(_bare, row[:-1]), row[-1]) for row in grid.rows))
-    return _without(grid, of_run.NET)
+    return _without(grid, run.NET)
 
 
 def _without(grid: Grid, head: str) -> Grid:
@@ -71,13 +67,13 @@ def _without(grid: Grid, head: str) -> Grid:
 
 
 def _bare(cell: Cell) -> Cell:
-    return replace(cell, interval="") if isinstance(cell, Printed) else cell
+    return replace(cell, interval="") if isinstance(cell, FormattedNumber) else cell
 
 
 def _verdicts(shown: RunView) -> Iterator[str]:
-    decided, absent, _ = of_claims.split(shown.judged)
-    verdicts = of_claims.verdicts(decided, "What the patch claimed, what was measured, and whether it holds")
-    yield from _section("Verdicts", [verdicts, _without(of_claims.today(shown.judged), "rseq way")])
+    decided, absent, _ = claims.split_claims(shown.judged)
+    verdicts = claims.tabulate_verdicts(decided, "What the patch claimed, what was measured, and whether it holds")
+    yield from _section("Verdicts", [verdicts, _without(claims.tabulate_today(shown.judged), "rseq way")])
     if shown.sentences:
         yield from ("", "In words:", "")
         yield from _bullets(shown.sentences)
@@ -95,13 +91,13 @@ def _untold(shown: RunView) -> list[PairSpeedup]:
 
 def _times(judged: Sequence[JudgedClaim]) -> Iterator[str]:
     """Yield the times in the message's tables beside the measured ones, by verdict; those without a value by reason."""
-    of_tables = of_claims.split(judged)[2]
+    of_tables = claims.split_claims(judged)[2]
     for word in dict.fromkeys(one.verdict.word for one in of_tables if one.measured):
         own = [one for one in of_tables if one.measured and one.verdict.word == word]
         unit = ", ".join(dict.fromkeys(formatting.short(one.unit) for one in own))
         rows = [(one.claim.id, formatting.claimed(one.claim), formatting.cost(one.measured))
                 for one in own if one.measured]  # fmt: skip
-        grid = make(
+        grid = build_grid(
             f"{word}, whatever they are: of other machines", ("time", "claimed", f"measured, {unit}"), "-nn", rows
         )
         yield from _section("The times in the message's tables", [grid])
@@ -109,14 +105,14 @@ def _times(judged: Sequence[JudgedClaim]) -> Iterator[str]:
     yield from _by_reason("Times in the message's tables that were not measured here", absent)
 
 
-def runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
+def render_comparison(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return the mail about the comparisons of further runs with the first one."""
     return ascii_table.document(_runs(each, found, rules))
 
 
 def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
     yield from _brief("Runs:   ", "Result: ", context.of_runs(each, found, rules))
-    for title, grids in patch.sections(found, narrow=True):
+    for title, grids in patch.tabulate_sections(found, narrow=True):
         yield from _section(title, [grid for grid in grids if grid.caption != patch.NOWHERE])
         nowhere = ((str(row[0]), str(row[1])) for grid in grids if grid.caption == patch.NOWHERE for row in grid.rows)
         yield from _by_reason(patch.NOWHERE, nowhere)
@@ -130,7 +126,7 @@ def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRul
     yield from _end(context.commands_of(each))
 
 
-def machines(found: FleetComparison) -> str:
+def render_fleet(found: FleetComparison) -> str:
     """Return the mail about one fleet, or two held against each other."""
     return ascii_table.document(_machines(found))
 
@@ -138,11 +134,11 @@ def machines(found: FleetComparison) -> str:
 def _machines(found: FleetComparison) -> Iterator[str]:
     limits = fleet_prose.limits(found)
     yield from _brief("Fleet:  ", "Result: ", fleet_prose.brief(found))
-    yield from _section("The machines", [of_machines.places(found)])
+    yield from _section("The machines", [fleet.tabulate_places(found)])
     for one in found.matrices:
-        yield from _section(of_machines.title(found, one), [of_machines.summary(found, one)])
-        yield from _section("By machine", of_machines.cells(found, one))
-    yield from _section("Verdicts", of_machines.verdicts(found))
+        yield from _section(fleet.describe_matrix(found, one), [fleet.tabulate_summary(found, one)])
+        yield from _section("By machine", fleet.tabulate_cells(found, one))
+    yield from _section("Verdicts", fleet.tabulate_verdicts(found))
     yield from _limits(limits)
     yield from _end(fleet_prose.commands(found))
 

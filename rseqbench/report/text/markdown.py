@@ -15,11 +15,7 @@ from rseqbench.config import VerdictRules
 from rseqbench.report import context, fleet_prose, formatting
 from rseqbench.report.context import KeyLines
 from rseqbench.report.run_view import RunView
-from rseqbench.report.tables import Cell, Grid, allocators, patch
-from rseqbench.report.tables import allocators as of_allocators
-from rseqbench.report.tables import claims as of_claims
-from rseqbench.report.tables import fleet as of_machines
-from rseqbench.report.tables import run as of_run
+from rseqbench.report.tables import Cell, Grid, allocators, claims, fleet, patch, run
 from rseqbench.store.runs import Run
 
 _ACTIVE = re.compile(r"([\\`*\[\]~#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -29,12 +25,12 @@ _PERSON, _ADDRESS = r"(?<![A-Za-z0-9])@(?=\w)", r"@(?=[\w-]+\.\w)|:(?=//)|\bwww(
 _FOUND_LATER = re.compile(rf"({_PERSON}|{_ADDRESS}|#(?=\d)|\bGH(?=-\d)|:(?=[\w+-]+:))")
 
 
-def document(grids: Iterable[Grid], *paragraphs: str) -> str:
+def render_grids(grids: Iterable[Grid], *paragraphs: str) -> str:
     """Return paragraphs, then every grid under its caption; all text is escaped."""
-    return "\n\n".join([*map(escape, paragraphs), *map(table, grids)]) + "\n"
+    return "\n\n".join([*map(escape, paragraphs), *map(render_grid, grids)]) + "\n"
 
 
-def table(grid: Grid) -> str:
+def render_grid(grid: Grid) -> str:
     """Return one table with its caption in bold above it; numbers are set to the right."""
     lines = [
         _line([column.head for column in grid.columns]),
@@ -59,65 +55,69 @@ def _inside(text: str) -> str:
     return _ACTIVE.sub(r"\\\1", marked).translate(_ENTITIES)
 
 
-def run(shown: RunView) -> str:
+def render_run(shown: RunView) -> str:
     """Return what is shown of one run."""
     return "\n\n".join(_run(shown)) + "\n"
 
 
 def _run(shown: RunView) -> Iterator[str]:
     header = shown.run.header
-    decided, absent, _ = of_claims.split(shown.judged)
+    decided, absent, _ = claims.split_claims(shown.judged)
     yield _brief("Run", "Claims", context.of_run(shown))
     published = context.published(shown.run)
     if not published:
         yield from _tables(
-            [of_claims.verdicts(decided, "What the patch claimed, what was measured, and whether it holds")]
+            [claims.tabulate_verdicts(decided, "What the patch claimed, what was measured, and whether it holds")]
         )
     yield from _tables(map(context.patch_table, shown.patch_tables))
     for one in shown.shipped:
-        yield from _tables(allocators.together(one))
-    yield from _folded("A server over each allocator", _tables(of_allocators.all_of(shown.served)))
+        yield from _tables(allocators.tabulate_library(one))
+    yield from _folded("A server over each allocator", _tables(allocators.tabulate_server(shown.served)))
     yield from _folded("In words", _list(shown.sentences))
     yield from _folded("What limits this", _list(shown.limits))
-    yield from _folded("The message's own arithmetic", _tables([of_claims.arithmetic(shown.judged)]))
-    claims = [
-        of_claims.today(shown.judged),
-        of_claims.verdicts(absent, "Claims that were not measured here"),
-        of_claims.times(shown.judged),
+    yield from _folded("The message's own arithmetic", _tables([claims.tabulate_arithmetic(shown.judged)]))
+    other_claims = [
+        claims.tabulate_today(shown.judged),
+        claims.tabulate_verdicts(absent, "Claims that were not measured here"),
+        claims.tabulate_times(shown.judged),
     ]
-    yield from _folded("The other claims", [] if published else _tables(claims))
-    everything = [*of_run.measured(shown.measured), of_run.quotients(shown.quotients), of_run.checks(header.checks)]
+    yield from _folded("The other claims", [] if published else _tables(other_claims))
+    everything = [
+        *run.tabulate_measured(shown.measured),
+        run.tabulate_ratios(shown.quotients),
+        run.tabulate_checks(header.checks),
+    ]
     yield from _folded("Everything measured, skipped and checked", _tables(everything))
-    yield from _folded("Machine and build", _tables([of_run.facts(header.machines)]))
+    yield from _folded("Machine and build", _tables([run.tabulate_facts(header.machines)]))
     yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of_run(shown.run))])])
 
 
-def runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
+def render_comparison(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return what is shown of the comparisons of further runs with the first one."""
     return "\n\n".join(_runs(each, found, rules)) + "\n"
 
 
 def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
     yield _brief("Runs", "Result", context.of_runs(each, found, rules))
-    for number, (title, grids) in enumerate(patch.sections(found)):
+    for number, (title, grids) in enumerate(patch.tabulate_sections(found)):
         yield from _tables(grids) if not number else _folded(title, _tables(grids))
     yield from _folded("What limits this", _list(context.limits_of(each, found, rules)))
     yield from _folded("Machines and builds", _tables([context.facts_of(each)]))
     yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of(each))])])
 
 
-def machines(found: FleetComparison) -> str:
+def render_fleet(found: FleetComparison) -> str:
     """Return what is shown of one fleet, or of two held against each other."""
     return "\n\n".join(_machines(found)) + "\n"
 
 
 def _machines(found: FleetComparison) -> Iterator[str]:
     yield _brief("Fleet", "Result", fleet_prose.brief(found))
-    yield from _tables([of_machines.summary(found, one) for one in found.matrices])
-    cells = [grid for one in found.matrices for grid in of_machines.cells(found, one)]
+    yield from _tables([fleet.tabulate_summary(found, one) for one in found.matrices])
+    cells = [grid for one in found.matrices for grid in fleet.tabulate_cells(found, one)]
     yield from _folded("By machine", _tables(cells))
-    yield from _folded("Verdicts", _tables(of_machines.verdicts(found)))
-    yield from _tables([of_machines.places(found)])
+    yield from _folded("Verdicts", _tables(fleet.tabulate_verdicts(found)))
+    yield from _tables([fleet.tabulate_places(found)])
     yield from _folded("What limits this", _list(fleet_prose.limits(found)))
     yield from _folded("To reproduce", [_commands(fleet_prose.commands(found))])
 
@@ -129,7 +129,7 @@ def _brief(what: str, holds: str, brief: KeyLines) -> str:
 
 
 def _tables(grids: Iterable[Grid]) -> list[str]:
-    return [table(grid) for grid in grids if grid.rows]
+    return [render_grid(grid) for grid in grids if grid.rows]
 
 
 def _list(texts: Iterable[str]) -> list[str]:

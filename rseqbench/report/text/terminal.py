@@ -17,13 +17,7 @@ from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import DryRun, VerdictWord
 from rseqbench.report import caveats, fleet_prose, formatting, prose
 from rseqbench.report.run_view import RunView
-from rseqbench.report.tables import Cell, Grid, Reason, allocators
-from rseqbench.report.tables import allocators as of_allocators
-from rseqbench.report.tables import claims as of_claims
-from rseqbench.report.tables import fleet as of_machines
-from rseqbench.report.tables import listing as of_rehearsal
-from rseqbench.report.tables import patch as together
-from rseqbench.report.tables import run as of_run
+from rseqbench.report.tables import Cell, Grid, Reason, allocators, claims, fleet, listing, patch, run
 from rseqbench.report.text import console as screen
 from rseqbench.store import runs
 
@@ -40,85 +34,85 @@ _STYLES = {
 }
 
 
-def run(shown: RunView, out: Console) -> None:
+def print_run(shown: RunView, out: Console) -> None:
     """Print a run: what was measured where, all values, the verdicts, the limits, and the one sentence to repeat."""
-    paragraph(shown.summary, out)
+    print_paragraph(shown.summary, out)
     out.print()
-    for grid in of_run.measured(shown.measured):
-        table(grid, out)
-    for grid in of_allocators.brief(shown.served):
-        table(grid, out)
-    for patch in shown.patch_tables:
-        table(of_run.patch_table(patch), out)
-    for grid in (grid for one in shown.shipped for grid in allocators.together(one)):
-        table(grid, out)
-    decided, absent, _ = of_claims.split(shown.judged)
+    for grid in run.tabulate_measured(shown.measured):
+        print_grid(grid, out)
+    for grid in allocators.tabulate_server_briefly(shown.served):
+        print_grid(grid, out)
+    for patch_table in shown.patch_tables:
+        print_grid(run.tabulate_patch_table(patch_table), out)
+    for grid in (grid for one in shown.shipped for grid in allocators.tabulate_library(one)):
+        print_grid(grid, out)
+    decided, absent, _ = claims.split_claims(shown.judged)
     mark = "REPLAY: " if runs.is_replay(shown.run.header) else ""
     if decided:
-        table(of_claims.verdicts(decided, f"{mark}What the patch claimed"), out)
+        print_grid(claims.tabulate_verdicts(decided, f"{mark}What the patch claimed"), out)
     if shown.quotients:
-        quotients = of_run.quotients(shown.quotients)
-        table(dataclasses.replace(quotients, caption=mark + quotients.caption), out)
+        quotients = run.tabulate_ratios(shown.quotients)
+        print_grid(dataclasses.replace(quotients, caption=mark + quotients.caption), out)
     if absent:
-        paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
+        print_paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
     for text in shown.limits:
-        paragraph(f"Note: {text}", out, "yellow")
+        print_paragraph(f"Note: {text}", out, "yellow")
     if shown.headline:
-        paragraph(mark + shown.headline, out, "bold")
+        print_paragraph(mark + shown.headline, out, "bold")
 
 
-def rehearsal(found: DryRun, out: Console) -> None:
+def print_dry_run(found: DryRun, out: Console) -> None:
     """Print what a run would do, and each of its command lines as one line, to be copied."""
-    for grid in (of_rehearsal.plan(found), *of_rehearsal.cases(found.plans)):
-        table(grid, out)
+    for grid in (listing.tabulate_plan(found), *listing.tabulate_cases(found.plans)):
+        print_grid(grid, out)
     out.print(Text("Command lines, none of which was executed", style="bold"))
-    for what, command in of_rehearsal.commands(found.calls):
-        paragraph(f"# {what}", out, "dim")
+    for what, command in listing.format_commands(found.calls):
+        print_paragraph(f"# {what}", out, "dim")
         if command:
             out.print(Text(command), soft_wrap=True)
     for text in found.unknown:
-        paragraph(f"Note: {text}", out, "yellow")
+        print_paragraph(f"Note: {text}", out, "yellow")
 
 
-def claims(shown: RunView, out: Console, verdicts: bool) -> None:
+def print_claims(shown: RunView, out: Console, verdicts: bool) -> None:
     """Print each number of the message with the arithmetic on it, or with `verdicts` what the run says of each."""
     judged = shown.judged
-    grids = of_claims.of_run(judged, shown.run.label) if verdicts else of_claims.claims(judged)
+    grids = claims.tabulate_run(judged, shown.run.label) if verdicts else claims.tabulate_claims(judged)
     for grid in grids:
-        table(grid, out)
+        print_grid(grid, out)
     if verdicts:
         counted = ", ".join(f"{number} {word}" for word, number in prose.counted(judged))
-        paragraph(f"Of the claims in the text: {counted}.", out)
+        print_paragraph(f"Of the claims in the text: {counted}.", out)
 
 
-def comparison(found: Sequence[RunComparison], out: Console) -> None:
+def print_comparison(found: Sequence[RunComparison], out: Console) -> None:
     """Print runs beside the first, the speed-ups inside each, what their Linuxes differ by, and the limits."""
-    for grid in together.everything(found):
-        table(grid, out)
+    for grid in patch.tabulate_everything(found):
+        print_grid(grid, out)
     for text in dict.fromkeys(text for one in found for text in caveats.comparison_notes(one)):
-        paragraph(f"Note: {text}", out, "yellow")
+        print_paragraph(f"Note: {text}", out, "yellow")
 
 
-def machines(found: FleetComparison, out: Console, each: bool = True) -> None:
+def print_fleet(found: FleetComparison, out: Console, each: bool = True) -> None:
     """Print fleets: what came out, what machines differ by, what `each` has, the verdicts, the machines, the limits."""
     for text in (fleet_prose.summary(found), *fleet_prose.answers(found)):
-        paragraph(text, out, "bold")
+        print_paragraph(text, out, "bold")
     out.print()
     for one in found.matrices:
-        for grid in (of_machines.summary(found, one), *(of_machines.cells(found, one) if each else ())):
-            table(grid, out)
-    for grid in (*(of_machines.verdicts(found) if each else ()), of_machines.places(found)):
-        table(grid, out)
+        for grid in (fleet.tabulate_summary(found, one), *(fleet.tabulate_cells(found, one) if each else ())):
+            print_grid(grid, out)
+    for grid in (*(fleet.tabulate_verdicts(found) if each else ()), fleet.tabulate_places(found)):
+        print_grid(grid, out)
     for text in fleet_prose.limits(found):
-        paragraph(f"Note: {text}", out, "yellow")
+        print_paragraph(f"Note: {text}", out, "yellow")
 
 
-def paragraph(text: str, out: Console, style: str = "") -> None:
+def print_paragraph(text: str, out: Console, style: str = "") -> None:
     """Print one paragraph, wrapped on a terminal; markup and control codes in it are not obeyed."""
     out.print(Text(formatting.line(text), style=style), soft_wrap=not out.is_terminal)
 
 
-def table(grid: Grid, out: Console) -> None:
+def print_grid(grid: Grid, out: Console) -> None:
     """Print a grid; rows that end in a reason stand below the others, the reason beside their name."""
     out.print(Text(grid.caption, style="bold"))
     reasons = [row for row in grid.rows if isinstance(row[-1], Reason) and len(row) < len(grid.columns)]
@@ -134,7 +128,7 @@ def table(grid: Grid, out: Console) -> None:
         out.print(drawn)
     _print_reasons(reasons, max((len(str(row[0])) for row in grid.rows), default=0), out)
     for note in grid.notes:
-        paragraph(note, out)
+        print_paragraph(note, out)
     out.print()
 
 

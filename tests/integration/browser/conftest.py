@@ -55,7 +55,7 @@ def pages(tmp_path_factory):
             else:
                 what = shown(place, SIMULATED[kind])
             made[kind] = place / "page.html"
-            atomic_io.save(made[kind], html.page(what))
+            atomic_io.save(made[kind], html.render_page(what))
         return made[kind]
 
     return page

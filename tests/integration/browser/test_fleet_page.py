@@ -32,7 +32,7 @@ def pages(tmp_path_factory):
     made = {}
     for kind, one in {**found, "against": compare.compare_fleets(results, "three", "after", rules)}.items():
         made[kind] = root / f"{kind}.html"
-        atomic_io.save(made[kind], matrix.page(one))
+        atomic_io.save(made[kind], matrix.render_page(one))
     return made
 
 

@@ -150,7 +150,7 @@ def test_the_line_of_qemu_user_is_the_one_that_is_executed(place):
 
 def test_a_line_is_exact_and_does_no_harm():
     words = ("a  b", "it's", "x\x1b[31m\u202e'\\\n", "plain")
-    ((what, line),) = listing.commands([CommandLine("do", words, "why")])
+    ((what, line),) = listing.format_commands([CommandLine("do", words, "why")])
     assert what == "do (why)"
     assert line.isprintable()
     done = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True, text=True)

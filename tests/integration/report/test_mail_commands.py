@@ -31,7 +31,7 @@ def test_a_hand_made_command_is_words_to_a_shell(tmp_path):
 def test_a_control_character_is_spelled_out_to_a_shell(tmp_path):
     command = "rseqbench run --label x\x1b[31m"
     shown_ = hostile_text.shown(tmp_path, command)
-    assert "xu001b" not in mail.run(shown_)
+    assert "xu001b" not in mail.render_run(shown_)
     (line, *_) = [line for line in ascii_table.command(command) if "u001b" in line]
     done = subprocess.run(["sh", "-c", f"printf '%s\\n' {line.strip()}"], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "x\\u001b[31m"

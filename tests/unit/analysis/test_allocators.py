@@ -136,7 +136,7 @@ def test_a_damaged_run_says_so(tmp_path):
 
 def test_tables_and_plot_hold_every_curve(tmp_path):
     found = allocators.summarise_allocators(stored(tmp_path, COSTS), 0.95)
-    *phases, gains = grids.all_of(found)
+    *phases, gains = grids.tabulate_server(found)
     assert [len(grid.rows) for grid in phases] == [3, 3]
     assert [str(cell) for cell in gains.rows[0]][:3] == ["shipped", "10.0%", "+2.0% (+2.0% .. +2.0%)"]
     assert gains.caption.endswith(", 8 threads")
@@ -145,10 +145,10 @@ def test_tables_and_plot_hold_every_curve(tmp_path):
     row = dict(zip(heads, map(str, phases[0].rows[0]), strict=True))
     assert (row["waits"], row["inside"]) == ("25%", "75%")
     assert any("lies outside" in note for note in phases[-1].notes)
-    svg = shares.gains(found)
+    svg = shares.draw_gains(found)
     assert "over pools_lsl" in svg
-    assert shares.gains(None) == ""
-    assert grids.all_of(None) == grids.brief(None) == []
+    assert shares.draw_gains(None) == ""
+    assert grids.tabulate_server(None) == grids.tabulate_server_briefly(None) == []
 
 
 def test_what_an_operation_is_is_said_in_the_run_s_table_and_beside_another_run():
@@ -159,13 +159,13 @@ def test_what_an_operation_is_is_said_in_the_run_s_table_and_beside_another_run(
     found = {row.benchmark: row for row in dataset.summarise(both[both["label"] == "a"], 0.95)}
     assert found["jemalloc/shipped"].net is None
     measured = BenchmarkRow("x86_64", BenchmarkId("jemalloc/shipped"), 1, "", "no check", found["jemalloc/shipped"], "")
-    (grid,) = of_run.measured([measured])
+    (grid,) = of_run.tabulate_measured([measured])
     assert allocators.OPERATION in grid.notes
     assert "loop" not in grid.columns[1].head
     assert grid.rows[0][2] == "no loop"
     compared = compare.compare(both[both["benchmark"] != BASELINE], "a", "b", config.load().verdict)
     beside_it = RunComparison("a", "b", tuple(compared), (), ())
-    for (beside,) in (comparison.comparison(beside_it), comparison.narrow(beside_it)):
+    for (beside,) in (comparison.tabulate_comparison(beside_it), comparison.tabulate_narrowly(beside_it)):
         assert allocators.OPERATION in beside.notes
 
 

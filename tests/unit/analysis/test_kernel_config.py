@@ -294,8 +294,8 @@ def test_a_linux_whose_options_nobody_knows_differs_in_none(tmp_path):
 
 def test_only_a_proved_difference_is_said_to_come_from_rseq():
     options = {f"CONFIG_A{number:02}": ("n", "y") for number in range(30)} | {"CONFIG_RSEQ": ("n", "y")}
-    grid = kernel_config_tables.difference(options, "a", "b", "the source of Linux: 6.12 against 6.19")
+    grid = kernel_config_tables.tabulate_options(options, "a", "b", "the source of Linux: 6.12 against 6.19")
     assert grid.notes == ("these differ in more than CONFIG_RSEQ: the source of Linux: 6.12 against 6.19",)
     assert grid.caption.endswith("the first 20 of 31 options")
     assert [row[0] for row in grid.rows[:2]] == ["CONFIG_RSEQ", "CONFIG_A00"]
-    assert "all come from CONFIG_RSEQ" in kernel_config_tables.difference({"CONFIG_RSEQ": ("n", "y")}).notes[0]
+    assert "all come from CONFIG_RSEQ" in kernel_config_tables.tabulate_options({"CONFIG_RSEQ": ("n", "y")}).notes[0]

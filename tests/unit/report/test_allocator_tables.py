@@ -125,7 +125,7 @@ def test_the_csv_has_the_same_with_kinds_of_its_own(served):
 def test_markdown_has_every_grid_of_the_page(served):
     found, documents = served
     tables = {table.caption: table for table in readback.markdown_tables(documents["markdown"])}
-    grids = of_allocators.all_of(found.served)
+    grids = of_allocators.tabulate_server(found.served)
     assert len(grids) == 3
     for grid in grids:
         assert [row[: len(grid.columns)] for row in tables[grid.caption].rows] == [
@@ -138,7 +138,7 @@ def test_the_mail_has_every_row_in_76_columns(served):
     hostile_text.sound(documents["mail"])
     served_ = section(documents["mail"], "A server over each allocator")
     lines = served_.splitlines()
-    *phases, gains = of_allocators.all_of(found.served)
+    *phases, gains = of_allocators.tabulate_server(found.served)
     told = unwrapped(served_)
     for columns, row in ((one.columns, row) for one in phases for row in one.rows):
         for column, cell in zip(columns[1:], row[1:], strict=True):

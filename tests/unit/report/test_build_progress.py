@@ -17,7 +17,7 @@ def clock(monkeypatch):
 
 
 def told(capsys, clock, steps, of):
-    with run.building("Linux") as seen:
+    with run.show_build("Linux") as seen:
         for done in steps:
             seen(done, of)
             clock[0] += 1
@@ -50,7 +50,7 @@ def test_on_a_terminal_earlier_steps_are_no_speed_either(monkeypatch, capsys):
     shown = []
     stop = Progress.stop
     monkeypatch.setattr(Progress, "stop", lambda self: (shown.append(self.tasks[0]), stop(self)))
-    with run.building("Linux") as seen:
+    with run.show_build("Linux") as seen:
         seen(900, 1000)
         seen(901, 1000)
     (task,) = {id(one): one for one in shown}.values()

@@ -58,7 +58,7 @@ def test_a_run_keeps_it_and_its_page_shows_what_was_timed(tmp_path):
     found = shown(tmp_path, simulation())
     assert (found.run.folder / attachments.ASSEMBLY_FILE).read_text() == TEXT
     assert code.timed(found.run.folder, found.measured).listings == (RSEQ, BASELINE)
-    text = section(html.page(found))
+    text = section(html.render_page(found))
     assert "counter/rseq: run_rseq, 3 lines" in text
     assert "  4b| addq $0x1,(%rcx)" in text
     assert "No kernel of ours, so no loop of it is known: hackbench/processes." in text
@@ -72,7 +72,7 @@ def test_only_what_was_measured_is_shown(tmp_path):
 
 
 def test_a_run_without_it_says_so_in_one_line(tmp_path):
-    text = section(html.page(shown(tmp_path, simulation(None))))
+    text = section(html.render_page(shown(tmp_path, simulation(None))))
     assert "No assembly.txt is kept with this run" in text
     assert "<pre" not in text
 
@@ -86,7 +86,7 @@ def test_what_would_make_the_page_too_long_is_left_out_and_named():
 
 def test_hostile_code_is_text(tmp_path):
     hostile = TEXT.replace("mov (%rdi)", "</pre><script>alert(1)</script>\u202e")
-    text = section(html.page(shown(tmp_path, simulation(hostile))))
+    text = section(html.render_page(shown(tmp_path, simulation(hostile))))
     assert "<script" not in text
     assert "\u202e" not in text
     assert "&lt;script&gt;" in text

@@ -14,8 +14,8 @@ from rseqbench.config import load
 from rseqbench.model import USER_ONLY, Facts, VerdictWord
 from rseqbench.report import caveats, charts, data, prose
 from rseqbench.report.html import run
+from rseqbench.report.tables import build_grid
 from rseqbench.report.tables import comparison as of_comparison
-from rseqbench.report.tables import make
 from rseqbench.report.tables import run as of_run
 from rseqbench.report.text import markdown, terminal
 from rseqbench.store.runs import PATCH, Store
@@ -93,12 +93,12 @@ def test_hardware_is_not_spoken_of_as_emulated(tmp_path):
 
 
 def grids(found):
-    patch = [of_run.patch_table(one) for one in found.patch_tables]
-    return [*of_run.measured(found.measured), *patch, of_run.quotients(found.quotients)]
+    patch = [of_run.tabulate_patch_table(one) for one in found.patch_tables]
+    return [*of_run.tabulate_measured(found.measured), *patch, of_run.tabulate_ratios(found.quotients)]
 
 
 def test_counts_are_whole_and_stand_on_one_line(a32):
-    text = printed(terminal.run, a32)
+    text = printed(terminal.print_run, a32)
     assert re.search(r"^counter/getcpu_atomic / rseq +13\.0x  as the patch claims it", text, re.MULTILINE)
     assert re.search(r"^getcpu_cas +1,234,567 +1,234,565 ", text, re.MULTILINE)
     assert re.search(r"^method +insn/op with loop  insn/op net of it  rseq by  aborts/M  check", text, re.MULTILINE)
@@ -111,7 +111,7 @@ def test_nothing_is_cut_off(tmp_path, width, spread):
     found = shown(tmp_path, dataclasses.replace(A32, costs=costs, spread=spread))
     for grid in grids(found):
         out = Console(file=io.StringIO(), width=width)
-        terminal.table(dataclasses.replace(grid, caption="", notes=()), out)
+        terminal.print_grid(dataclasses.replace(grid, caption="", notes=()), out)
         text = out.file.getvalue()
         assert all(len(line) <= width for line in text.splitlines())
         cells = "".join(str(cell) for row in grid.rows for cell in row) + "".join(c.head for c in grid.columns)
@@ -121,14 +121,14 @@ def test_nothing_is_cut_off(tmp_path, width, spread):
 
 def test_names_and_numbers_stay_whole_beside_a_long_text():
     name, number, text = "counter/" + "a" * 30, "1.273x (1.273 .. 1.273)", "what comparing costs over not comparing"
-    grid = make("", ("slow / fast", "alone on the core", "what it is"), "-n-", [(name, number, text)])
-    shown_ = printed(terminal.table, grid)
+    grid = build_grid("", ("slow / fast", "alone on the core", "what it is"), "-n-", [(name, number, text)])
+    shown_ = printed(terminal.print_grid, grid)
     assert f"{name}  {number}  what comparing costs" in shown_
     assert all(shown_.count(word) for word in text.split())
 
 
 def test_time_and_instructions_never_share_a_unit_in_the_patch_s_tables(a32):
-    counter = of_run.patch_table(a32.patch_tables[0])
+    counter = of_run.tabulate_patch_table(a32.patch_tables[0])
     assert [column.head for column in counter.columns][1] == "unit"
     assert [(row[0], row[1]) for row in counter.rows] == [
         ("patch, arm32", "ns/op"),
@@ -137,7 +137,7 @@ def test_time_and_instructions_never_share_a_unit_in_the_patch_s_tables(a32):
         ("this run", "insn/op"),
     ]
     assert counter.notes[-1] == "rseq+atomic: fewer instructions, but these do not price an atomic."
-    reading = of_run.patch_table(next(table for table in a32.patch_tables if table.lines))
+    reading = of_run.tabulate_patch_table(next(table for table in a32.patch_tables if table.lines))
     assert [column.head for column in reading.columns][1:4] == [
         "patch, arm32, ns/op",
         "patch, x86_64, ns/op",
@@ -147,7 +147,7 @@ def test_time_and_instructions_never_share_a_unit_in_the_patch_s_tables(a32):
 
 def test_a_run_on_hardware_keeps_its_headings(tmp_path):
     found = shown(tmp_path, Simulation(rounds=8))
-    heads = [column.head for column in of_run.patch_table(found.patch_tables[0]).columns]
+    heads = [column.head for column in of_run.tabulate_patch_table(found.patch_tables[0]).columns]
     assert heads == ["machine", "instead of", "ns/op", "rseq, ns/op", "speedup"]
 
 
@@ -156,11 +156,11 @@ def test_a_count_that_changes_shows_its_range(tmp_path):
     row = next(one.row for one in found.measured if one.benchmark == "rcu/getcpu_atomic")
     assert row.gross.is_range
     assert row.gross.low < row.gross.value < row.gross.high
-    assert re.search(r"^getcpu_atomic +\S+ \(\S+ \.\. \S+\)", printed(terminal.run, found), re.MULTILINE)
+    assert re.search(r"^getcpu_atomic +\S+ \(\S+ \.\. \S+\)", printed(terminal.print_run, found), re.MULTILINE)
 
 
 def test_what_the_emulator_was_stands_among_the_facts(a32):
-    rows = {row[0]: row[1] for row in of_run.facts(a32.run.header.machines).rows}
+    rows = {row[0]: row[1] for row in of_run.tabulate_facts(a32.run.header.machines).rows}
     assert rows["emulated by"] == FACTS["emulator"]
     assert rows["Linux, the package it is from"] == FACTS["linux_package"]
     assert "frequency governor" not in rows
@@ -203,8 +203,8 @@ def test_the_unit_of_what_was_measured_is_in_the_data(a32):
 def test_counts_that_repeat_are_equal(tmp_path):
     found = pair(tmp_path, A32, dataclasses.replace(A32, label="b32", seed=2))
     assert {(row.word, row.p) for row in found.rows} == {(compare.EQUAL, None)}
-    assert "insn/op" in of_comparison.comparison(found)[0].caption
-    assert of_comparison.speedups(found).caption == "Quotients inside each run, insn/op"
+    assert "insn/op" in of_comparison.tabulate_comparison(found)[0].caption
+    assert of_comparison.tabulate_speedups(found).caption == "Quotients inside each run, insn/op"
 
 
 @pytest.mark.parametrize(("more", "word"), [(1, compare.MORE), (-1, compare.FEWER)])
@@ -250,9 +250,9 @@ def test_time_and_instructions_are_held_against_each_other_nowhere(tmp_path):
     both = [row for row in found.rows if row.a and row.b]
     assert both
     assert {(row.word, row.ratio, row.p) for row in both} == {(compare.NOT_COMPARABLE, None, None)}
-    heads = [column.head for column in of_comparison.comparison(found)[0].columns]
+    heads = [column.head for column in of_comparison.tabulate_comparison(found)[0].columns]
     assert heads[1:3] == ["x (ns/op)", "a32 (insn/op)"]
-    assert [column.head for column in of_comparison.speedups(found).columns][2:] == heads[1:3]
+    assert [column.head for column in of_comparison.tabulate_speedups(found).columns][2:] == heads[1:3]
     assert {(row["a_unit"], row["b_unit"]) for row in data.speedups(found)} == {("x", "x of instructions")}
 
 
@@ -271,7 +271,7 @@ def test_two_emulated_architectures_have_rows_of_their_own(tmp_path):
 def test_the_patch_beside_an_emulated_run_says_both_units(tmp_path):
     results = Store(tmp_path)
     found = summary.compare_runs(results.load(PATCH), store(results, A32), load().verdict)
-    text = markdown.document([*of_comparison.comparison(found), of_comparison.speedups(found)])
+    text = markdown.render_grids([*of_comparison.tabulate_comparison(found), of_comparison.tabulate_speedups(found)])
     assert "patch-2018 (ns/op)" in text
     assert "a32 (insn/op)" in text
 
@@ -280,11 +280,11 @@ def test_the_patch_beside_an_emulated_run_says_both_units(tmp_path):
 
 
 def test_the_page_speaks_of_counts(a32):
-    text = run.page(a32).partition("</style>")[2]
+    text = run.render_page(a32).partition("</style>")[2]
     assert "A count has no interval" in text
     assert "times the instructions of rseq; 1 is no difference" in text
     assert "instructions/op with the loop" in text
     assert not re.search(
         r"Each interval covers|a fresh process|Alone on the core|counts as\s+reproduced|values of at", text
     )
-    assert "var(--band" not in charts.speedups(a32)
+    assert "var(--band" not in charts.draw_speedups(a32)

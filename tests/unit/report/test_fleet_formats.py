@@ -12,8 +12,8 @@ from rseqbench.cli import report
 from rseqbench.config import load
 from rseqbench.report import data, fleet_prose, render
 from rseqbench.report.html import fleet as pages
+from rseqbench.report.tables import build_grid
 from rseqbench.report.tables import fleet as grids
-from rseqbench.report.tables import make
 from rseqbench.report.text import terminal
 from rseqbench.store import fleets as index
 from rseqbench.store.runs import Store
@@ -47,7 +47,7 @@ def made(tmp_path_factory):
 def printed(found, capsys, width=100):
     out = terminal.console()
     assert out.width == width
-    terminal.machines(found, out)
+    terminal.print_fleet(found, out)
     return capsys.readouterr().out
 
 
@@ -69,7 +69,7 @@ def test_no_value_is_folded(made, capsys, kind):
 def test_a_name_that_has_to_fold_ends_its_lines_between_its_parts(capsys):
     rows = [("13: cpu_id/sched_getcpu_norseq / rseq, net", "9" * 60, "41 <, 7 >")]
     rows.append(("16: ring_buffer/rseq", "1", "2"))
-    terminal.table(make("What", ("slow / fast", "lowest", "machines"), "-n-", rows), terminal.console())
+    terminal.print_grid(build_grid("What", ("slow / fast", "lowest", "machines"), "-n-", rows), terminal.console())
     lines = [line[:27].split("  ")[0].rstrip() for line in capsys.readouterr().out.splitlines()[3:] if line.strip()]
     assert lines == ["13: cpu_id/", "sched_getcpu_norseq / rseq,", "net", "16: ring_buffer/rseq"]
 
@@ -80,7 +80,7 @@ def test_every_machine_has_one_line_however_many_digits_its_values_have(tmp_path
     found = compare.compare_machines(fleet(tmp_path, "x", own), "x", RULES)
     (one,) = found.matrices
     parts = [text.splitlines() for text in printed(found, capsys).split("\n\n") if text.startswith("By machine: ")]
-    assert len(parts) == len(grids.cells(found, one))
+    assert len(parts) == len(grids.tabulate_cells(found, one))
     rows = [line.split()[0] for lines in parts for line in lines[3:] if not line.startswith("On no machine ")]
     assert rows == list(one.machines) * len(parts)
 
@@ -89,14 +89,14 @@ def test_every_machine_has_one_line_however_many_digits_its_values_have(tmp_path
 def test_every_machine_has_a_row_in_every_part_of_the_matrix(made, kind):
     found = made[kind]
     for one in found.matrices:
-        for grid in grids.cells(found, one):
+        for grid in grids.tabulate_cells(found, one):
             assert [row[0] for row in grid.rows] == list(one.machines)
-        assert len(grids.summary(found, one).rows) == len(one.columns)
-    assert [row[0] for row in grids.places(found).rows] == [place.name for place in found.places]
+        assert len(grids.tabulate_summary(found, one).rows) == len(one.columns)
+    assert [row[0] for row in grids.tabulate_places(found).rows] == [place.name for place in found.places]
 
 
 def test_fifty_machines_have_values_and_signs_and_three_have_intervals(made):
-    few, many_ = (grids.cells(made[kind], made[kind].matrices[0])[0].rows[0][1] for kind in ("three", "fifty"))
+    few, many_ = (grids.tabulate_cells(made[kind], made[kind].matrices[0])[0].rows[0][1] for kind in ("three", "fifty"))
     assert re.fullmatch(r"[\d.]+x \([\d.]+ \.\. [\d.]+\) <", str(few))
     assert re.fullmatch(r"[\d.]+x <", str(many_))
 
@@ -104,7 +104,7 @@ def test_fifty_machines_have_values_and_signs_and_three_have_intervals(made):
 def test_what_differs_on_no_machine_is_left_to_the_summary_and_that_is_said(made):
     found = made["against"]
     (one,) = found.matrices
-    parts = grids.cells(found, one)
+    parts = grids.tabulate_cells(found, one)
     shown = sum(len(grid.columns) - 1 for grid in parts)
     assert shown < len(one.columns)
     assert parts[-1].notes == (f"On no machine does anything differ in the other {len(one.columns) - shown} of "
@@ -122,7 +122,7 @@ def test_a_machine_of_two_runs_that_differ_in_facts_says_both(tmp_path):
     later = dataclasses.replace(now, facts={**now.facts, "linux": "6.12.1"})
     fleet(tmp_path, "a", {"x": now})
     found = compare.compare_fleets(fleet(tmp_path, "b", {"x": later}), "a", "b", RULES)
-    assert grids.places(found).rows[0][3] == "6.1.0-18-amd64 → 6.12.1"
+    assert grids.tabulate_places(found).rows[0][3] == "6.1.0-18-amd64 → 6.12.1"
 
 
 def test_kernels_that_are_not_the_same_are_told(tmp_path):
@@ -154,7 +154,7 @@ def test_who_differs_is_named_where_they_are_not_the_extremes(tmp_path):
         (number, one) for number, one in enumerate(one.columns, start=1) if one.what.fast == "counter/rseq"
     )
     assert column.apart.differs and column.extremes[1] == "g"
-    (note,) = [text for text in grids.summary(found, one).notes if text.startswith(f"{number}: ")]
+    (note,) = [text for text in grids.tabulate_summary(found, one).notes if text.startswith(f"{number}: ")]
     assert note.startswith(
         f"{number}: {column.apart.highest} over {column.apart.lowest}; beyond them, but less surely: "
     )
@@ -242,7 +242,7 @@ def test_markdown_starts_with_what_came_out(made, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_is_sound(made, kind):
-    page = Page(pages.page(made[kind]))
+    page = Page(pages.render_page(made[kind]))
     assert page.scripts == 0
     assert len(page.ids) == len(set(page.ids))
     assert set(page.references) <= set(page.ids)
@@ -252,7 +252,7 @@ def test_the_page_is_sound(made, kind):
 
 
 def test_a_page_of_fifty_machines_can_be_sent(made):
-    assert len(pages.page(made["fifty"])) < 3_000_000
+    assert len(pages.render_page(made["fifty"])) < 3_000_000
 
 
 @pytest.mark.parametrize("style", report.FORMATS)

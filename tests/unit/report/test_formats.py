@@ -64,17 +64,17 @@ def near(printed, true):
 
 
 def test_text_formats_draw_the_same_cells(laptop):
-    page = {table.caption: table.rows for table in readback.html_tables(run.page(laptop))}
-    for grid in of_run.measured(laptop.measured):
+    page = {table.caption: table.rows for table in readback.html_tables(run.render_page(laptop))}
+    for grid in of_run.tabulate_measured(laptop.measured):
         own = [[cell for cell in row if cell] for row in cells_of(grid)]
         assert [[cell for cell in row if cell] for row in page[grid.caption]] == own
-        read = from_markdown(markdown.table(grid))[1:]
+        read = from_markdown(markdown.render_grid(grid))[1:]
         assert [[cell for cell in row if cell] for row in read] == own
 
 
 def test_every_cell_of_a_table_is_on_the_terminal(laptop):
-    for grid in of_run.measured(laptop.measured):
-        lines = from_terminal(lambda out, grid=grid: terminal.table(grid, out)).splitlines()
+    for grid in of_run.tabulate_measured(laptop.measured):
+        lines = from_terminal(lambda out, grid=grid: terminal.print_grid(grid, out)).splitlines()
         for row in cells_of(grid):
             line = next(line for line in lines if line.split("  ")[0] == row[0])
             for cell in row[1:5]:
@@ -85,7 +85,7 @@ def test_data_formats_hold_the_numbers_that_text_shows(laptop):
     records = {record["benchmark"]: record for record in json.loads(data.run_json(laptop))["measured"]}
     rows = {row["benchmark"]: row for row in csv.DictReader(io.StringIO(data.table_csv(laptop.run)))}
     assert set(records) == set(rows) == set(COSTS)
-    for grid in of_run.measured(laptop.measured):
+    for grid in of_run.tabulate_measured(laptop.measured):
         group = grid.caption.split(" ")[0]
         for row in grid.rows:
             if len(row) < len(grid.columns):
@@ -104,11 +104,11 @@ def test_data_formats_hold_the_numbers_that_text_shows(laptop):
 
 
 def test_verdicts_agree_in_all_formats(laptop):
-    grids = of_claims.of_run(laptop.judged, "simulated")
-    page = {table.caption: table.rows for table in readback.html_tables(run.page(laptop))}
+    grids = of_claims.tabulate_run(laptop.judged, "simulated")
+    page = {table.caption: table.rows for table in readback.html_tables(run.render_page(laptop))}
     records = {record["claim"]: record for record in data.verdicts(laptop.judged)}
-    read = {row[0]: row for row in from_markdown(markdown.document(grids)) if len(row) == 5}
-    drawn = from_terminal(lambda out: terminal.claims(laptop, out, verdicts=True))
+    read = {row[0]: row for row in from_markdown(markdown.render_grids(grids)) if len(row) == 5}
+    drawn = from_terminal(lambda out: terminal.print_claims(laptop, out, verdicts=True))
     captions = ("Claims with a verdict", "Claims not measured here", grids[-1].caption)
     in_page = {row[0].split("(")[-1].strip(") "): row for caption in captions for row in page[caption]}
     assert len(records) == len(laptop.judged)
@@ -125,9 +125,9 @@ def test_verdicts_agree_in_all_formats(laptop):
 
 def test_comparisons_agree_in_all_formats(pair):
     for found in pair:
-        drawn = from_terminal(lambda out, found=found: terminal.comparison([found], out))
-        grids = [*of_comparison.comparison(found), of_comparison.speedups(found)]
-        read = from_markdown(markdown.document(grids))
+        drawn = from_terminal(lambda out, found=found: terminal.print_comparison([found], out))
+        grids = [*of_comparison.tabulate_comparison(found), of_comparison.tabulate_speedups(found)]
+        read = from_markdown(markdown.render_grids(grids))
         records = [*data.comparison(found), *data.speedups(found)]
         table = list(csv.DictReader(io.StringIO(data.to_csv(records))))
         assert [row["kind"] for row in table] == [record["kind"] for record in records]
@@ -167,19 +167,19 @@ def test_the_rounds_are_all_there(laptop):
 
 def test_the_terminal_stays_within_its_columns(laptop, pair):
     def draw(out):
-        terminal.run(laptop, out)
-        terminal.claims(laptop, out, verdicts=True)
-        terminal.claims(laptop, out, verdicts=False)
+        terminal.print_run(laptop, out)
+        terminal.print_claims(laptop, out, verdicts=True)
+        terminal.print_claims(laptop, out, verdicts=False)
         for found in pair:
-            terminal.comparison([found], out)
+            terminal.print_comparison([found], out)
 
     rows = [line for line in from_terminal(draw).splitlines() if "─" in line or "  " in line]
     assert max(map(len, rows)) <= terminal.WIDTH
 
 
 def test_no_number_is_cut_off_on_the_terminal(laptop):
-    drawn = from_terminal(lambda out: terminal.claims(laptop, out, verdicts=False))
-    for row in of_claims.arithmetic(laptop.judged).rows:
+    drawn = from_terminal(lambda out: terminal.print_claims(laptop, out, verdicts=False))
+    for row in of_claims.tabulate_arithmetic(laptop.judged).rows:
         assert str(row[4]) in drawn
     assert "…" not in drawn
 
@@ -191,13 +191,13 @@ def test_a_terminal_gets_colour_unless_it_asks_for_none(laptop, monkeypatch):
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         out = Console(file=io.StringIO(), force_terminal=True, width=terminal.WIDTH, highlight=False)
-        terminal.run(laptop, out)
+        terminal.print_run(laptop, out)
         return out.file.getvalue()
 
     coloured = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
     assert coloured.search(drawn(TERM="xterm-256color"))
     assert not coloured.search(drawn(TERM="xterm-256color", NO_COLOR="1"))
-    assert "\x1b" not in from_terminal(lambda out: terminal.run(laptop, out))
+    assert "\x1b" not in from_terminal(lambda out: terminal.print_run(laptop, out))
 
 
 @pytest.fixture(scope="module")
@@ -212,15 +212,15 @@ def hostile(tmp_path_factory):
 
 
 def test_hostile_text_appears_as_text(hostile):
-    page = run.page(hostile)
+    page = run.render_page(hostile)
     assert "<script" not in page
     assert "&lt;script&gt;alert" in page
     assert "\x1b" not in page
     assert "\u202e" not in page
-    marked = markdown.document(of_run.measured(hostile.measured), hostile.summary)
+    marked = markdown.render_grids(of_run.tabulate_measured(hostile.measured), hostile.summary)
     assert "<script" not in marked
     assert "\x1b" not in marked
-    drawn = from_terminal(lambda out: terminal.run(hostile, out))
+    drawn = from_terminal(lambda out: terminal.print_run(hostile, out))
     assert "<script>" in drawn
     assert "[bold]b[/bold]" in drawn
     assert "\x1b" not in drawn
@@ -257,7 +257,7 @@ def test_markdown_leaves_method_names_readable():
 
 
 def test_the_page_carries_the_same_data(laptop):
-    page = run.page(laptop)
+    page = run.render_page(laptop)
     found = dict(re.findall(r'download="([^"]*)" href="data:[^,]*,([^"]*)"', page))
     held = {name: base64.b64decode(text).decode() for name, text in found.items()}
     assert json.loads(held["simulated.json"]) == json.loads(data.run_json(laptop))

@@ -11,7 +11,7 @@ from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import load
 from rseqbench.model import Estimate, Facts
 from rseqbench.report import charts
-from rseqbench.report.charts.history import gathered
+from rseqbench.report.charts.history import gather_points
 from rseqbench.report.html import history as pages
 from rseqbench.store.runs import Store
 from tests.support.html_page import Page
@@ -51,7 +51,7 @@ def imagined(header, number, benchmarks=tuple(COSTS), step_at=None, label="run-{
 
 @pytest.fixture(scope="module")
 def six(header):
-    return pages.page(imagined(header, 6, step_at=4), RULES)
+    return pages.render_page(imagined(header, 6, step_at=4), RULES)
 
 
 def test_the_page_is_sound(six):
@@ -89,7 +89,7 @@ def test_every_group_has_its_figure_with_words(six):
 def test_the_figure_says_where_the_step_is(header):
     found = history.history(imagined(header, 6, step_at=4), RULES)
     series = [one for one in found.series if one.key[1] == "counter/rseq"]
-    svg = charts.over_runs(found, series, "x", "ns/op")
+    svg = charts.draw_history(found, series, "x", "ns/op")
     assert re.search(r"counter/rseq on x86_64: 0\.62\d* \([^)]*\) in run 1, 0\.74\d* \([^)]*\) in run 6, 1 step", svg)
     assert ">rseq, 1 step</text>" in svg
 
@@ -97,7 +97,7 @@ def test_the_figure_says_where_the_step_is(header):
 def test_values_of_few_runs_stand_beside_each_other_and_of_many_what_they_range_over(header, six):
     assert "Cost in each run" in six
     assert six.index(">6: run-5<") < six.index(">3: run-2<") < six.index(">1: run-0<")
-    many = pages.page(imagined(header, 20, ("counter/rseq",), step_at=10), RULES)
+    many = pages.render_page(imagined(header, 20, ("counter/rseq",), step_at=10), RULES)
     assert "Cost over all runs" in many
     assert "last / first" in many
 
@@ -106,13 +106,13 @@ def test_what_is_drawn_of_a_thousand_runs_is_bounded(header):
     """The points, and with them the bytes: a panel of 1,000 runs has as many as one of 120."""
     found = history.history(imagined(header, 1000, ("counter/rseq",), step_at=500), RULES)
     (series,) = found.series
-    points = gathered(series)
+    points = gather_points(series)
     assert 100 <= len(points) <= charts.MOST_DRAWN
     assert points[0].run == 4.0
     assert min(point.low for point in points) == series.points[0][1].gross.low
     assert max(point.high for point in points) == series.points[-1][1].gross.high
     few = history.history(imagined(header, charts.MOST_DRAWN, ("counter/rseq",), step_at=60), RULES)
-    sizes = [len(charts.over_runs(each, each.series, "x", "ns/op")) for each in (few, found)]
+    sizes = [len(charts.draw_history(each, each.series, "x", "ns/op")) for each in (few, found)]
     assert sizes[1] < 1.2 * sizes[0]
 
 
@@ -121,11 +121,13 @@ def test_no_run_is_lost_where_neighbours_are_drawn_as_one(header):
     outlier = replace(found.series[0].points[123][1].gross, value=9.0, low=8.0, high=10.0)
     points = list(found.series[0].points)
     points[123] = 123, replace(points[123][1], gross=outlier)
-    assert max(point.high for point in gathered(replace(found.series[0], points=tuple(points)))) == 10.0
+    assert max(point.high for point in gather_points(replace(found.series[0], points=tuple(points)))) == 10.0
 
 
 def test_a_page_of_a_thousand_runs_stays_small_and_says_what_it_leaves_out(header):
-    text = pages.page(imagined(header, 1000, ("counter/rseq", "counter/plain", *list(COSTS)[:4]), step_at=500), RULES)
+    text = pages.render_page(
+        imagined(header, 1000, ("counter/rseq", "counter/plain", *list(COSTS)[:4]), step_at=500), RULES
+    )
     assert len(text.encode()) < 1_500_000
     assert "too many for a page" in text
     assert "history.csv" not in text
@@ -140,7 +142,7 @@ def test_the_largest_steps_are_kept_of_very_many(header):
         Summary(replace(one.header), tuple(row(name, value) for name in names))
         for one, value in zip(imagined(header, 6), values, strict=True)
     ]
-    text = pages.page(found, RULES)
+    text = pages.render_page(found, RULES)
     assert "100 smaller steps are left out" in text
 
 
@@ -162,7 +164,7 @@ def test_hostile_labels_and_facts_are_text(header):
     found[5] = replace(
         found[5], header=replace(found[5].header, machines=(replace(header.machines[0], facts=Facts.from_dict(facts)),))
     )
-    text = pages.page(found, RULES)
+    text = pages.render_page(found, RULES)
     assert "<b onclick" not in text
     assert "\u202e" not in text
     assert "&lt;b onclick" in text
@@ -174,14 +176,14 @@ def test_what_limits_all_is_said_once_and_the_rest_with_its_runs(header):
     virtual = replace(header.machines[0], facts=Facts.from_dict({**FACTS, "virtual": "kvm"}))
     for at in range(4):
         found[at] = replace(found[at], header=replace(found[at].header, machines=(virtual,)))
-    text = pages.page(found, RULES)
+    text = pages.render_page(found, RULES)
     assert text.count("Measured in a virtual machine") == 1
     assert "run-0, run-1, run-2 and 1 more: Measured in a virtual machine" in text
 
 
 def test_nothing_to_draw_is_said(header):
-    text = pages.page(imagined(header, 2, ()), RULES)
+    text = pages.render_page(imagined(header, 2, ()), RULES)
     assert "<svg" not in text
     assert "there is nothing to draw" in text
     found = history.history(imagined(header, 1, ("counter/rseq",)), RULES)
-    assert charts.over_runs(found, found.series, "x", "ns/op") == ""
+    assert charts.draw_history(found, found.series, "x", "ns/op") == ""

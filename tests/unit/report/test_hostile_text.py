@@ -26,8 +26,8 @@ def made(request, tmp_path_factory):
     runs, found = hostile_text.compared(folder, request.param)
     documents = [(style, render.render_run(shown, style)) for style in TEXT]
     documents += [(style, render.render_comparison(runs, found, RULES, style)) for style in TEXT]
-    drawn = [readback.on_terminal(lambda out: terminal.run(shown, out)),
-             readback.on_terminal(lambda out: terminal.comparison(found, out))]  # fmt: skip
+    drawn = [readback.on_terminal(lambda out: terminal.print_run(shown, out)),
+             readback.on_terminal(lambda out: terminal.print_comparison(found, out))]  # fmt: skip
     return request.param, documents, drawn
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from rseqbench.model import Skip
-from rseqbench.report.charts import beside_kernels
+from rseqbench.report.charts import draw_library
 from rseqbench.report.html import run as html
 from rseqbench.report.tables import Reason, allocators
 from rseqbench.report.text import markdown
@@ -30,7 +30,7 @@ def cells(grid):
 
 def test_rows_of_both_stand_in_one_table_the_cheapest_first(lttng):
     (one,) = lttng.shipped
-    table = cells(allocators.together(one)[0])
+    table = cells(allocators.tabulate_library(one)[0])
     assert [(row[0], row[1]) for row in table] == [
         ("ring_buffer/rseq", "kernel"),
         ("ring_buffer/rseq_atomic", "kernel"),
@@ -44,7 +44,7 @@ def test_rows_of_both_stand_in_one_table_the_cheapest_first(lttng):
 
 
 def test_differences_are_in_ns_and_the_atomics_said_to_be_not_included(lttng):
-    prices = {row[0]: row[1:] for row in cells(allocators.together(lttng.shipped[0])[1])}
+    prices = {row[0]: row[1:] for row in cells(allocators.tabulate_library(lttng.shipped[0])[1])}
     assert prices["lttng/lsl - lttng/rseq"][0].startswith("14.0")
     assert prices["ring_buffer/getcpu_atomic - ring_buffer/rseq_atomic"][0].startswith("17.5")
     atomics = prices["ring_buffer/rseq_atomic - ring_buffer/rseq"]
@@ -79,16 +79,16 @@ def test_a_difference_without_both_its_sides_is_not_there(tmp_path):
 
 
 def test_the_widths_of_the_two_headers_are_told(lttng):
-    (note,) = allocators.together(lttng.shipped[0])[0].notes
+    (note,) = allocators.tabulate_library(lttng.shipped[0])[0].notes
     assert "48 bits" in note
     assert "32" in note
 
 
 def test_that_no_flavour_is_of_the_patch_is_told(tmp_path):
     (one,) = of(tmp_path, URCU).shipped
-    (note,) = allocators.together(one)[0].notes
+    (note,) = allocators.tabulate_library(one)[0].notes
     assert "No flavour that liburcu ships counts its readers by CPU" in note
-    assert [row[0] for row in cells(allocators.together(one)[0])] == [
+    assert [row[0] for row in cells(allocators.tabulate_library(one)[0])] == [
         "rcu/rseq", "urcu/memb_inline", "urcu/signal", "urcu/memb",
     ]  # fmt: skip
 
@@ -97,27 +97,27 @@ def test_a_library_that_is_missing_is_rows_with_the_reason(tmp_path):
     costs = {name: cost for name, cost in LTTNG.items() if not name.startswith("lttng/")}
     run = shown(tmp_path, Simulation(costs=costs, rounds=8, skips=(Skip("lttng/rseq", 1, WHY),)))
     (one,) = run.shipped
-    (table,) = allocators.together(dataclasses.replace(one, differences=()))
+    (table,) = allocators.tabulate_library(dataclasses.replace(one, differences=()))
     assert table.rows[-1] == ("lttng/rseq", "LTTng-UST", Reason(f"not measured: {WHY}"))
 
 
 def test_a_run_without_libraries_says_nothing_of_them(tmp_path):
     run = of(tmp_path, {name: cost for name, cost in COSTS.items() if name != "cpu_id/mm_cid"})
     assert run.shipped == ()
-    assert "The libraries themselves" not in html.page(run)
+    assert "The libraries themselves" not in html.render_page(run)
 
 
 def test_all_formats_have_it(lttng):
-    page = html.page(lttng)
+    page = html.render_page(lttng)
     assert "The libraries themselves" in page
     assert 'id="plot-library-lttng-x86_64"' in page
-    for text in (page, markdown.run(lttng)):
+    for text in (page, markdown.render_run(lttng)):
         assert "LTTng-UST as it is shipped, and kernels that do the same" in text
         assert "do not include this gain" in text
 
 
 def test_the_plot_has_every_row_and_tells_both_kinds_apart(lttng):
-    drawn = beside_kernels(lttng.shipped[0], "x")
+    drawn = draw_library(lttng.shipped[0], "x")
     for name in LTTNG:
         assert (name in drawn) == (name != "cpu_id/baseline")
     assert "LTTng-UST as it is shipped" in drawn
@@ -126,5 +126,5 @@ def test_the_plot_has_every_row_and_tells_both_kinds_apart(lttng):
 
 def test_nothing_measured_is_nothing_drawn(tmp_path):
     run = shown(tmp_path, Simulation(costs={"cpu_id/baseline": 0.3}, rounds=8, skips=(Skip("lttng/rseq", 1, WHY),)))
-    assert beside_kernels(run.shipped[0], "x") == ""
-    assert "nothing of it was measured in this run" in html.page(run)
+    assert draw_library(run.shipped[0], "x") == ""
+    assert "nothing of it was measured in this run" in html.render_page(run)

@@ -19,7 +19,7 @@ SEVERAL = [
 
 def drawn(benchmarks, width=100, machine="x86_64 (native)", **options):
     out = io.StringIO()
-    Console(file=out, width=width, **options).print(listing.tree(benchmarks, machine))
+    Console(file=out, width=width, **options).print(listing.build_benchmark_tree(benchmarks, machine))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from rseqbench.analysis import summary as tables
 from rseqbench.config import load
 from rseqbench.model import REPLAY, Skip
-from rseqbench.report.formatting import Printed
+from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.run_view import build_run_view
-from rseqbench.report.tables import Reason, make
+from rseqbench.report.tables import Reason, build_grid
 from rseqbench.report.text import ascii_table, mail
 from rseqbench.store.runs import PATCH, Store
 from tests.support import hostile_text
@@ -34,7 +34,7 @@ def laptop(tmp_path_factory):
 
 
 def test_three_lines_come_first(laptop):
-    lines = hostile_text.sound(mail.run(laptop))
+    lines = hostile_text.sound(mail.render_run(laptop))
     assert lines[0] == "Run:    32 benchmarks on x86_64, Imagined Xeon @ 2.40GHz, Linux 6.1.0"
     brief = "\n".join(lines).partition("\n\n")[0].replace("\n        ", " ").splitlines()
     assert len(brief) == 3
@@ -43,7 +43,7 @@ def test_three_lines_come_first(laptop):
 
 
 def test_sections_stand_in_the_order_in_which_they_are_asked_for(laptop):
-    lines = mail.run(laptop).splitlines()
+    lines = mail.render_run(laptop).splitlines()
     titles = [line for line, under in itertools.pairwise(lines) if re.fullmatch("=+", under)]
     assert titles == [
         "The patch's tables, this run beside them",
@@ -61,7 +61,7 @@ def test_sections_stand_in_the_order_in_which_they_are_asked_for(laptop):
 
 
 def test_the_patch_s_table_stands_as_in_the_message_with_the_run_beside(laptop):
-    table = section(mail.run(laptop), "The patch's tables, this run beside them")
+    table = section(mail.render_run(laptop), "The patch's tables, this run beside them")
     rows = {tuple(line.split()[:3]): line.split()[3:] for line in table.splitlines() if "getcpu+atomic" in line}
     assert rows["patch,", "arm32", "getcpu+atomic"] != []
     first = table.partition("- LTTng")[0]
@@ -72,7 +72,7 @@ def test_the_patch_s_table_stands_as_in_the_message_with_the_run_beside(laptop):
 
 
 def test_numbers_stand_right_under_each_other(laptop):
-    table = section(mail.run(laptop), "Everything measured").partition("- ring_buffer")[0]
+    table = section(mail.render_run(laptop), "Everything measured").partition("- ring_buffer")[0]
     rows = [line for line in table.splitlines() if " .. " in line]
     ends = {match.start() for line in rows for match in [re.search(r" +\(", line)]}
     first = {line.index(")") for line in rows}
@@ -83,7 +83,7 @@ def test_numbers_stand_right_under_each_other(laptop):
 
 def test_a_skip_says_its_reason_once_for_all_that_it_keeps_away(tmp_path):
     skips = tuple(Skip(name, 1, "rseq: ENOSYS under qemu-user") for name in ("counter/rseq", "rcu/rseq"))
-    text = mail.run(shown(tmp_path, Simulation(rounds=8, skips=(*SKIPS, *skips))))
+    text = mail.render_run(shown(tmp_path, Simulation(rounds=8, skips=(*SKIPS, *skips))))
     lacking = section(text, "Benchmarks without a value, and why")
     assert lacking.count("rseq: ENOSYS under qemu-user") == 1
     assert "    counter/rseq, rcu/rseq\n" in f"{lacking}\n"
@@ -91,7 +91,7 @@ def test_a_skip_says_its_reason_once_for_all_that_it_keeps_away(tmp_path):
 
 def test_emulated_runs_say_instructions_and_never_time(tmp_path):
     found = shown(tmp_path, A32)
-    text = mail.run(found)
+    text = mail.render_run(found)
     hostile_text.sound(text)
     assert text.splitlines()[0].endswith("in instructions") or "in instructions" in " ".join(text.split())[:200]
     assert not re.search(r"\d ns/op", text)
@@ -103,7 +103,7 @@ def test_emulated_runs_say_instructions_and_never_time(tmp_path):
 
 def test_the_message_s_own_run_is_shown_without_anything_beside_it(tmp_path):
     patch = Store(tmp_path).load(PATCH)
-    text = mail.run(build_run_view(patch, patch, RULES))
+    text = mail.render_run(build_run_view(patch, patch, RULES))
     lines = hostile_text.sound(text)
     assert lines[0].startswith("Run:    ") and "printed values" in lines[0]
     assert "this run" not in text
@@ -113,31 +113,31 @@ def test_the_message_s_own_run_is_shown_without_anything_beside_it(tmp_path):
 
 
 def test_several_threads_are_named(tmp_path):
-    text = mail.run(shown(tmp_path, Simulation(rounds=8, threads={"counter/rseq": 4})))
+    text = mail.render_run(shown(tmp_path, Simulation(rounds=8, threads={"counter/rseq": 4})))
     assert re.search(r"^rseq \(4t\) +0\.\d+ +\(", text, re.MULTILINE)
 
 
 def test_a_machine_of_which_nothing_is_known_gets_its_mail(tmp_path):
-    lines = hostile_text.sound(mail.run(shown(tmp_path, Simulation(rounds=8, facts={}))))
+    lines = hostile_text.sound(mail.render_run(shown(tmp_path, Simulation(rounds=8, facts={}))))
     assert lines[0] == "Run:    32 benchmarks on x86_64, an unknown CPU"
 
 
 def test_a_replay_says_so_in_its_first_line_and_beside_its_values(tmp_path):
-    text = mail.run(shown(tmp_path, Simulation(rounds=8, target=REPLAY)))
+    text = mail.render_run(shown(tmp_path, Simulation(rounds=8, target=REPLAY)))
     assert text.startswith("Run:    REPLAY of a recorded run, nothing was measured here: 32 benchmarks")
     assert "this run " not in section(text, "The patch's tables, this run beside them").replace("this run's", "")
     assert "REPLAYED run" in text
 
 
 def test_an_empty_run_says_so_in_its_first_line(tmp_path):
-    lines = hostile_text.sound(mail.run(shown(tmp_path, Simulation(rounds=2, costs={}, skips=()))))
+    lines = hostile_text.sound(mail.render_run(shown(tmp_path, Simulation(rounds=2, costs={}, skips=()))))
     assert lines[0] == "Run:    nothing was measured on x86_64, Imagined Xeon @ 2.40GHz, Linux 6.1.0"
     assert "- Nothing was measured: no benchmark was selected." in lines
 
 
 def test_a_run_in_which_everything_was_skipped_says_so_and_why(tmp_path):
     skips = tuple(Skip(name, 1, "no rseq in this Linux") for name in COSTS)
-    lines = hostile_text.sound(mail.run(shown(tmp_path, Simulation(rounds=2, skips=skips))))
+    lines = hostile_text.sound(mail.render_run(shown(tmp_path, Simulation(rounds=2, skips=skips))))
     assert "".join(lines[:3]).startswith("Run:    nothing was measured on ")
     why = f": all {len(COSTS)} skipped: no rseq in this Linux"
     assert why in " ".join(line.strip() for line in lines[:3])
@@ -157,7 +157,7 @@ def test_a_comparison_is_a_row_a_benchmark(tmp_path):
         store(results, Simulation(label="before", rounds=12)),
         store(results, Simulation(label="after", rounds=12, seed=3, costs=slower)),
     ]
-    text = mail.runs(runs, [tables.compare_runs(*runs, RULES)], RULES)
+    text = mail.render_comparison(runs, [tables.compare_runs(*runs, RULES)], RULES)
     lines = hostile_text.sound(text)
     assert lines[0].startswith("Runs:   32 benchmarks of after against before, all on x86_64, Imagined Xeon")
     assert any(re.fullmatch(r"Result: 1 slower, .*equal.*", line) for line in lines[:3])
@@ -169,7 +169,7 @@ def test_a_comparison_is_a_row_a_benchmark(tmp_path):
 def test_linux_without_and_with_rseq_has_its_sizes_and_claims(tmp_path):
     results = Store(tmp_path)
     runs = [store(results, one) for one in (N, Y, REGISTERED)]
-    text = mail.runs(runs, [tables.compare_runs(runs[0], one, RULES) for one in runs[1:]], RULES)
+    text = mail.render_comparison(runs, [tables.compare_runs(runs[0], one, RULES) for one in runs[1:]], RULES)
     hostile_text.sound(text)
     assert re.search(r"^text +6,595,469 +6,595,689 +\+220 +\+567$", text, re.MULTILINE)
     assert re.search(r"^size-text +567 bytes +\+1,495 bytes +contradicted ", text, re.MULTILINE)
@@ -184,7 +184,7 @@ def test_facts_that_all_runs_share_are_told_once(tmp_path):
         store(results, Simulation(label="a", rounds=8)),
         store(results, Simulation(label="b", rounds=8, facts=facts)),
     ]
-    text = section(mail.runs(runs, [tables.compare_runs(*runs, RULES)], RULES), "Machine and build")
+    text = section(mail.render_comparison(runs, [tables.compare_runs(*runs, RULES)], RULES), "Machine and build")
     assert text.count("Imagined Xeon @ 2.40GHz") == 1
     assert re.search(r"^Linux +6\.1\.0-18-amd64 +6\.12\.0$", text, re.MULTILINE)
 
@@ -192,7 +192,7 @@ def test_facts_that_all_runs_share_are_told_once(tmp_path):
 def test_two_runs_without_a_value_say_that_there_is_nothing_to_compare(tmp_path):
     results = Store(tmp_path)
     runs = [store(results, Simulation(label=label, rounds=2, costs={}, skips=())) for label in ("a", "b")]
-    lines = hostile_text.sound(mail.runs(runs, [tables.compare_runs(*runs, RULES)], RULES))
+    lines = hostile_text.sound(mail.render_comparison(runs, [tables.compare_runs(*runs, RULES)], RULES))
     assert "Result: nothing to compare: no run has a value" in lines[:3]
 
 
@@ -211,7 +211,7 @@ def test_a_line_that_means_something_to_tools_is_moved_by_a_space(line):
 
 
 TEXT = st.text(max_size=60) | st.sampled_from(list(hostile_text.TEXTS.values()))
-CELL = TEXT | st.builds(Printed, st.just("123.45x"), st.sampled_from(["", "120.01 .. 130.99"]), st.just(""))
+CELL = TEXT | st.builds(FormattedNumber, st.just("123.45x"), st.sampled_from(["", "120.01 .. 130.99"]), st.just(""))
 
 
 @st.composite
@@ -221,7 +221,7 @@ def grids(draw):
     rows = draw(st.lists(st.tuples(TEXT, *[CELL] * (columns - 1)), max_size=5))
     cut = draw(st.integers(1, columns - 1))
     ending = [(*row[:cut], Reason(draw(TEXT))) for row in draw(st.lists(st.tuples(*[TEXT] * columns), max_size=2))]
-    return make(draw(TEXT), draw(st.tuples(*[TEXT] * columns)), kinds, [*rows, *ending], [draw(TEXT)])
+    return build_grid(draw(TEXT), draw(st.tuples(*[TEXT] * columns)), kinds, [*rows, *ending], [draw(TEXT)])
 
 
 @settings(max_examples=100)
@@ -250,4 +250,4 @@ def test_limits_that_do_not_fit_a_line_are_counted():
 
 
 def test_a_mail_of_the_same_run_is_the_same(laptop):
-    assert mail.run(laptop) == mail.run(dataclasses.replace(laptop))
+    assert mail.render_run(laptop) == mail.render_run(dataclasses.replace(laptop))

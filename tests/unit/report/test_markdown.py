@@ -16,7 +16,7 @@ RULES = load().verdict
 
 @pytest.fixture(scope="module")
 def laptop(tmp_path_factory):
-    return markdown.run(shown(tmp_path_factory.mktemp("results"), Simulation(rounds=12)))
+    return markdown.render_run(shown(tmp_path_factory.mktemp("results"), Simulation(rounds=12)))
 
 
 def test_three_lines_come_first(laptop):
@@ -60,7 +60,7 @@ def test_a_fence_is_longer_than_what_is_in_it():
 def test_linux_without_and_with_rseq_has_its_sizes(tmp_path):
     results = Store(tmp_path)
     runs = [store(results, one) for one in (N, Y)]
-    text = markdown.runs(runs, [summary.compare_runs(*runs, RULES)], RULES)
+    text = markdown.render_comparison(runs, [summary.compare_runs(*runs, RULES)], RULES)
     found = {table.heads[0]: table for table in readback.markdown_tables(text)}
     assert ["__rseq_handle_notify_resume", "0", "837", "+837"] in found["symbol"].rows
     assert "<summary>The Linuxes</summary>" in text
@@ -69,7 +69,7 @@ def test_linux_without_and_with_rseq_has_its_sizes(tmp_path):
 def test_an_empty_run_and_one_of_skips_say_so(tmp_path):
     skips = tuple(Skip(name, 1, "no rseq here") for name in COSTS)
     for simulation in (Simulation(rounds=2, costs={}, skips=()), Simulation(rounds=2, skips=skips)):
-        assert markdown.run(shown(tmp_path, simulation)).startswith("- **Run:** nothing was measured on ")
+        assert markdown.render_run(shown(tmp_path, simulation)).startswith("- **Run:** nothing was measured on ")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from rich.console import Console
 from rseqbench.analysis import summary
 from rseqbench.config import load
 from rseqbench.report import charts, data
-from rseqbench.report.charts import axes
+from rseqbench.report.charts import canvas
 from rseqbench.report.html import comparison
 from rseqbench.report.tables import patch
 from rseqbench.report.text import markdown, terminal
@@ -35,12 +35,12 @@ def three(tmp_path_factory):
 
 
 def grids(found):
-    return {grid.caption: grid for grid in patch.everything(found)}
+    return {grid.caption: grid for grid in patch.tabulate_everything(found)}
 
 
 def printed(found):
     out = Console(file=io.StringIO(), width=terminal.WIDTH)
-    terminal.comparison(found, out)
+    terminal.print_comparison(found, out)
     return out.file.getvalue()
 
 
@@ -77,7 +77,9 @@ def test_a_sign_with_several_reasons_names_the_benchmarks_of_each(tmp_path):
     wide = dataclasses.replace(timed, label="b", seed=2, spread=0.2)
     few = dataclasses.replace(timed, label="c", seed=3, rounds=1)
     _, found = together_of(tmp_path, timed, wide, few)
-    note = next(note for note in patch.everything(found)[0].notes if note.startswith("~ no difference resolved"))
+    note = next(
+        note for note in patch.tabulate_everything(found)[0].notes if note.startswith("~ no difference resolved")
+    )
     assert "too few rounds for an interval (1) (counter/plain, counter/rseq, linux/yield)" in note
 
 
@@ -145,7 +147,7 @@ def test_times_have_intervals_and_no_such_table(tmp_path):
 
 
 def test_sizes_and_options_of_the_same_linux_are_shown_once(three):
-    captions = [grid.caption for grid in patch.everything(three[1])]
+    captions = [grid.caption for grid in patch.tabulate_everything(three[1])]
     assert len(captions) == len(set(captions))
     whole = grids(three[1])["Size of vmlinux in bytes, as `size` prints it"]
     assert [column.head for column in whole.columns] == [
@@ -188,13 +190,13 @@ def test_the_json_of_two_runs_is_one_comparison_and_of_more_a_list(three):
 
 
 def test_markdown_has_the_same_tables(three):
-    text = markdown.document(patch.everything(three[1]))
+    text = markdown.render_grids(patch.tabulate_everything(three[1]))
     assert "rseq_handle_notify_resume | 0 | 837 | +837 |" in text
     assert "config-y, config-y-registered against config-n on x86_64, insn/op" in text
 
 
 def test_the_page_is_sound_and_holds_all_of_it(three):
-    text = comparison.page(*three, RULES)
+    text = comparison.render_page(*three, RULES)
     page = Page(text)
     assert page.scripts == 0
     assert len(page.ids) == len(set(page.ids))
@@ -217,7 +219,7 @@ def test_the_page_is_sound_and_holds_all_of_it(three):
 
 
 def test_the_page_begins_with_the_result_and_folds_what_none_measured(three):
-    body = comparison.page(*three, RULES).partition("</style>")[2]
+    body = comparison.render_page(*three, RULES).partition("</style>")[2]
     assert re.search(r"Result:</b> \d+ more instructions, \d+ equal", body[: body.index("<main>")])
     folded = body[body.index('id="absent"') :]
     assert "<details>" in folded and "needs two CPUs" in folded
@@ -226,14 +228,14 @@ def test_the_page_begins_with_the_result_and_folds_what_none_measured(three):
 
 
 def test_the_page_says_what_limits_each_run_and_what_limits_all_only_once(three):
-    body = comparison.page(*three, RULES).partition("</style>")[2]
+    body = comparison.render_page(*three, RULES).partition("</style>")[2]
     assert body.count("insn/op means instructions per operation") == 1
     assert "config-n: 100 counts were left out" in body
     assert "config-y-registered: 60 counts were left out" in body
 
 
 def test_the_page_has_the_facts_of_all_runs_beside_each_other(three):
-    body = comparison.page(*three, RULES).partition("</style>")[2]
+    body = comparison.render_page(*three, RULES).partition("</style>")[2]
     assert body.count("<caption>Machine and build</caption>") == 1
     head = re.search(r"Machine and build</caption>\s*<thead[^>]*>(.*?)</thead>", body, re.DOTALL)[1]
     assert re.findall(r">([^<>\s][^<>]*)</th>", head) == ["fact", "config-n", "config-y", "config-y-registered"]
@@ -243,7 +245,7 @@ def test_the_page_has_the_facts_of_all_runs_beside_each_other(three):
 
 def test_a_page_of_other_runs_does_not_speak_of_linux(tmp_path):
     one = Simulation("a", {"counter/rseq": 5.0}, rounds=8, skips=())
-    body = comparison.page(*together_of(tmp_path, one, dataclasses.replace(one, label="b", seed=2)), RULES)
+    body = comparison.render_page(*together_of(tmp_path, one, dataclasses.replace(one, label="b", seed=2)), RULES)
     assert "<h1>b against a, measured</h1>" in body
     assert "The Linuxes" not in body
 
@@ -255,9 +257,9 @@ def test_the_chart_keeps_thread_counts_and_runs_apart(tmp_path):
     runs = [store(results, dataclasses.replace(each, label=label)) for each, label in ((one, "a"), (one, "b"))]
     more = [store(results, dataclasses.replace(each, label=label)) for each, label in ((four, "c"), (four, "d"))]
     found = [summary.compare_runs(*runs, RULES), summary.compare_runs(*more, RULES)]
-    drawn = charts.differences(found)
+    drawn = charts.draw_differences(found)
     assert "counter/rseq (4 threads)" in drawn
-    shapes = [axes.shape(number) for number in range(20)]
+    shapes = [canvas.choose_mark(number) for number in range(20)]
     assert len(set(shapes)) == 20
 
 
@@ -265,5 +267,5 @@ def test_ratios_far_from_one_are_drawn_on_a_logarithmic_axis(tmp_path):
     one = Simulation("a", {"counter/rseq": 5.0}, rounds=8, skips=())
     for factor, said in ((1.02, False), (20.0, True), (0.02, True)):
         other = dataclasses.replace(one, label="b", costs={"counter/rseq": 5.0 * factor})
-        drawn = charts.differences(together_of(tmp_path, one, other)[1])
+        drawn = charts.draw_differences(together_of(tmp_path, one, other)[1])
         assert ("logarithmic" in drawn) == said

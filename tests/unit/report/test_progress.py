@@ -13,7 +13,7 @@ from rseqbench.measure.engines.gated import GatedEngine
 from rseqbench.model import Case, Check, Plan, Registration
 from rseqbench.report.progress import live
 from rseqbench.report.progress import run as progress
-from rseqbench.report.progress.estimate import Running
+from rseqbench.report.progress.estimate import RunningEstimate
 from rseqbench.store.events import CaseMeasured, Checked, ChecksBegun, Preparing, RoundBegun, RoundDone
 from rseqbench.store.runs import Store
 from rseqbench.workloads import jemalloc
@@ -66,7 +66,7 @@ def events(clock, steps=((ONE,), (TWO,))):
 
 
 def test_where_there_is_no_terminal_a_line_a_round_with_the_time_that_is_left(capsys, clock):
-    progress.follow(events(clock), Silent())
+    progress.follow_run(events(clock), Silent())
     assert capsys.readouterr().err.splitlines() == [
         "check FAILED: counter/plain: the sum is 3",
         "2 checks done",
@@ -101,7 +101,7 @@ class Drawn:
 def drawn(monkeypatch):
     monkeypatch.setattr(live, "wanted", lambda out: True)
     monkeypatch.setattr(live, "Foot", Drawn)
-    return lambda *given: (progress.follow(*given), Drawn.last)[1]
+    return lambda *given: (progress.follow_run(*given), Drawn.last)[1]
 
 
 def test_on_a_terminal_it_says_what_it_does_now_and_not_what_is_over(clock, drawn):
@@ -138,7 +138,7 @@ def test_nothing_is_drawn_between_events_and_no_thread_is_there_for_it(clock, mo
     real = live.Live
     monkeypatch.setattr(live, "wanted", lambda out: True)
     monkeypatch.setattr(live, "Live", lambda **given: (made.append(given), real(**given))[1])
-    progress.follow(events(clock), Silent())
+    progress.follow_run(events(clock), Silent())
     assert [(given["auto_refresh"], given["transient"]) for given in made] == [(False, True)]
 
 
@@ -164,7 +164,7 @@ def test_the_server_takes_its_time_in_every_round():
 @pytest.mark.parametrize("width", [30, 40, 60, 100, 200])
 def test_the_foot_fits_whatever_the_width(width, capsys):
     out = Console(force_terminal=True, width=width, highlight=False, soft_wrap=True)
-    with live.Foot(out, "REPLAY") as foot:
+    with live.LiveLines(out, "REPLAY") as foot:
         foot.show(f"round 3 of 10: {'long/' * 20}", 0.3, "12 s left", "counter: rseq is 8.5 (8.3 to 8.7) times faster")
     lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().out).replace("\r", "\n").splitlines()
     assert max(map(len, lines)) <= width
@@ -183,7 +183,7 @@ def part(run, first, last):
 def test_in_the_end_it_says_what_the_finished_run_says(tmp_path):
     results = Store(tmp_path)
     run = store(results, Simulation(rounds=8))
-    running = Running(run.header, RULES)
+    running = RunningEstimate(run.header, RULES)
     assert running.said() == ""
     for number in range(8):
         running.add(part(run, number, number + 1))
@@ -191,13 +191,13 @@ def test_in_the_end_it_says_what_the_finished_run_says(tmp_path):
     assert re.fullmatch(
         r"counter: rseq is 8\.\d+ \(.* to .*\) times faster than .*; the patch said 7.7", running.said()
     )
-    whole = Running(run.header, RULES, [run.suite])
+    whole = RunningEstimate(run.header, RULES, [run.suite])
     assert running.said() == whole.said()
 
 
 def test_a_run_that_is_taken_up_again_counts_the_rounds_that_are_there(tmp_path):
     run = store(Store(tmp_path), Simulation(rounds=8))
-    running = Running(run.header, RULES, [part(run, 0, 5)])
+    running = RunningEstimate(run.header, RULES, [part(run, 0, 5)])
     assert "5 rounds give no interval" in running.said()
     running.add(part(run, 5, 6))
     assert "looks" not in running.said()
@@ -207,14 +207,14 @@ def test_without_a_claim_it_is_of_the_benchmark_that_was_asked_for(tmp_path):
     costs = {name: COSTS[name] for name in ("cpu_id/baseline", "counter/shared_atomic")}
     run = store(Store(tmp_path), Simulation(rounds=8, costs=costs, skips=()))
     assert re.fullmatch(
-        r"counter/shared_atomic: 1\.86\d* \(.* to .*\) ns/op", Running(run.header, RULES, [run.suite]).said()
+        r"counter/shared_atomic: 1\.86\d* \(.* to .*\) ns/op", RunningEstimate(run.header, RULES, [run.suite]).said()
     )
 
 
 def test_emulated_it_is_of_instructions(tmp_path):
     costs = {name: cost * 1000 for name, cost in COSTS.items()}
     run = store(Store(tmp_path), Simulation(rounds=3, costs=costs, timing="emulated", skips=()))
-    said = Running(run.header, RULES, [run.suite]).said()
+    said = RunningEstimate(run.header, RULES, [run.suite]).said()
     assert "times the instructions of rseq" in said
     assert "faster" not in said
 
@@ -223,4 +223,4 @@ def test_a_benchmark_that_is_void_leaves_the_others(tmp_path):
     run = store(Store(tmp_path), Simulation(rounds=8))
     some = pyperf.BenchmarkSuite([bench for bench in part(run, 0, 1) if bench.get_name() != "counter/rseq"])
     header = dataclasses.replace(run.header)
-    assert Running(header, RULES, [some]).said().startswith("ring_buffer: ")
+    assert RunningEstimate(header, RULES, [some]).said().startswith("ring_buffer: ")

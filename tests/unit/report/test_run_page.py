@@ -41,7 +41,7 @@ def emulated(tmp_path_factory):
 
 @pytest.fixture(params=["laptop", "nothing", "patch", "emulated"])
 def page(request):
-    return Page(html.page(request.getfixturevalue(request.param)))
+    return Page(html.render_page(request.getfixturevalue(request.param)))
 
 
 def test_the_page_is_sound(page):
@@ -68,20 +68,20 @@ def test_the_sections_are_there_in_order(page):
 
 
 def test_verdicts_come_with_icon_and_word(laptop):
-    text = html.page(laptop)
+    text = html.render_page(laptop)
     for word in ("reproduced", "stronger", "not comparable", "not measured"):
         assert re.search(rf'aria-hidden="true">[^<]</span> {word}</span>', text)
     assert re.search(r"<b>5</b> <span[^>]*><span[^>]*>✓</span> reproduced", text)
 
 
 def test_the_answer_stands_before_everything_else(laptop):
-    text = html.page(laptop)
+    text = html.render_page(laptop)
     assert text.index("counter: rseq against getcpu+atomic") < text.index('id="arithmetic"')
     assert text.index("32 benchmarks on Imagined Xeon") < text.index('id="verdicts"')
 
 
 def test_limits_are_said_before_the_verdicts(tmp_path):
-    text = html.page(shown(tmp_path, Simulation(rounds=2, facts={**FACTS, "virtual": "kvm"})))
+    text = html.render_page(shown(tmp_path, Simulation(rounds=2, facts={**FACTS, "virtual": "kvm"})))
     assert text.index("virtual machine (kvm)") < text.index('id="verdicts"')
 
 
@@ -91,7 +91,7 @@ def test_the_patch_s_wrong_number_is_named(page):
 
 
 def test_every_plot_is_drawn_and_has_its_words(laptop):
-    text = html.page(laptop)
+    text = html.render_page(laptop)
     assert text.count("<svg ") == text.count("</svg>") == 2 * text.count("How to read this:") == 6
     for name in (each + size for each in ("speedups", "reading", "rounds") for size in ("", "-narrow")):
         drawing = re.search(rf'aria-labelledby="{name}-title {name}-desc">.*?</svg>', text, re.DOTALL).group()
@@ -103,22 +103,22 @@ def test_every_plot_is_drawn_and_has_its_words(laptop):
 
 
 def test_the_plots_show_every_round_and_every_claim(laptop):
-    rounds = charts.rounds(laptop)
+    rounds = charts.draw_rounds(laptop)
     assert rounds.count("<use ") >= 8 * 32
-    speedups = charts.speedups(laptop)
+    speedups = charts.draw_speedups(laptop)
     for one in laptop.judged:
         if one.claim.kind in ("speedup", "equal") and one.claim.arch == "x86_64":
             assert f"claimed {one.claim.stated:g}x" in speedups
     for name in (name for name in COSTS if name.startswith("cpu_id/")):
-        assert f">{name.partition('/')[2]}</text>" in charts.reading_cpu(laptop)
+        assert f">{name.partition('/')[2]}</text>" in charts.draw_cpu_number(laptop)
 
 
 def test_the_same_run_makes_the_same_page(laptop):
-    assert html.page(laptop) == html.page(laptop)
+    assert html.render_page(laptop) == html.render_page(laptop)
 
 
 def test_nothing_to_draw_is_said(nothing):
-    text = html.page(nothing)
+    text = html.render_page(nothing)
     assert "<svg" not in text
     assert text.count("there is nothing to draw") == 3
     assert "Nothing was measured" in text
@@ -126,17 +126,17 @@ def test_nothing_to_draw_is_said(nothing):
 
 
 def test_missing_facts_are_said(nothing):
-    text = html.page(nothing)
+    text = html.render_page(nothing)
     assert "an unknown CPU" in text
     assert re.search(r'scope="row"[^>]*>Linux</th>\s*<td[^>]*>not known</td>', text)
 
 
 def test_emulation_never_shows_its_numbers_as_time(emulated):
-    text = html.page(emulated)
+    text = html.render_page(emulated)
     measured = text[text.index('id="measured"') : text.index('id="checks"')]
     assert "insn/op with loop" in measured
     assert not re.search(r"\bns/op", measured)
-    drawn = charts.reading_cpu(emulated)
+    drawn = charts.draw_cpu_number(emulated)
     assert "instructions/op" in drawn
     assert not re.search(r"\bns/op", drawn)
     assert "printed in the patch" not in drawn
@@ -146,7 +146,7 @@ def test_emulation_never_shows_its_numbers_as_time(emulated):
 def test_a_long_run_stays_small_and_says_what_it_left_out(tmp_path):
     threads = {name: 4 for name in COSTS if name.startswith("counter/")}
     big = shown(tmp_path, Simulation(rounds=200, values=1, threads=threads))
-    text = html.page(big)
+    text = html.render_page(big)
     assert len(text.encode()) < 1_000_000
     assert "one round in 2" in text
     assert "rounds.csv" not in text
@@ -154,7 +154,7 @@ def test_a_long_run_stays_small_and_says_what_it_left_out(tmp_path):
 
 
 def test_how_to_reproduce_is_there(laptop):
-    text = html.page(laptop)
+    text = html.render_page(laptop)
     for part in ("rseqbench run --label simulated", "rseqbench report simulated", "results/simulated/pyperf.json"):
         assert part in text
     assert "seed 1 " in text
@@ -163,7 +163,7 @@ def test_how_to_reproduce_is_there(laptop):
 def test_a_run_of_nothing_says_so(tmp_path):
     empty = shown(tmp_path, Simulation(costs={}, skips=(), rounds=1, docs={}))
     assert empty.limits == ("Nothing was measured: no benchmark was selected.",)
-    assert Page(html.page(empty)).tables
+    assert Page(html.render_page(empty)).tables
 
 
 def test_a_machine_without_facts_limits_what_its_run_says(nothing):

@@ -172,7 +172,7 @@ def test_what_neither_run_measured_for_the_same_reason_is_told_once(tmp_path):
     own = {"a": [same, Skip("cpu_id/none", 1, "one")], "b": [same, Skip("cpu_id/none", 1, "another")]}
     own["b"].append(Skip("cpu_id/mm_cid", 2, "Linux < 6.3"))
     runs = [store(results, Simulation(label=label, rounds=2, skips=skips)) for label, skips in own.items()]
-    grid = of_comparison.comparison(summary.compare_runs(*runs, RULES))[-1]
+    grid = of_comparison.tabulate_comparison(summary.compare_runs(*runs, RULES))[-1]
     assert grid.caption == "Measured in neither run"
     assert [tuple(map(str, row)) for row in grid.rows] == [
         ("cpu_id/mm_cid", "a, b: Linux < 6.3"),
@@ -191,7 +191,7 @@ def test_a_quotient_beside_a_neighbour_says_where_it_is_of_one_round():
     pair = ArchPair("x86_64", "counter/lsl", "counter/rseq", False, "why")
     alone = Estimate(8.0, 7.9, 8.1, 22, 0.98)
     cells = [
-        of_run.quotients([summary.PairSpeedup(pair, "ns", alone, Estimate(9.0, None, None, n, 0.0))]).rows[0][2]
+        of_run.tabulate_ratios([summary.PairSpeedup(pair, "ns", alone, Estimate(9.0, None, None, n, 0.0))]).rows[0][2]
         for n in (1, 2)
     ]
     assert [str(cell) for cell in cells] == ["9.00x in 1 round", "9.00x (2 rounds)"]

@@ -65,7 +65,7 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def rows(
+def create_rows(
     labels: Sequence[str], notes: Sequence[str], narrow: bool = False, inches: float = _ROW
 ) -> tuple[Figure, Axes]:
     """Return a figure with one row a label, from top to bottom, and each row's note behind its right end.
@@ -82,7 +82,7 @@ def rows(
             axes.text(1.015, y, note, transform=axes.get_yaxis_transform(), va="center_baseline")
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    plain(axes, "x")
+    strip_axes(axes, "x")
     return figure, axes
 
 
@@ -104,7 +104,7 @@ def _narrow_rows(labels: Sequence[str], notes: Sequence[str], inches: float) -> 
     axes.set_yticks(range(len(labels)), [""] * len(labels))
     axes.set_ylim(len(labels) - 1 + inches / high * 1.3, -above * lines - 0.1)
     axes.tick_params(axis="y", length=0)
-    plain(axes, "x")
+    strip_axes(axes, "x")
     return figure, axes
 
 
@@ -113,7 +113,7 @@ def _lines(labels: Sequence[str], notes: Sequence[str]) -> int:
     return 2 if any(len(label) + len(note) > _CUT - 2 for label, note in zip(labels, notes, strict=True)) else 1
 
 
-def room(labels: Sequence[str], notes: Sequence[str], narrow: bool = False, inches: float = _ROW) -> float:
+def free_share(labels: Sequence[str], notes: Sequence[str], narrow: bool = False, inches: float = _ROW) -> float:
     """Return how much of the way to the next row is free to be drawn in: in a narrow figure its label takes the rest.
 
     All is as in rows().
@@ -129,7 +129,7 @@ def _is_narrow(figure: Figure | None) -> bool:
     return figure is not None and bool(figure.get_figwidth() <= NARROW)
 
 
-def plain(axes: Axes, grid: Literal["both", "x", "y"]) -> None:
+def strip_axes(axes: Axes, grid: Literal["both", "x", "y"]) -> None:
     """Leave of the axes their lower edge, faint ticks, and a faint grid behind what is drawn."""
     axes.tick_params(axis="x", color=RULE)
     if grid != "x":
@@ -140,7 +140,7 @@ def plain(axes: Axes, grid: Literal["both", "x", "y"]) -> None:
         axes.spines[side].set_visible(False)
 
 
-def point(
+def draw_estimate(
     axes: Axes,
     number: Estimate | None,
     y: float,
@@ -165,22 +165,22 @@ def span(number: Estimate | None) -> list[float]:
     return [x for x in (number.value, number.low, number.high) if x is not None] if number else []
 
 
-def logarithmic(axes: Axes, values: Sequence[float]) -> None:
+def set_logarithmic(axes: Axes, values: Sequence[float]) -> None:
     """Set a logarithmic x axis around `values` (all above 0), its ticks as plain numbers."""
     low, high = min(values) / 1.25, max(values) * 1.25
     axes.set_xscale("log")
     axes.set_xlim(low, high)
-    decades(axes.xaxis, fine=high / low < 1e4)
+    set_decade_ticks(axes.xaxis, fine=high / low < 1e4)
 
 
-def decades(axis: Axis, fine: bool) -> None:
+def set_decade_ticks(axis: Axis, fine: bool) -> None:
     """Tick a logarithmic axis at powers of ten, when `fine` at 2 and 5 too, as plain numbers."""
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if fine else (1.0,), numticks=30))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
 
 
-def symmetric(axes: Axes, furthest: float) -> None:
+def set_symmetric(axes: Axes, furthest: float) -> None:
     """Set a percent axis around 0 that is straight up to 1 and logarithmic beyond."""
     limit = furthest * 1.3
     axes.set_xscale("symlog", linthresh=1, linscale=1)
@@ -191,7 +191,7 @@ def symmetric(axes: Axes, furthest: float) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:+g}%" if x else "0"))
 
 
-def legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
+def draw_legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
     """Explain the marks above the axes: (marker or line style, filled, text)."""
     colours = {mark: (FIRST, SECOND)[place % 2] for place, mark in enumerate(MARKS)}
     handles = []
@@ -207,7 +207,7 @@ def legend(axes: Axes, keys: Sequence[tuple[str, bool, str]]) -> None:
                     frameon=False, borderaxespad=0.2, handletextpad=0.4, labelcolor=TEXT)  # fmt: skip
 
 
-def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
+def render_svg(figure: Figure, name: str, title: str, description: str) -> str:
     """Return a figure as an SVG element; `name` starts its ids, title and description are its text alternative."""
     out = io.StringIO()
     if _is_narrow(figure):
@@ -217,22 +217,22 @@ def as_svg(figure: Figure, name: str, title: str, description: str) -> str:
         figure.savefig(
             out, format="svg", transparent=True, bbox_inches="tight", pad_inches=0.05, metadata={"Date": None}
         )
-    return finish(out.getvalue(), name, title, description)
+    return embed_svg(out.getvalue(), name, title, description)
 
 
-def shape(number: int) -> tuple[str, str, bool]:
+def choose_mark(number: int) -> tuple[str, str, bool]:
     """Return the mark, colour and hollowness that tell a run from the others: twenty differ."""
     mark = MARKS[number % len(MARKS)]
     return mark, (FIRST, SECOND)[number % 2], bool(number // len(MARKS)) != bool(number % 2)
 
 
-def around_one(axes: Axes, values: Sequence[float]) -> bool:
+def center_on_one(axes: Axes, values: Sequence[float]) -> bool:
     """Set an x axis that shows all quotients and as much on the other side of 1; return whether it is logarithmic.
 
     One that is not has its ticks in percent.
     """
     if max(values) > _STRAIGHT or min(values) < 1 / _STRAIGHT:
-        logarithmic(axes, values)
+        set_logarithmic(axes, values)
         return True
     furthest = max(abs(value - 1) for value in values)
     axes.set_xlim(1 - 1.15 * furthest - 0.001, 1 + 1.15 * furthest + 0.001)
@@ -240,7 +240,7 @@ def around_one(axes: Axes, values: Sequence[float]) -> bool:
     return False
 
 
-def finish(raw: str, name: str, title: str, description: str) -> str:
+def embed_svg(raw: str, name: str, title: str, description: str) -> str:
     """Return matplotlib's `raw` SVG as an element for HTML; `name` starts all of its ids.
 
     Global styles, comments, prolog and metadata are gone, so that it cannot reach out of itself; text is harmless.
