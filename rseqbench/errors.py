@@ -11,9 +11,7 @@ _NAMED = 100  # names that an error lists at most
 
 
 class RseqbenchError(Exception):
-    """Base of all errors that are shown as one line; `exit_code` is the process's."""
-
-    exit_code = 1
+    """Base of all errors that are shown as one line."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         """Take what went wrong and where (`message`), and what to do about it (`hint`)."""
@@ -26,9 +24,7 @@ class RseqbenchError(Exception):
 
 
 class UsageError(RseqbenchError):
-    """The command line asks for something that is not there or makes no sense: exit code 2."""
-
-    exit_code = 2
+    """The command line asks for something that is not there or makes no sense: misuse, unlike a run that failed."""
 
 
 class ConfigError(UsageError):

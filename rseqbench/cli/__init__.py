@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rseqbench import __version__
-from rseqbench.errors import RseqbenchError
+from rseqbench.errors import RseqbenchError, UsageError
 
 if TYPE_CHECKING:
     from rseqbench.config import Config
     from rseqbench.store.runs import Store
 
 COMPLETE = "_RSEQBENCH_COMPLETE"  # set by a shell that wants words to complete, to what it asks for
-INTERRUPTED = 130  # the exit code after Ctrl-C, as a shell has it
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit codes; the last one is that of a shell after Ctrl-C
 
 # The commands, in the order of the help text: each is rseqbench/cli/<name>.py and defines `command`.
 COMMANDS = {
@@ -121,7 +121,7 @@ def main() -> None:
         code = error.exit_code
     except RseqbenchError as error:
         click.echo(f"rseqbench: {error}", err=True)
-        code = error.exit_code
+        code = MISUSED if isinstance(error, UsageError) else FAILED
     except (KeyboardInterrupt, click.Abort):
         click.echo("rseqbench: interrupted", err=True)
         code = INTERRUPTED
@@ -133,7 +133,7 @@ def main() -> None:
             raise
         what = f"{type(error).__name__}: {error}"
         click.echo(f"rseqbench: a defect in rseqbench itself: {what}; RSEQBENCH_DEBUG=1 shows where", err=True)
-        code = 1
+        code = FAILED
     if code == INTERRUPTED:
         # Python would die of the signal if it came while a dataclass was made: it remembers that of every exec().
         with contextlib.suppress(OSError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rseqbench.cli import INTERRUPTED, State, completion, options
+from rseqbench.cli import FAILED, INTERRUPTED, State, completion, options
 
 if TYPE_CHECKING:
     from rseqbench.config import Config, RequestedOptions, ResolvedOptions
@@ -189,7 +189,7 @@ def _print_stopped(unfinished: UnfinishedRun, error: BaseException) -> _Ending:
         return _Ending([], INTERRUPTED)
     click.echo(f"rseqbench: {error}", err=True)
     click.echo(f"rseqbench: failed with {_kept(unfinished)}", err=True)
-    return _Ending([], 1)
+    return _Ending([], FAILED)
 
 
 def _kept(unfinished: UnfinishedRun) -> str:
@@ -203,4 +203,4 @@ def _print_failures(failures: list[str]) -> int:
     """Print a line for each benchmark that failed its check or every round; return the exit code."""
     for line in failures:
         click.echo(f"rseqbench: {line}", err=True)
-    return 1 if failures else 0
+    return FAILED if failures else 0
