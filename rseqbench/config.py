@@ -11,7 +11,7 @@ from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from rseqbench import paths
-from rseqbench.errors import ConfigError, unknown
+from rseqbench.errors import ConfigError, unknown_name
 
 T = TypeVar("T")
 
@@ -148,10 +148,10 @@ class Config:
         if configuration is not None:
             named = self.configurations.get(configuration, {})
             if configuration not in self.configurations:
-                raise unknown("configuration", configuration, self.configurations, f"in {self.source}")
+                raise unknown_name("configuration", configuration, self.configurations, f"in {self.source}")
         options = dataclasses.replace(self.run, **{**named, **given})
         if options.preset not in self.presets:
-            raise unknown("preset", options.preset, self.presets, f"in {self.source}")
+            raise unknown_name("preset", options.preset, self.presets, f"in {self.source}")
         return options
 
 
@@ -163,7 +163,7 @@ def configured_rseq(config: Config, names: Sequence[str]) -> dict[str, str]:
     asking = {name for name, entry in config.configurations.items() if entry.get("rseq", "any") != "any"}
     for name in names:
         if name not in asking:
-            raise unknown("configuration with rseq = n or y", name, asking, f"in {config.source}")
+            raise unknown_name("configuration with rseq = n or y", name, asking, f"in {config.source}")
     chosen = names or [name for name in config.configurations if name in asking]
     return {name: str(config.configurations[name]["rseq"]) for name in chosen}
 
@@ -239,7 +239,7 @@ def _table(source: Path, key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
 def _refuse_unknown(source: Path, prefix: str, raw: Mapping[str, Any], known: set[str]) -> None:
     for key in raw:
         if key not in known:
-            error = unknown("key", f"{key}", known)
+            error = unknown_name("key", f"{key}", known)
             raise ConfigError(f"{source}: unknown key {prefix + key!r}", error.hint)
 
 

@@ -47,7 +47,7 @@ class CheckError(RseqbenchError):
     """A kernel's exactness check failed, so it must not be timed."""
 
 
-def damage(error: Exception) -> str:
+def describe_damage(error: Exception) -> str:
     """Return in words what an error of reading says of the file that was read."""
     if isinstance(error, json.JSONDecodeError):
         return "it is not JSON"
@@ -57,7 +57,7 @@ def damage(error: Exception) -> str:
     return str(error) if own else "something in it is not of its kind, is missing or is unknown"
 
 
-def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
+def unknown_name(what: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
     """Build the error for a name that is not there, with the nearest names that are."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from rseqbench.errors import UsageError, unknown
+from rseqbench.errors import UsageError, unknown_name
 from rseqbench.model import ALL, BASELINE, CONTROLS, Benchmark
 
 # What every run measures, whatever was asked for: every value is also given net of the baseline, and the controls show
 # whether the run raises false alarms.
-ALONG = frozenset({BASELINE, *(name for pair in CONTROLS for name in pair)})
+ALWAYS_MEASURED = frozenset({BASELINE, *(name for pair in CONTROLS for name in pair)})
 
 
-def cpu_list(text: str) -> tuple[int, ...] | None:
+def parse_cpu_list(text: str) -> tuple[int, ...] | None:
     """Parse Linux's list format, "0-3,8", into CPU numbers in order; None if that is not what it is."""
     numbers: list[int] = []
     for part in filter(None, text.strip().split(",")):
@@ -26,7 +26,9 @@ def cpu_list(text: str) -> tuple[int, ...] | None:
     return tuple(numbers)
 
 
-def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()) -> list[Benchmark]:
+def select_benchmarks(
+    benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()
+) -> list[Benchmark]:
     """Return the benchmarks that the patterns name: "all" kernels, a group, group/method, or with * and ?.
 
     Whole programs, which take longer than everything else together, and shipped libraries have to be named. Those in
@@ -37,7 +39,7 @@ def select(benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[
         found = [b.name for b in benchmarks if matches(b, pattern)]
         if not found:
             names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {ALL}
-            raise unknown("benchmark", pattern, names)
+            raise unknown_name("benchmark", pattern, names)
         chosen.update(found)
     return [b for b in benchmarks if b.name in chosen]
 
@@ -58,7 +60,7 @@ def choose_cpus(wanted: str | None, allowed: Set[int], isolated: Set[int]) -> tu
     if wanted is None:
         free = sorted(allowed, reverse=True)
         return tuple([*(cpu for cpu in free if cpu in isolated), *(cpu for cpu in free if cpu not in isolated)])
-    found = cpu_list(wanted)
+    found = parse_cpu_list(wanted)
     if not found:
         raise UsageError(f"bad CPU list {wanted!r}", "write it like 0,2-3, or auto")
     absent = [cpu for cpu in found if cpu not in allowed]
@@ -109,11 +111,11 @@ def suite_patterns(suites: Sequence[str], benchmarks: Sequence[str]) -> list[str
     """Return the patterns of benchmarks that suites and `benchmarks` mean together. Raises UsageError."""
     for name in suites:
         if name not in SUITES:
-            raise unknown("suite", name, SUITES)
+            raise unknown_name("suite", name, SUITES)
     return list(dict.fromkeys([*(pattern for name in suites for pattern in SUITES[name]), *benchmarks]))
 
 
-def asked_libraries(patterns: Sequence[str]) -> list[str]:
+def requested_libraries(patterns: Sequence[str]) -> list[str]:
     """Return the groups of shipped libraries that patterns of benchmarks ask for by name."""
     return [group for group in LIBRARIES if any(_may_name(pattern, group) for pattern in patterns)]
 

@@ -208,7 +208,7 @@ def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> ConfigVerdict:
     grown = growth(found[0], found[1], _TYPES[claim.id]).net
     verdict = size_verdict(claim, grown, _by_size(claim, found[0], found[1]), machine, rules)
     along = [
-        name for name in kconfig.difference(n.linux_config() or "", y.linux_config() or "") if name != kconfig.RSEQ
+        name for name in kconfig.compare_configs(n.linux_config() or "", y.linux_config() or "") if name != kconfig.RSEQ
     ]
     if along:
         more = f" and {len(along) - 1} more options" if len(along) > 1 else ""

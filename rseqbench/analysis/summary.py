@@ -192,4 +192,4 @@ def _sizes(a: Run, b: Run) -> tuple[KernelSizes, KernelSizes] | None:
 def _options(a: Run, b: Run) -> dict[str, tuple[str, str]]:
     """Return in which options two Linuxes that were built differ."""
     found = a.linux_config(), b.linux_config()
-    return {} if found[0] is None or found[1] is None else kconfig.difference(found[0], found[1])
+    return {} if found[0] is None or found[1] is None else kconfig.compare_configs(found[0], found[1])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rseqbench.analysis import dataset
 from rseqbench.analysis.dataset import Row
-from rseqbench.errors import ResultsError, damage
+from rseqbench.errors import ResultsError, describe_damage
 from rseqbench.model import BenchmarkId, Estimate
 from rseqbench.store.runs import Header, Store
 
@@ -53,7 +53,9 @@ def parsed(path: Path, label: str, confidence: float) -> list[Row]:
             raise ResultsError(f"{path}: not of schema {_SCHEMA}", "update rseqbench, or the run folder is damaged")
         return [_row(record, label, confidence) for record in records if record["gross"]]
     except (OSError, UnicodeDecodeError, KeyError, ValueError, TypeError, AttributeError, csv.Error) as error:
-        raise ResultsError(f"{path}: damaged ({damage(error)})", "remove it, and it is made of pyperf.json") from error
+        raise ResultsError(
+            f"{path}: damaged ({describe_damage(error)})", "remove it, and it is made of pyperf.json"
+        ) from error
 
 
 def _row(record: Mapping[str, str], label: str, confidence: float) -> Row:

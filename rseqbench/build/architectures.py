@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rseqbench import paths
-from rseqbench.errors import BuildError, unknown
+from rseqbench.errors import BuildError, unknown_name
 
 HOST = "host"  # the architecture of the machine that measures, whichever that is
 
@@ -104,7 +104,7 @@ def host() -> Arch:
     for arch in arches.values():
         if arch.is_host:
             return arch
-    raise unknown("architecture", platform.machine(), arches, "of this machine")
+    raise unknown_name("architecture", platform.machine(), arches, "of this machine")
 
 
 def named(name: str) -> Arch:
@@ -113,7 +113,7 @@ def named(name: str) -> Arch:
         return host()
     arches = known()
     if name not in arches:
-        raise unknown("arch", name, [*arches, HOST])
+        raise unknown_name("arch", name, [*arches, HOST])
     return arches[name]
 
 

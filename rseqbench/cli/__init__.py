@@ -74,9 +74,9 @@ class _Lazy(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from rseqbench.errors import unknown
+            from rseqbench.errors import unknown_name
 
-            raise unknown("command", args[0], COMMANDS)
+            raise unknown_name("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

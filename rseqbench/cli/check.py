@@ -35,7 +35,7 @@ def command(ctx: click.Context, /, disturbances: int | None, **values: Any) -> N
     requested = config.options(None, given)
     hardness = dataclasses.replace(config.check, **({"disturbances": disturbances} if disturbances else {}))
     with resolve.create_target(resolve.resolve_options(requested, config.linux)) as target:
-        benchmarks = selection.select(target.benchmarks(), patterns)
+        benchmarks = selection.select_benchmarks(target.benchmarks(), patterns)
         checks = [event.check for event in rounds.check(target, benchmarks, hardness)]
     terminal.print_grid(run_tables.tabulate_checks(checks, benchmarks), terminal.console())
     failed = [check for check in checks if not check.passed]

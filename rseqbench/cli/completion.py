@@ -19,6 +19,7 @@ from click.shell_completion import (
 )
 
 from rseqbench.cli import COMPLETE
+from rseqbench.workloads import hackbench
 
 if TYPE_CHECKING:
     from rseqbench.config import Config
@@ -67,10 +68,9 @@ def _config(ctx: click.Context) -> Config:
 
 
 def _benchmarks(ctx: click.Context) -> list[str]:
-    from rseqbench import workloads
     from rseqbench.build import products
 
-    return ["all", *products.groups(), *products.names(), *workloads.PROGRAMS]
+    return ["all", *products.groups(), *products.names(), *hackbench.PROGRAMS]
 
 
 def _labels(ctx: click.Context) -> list[str]:

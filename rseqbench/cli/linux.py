@@ -24,7 +24,7 @@ def build(ctx: click.Context, configurations: tuple[str, ...], arch: str | None)
     What was built is kept, and needs no second build; one that was interrupted is taken up where it was.
     """
     from rseqbench.build import architectures
-    from rseqbench.build.linux import build as kbuild
+    from rseqbench.build.linux.build import build_kernel, compare_configurations, find_built_kernel
     from rseqbench.config import configured_rseq
     from rseqbench.report.progress import run
     from rseqbench.report.tables import kernel_config as grids
@@ -36,16 +36,16 @@ def build(ctx: click.Context, configurations: tuple[str, ...], arch: str | None)
     made = {}
     for rseq in sorted(set(wanted.values())):
         with run.show_build(f"Linux for {chosen.name}, CONFIG_RSEQ={rseq}") as seen:
-            made[rseq] = kbuild.build(chosen, config.linux, rseq, seen)
+            made[rseq] = build_kernel(chosen, config.linux, rseq, seen)
     out = terminal.console()
     terminal.print_grid(grids.tabulate_builds(wanted, made), out)
-    both = {rseq: made.get(rseq) or kbuild.built(chosen, config.linux, rseq) for rseq in ("n", "y")}
+    both = {rseq: made.get(rseq) or find_built_kernel(chosen, config.linux, rseq) for rseq in ("n", "y")}
     n, y = both["n"], both["y"]
     if n is None or y is None:
         terminal.print_grid(grids.tabulate_size(*made.values()), out)
         return
     for grid in (
-        grids.tabulate_options(kbuild.difference(n, y, config.linux)),
+        grids.tabulate_options(compare_configurations(n, y, config.linux)),
         *grids.tabulate_sizes("n", n.sizes, "y", y.sizes),
     ):
         terminal.print_grid(grid, out)

@@ -34,7 +34,7 @@ def command(ctx: click.Context, /, style: str, **values: Any) -> None:
     with resolve.create_target(resolve.resolve_options(requested, config.linux)) as target:
         benchmarks = target.benchmarks()
         machine = target.machine()
-    selected = selection.select(benchmarks, patterns or [ALL])  # without whole programs
+    selected = selection.select_benchmarks(benchmarks, patterns or [ALL])  # without whole programs
     if style == "json":
         click.echo(json.dumps([dataclasses.asdict(benchmark) for benchmark in selected], indent=1))
         return

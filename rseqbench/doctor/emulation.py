@@ -7,11 +7,11 @@ import os
 import shutil
 from pathlib import Path
 
-from rseqbench.build import architectures, linux
+from rseqbench.build import architectures
 from rseqbench.build.architectures import Arch, Qemu
 from rseqbench.build.linux import kvm, make
 from rseqbench.build.linux.apt import TOOLS
-from rseqbench.build.linux.image import qemu_version
+from rseqbench.build.linux.image import find_debian_image, read_qemu_version
 from rseqbench.doctor.finding import Check, Host, as_root, report_missing
 from rseqbench.errors import BuildError, RseqbenchError, TargetError
 from rseqbench.host import facts
@@ -23,7 +23,7 @@ def check_qemu_system(host: Host) -> Finding | None:
     """Look for the qemu-system of every architecture, this one included: it boots a guest with its own kernel."""
     words, missing = {}, set()
     for arch, qemu in _guests(host):
-        words[arch.name] = qemu_version(qemu.system) or "none"
+        words[arch.name] = read_qemu_version(qemu.system) or "none"
         if words[arch.name] == "none":
             missing.add(qemu.system_package)
     return _summarize("qemu-system", words, missing) if words else None
@@ -35,7 +35,7 @@ def check_qemu_user(host: Host) -> Finding | None:
     for arch, qemu in _guests(host):
         if host.machine in arch.machines:
             continue
-        words[arch.name] = qemu_version(qemu.user) or "none"
+        words[arch.name] = read_qemu_version(qemu.user) or "none"
         if words[arch.name] == "none":
             missing.add(qemu.user_package)
             continue
@@ -52,7 +52,7 @@ def check_guest_kernels(host: Host) -> Finding | None:
     words = {}
     for arch, _ in _guests(host):
         try:
-            image = linux.fetched(arch)
+            image = find_debian_image(arch)
         except RuntimeError:
             return None  # a user without a home, which check_cache_folder reports
         words[arch.name] = image.package.removeprefix("linux-image-") if image else "not fetched yet"
@@ -89,7 +89,7 @@ def check_kernel_build(host: Host) -> Finding | None:
     for arch, _ in _guests(host):
         if arch.linux is None:
             continue
-        missing = make.missing(arch.linux)
+        missing = make.find_missing_tools(arch.linux)
         try:
             make.Tools.find(arch.linux, arch)
         except BuildError:
@@ -112,7 +112,7 @@ def check_kvm(host: Host) -> Finding | None:
     image = _find_image(host, arch)
     if image is None:
         return Finding("KVM", f"{kvm.DEVICE} opens; no Linux is here yet to try it with, and `run --config` will")
-    why = kvm.unusable(arch, image)
+    why = kvm.find_kvm_problem(arch, image)
     if why:
         return Finding("KVM", f"{kvm.DEVICE} opens, and boots no Linux: {why}", "warn", "guests are emulated instead")
     return Finding("KVM", f"boots {image}")
@@ -121,7 +121,7 @@ def check_kvm(host: Host) -> Finding | None:
 def _find_image(host: Host, arch: Arch) -> Path | None:
     """Return an image to boot: the one that was fetched, else the running kernel's where we may read it."""
     with contextlib.suppress(RuntimeError):  # a user without a home
-        fetched = linux.fetched(arch)
+        fetched = find_debian_image(arch)
         if fetched:
             return fetched.path
     own = host.root / f"boot/vmlinuz-{facts.read_kernel_release(host.root)}"

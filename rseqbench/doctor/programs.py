@@ -7,22 +7,22 @@ import shutil
 from importlib import metadata
 from itertools import chain
 
-from rseqbench import selection, workloads
+from rseqbench import selection
 from rseqbench.doctor.finding import Check, Host, report_missing
 from rseqbench.errors import TargetError
 from rseqbench.model import Finding
 from rseqbench.targets.qemu import virtual_machine
-from rseqbench.workloads import library
+from rseqbench.workloads import hackbench, library
 
 
 def check_programs(host: Host) -> Finding:
     """Look for the whole programs that are measured on this machine; guests have their own."""
-    missing = [program for program in workloads.PROGRAMS.values() if not os.access(program.path, os.X_OK)]
+    missing = [program for program in hackbench.PROGRAMS.values() if not os.access(program.path, os.X_OK)]
     if missing:
         return report_missing(
             "programs", f"no {', '.join(p.path for p in missing)}", "warn", [p.package for p in missing]
         )
-    return Finding("programs", ", ".join(program.path for program in workloads.PROGRAMS.values()))
+    return Finding("programs", ", ".join(program.path for program in hackbench.PROGRAMS.values()))
 
 
 def check_libraries(host: Host) -> Finding:

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rseqbench.model import Facts, Virtualization
-from rseqbench.selection import cpu_list
+from rseqbench.selection import parse_cpu_list
 
 ROOT = Path("/")
 X86 = frozenset({"x86_64", "i386", "i486", "i586", "i686"})
@@ -122,7 +122,7 @@ def read_cpu_flags(root: Path = ROOT) -> frozenset[str]:
 
 def count_cpus(root: Path = ROOT) -> int | None:
     """Return how many CPUs are online."""
-    online = cpu_list(read_text(root, f"{_CPUS}/online") or "")
+    online = parse_cpu_list(read_text(root, f"{_CPUS}/online") or "")
     if online:
         return len(online)
     return len(re.findall(r"^processor\s*:", read_text(root, "proc/cpuinfo") or "", re.MULTILINE)) or None
@@ -229,7 +229,7 @@ def read_load(root: Path = ROOT) -> float | None:
 def read_isolated_cpus(root: Path = ROOT) -> str | None:
     """Return the CPUs that Linux's scheduler leaves alone, in list format, or "none"."""
     text = read_text(root, f"{_CPUS}/isolated")
-    return None if text is None or cpu_list(text) is None else text or "none"
+    return None if text is None or parse_cpu_list(text) is None else text or "none"
 
 
 def read_nohz_full(root: Path = ROOT) -> str | None:
@@ -237,7 +237,7 @@ def read_nohz_full(root: Path = ROOT) -> str | None:
     text = read_text(root, f"{_CPUS}/nohz_full")
     if text == "(null)":  # what older Linux prints for an empty list
         return "none"
-    return None if text is None or cpu_list(text) is None else text or "none"
+    return None if text is None or parse_cpu_list(text) is None else text or "none"
 
 
 def find_vdso_getcpu(root: Path = ROOT, machine: str | None = None) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from rseqbench import selection
 from rseqbench.build import architectures, products
 from rseqbench.build.architectures import Arch
-from rseqbench.build.linux import DEBIAN, fetched
+from rseqbench.build.linux.image import DEBIAN, find_debian_image
 from rseqbench.config import LinuxOptions, Preset, RequestedOptions, ResolvedOptions
 from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
@@ -17,7 +17,7 @@ from rseqbench.measure.engines.composite import create_engine
 from rseqbench.model import Benchmark, DryRun, Registration
 from rseqbench.targets import resolve
 from rseqbench.targets.native.target import NativeTarget
-from rseqbench.workloads import PROGRAMS, benchmark
+from rseqbench.workloads.hackbench import PROGRAMS, describe_program
 
 _MANY_CPUS = tuple(range(4096))  # where they are not known yet, no case is left out for want of one
 
@@ -94,14 +94,14 @@ def _unknown_files(options: ResolvedOptions) -> list[str]:
     if not resolve.target_kind(options.target).boots:
         return []
     sentences = []
-    if options.linux == DEBIAN and fetched(architectures.named(options.arch)) is None:
+    if options.linux == DEBIAN and find_debian_image(architectures.named(options.arch)) is None:
         sentences.append(
             "Debian's Linux is not in the cache: its package is fetched with apt-get first, modules with it."
         )
     programs = [
         name
         for name, program in PROGRAMS.items()
-        if any(selection.matches(benchmark(program), pattern) for pattern in options.benchmarks)
+        if any(selection.matches(describe_program(program), pattern) for pattern in options.benchmarks)
     ]
     if programs and options.runner == "qemu":
         names = ", ".join(programs)

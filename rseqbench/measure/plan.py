@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rseqbench.config import Preset, ResolvedOptions
 from rseqbench.model import Benchmark, Case, Plan, Registration, Skip, SkipKind
-from rseqbench.selection import ALONG, select
+from rseqbench.selection import ALWAYS_MEASURED, select_benchmarks
 
 _OWN_LIBRARY = "a program registers rseq as its C library does, or not at all"
 _ONE_THREAD = "measured with one thread only"
@@ -29,7 +29,7 @@ def make_plan(
     """
     cases: list[Case] = []
     skips: list[Skip] = []
-    for benchmark in select(benchmarks, options.benchmarks, ALONG):
+    for benchmark in select_benchmarks(benchmarks, options.benchmarks, ALWAYS_MEASURED):
         needed = Registration.NONE if benchmark.needs_no_rseq else registration
         thread_counts = _thread_counts(benchmark, options.threads)
         unmeasurable = _why_unmeasurable(benchmark, needed, thread_counts)
@@ -81,7 +81,7 @@ def _too_many(benchmark: Benchmark, threads: int, engine: str, cpus: int) -> str
 
 def _thread_counts(benchmark: Benchmark, asked: Sequence[int]) -> list[int]:
     """Return the thread counts that this benchmark is measured with; what comes along has one thread in any case."""
-    if benchmark.name in ALONG:
+    if benchmark.name in ALWAYS_MEASURED:
         return [1]
     return [threads for threads in sorted(set(asked)) if threads == 1 or benchmark.threaded]
 

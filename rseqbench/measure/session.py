@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from rseqbench import workloads
 from rseqbench.build import disassembly
-from rseqbench.build.linux.build import attachments
+from rseqbench.build.linux.build import list_attachments
 from rseqbench.config import Preset, ResolvedOptions
 from rseqbench.errors import UsageError
 from rseqbench.measure import plan
@@ -19,6 +18,7 @@ from rseqbench.model import SAME_IN_A_RUN, Machine
 from rseqbench.store import runs
 from rseqbench.store.runs import Header, Store, UnfinishedRun
 from rseqbench.targets import Target, resolve
+from rseqbench.workloads.hackbench import HACKBENCH, choose_arguments
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ def begin_run(target: Target, request: RunRequest, store: Store) -> UnfinishedRu
     mismatch = resolve.check_configuration(request.options, machine.facts)
     if mismatch:
         raise UsageError(f"{machine.target} is not what was asked for: {mismatch}", "boot another Linux, or --config")
-    hackbench = workloads.arguments(workloads.HACKBENCH, request.options.hackbench, machine.timing)
-    options = replace(request.options, hackbench=hackbench)
+    arguments = choose_arguments(HACKBENCH, request.options.hackbench, machine.timing)
+    options = replace(request.options, hackbench=arguments)
     benchmarks = target.benchmarks()
     planned = plan.make_plan(benchmarks, options, request.preset, target.registration(), target.cpus(), request.seed)
     header = Header(
@@ -78,7 +78,7 @@ def begin_run(target: Target, request: RunRequest, store: Store) -> UnfinishedRu
         },
     )
     unfinished = store.begin(header, force=request.force)
-    for file in [*attachments(options.linux), *disassembly.attachments(machine)]:
+    for file in [*list_attachments(options.linux), *disassembly.attachments(machine)]:
         unfinished.attach(file)
     return unfinished
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rseqbench import __version__
 from rseqbench.config import Preset, RequestedOptions
-from rseqbench.errors import ResultsError, unknown
+from rseqbench.errors import ResultsError, unknown_name
 from rseqbench.store.runs import FLEET, Header, Store, check_label, is_label
 from rseqbench.support import atomic_io, serialization
 
@@ -121,7 +121,7 @@ def read(root: Path, label: str) -> Fleet:
     """Read fleet.json. Raises ResultsError if there is no such fleet, whole and ours."""
     path = root / check_label(label) / FILE
     if not path.is_file():
-        error = unknown("fleet", label, known(root), f"in {root}")
+        error = unknown_name("fleet", label, known(root), f"in {root}")
         raise ResultsError(error.message, error.hint)
     try:
         text = path.read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from rseqbench import paths
-from rseqbench.errors import ResultsError, unknown
+from rseqbench.errors import ResultsError, unknown_name
 from rseqbench.store import fleets
 from rseqbench.store.runs import PATCH, UNFINISHED, Header, Store, built_in, check_label, is_label
 from rseqbench.support import atomic_io
@@ -108,7 +108,7 @@ def of_label(store: Store, label: str) -> list[Entry]:
     found = [_entry(folder) for folder in folders if folder.is_dir() or folder.is_symlink()]
     if not found:
         there = [entry.label for entry in entries(store) if entry.label != PATCH]
-        error = unknown("run", label, there, f"in {store.root}")
+        error = unknown_name("run", label, there, f"in {store.root}")
         raise ResultsError(error.message, error.hint)
     return found
 

@@ -20,7 +20,7 @@ from typing import Any
 import pyperf
 
 from rseqbench import __version__, paths
-from rseqbench.errors import BuildError, ResultsError, unknown
+from rseqbench.errors import BuildError, ResultsError, unknown_name
 from rseqbench.model import REPLAY, Case, Check, Facts, Machine, Plan, Registration, Skip, SkipKind
 from rseqbench.store import pyperf_reader
 from rseqbench.support import atomic_io, attachments, kconfig, serialization
@@ -161,7 +161,7 @@ class Store:
         if folder is None:
             if self.is_unfinished(label):
                 raise ResultsError(f"run {label!r} is unfinished", f"rseqbench run --resume {label}")
-            error = unknown("run", label, self.labels(), f"in {self.root}")
+            error = unknown_name("run", label, self.labels(), f"in {self.root}")
             raise ResultsError(error.message, error.hint)
         if (folder / FLEET).is_file() and not (folder / "run.json").is_file():
             raise ResultsError(f"{label!r} is a fleet, not a run", f"rseqbench compare {label}")

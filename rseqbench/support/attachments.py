@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from rseqbench.errors import BuildError, ResultsError
 from rseqbench.support import kconfig
 from rseqbench.support.serialization import matches_type
 
+BUILD_FILE = "build.json"
 SIZES_FILE = "sizes.json"  # their name wherever a Linux or a run has them
 ASSEMBLY_FILE = "assembly.txt"
 _HEAD = re.compile(r"(\S+) <(\S+)>")
@@ -91,6 +92,16 @@ class BuiltKernel:
     compiler: str
     release: str
     seconds: float
+
+    @classmethod
+    def load(cls, folder: Path) -> BuiltKernel | None:
+        """Return the kernel that was built into a folder; None where there is none."""
+        try:
+            stored = json.loads((folder / BUILD_FILE).read_text(encoding="utf-8"))
+            known = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
+            return cls(**{**known, "folder": folder, "seconds": 0.0})
+        except (OSError, ValueError, TypeError):
+            return None
 
     @property
     def image(self) -> Path:

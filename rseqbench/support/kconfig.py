@@ -16,7 +16,7 @@ _REFERS = re.compile(r"^\s*(?:depends on|default|def_bool|def_tristate|bool|tris
 _SELECTS = re.compile(r"^\s*(?:select|imply)\s+(\w+)")
 
 
-def parsed(text: str) -> dict[str, str]:
+def parse_config(text: str) -> dict[str, str]:
     """Return the options of a .config or of a fragment of one; one that is not set has the value "n"."""
     found: dict[str, str] = {}
     for line in text.splitlines():
@@ -27,20 +27,20 @@ def parsed(text: str) -> dict[str, str]:
     return found
 
 
-def with_rseq(text: str, rseq: str) -> str:
+def set_rseq(text: str, rseq: str) -> str:
     """Return a .config or fragment that asks for CONFIG_RSEQ to be `rseq`, "n" or "y", and else the same."""
-    rest = [line for line in text.splitlines() if RSEQ not in parsed(line)]
+    rest = [line for line in text.splitlines() if RSEQ not in parse_config(line)]
     return "\n".join([*rest, f"{RSEQ}={rseq}"]) + "\n"
 
 
-def difference(one: str, other: str) -> dict[str, tuple[str, str]]:
+def compare_configs(one: str, other: str) -> dict[str, tuple[str, str]]:
     """Return the options of two .config files that differ, with both values; one that is absent is "n"."""
-    a, b = parsed(one), parsed(other)
+    a, b = parse_config(one), parse_config(other)
     names = sorted(set(a) | set(b))
     return {name: (a.get(name, "n"), b.get(name, "n")) for name in names if a.get(name, "n") != b.get(name, "n")}
 
 
-def depending(texts: Iterable[str], symbol: str) -> frozenset[str]:
+def find_dependents(texts: Iterable[str], symbol: str) -> frozenset[str]:
     """Return `symbol` and all that depends on it or that it selects, over any number of steps, from Kconfig files.
 
     Names are as in .config, with CONFIG_. Whatever an entry says of another symbol counts as depending on it, be it a
@@ -73,24 +73,24 @@ def _note(text: str, mentioned: dict[str, set[str]]) -> None:
                 mentioned.setdefault(name, set()).add(entry)
 
 
-def refused(wanted: Mapping[str, str], final: str) -> str:
+def find_refused_option(wanted: Mapping[str, str], final: str) -> str:
     """Return the first option of `wanted` that the final .config does not have so, in words; empty if all were taken.
 
     "n" is taken where the option is absent.
     """
-    got = parsed(final)
+    got = parse_config(final)
     for name, value in wanted.items():
         if got.get(name, "n") != value:
             return f"{name}={value} was asked for, and Linux's Kconfig makes it {got.get(name, 'n')}"
     return ""
 
 
-def proved(without: str, having: str, related: frozenset[str]) -> dict[str, tuple[str, str]]:
+def verify_difference(without: str, having: str, related: frozenset[str]) -> dict[str, tuple[str, str]]:
     """Return the difference of two final .config files that may differ in CONFIG_RSEQ and what comes from it only.
 
     Raises BuildError when they differ in something else, or not in CONFIG_RSEQ.
     """
-    found = difference(without, having)
+    found = compare_configs(without, having)
     if found.get(RSEQ) != ("n", "y"):
         raise BuildError(f"the two configurations do not differ in {RSEQ}", "build both anew")
     foreign = [name for name in found if name not in related]

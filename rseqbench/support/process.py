@@ -26,7 +26,7 @@ def die_with_parent() -> None:
 
 
 @contextlib.contextmanager
-def group() -> Iterator[int]:
+def process_group() -> Iterator[int]:
     """Yield the id of a process group for Popen(process_group=): it is killed on leaving, and when we end, however.
 
     Its leader is a shell that waits for its input to end, which Linux closes with us.
@@ -39,12 +39,12 @@ def group() -> Iterator[int]:
         kill(watcher)
 
 
-def ending(code: int) -> str:
+def describe_exit(code: int) -> str:
     """Return in words how a process ended, from what Popen.wait() returns: "SIGKILL" or "exit code 3"."""
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def end(process: subprocess.Popen[bytes], patience_s: float) -> None:
+def terminate(process: subprocess.Popen[bytes], patience_s: float) -> None:
     """Ask a process and the group that it leads to end, and kill what has not after `patience_s`; else as kill()."""
     try:
         if process.poll() is None:
@@ -70,12 +70,12 @@ def kill(process: subprocess.Popen[bytes], group: int | None = None) -> None:
                 pipe.close()
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> ProgramResult:
+def run_program(command: Sequence[str], environment: Mapping[str, str], limit_s: float) -> ProgramResult:
     """Run a program to its end; all that it starts ends with it, and with us, however that happens.
 
     Raises TargetError when it does not start, does not end within `limit_s`, or was ended by a signal.
     """
-    with group() as leader:
+    with process_group() as leader:
         began = time.monotonic_ns()
         try:
             process = subprocess.Popen(
@@ -96,5 +96,5 @@ def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float) 
         finally:
             kill(process, leader)
     if process.returncode < 0:
-        raise TargetError(f"{command[0]} was ended by {ending(process.returncode)}")
+        raise TargetError(f"{command[0]} was ended by {describe_exit(process.returncode)}")
     return ProgramResult(process.returncode, took, output.decode(errors="replace"), errors.decode(errors="replace"))

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from rseqbench.errors import ResultsError, damage
+from rseqbench.errors import ResultsError, describe_damage
 
 T = TypeVar("T")
 
@@ -62,4 +62,4 @@ def parse_json(text: str, where: Path, schema: int, made: Callable[[dict[str, An
             raise ValueError("a field is not of its kind")
         return found
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ResultsError(f"{where}: damaged, or not written by rseqbench ({damage(error)})") from error
+        raise ResultsError(f"{where}: damaged, or not written by rseqbench ({describe_damage(error)})") from error

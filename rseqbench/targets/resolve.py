@@ -13,9 +13,10 @@ from typing import Any
 
 from rseqbench.build import architectures, products
 from rseqbench.build.architectures import Arch
-from rseqbench.build.linux import DEBIAN, build, kvm
+from rseqbench.build.linux import build, kvm
+from rseqbench.build.linux.image import DEBIAN
 from rseqbench.config import LinuxOptions, RequestedOptions, ResolvedOptions
-from rseqbench.errors import UsageError, unknown
+from rseqbench.errors import UsageError, unknown_name
 from rseqbench.model import Facts
 from rseqbench.targets import Target
 
@@ -79,7 +80,7 @@ def target_kind(target: str) -> TargetKind:
     """Return the kind of a target. Raises UsageError when there is none of that name."""
     name, colon, _ = target.partition(":")
     if name not in TARGETS or (colon and not TARGETS[name].has_address):
-        raise unknown("target", target, [*TARGETS, AUTO])
+        raise unknown_name("target", target, [*TARGETS, AUTO])
     return TARGETS[name]
 
 
@@ -104,7 +105,7 @@ def resolve_options(
     such target, when it boots no Linux and the options say which or how, or when the Linux to boot was not built yet.
     """
     arch = architectures.named(requested.arch)
-    target, image = _choose_target(arch, requested, linux, kvm_unusable or kvm.unusable, runs_here)
+    target, image = _choose_target(arch, requested, linux, kvm_unusable or kvm.find_kvm_problem, runs_here)
     kind = target_kind(target)
     if image != DEBIAN and not kind.boots:
         why = f"target {target} boots no Linux, and {image} was given to boot"
@@ -141,7 +142,7 @@ def _choose_target(
         return resolve_target(arch, requested.target, runs_here), requested.linux
     if requested.boot == "host":
         return "runner" if requested.target == AUTO else requested.target, requested.linux
-    built = build.built(arch, linux, requested.rseq)
+    built = build.find_built_kernel(arch, linux, requested.rseq)
     if built is None:
         hint = f"rseqbench linux build --arch {arch.name}"
         raise UsageError(f"Linux for {arch.name} with CONFIG_RSEQ={requested.rseq} is not built yet", hint)

@@ -83,7 +83,7 @@ METHODS = (
 BY_NAME: dict[str, Method] = {method.benchmark: method for method in METHODS}
 
 
-def benchmarks(unavailable: str = "") -> list[Benchmark]:
+def list_benchmarks(unavailable: str = "") -> list[Benchmark]:
     """Return the methods as what can be measured, or with the reason why none can."""
     docs = [f"a request of 64 blocks, four threads a CPU, no other work: over {method.doc}" for method in METHODS]
     return [
@@ -92,21 +92,21 @@ def benchmarks(unavailable: str = "") -> list[Benchmark]:
     ]
 
 
-def command(method: Method) -> list[str]:
+def server_command(method: Method) -> list[str]:
     """Return the words that start the server over a method's allocator. Raises BuildError."""
     preload = str(_pools(paths.cache())) if method.pools else products.JEMALLOC if method.library == _JEMALLOC else ""
     told = [f"LD_PRELOAD={preload}", f"MALLOC_CONF={method.settings}"]
     return ["/usr/bin/env", *told, *([f"RSEQBENCH_POOLS={method.pools}"] if method.pools else []), str(_server())]
 
 
-def arguments(cpus: Sequence[int], order: int) -> list[str]:
+def server_arguments(cpus: Sequence[int], order: int) -> list[str]:
     """Return the server's arguments for a round; `order` is a number that chooses the order of its phases."""
     threads = ",".join(str(times * len(cpus)) for times in TIMES_CPUS)
     where = ["--cpus", ",".join(map(str, cpus)), "--threads", threads, "--work", ",".join(map(str, WORK))]
     return [*where, *_LENGTHS, "--order", str(order)]
 
 
-def document(method: Method, ran: ProgramResult, registration: Registration) -> dict[str, Any]:
+def parse_document(method: Method, ran: ProgramResult, registration: Registration) -> dict[str, Any]:
     """Return what a server printed. Raises TargetError when it failed, or had another allocator than was asked for."""
     if ran.code:
         said = ran.errors.strip().rpartition("\n")[2]
@@ -122,7 +122,7 @@ def document(method: Method, ran: ProgramResult, registration: Registration) -> 
 
 
 @contextlib.contextmanager
-def open_() -> Iterator[Allocators]:
+def open_() -> Iterator[JemallocEnvironment]:
     """Compile the server, and try it. Raises TargetError or BuildError where there is no jemalloc, or no server."""
     if find_library(GROUP) is None:
         raise TargetError(f"no {products.JEMALLOC} here", f"apt-get install {' '.join(LIBRARIES[GROUP].packages)}")
@@ -132,7 +132,7 @@ def open_() -> Iterator[Allocators]:
         why = ""
     except BuildError as error:
         why = str(error)
-    yield Allocators(_version(), why)
+    yield JemallocEnvironment(_version(), why)
 
 
 def calls() -> list[CommandLine]:
@@ -140,7 +140,7 @@ def calls() -> list[CommandLine]:
     return [products.server_call(), products.pools_call(architectures.host())]
 
 
-class Allocators:
+class JemallocEnvironment:
     """What there is to measure, and why the pools are not."""
 
     def __init__(self, version: str, no_pools: str) -> None:
@@ -177,7 +177,7 @@ class Allocators:
 
 def _version() -> str:
     shipped = METHODS[0]
-    ran = process.run([*command(shipped), *_TRIAL], make_environment("auto"), _TRIAL_LIMIT_S)
+    ran = process.run_program([*server_command(shipped), *_TRIAL], make_environment("auto"), _TRIAL_LIMIT_S)
     try:
         return str(json.loads(ran.output)["jemalloc"]) or "not known"
     except (ValueError, KeyError) as error:

@@ -32,7 +32,7 @@ class Stage(Enum):
     STRESSED = auto()
 
 
-class Surroundings(Protocol):
+class LibraryEnvironment(Protocol):
     """What is around the processes that measure a library, from before the first to after the last."""
 
     def environment(self) -> Mapping[str, str]:
@@ -88,7 +88,7 @@ def ensure_loads(path: Path, environment: Mapping[str, str], prefix: Sequence[st
         command, env={**os.environ, **environment}, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
-        said = done.stderr.strip().rpartition("\n")[2] or process.ending(done.returncode)
+        said = done.stderr.strip().rpartition("\n")[2] or process.describe_exit(done.returncode)
         raise BuildError(f"what calls it does not load: {said.removeprefix('OSError: ')}")
 
 
@@ -101,12 +101,12 @@ def _module(group: str) -> Any:
     return importlib.import_module(f"rseqbench.workloads.{group}")
 
 
-class Opened:
+class LibrarySession:
     """The surroundings of the libraries that a run asks for, as one; a library without them is only its reason why."""
 
     def __init__(self, groups: Sequence[str], stack: contextlib.ExitStack) -> None:
         """Open those of `groups`; `stack` ends them."""
-        self._open: dict[str, Surroundings] = {}
+        self._open: dict[str, LibraryEnvironment] = {}
         self._absent = dict.fromkeys(LIBRARIES, "")
         for group in groups:
             try:

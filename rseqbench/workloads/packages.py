@@ -14,9 +14,9 @@ from rseqbench import paths
 from rseqbench.build.architectures import Arch
 from rseqbench.build.cache import Built
 from rseqbench.build.linux.apt import Apt
-from rseqbench.build.linux.image import emulated, unpack
+from rseqbench.build.linux.image import require_qemu, unpack_deb
 from rseqbench.errors import TargetError
-from rseqbench.workloads import Program
+from rseqbench.workloads.hackbench import Program
 
 _FACTS = "facts.json"
 _LIBRARIES = ("libc6",)  # Debian's packages that a program may need beside its own
@@ -27,7 +27,7 @@ _VERSION = re.compile(r"\d+\.\d+(\.\d+)*\S*")
 _MODULES = ("/usr/lib/*/pkgconfig", "/usr/lib*/pkgconfig", "/usr/local/lib/pkgconfig", "/usr/share/pkgconfig")
 
 
-def files(arch: Arch, program: Program) -> dict[str, bytes]:
+def fetch_program(arch: Arch, program: Program) -> dict[str, bytes]:
     """Return what a guest needs to run a program, by path without the leading slash; fetched unless the cache has it.
 
     Raises TargetError without apt, network or space.
@@ -47,11 +47,11 @@ def _fetch(arch: Arch, program: Program, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{program.package}-") as name:
             scratch = Path(name)
-            apt = Apt(emulated(arch).debian, scratch)
+            apt = Apt(require_qemu(arch).debian, scratch)
             apt.update()
             debs = [apt.download(package) for package in (program.package, *_LIBRARIES)]
             for deb in debs:
-                unpack(deb, scratch / "tree")
+                unpack_deb(deb, scratch / "tree")
             kept = _keep(scratch / "tree", program.path.removeprefix("/"), scratch / "keep")
             package, of, _ = debs[0].stem.split("_")
             facts = {"package": f"{package} {of}", "files": sorted(kept)}
@@ -111,7 +111,7 @@ def _headers(elf: Path) -> str:
         raise TargetError(f"readelf cannot read {elf.name}: {error.stderr.strip()}") from error
 
 
-def library(module: str) -> str:
+def read_library_version(module: str) -> str:
     """Return the version of a library by its pkg-config module, which is read as it is: pkg-config may be missing."""
     for pattern in _MODULES:
         for path in sorted(Path("/").glob(f"{pattern[1:]}/{module}.pc")):
@@ -121,7 +121,7 @@ def library(module: str) -> str:
     return _UNKNOWN
 
 
-def program(name: str) -> str:
+def read_program_version(name: str) -> str:
     """Return the version that a program says it has."""
     try:
         done = subprocess.run([name, "--version"], capture_output=True, text=True, errors="replace", check=False)
@@ -131,6 +131,6 @@ def program(name: str) -> str:
     return found[0] if found else _UNKNOWN
 
 
-def linked(provider: Built, libraries: Sequence[str]) -> str:
+def describe_linking(provider: Built, libraries: Sequence[str]) -> str:
     """Return how the code that calls a library was compiled and linked."""
     return f"{provider.compiler} {provider.cflags} -shared {' '.join(libraries)}"

@@ -21,7 +21,7 @@ _FLAVOURS = ("memb", "mb", "bp", "qsbr", "signal")  # signal: until 0.14
 
 
 @contextlib.contextmanager
-def open_() -> Iterator[Flavours]:
+def open_() -> Iterator[UrcuEnvironment]:
     """Compile the flavours. Raises TargetError without liburcu, BuildError where none compiles."""
     ensure_installed(LIBRARIES["urcu"])
     made, wrong = {}, {}
@@ -34,7 +34,7 @@ def open_() -> Iterator[Flavours]:
             wrong[flavour] = error.message
     if not made:
         raise BuildError(wrong[_FLAVOURS[0]])
-    yield Flavours(made, wrong)
+    yield UrcuEnvironment(made, wrong)
 
 
 def calls() -> list[CommandLine]:
@@ -55,7 +55,7 @@ def _preloaded(flavours: Iterable[str]) -> dict[str, str]:
     return {"LD_PRELOAD": ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), *found])}
 
 
-class Flavours:
+class UrcuEnvironment:
     """The compiled flavours, and why others are not there."""
 
     def __init__(self, made: Mapping[str, Built], wrong: Mapping[str, str]) -> None:
@@ -78,8 +78,8 @@ class Flavours:
     def facts(self) -> Facts:
         """Return the version of what is linked with, and how."""
         flavour, built = next(iter(self._made.items()))
-        told = f"{packages.linked(built, _linked(flavour))}, and so for each flavour"
-        return Facts(liburcu=packages.library("liburcu"), liburcu_linked=told)
+        told = f"{packages.describe_linking(built, _linked(flavour))}, and so for each flavour"
+        return Facts(liburcu=packages.read_library_version("liburcu"), liburcu_linked=told)
 
     def absent(self, benchmark: str) -> str:
         """Return why a flavour is not there, empty when it is."""

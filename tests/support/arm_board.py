@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from rseqbench import paths
-from rseqbench.build import architectures, linux
-from rseqbench.build.linux import initramfs
+from rseqbench.build import architectures
+from rseqbench.build.linux import image, initramfs
 from rseqbench.build.linux.apt import Apt
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from tests.support.guests import static
@@ -75,7 +75,7 @@ class Board(VirtualMachine):
         (folder / "ssh_config").write_text(CLIENT.format(folder=folder))
         keygen(folder / "user_key")
         netted = replace(arch, name="arm32-net", qemu=replace(arch.qemu, modules=modules))
-        super().__init__(netted, linux.debian(netted), static("arm32", folder / "init.c", folder), cpus=2)
+        super().__init__(netted, image.fetch_debian_image(netted), static("arm32", folder / "init.c", folder), cpus=2)
 
     def __enter__(self):
         entered = super().__enter__()
@@ -102,7 +102,7 @@ class Board(VirtualMachine):
             "etc/shells": b"/bin/sh\n",
             "root/.ssh/authorized_keys": (self._folder / "user_key.pub").read_bytes(),
         }
-        return initramfs.build(self._init.read_bytes(), modules, files)
+        return initramfs.pack_initramfs(self._init.read_bytes(), modules, files)
 
 
 @pytest.fixture(scope="session")

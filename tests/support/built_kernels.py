@@ -11,15 +11,15 @@ LIMIT_S = 1500  # minutes on two cores, charged to whichever test comes first
 
 @pytest.fixture(scope="session")
 def built_linuxes(own_environment):
-    """Return the small Linux for x86_64 as kbuild.BuiltLinux, by its CONFIG_RSEQ, "n" and "y".
+    """Return the small Linux for x86_64 as a BuiltKernel, by its CONFIG_RSEQ, "n" and "y".
 
     Whoever asks for it is slow, and has the time that it takes.
     """
     arch = architectures.named("x86_64")
-    lacking = make.missing(arch.linux)
+    lacking = make.find_missing_tools(arch.linux)
     if lacking:
         pytest.skip(f"Linux cannot be built here: apt-get install {' '.join(lacking.values())}")
-    return {rseq: build.build(arch, defaults().linux, rseq, lambda done, of: None) for rseq in ("n", "y")}
+    return {rseq: build.build_kernel(arch, defaults().linux, rseq, lambda done, of: None) for rseq in ("n", "y")}
 
 
 def mark(items):

@@ -285,5 +285,5 @@ def test_a_configuration_with_an_unknown_preset_is_refused_when_it_is_taken(load
     ],
 )
 def test_nearest_names(name, known, hint):
-    assert errors.unknown("benchmark", name, known).hint == hint
-    assert str(errors.unknown("benchmark", name, known)) == f"unknown benchmark {name!r}; {hint}"
+    assert errors.unknown_name("benchmark", name, known).hint == hint
+    assert str(errors.unknown_name("benchmark", name, known)) == f"unknown benchmark {name!r}; {hint}"

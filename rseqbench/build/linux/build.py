@@ -13,21 +13,23 @@ import shlex
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rseqbench import paths
 from rseqbench.build.architectures import Arch, LinuxBuild
 from rseqbench.build.linux import sizes, source
-from rseqbench.build.linux.make import Make, Progress, Tools, alone
-from rseqbench.build.linux.source import Source
+from rseqbench.build.linux.make import Make, Progress, Tools, hold_lock
+from rseqbench.build.linux.source import KernelSource
 from rseqbench.config import LinuxOptions
 from rseqbench.errors import BuildError, UsageError
 from rseqbench.support import atomic_io, kconfig
-from rseqbench.support.attachments import SIZES_FILE, BuiltKernel
+from rseqbench.support.attachments import BUILD_FILE, SIZES_FILE, BuiltKernel
 
-OURS = {"small": (), "vng": ("vng.config",)}  # the configurations of ours, and what each adds to kernels/linux.config
-_FACTS = "build.json"
+OWN_CONFIGURATIONS = {
+    "small": (),
+    "vng": ("vng.config",),
+}  # the configurations of ours, and what each adds to kernels/linux.config
 _DIFFERENCE = "difference.json"
 _NEEDED_MIB = 250  # of a small build, where 140 to 180 were measured; a distribution's own takes 20 times that
 
@@ -39,7 +41,7 @@ class _Recipe:
     arch: Arch
     linux: LinuxBuild
     tools: Tools
-    source: Source
+    source: KernelSource
     options: LinuxOptions
     base: str
     rseq: str
@@ -62,22 +64,12 @@ class _Recipe:
         return paths.cache() / "linux" / "build" / self.key
 
 
-def load(folder: Path) -> BuiltKernel | None:
-    """Return the Linux that was built into a folder, None where there is none."""
-    try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        named = {field.name: facts[field.name] for field in fields(BuiltKernel) if field.name in facts}
-        return BuiltKernel(**{**named, "folder": folder, "seconds": 0.0})
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def build(arch: Arch, options: LinuxOptions, rseq: str, progress: Progress) -> BuiltKernel:
+def build_kernel(arch: Arch, options: LinuxOptions, rseq: str, progress: Progress) -> BuiltKernel:
     """Return Linux for `arch` with CONFIG_RSEQ `rseq`, "n" or "y", built unless the cache has it.
 
     Raises BuildError with what is missing or what make said, and TargetError where the source cannot be fetched.
     """
-    found = built(arch, options, rseq)
+    found = find_built_kernel(arch, options, rseq)
     if found:
         return found
     linux = _linux(arch)
@@ -85,31 +77,33 @@ def build(arch: Arch, options: LinuxOptions, rseq: str, progress: Progress) -> B
     recipe = _recipe(arch, options, rseq)
     with atomic_io.guarded(recipe.work):
         recipe.work.mkdir(parents=True, exist_ok=True)
-        with alone(recipe.work.with_suffix(".lock"), "building this very Linux") as lock:
-            return load(recipe.folder) or _built(recipe, lock, progress)
+        with hold_lock(recipe.work.with_suffix(".lock"), "building this very Linux") as lock:
+            return BuiltKernel.load(recipe.folder) or _built(recipe, lock, progress)
 
 
-def built(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltKernel | None:
+def find_built_kernel(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltKernel | None:
     """Return what build() would, if the cache has it; never builds, fetches nothing that is not there."""
-    if not source.is_there(options.source):
+    if not source.is_available(options.source):
         return None
-    return load(_recipe(arch, options, rseq).folder)
+    return BuiltKernel.load(_recipe(arch, options, rseq).folder)
 
 
-def attachments(wanted: str) -> list[Path]:
+def list_attachments(wanted: str) -> list[Path]:
     """Return what a run keeps of the Linux it booted, where that was built: its sizes and its configuration."""
-    found = load(Path(wanted))
+    found = BuiltKernel.load(Path(wanted))
     return [found.folder / SIZES_FILE, found.folder / kconfig.CONFIG_FILE] if found else []
 
 
-def difference(one: BuiltKernel, other: BuiltKernel, options: LinuxOptions) -> Mapping[str, tuple[str, str]]:
+def compare_configurations(
+    one: BuiltKernel, other: BuiltKernel, options: LinuxOptions
+) -> Mapping[str, tuple[str, str]]:
     """Return how the final configurations of two builds differ: in CONFIG_RSEQ and what comes from it.
 
     It is kept beside both, as difference.json. Raises BuildError when they differ in anything else.
     """
-    tree = source.tree(options.source).path
+    tree = source.find_source(options.source).path
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in tree.rglob("Kconfig*") if path.is_file())
-    found = kconfig.proved(one.config, other.config, kconfig.depending(texts, "RSEQ"))
+    found = kconfig.verify_difference(one.config, other.config, kconfig.find_dependents(texts, "RSEQ"))
     for each in (one, other):
         with atomic_io.guarded(each.folder):
             atomic_io.write(each.folder / _DIFFERENCE, json.dumps(found, indent=1) + "\n")
@@ -124,23 +118,23 @@ def _linux(arch: Arch) -> LinuxBuild:
 
 def _recipe(arch: Arch, options: LinuxOptions, rseq: str) -> _Recipe:
     linux = _linux(arch)
-    base = kconfig.with_rseq(_base(arch, options.config), rseq)
+    base = kconfig.set_rseq(_base(arch, options.config), rseq)
     tools = Tools.find(linux, arch)
-    tree = source.tree(options.source)
-    source.check(tree, arch.name, linux.arch)
+    tree = source.find_source(options.source)
+    source.check_source(tree, arch.name, linux.arch)
     return _Recipe(arch, linux, tools, tree, options, base, rseq)
 
 
 def _base(arch: Arch, wanted: str) -> str:
     files = [Path(wanted)]
-    if wanted in OURS:
-        ours = (paths.kernels() / name for name in ("linux.config", *OURS[wanted]))
+    if wanted in OWN_CONFIGURATIONS:
+        ours = (paths.kernels() / name for name in ("linux.config", *OWN_CONFIGURATIONS[wanted]))
         files = [*ours, arch.folder / "linux.config"]
     try:
         text = "\n".join(path.expanduser().read_text(encoding="utf-8") for path in files)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the configuration {files[0]}: {error}", "config = ... in [linux]") from error
-    if not kconfig.parsed(text):
+    if not kconfig.parse_config(text):
         raise UsageError(f"{files[0]} is no configuration of Linux: it sets nothing", "give a .config")
     return text
 
@@ -152,12 +146,12 @@ def _built(recipe: _Recipe, lock: int, progress: Progress) -> BuiltKernel:
     make = Make(recipe.tools, recipe.source.path, recipe.work, recipe.linux, (lock,))
     recipe.tools.check(recipe.linux, recipe.arch, _configured(recipe, make))
     steps = make.build(_expected_steps(recipe), progress)
-    if source.tree(recipe.options.source) != recipe.source:
+    if source.find_source(recipe.options.source) != recipe.source:
         raise BuildError(f"{recipe.source.path} was changed while it was built", "build again")
     seconds = time.monotonic() - began
     _keep(recipe, {"command": shlex.join(make.build_command), "built_in_s": round(seconds, 1), "steps": steps})
     shutil.rmtree(recipe.work, ignore_errors=True)
-    found = load(recipe.folder)
+    found = BuiltKernel.load(recipe.folder)
     if found is None:
         raise BuildError(f"{recipe.folder} is damaged", f"rm -r {recipe.folder}")
     return replace(found, seconds=seconds)
@@ -173,8 +167,11 @@ def _check_space(work: Path) -> None:
 
 def _expected_steps(recipe: _Recipe) -> int | None:
     """Return how many steps the build will take, by the latest one like it, else by what the architecture says."""
-    latest: tuple[float, int | None] = (0.0, recipe.linux.lines if recipe.options.config in OURS else None)
-    for path in recipe.folder.parent.glob(f"*/{_FACTS}"):
+    latest: tuple[float, int | None] = (
+        0.0,
+        recipe.linux.lines if recipe.options.config in OWN_CONFIGURATIONS else None,
+    )
+    for path in recipe.folder.parent.glob(f"*/{BUILD_FILE}"):
         try:
             facts, when = json.loads(path.read_text(encoding="utf-8")), path.stat().st_mtime
         except (OSError, ValueError):
@@ -186,8 +183,8 @@ def _expected_steps(recipe: _Recipe) -> int | None:
 
 def _configured(recipe: _Recipe, make: Make) -> dict[str, str]:
     """Make the final .config, prove that Linux took what was asked for, and return its options."""
-    wanted, final = kconfig.parsed(recipe.base), recipe.work / ".config"
-    if recipe.options.config in OURS:
+    wanted, final = kconfig.parse_config(recipe.base), recipe.work / ".config"
+    if recipe.options.config in OWN_CONFIGURATIONS:
         base = recipe.work / "wanted.config"
         atomic_io.write(base, recipe.base)
         make.run(["allnoconfig"], {"KCONFIG_ALLCONFIG": str(base)})
@@ -196,10 +193,10 @@ def _configured(recipe: _Recipe, make: Make) -> dict[str, str]:
         make.run(["olddefconfig"])
         wanted = {kconfig.RSEQ: wanted[kconfig.RSEQ]}  # of the user's, others may be of another version's
     text = final.read_text(encoding="utf-8")
-    refused = kconfig.refused(wanted, text)
-    options = kconfig.parsed(text)
+    refused = kconfig.find_refused_option(wanted, text)
+    options = kconfig.parse_config(text)
     if refused:
-        fixed = options.get("CONFIG_EXPERT") != "y" and recipe.options.config not in OURS
+        fixed = options.get("CONFIG_EXPERT") != "y" and recipe.options.config not in OWN_CONFIGURATIONS
         hint = "without CONFIG_EXPERT=y it leaves no choice: set that" if fixed else f"see {final}"
         raise BuildError(f"the configuration does not take: {refused}", hint)
     return options
@@ -213,7 +210,7 @@ def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
     shutil.copyfile(recipe.work / recipe.linux.image, staged / "image")
     shutil.copyfile(recipe.work / "vmlinux", staged / "vmlinux")
     shutil.copyfile(recipe.work / ".config", staged / kconfig.CONFIG_FILE)
-    sizes.measured(staged / "vmlinux", recipe.tools.prefix).save(staged / SIZES_FILE)
+    sizes.measure_sizes(staged / "vmlinux", recipe.tools.prefix).save(staged / SIZES_FILE)
     facts = {
         "arch": recipe.arch.name,
         "rseq": recipe.rseq,
@@ -224,6 +221,6 @@ def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
         "release": (recipe.work / "include/config/kernel.release").read_text(encoding="utf-8").strip(),
         **told,
     }
-    atomic_io.write(staged / _FACTS, json.dumps(facts, indent=1) + "\n")
+    atomic_io.write(staged / BUILD_FILE, json.dumps(facts, indent=1) + "\n")
     recipe.folder.parent.mkdir(parents=True, exist_ok=True)
     os.rename(staged, recipe.folder)

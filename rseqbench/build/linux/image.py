@@ -17,6 +17,8 @@ from rseqbench.build.architectures import Arch, Qemu
 from rseqbench.build.linux import modules
 from rseqbench.build.linux.apt import WITHOUT_APT, Apt
 from rseqbench.errors import TargetError, UsageError
+from rseqbench.support.attachments import BuiltKernel
+from rseqbench.support.kconfig import CONFIG_FILE
 
 DEBIAN = "debian"  # as a Linux to boot, in place of a path: Debian's own
 _FACTS = "facts.json"
@@ -25,7 +27,7 @@ _HEAD = 4096  # bytes; every architecture's magic number lies within
 
 
 @dataclass(frozen=True)
-class LinuxImage:
+class KernelImage:
     """A Linux for an architecture: its image, and the modules to load, in that order, before it has a virtio port.
 
     package: Debian's package with its version, release: what uname -r says, config: the file with its configuration;
@@ -40,18 +42,18 @@ class LinuxImage:
     config: Path | None = None
 
 
-def given(arch: Arch, path: Path) -> LinuxImage:
+def load_user_image(arch: Arch, path: Path) -> KernelImage:
     """Return the user's own image at `path`, which must have virtio built in.
 
     Raises UsageError if it cannot be read or is not for `arch`.
     """
-    wanted = emulated(arch)
+    wanted = require_qemu(arch)
     try:
         head = _head(path)
     except OSError as error:
         raise UsageError(f"cannot read the Linux {path}: {error.strerror or error}", "--linux wants a file") from error
     if _is_image(head, wanted):
-        return LinuxImage(arch.name, path.absolute())
+        return KernelImage(arch.name, path.absolute())
     hint = f"give the {wanted.image} of a Linux built for {arch.name}"
     for other in architectures.known().values():
         if other.qemu and _is_image(head, other.qemu):
@@ -59,12 +61,12 @@ def given(arch: Arch, path: Path) -> LinuxImage:
     raise UsageError(f"{path} is no Linux that can be booted on {arch.name}", hint)
 
 
-def fetched(arch: Arch) -> LinuxImage | None:
+def find_debian_image(arch: Arch) -> KernelImage | None:
     """Return Debian's Linux for `arch` if the cache has it; never touches the network."""
     folder = _folder(arch)
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        return LinuxImage(
+        return KernelImage(
             arch.name,
             folder / "vmlinuz",
             tuple(folder / name for name in facts["modules"]),
@@ -76,21 +78,21 @@ def fetched(arch: Arch) -> LinuxImage | None:
         return None
 
 
-def expected(arch: Arch) -> LinuxImage:
+def locate_debian_image(arch: Arch) -> KernelImage:
     """Return Debian's Linux for `arch` as it will be in the cache, fetched or not yet."""
-    return fetched(arch) or LinuxImage(arch.name, _folder(arch) / "vmlinuz")
+    return find_debian_image(arch) or KernelImage(arch.name, _folder(arch) / "vmlinuz")
 
 
-def debian(arch: Arch) -> LinuxImage:
+def fetch_debian_image(arch: Arch) -> KernelImage:
     """Return Debian's Linux for `arch`, fetched through apt unless the cache has it.
 
     Takes some ten seconds and 500 MB the first time, of which 6 to 35 MB stay; works offline from then on. Raises
     TargetError without apt, network or space.
     """
-    found = fetched(arch)
+    found = find_debian_image(arch)
     if found:
         return found
-    qemu, folder = emulated(arch), _folder(arch)
+    qemu, folder = require_qemu(arch), _folder(arch)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _check_space(folder.parent)
@@ -99,20 +101,20 @@ def debian(arch: Arch) -> LinuxImage:
             _keep(Path(scratch) / "keep", folder)
     except OSError as error:
         raise TargetError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
-    found = fetched(arch)
+    found = find_debian_image(arch)
     if found is None:
         raise TargetError(f"{folder} is damaged", f"rm -r {folder}")
     return found
 
 
-def emulated(arch: Arch) -> Qemu:
+def require_qemu(arch: Arch) -> Qemu:
     """Return how qemu runs `arch`. Raises UsageError where nobody has said."""
     if arch.qemu is None:
         raise UsageError(f"{arch.name} cannot be emulated", f"add [qemu] to {arch.folder / 'arch.toml'}")
     return arch.qemu
 
 
-def qemu_version(command: str) -> str:
+def read_qemu_version(command: str) -> str:
     """Return the version that a qemu tells, "7.2.22"; empty when it is not there or does not start."""
     try:
         done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=True)
@@ -138,14 +140,14 @@ def _fetch(qemu: Qemu, scratch: Path) -> None:
     apt.update()
     deb = apt.download(apt.dependency(qemu.linux, "linux-image-"))
     tree, keep = scratch / "tree", scratch / "keep"
-    unpack(deb, tree)
+    unpack_deb(deb, tree)
     image = next(tree.glob("boot/vmlinuz-*"), None)
     if image is None:
         raise TargetError(f"{deb.name} holds no boot/vmlinuz", WITHOUT_APT)
     release = image.name.removeprefix("vmlinuz-")
     (keep / "modules").mkdir(parents=True)
     names = []
-    for name, elf in modules.in_load_order(_modules_of(tree, release), qemu.modules).items():
+    for name, elf in modules.resolve_modules(_modules_of(tree, release), qemu.modules).items():
         names.append(f"modules/{name}.ko")
         (keep / names[-1]).write_bytes(elf)
     os.replace(image, keep / "vmlinuz")
@@ -160,7 +162,7 @@ def _modules_of(tree: Path, release: str) -> Path:
     return usual if usual.is_dir() else tree / "usr/lib/modules" / release
 
 
-def unpack(deb: Path, tree: Path) -> None:
+def unpack_deb(deb: Path, tree: Path) -> None:
     """Unpack a package into `tree`, beside what is there. Raises TargetError."""
     try:
         done = subprocess.run(["dpkg-deb", "-x", str(deb), str(tree)], capture_output=True, text=True, check=False)
@@ -195,3 +197,19 @@ def _head(path: Path) -> bytes:
 def _is_image(head: bytes, qemu: Qemu) -> bool:
     magic = bytes.fromhex(qemu.magic)
     return head[qemu.magic_at : qemu.magic_at + len(magic)] == magic
+
+
+def choose_image(arch: Arch, wanted: str, rehearse: bool = False) -> KernelImage:
+    """Return the Linux to boot: "debian", a file of the user's, or the folder of one that build_kernel() left.
+
+    To `rehearse`, nothing is fetched: Debian's is then where it will be.
+    Raises UsageError for one that is not there or not for `arch`, TargetError where Debian's cannot be fetched.
+    """
+    if wanted == DEBIAN:
+        return locate_debian_image(arch) if rehearse else fetch_debian_image(arch)
+    built = BuiltKernel.load(Path(wanted))
+    if built is None:
+        return load_user_image(arch, Path(wanted))
+    if built.arch != arch.name:
+        raise UsageError(f"{wanted} is a Linux for {built.arch}, not for {arch.name}", f"--arch {built.arch}")
+    return KernelImage(arch.name, built.image, (), built.source, built.release, built.folder / CONFIG_FILE)

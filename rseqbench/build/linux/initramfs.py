@@ -10,7 +10,7 @@ _NONE, _CONSOLE = (0, 0), (5, 1)  # without /dev/console, init would start with 
 _MOUNT_POINTS = ("dev", "proc", "sys", "tmp")
 
 
-def build(init: bytes, modules: Mapping[str, bytes], files: Mapping[str, bytes] | None = None) -> bytes:
+def pack_initramfs(init: bytes, modules: Mapping[str, bytes], files: Mapping[str, bytes] | None = None) -> bytes:
     """Return a gzipped newc archive: /init, /modules/NAME.ko, and /modules/order, their names in order, one a line.
 
     It has the empty folders /dev, /proc, /sys and /tmp for init to mount on, and /dev/console. `files` are more files

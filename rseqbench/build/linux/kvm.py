@@ -8,15 +8,15 @@ from functools import cache
 from pathlib import Path
 
 from rseqbench.build.architectures import Arch
-from rseqbench.build.linux.image import emulated
-from rseqbench.support.process import die_with_parent, ending
+from rseqbench.build.linux.image import require_qemu
+from rseqbench.support.process import describe_exit, die_with_parent
 
 DEVICE = "/dev/kvm"
 _LIMIT_S = 10.0
 
 
 @cache
-def unusable(arch: Arch, image: Path) -> str:
+def find_kvm_problem(arch: Arch, image: Path) -> str:
     """Return why KVM cannot run an image for `arch` here; empty when it can, as seen by booting that very image.
 
     Without anything to start, Linux panics within a second or two, and qemu ends with 0 as it is told not to reboot.
@@ -27,7 +27,7 @@ def unusable(arch: Arch, image: Path) -> str:
         return f"{DEVICE} is not there, or not for us"
     try:
         done = subprocess.run(
-            command(arch, image),
+            trial_command(arch, image),
             capture_output=True,
             text=True,
             timeout=_LIMIT_S,
@@ -37,14 +37,14 @@ def unusable(arch: Arch, image: Path) -> str:
     except subprocess.TimeoutExpired:
         return f"Linux hung under KVM for {_LIMIT_S:g} s"
     except OSError as error:
-        return f"{emulated(arch).system}: {error.strerror}"
+        return f"{require_qemu(arch).system}: {error.strerror}"
     said = done.stderr.strip().partition("\n")[0]
-    return f"qemu ended with {ending(done.returncode)}: {said}" if done.returncode else ""
+    return f"qemu ended with {describe_exit(done.returncode)}: {said}" if done.returncode else ""
 
 
-def command(arch: Arch, image: Path) -> list[str]:
+def trial_command(arch: Arch, image: Path) -> list[str]:
     """Return the command line that tries it."""
-    qemu = emulated(arch)
+    qemu = require_qemu(arch)
     return [
         *(qemu.system, "-M", qemu.machine, "-accel", "kvm", "-cpu", "host", "-m", "256"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),

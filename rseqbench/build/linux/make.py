@@ -56,7 +56,7 @@ _FOREIGN = re.compile(
 Progress = Callable[[int, int | None], None]  # steps done, of how many, None where nobody knows
 
 
-def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+def make_environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for Linux's make: ours without what would change a build, and with `variables`."""
     ours = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
     return {**ours, **_FIXED, **(variables or {})}
@@ -80,7 +80,7 @@ class Tools:
 
     def check(self, linux: LinuxBuild, arch: Arch, final: Mapping[str, str] | None = None) -> None:
         """Raise BuildError, naming all of it, when something that is needed is not here; `final` as in missing()."""
-        lacking = missing(linux, final)
+        lacking = find_missing_tools(linux, final)
         if lacking:
             raise BuildError(
                 f"Linux for {arch.name} cannot be built without {', '.join(lacking)}",
@@ -88,7 +88,7 @@ class Tools:
             )
 
 
-def missing(linux: LinuxBuild, final: Mapping[str, str] | None = None) -> dict[str, str]:
+def find_missing_tools(linux: LinuxBuild, final: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the tools and headers that a build needs and that are not here, each with Debian's package for it.
 
     `final` are the options of its .config, as far as they are known: some need more.
@@ -165,7 +165,7 @@ class Make:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment(variables),
+            env=make_environment(variables),
             pass_fds=self._held,
             start_new_session=True,  # Ctrl-C is for us, who end all of it
             preexec_fn=lifetime.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
@@ -179,7 +179,7 @@ class Make:
                     seen(line)
             code = process.wait()
         finally:
-            lifetime.end(process, _PATIENCE_S)
+            lifetime.terminate(process, _PATIENCE_S)
         if code:
             words = _words([line.decode(errors="replace").rstrip() for line in lines])
             room = "make room and build again: it goes on where it was"
@@ -203,7 +203,7 @@ def _words(lines: Sequence[str]) -> str:
 
 
 @contextlib.contextmanager
-def alone(path: Path, what: str) -> Iterator[int]:
+def hold_lock(path: Path, what: str) -> Iterator[int]:
     """Hold the lock file `path`, which is removed afterwards; its folder must be there. Yields its descriptor.
 
     A child that inherits the descriptor holds the lock as well, for as long as it lives. Raises BuildError, saying

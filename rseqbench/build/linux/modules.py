@@ -17,7 +17,7 @@ _SECTIONS = {1: ("<I12xII", 40), _ELF64: ("<I20xQQ", 64)}
 _PACKED = (".ko", ".ko.xz", ".ko.zst")
 
 
-def in_load_order(folder: Path, wanted: Sequence[str]) -> dict[str, bytes]:
+def resolve_modules(folder: Path, wanted: Sequence[str]) -> dict[str, bytes]:
     """Return the modules `wanted` and all they depend on, as name -> ELF file, each after what it needs.
 
     `folder` is a lib/modules/RELEASE; what is built into Linux is left out. Raises TargetError when one is missing.
@@ -32,7 +32,7 @@ def in_load_order(folder: Path, wanted: Sequence[str]) -> dict[str, bytes]:
         if name not in files:
             raise TargetError(f"{folder.name} has no module {name}", "it needs virtio's console, built in or as module")
         elf = _unpacked(files[name])
-        for other in depends(elf):
+        for other in read_dependencies(elf):
             add(other)
         found[name] = elf
 
@@ -41,7 +41,7 @@ def in_load_order(folder: Path, wanted: Sequence[str]) -> dict[str, bytes]:
     return found
 
 
-def depends(elf: bytes) -> list[str]:
+def read_dependencies(elf: bytes) -> list[str]:
     """Return the names of the modules that a module says it depends on. Raises TargetError for what is no module."""
     try:
         fields = _section(elf, b".modinfo").split(b"\0")

@@ -13,22 +13,22 @@ _MADE = re.compile(r"\.(?:\d+|isra|constprop|part|cold|llvm)(?=\.|$)|\.\d+")  # 
 _GENERATED = ("__mod_", "__se_sys", "__se_compat_sys", "__addressable_", "linux_banner", "vermagic", "__pfx_")
 
 
-def measured(vmlinux: Path, prefix: str) -> KernelSizes:
+def measure_sizes(vmlinux: Path, prefix: str) -> KernelSizes:
     """Measure a vmlinux with the binutils whose commands begin with `prefix`. Raises BuildError."""
     berkeley = _output([f"{prefix}size", str(vmlinux)]).splitlines()[1].split()
     text, data, bss = map(int, berkeley[:3])
-    sections = parsed_sections(_output([f"{prefix}size", "-A", str(vmlinux)]))
-    return KernelSizes(text, data, bss, sections, parsed_symbols(_output([f"{prefix}nm", "--size-sort", str(vmlinux)])))
+    sections = parse_sections(_output([f"{prefix}size", "-A", str(vmlinux)]))
+    return KernelSizes(text, data, bss, sections, parse_symbols(_output([f"{prefix}nm", "--size-sort", str(vmlinux)])))
 
 
-def parsed_sections(text: str) -> dict[str, int]:
+def parse_sections(text: str) -> dict[str, int]:
     """Return the sections that `size -A` prints, debugging information left out: it is not loaded."""
     rows = (line.split() for line in text.splitlines())
     found = {row[0]: int(row[1]) for row in rows if len(row) == 3 and row[0].startswith(".") and row[1].isdecimal()}
     return {name: size for name, size in found.items() if not name.startswith((".debug", ".comment"))}
 
 
-def parsed_symbols(text: str) -> dict[str, int]:
+def parse_symbols(text: str) -> dict[str, int]:
     """Return the symbols that `nm --size-sort` prints, those of one name and type summed, generated ones left out."""
     found: dict[str, int] = {}
     for line in text.splitlines():

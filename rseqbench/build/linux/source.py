@@ -14,8 +14,8 @@ from pathlib import Path
 from rseqbench import paths
 from rseqbench.build import architectures
 from rseqbench.build.linux.apt import Apt
-from rseqbench.build.linux.image import emulated, unpack
-from rseqbench.build.linux.make import alone, environment
+from rseqbench.build.linux.image import require_qemu, unpack_deb
+from rseqbench.build.linux.make import hold_lock, make_environment
 from rseqbench.errors import BuildError
 from rseqbench.support import atomic_io
 
@@ -28,7 +28,7 @@ _WITHOUT_APT = "mend that, or give a tree of your own: source = PATH in [linux]"
 
 
 @dataclass(frozen=True)
-class Source:
+class KernelSource:
     """A tree of Linux's source: where it is, its version for people, and what changes whenever a file of it does."""
 
     path: Path
@@ -36,7 +36,7 @@ class Source:
     identity: str
 
 
-def tree(wanted: str) -> Source:
+def find_source(wanted: str) -> KernelSource:
     """Return the source that bench.toml names: "debian", fetched unless the cache has it, or the path of a tree.
 
     Raises BuildError when it is no tree of Linux's, or was built in; TargetError without apt, network or space.
@@ -44,12 +44,12 @@ def tree(wanted: str) -> Source:
     return _debian() if wanted == DEBIAN else _given(Path(wanted).expanduser())
 
 
-def is_there(wanted: str) -> bool:
+def is_available(wanted: str) -> bool:
     """Whether a source can be had without the network: a path, or Debian's where the cache has it."""
     return wanted != DEBIAN or bool(_there())
 
 
-def check(source: Source, name: str, linux_name: str) -> None:
+def check_source(source: KernelSource, name: str, linux_name: str) -> None:
     """Raise BuildError when this Linux has no rseq for an architecture, or was built for it in its own tree.
 
     `name` is ours of the architecture, `linux_name` that of its folder in Linux.
@@ -71,14 +71,14 @@ def _built_in(path: Path, left: str) -> BuildError:
     return BuildError(f"{path} was built in, {left} is there, so it cannot be built elsewhere", how)
 
 
-def _given(path: Path) -> Source:
+def _given(path: Path) -> KernelSource:
     for name in ("Makefile", "Kconfig", "init/Kconfig", "arch"):
         if not (path / name).exists():
             raise BuildError(f"{path} is no source tree of Linux: there is no {name}", "source = ... in [linux]")
     left = next((name for name in _CONFIGURED if (path / name).exists()), None)
     if left is not None:
         raise _built_in(path, left)
-    return Source(path.resolve(), _version(path), _digest(path))
+    return KernelSource(path.resolve(), _version(path), _digest(path))
 
 
 def _version(path: Path) -> str:
@@ -88,7 +88,7 @@ def _version(path: Path) -> str:
     )
     for command in commands if (path / ".git").exists() else commands[1:]:
         try:
-            done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+            done = subprocess.run(command, env=make_environment(), capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError):
             continue
         if done.stdout.strip():
@@ -108,16 +108,16 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _debian() -> Source:
+def _debian() -> KernelSource:
     if not _there():
         with atomic_io.guarded(_root()):
             _root().mkdir(parents=True, exist_ok=True)
-            with alone(_root() / "lock", "fetching Linux's source"):
+            with hold_lock(_root() / "lock", "fetching Linux's source"):
                 if not _there():
                     _fetch(_root())
     newest = _there()[-1]
     version = newest.read_text(encoding="utf-8").strip()
-    return Source(newest.parent, version, version)
+    return KernelSource(newest.parent, version, version)
 
 
 def _root() -> Path:
@@ -142,14 +142,14 @@ def _fetch(root: Path) -> None:
         raise BuildError(message, "make room, or set XDG_CACHE_HOME")
     with tempfile.TemporaryDirectory(dir=root, prefix="fetch-") as scratch:
         folder = Path(scratch)
-        apt = Apt(emulated(architectures.host()).debian, folder, _WITHOUT_APT)
+        apt = Apt(require_qemu(architectures.host()).debian, folder, _WITHOUT_APT)
         apt.update()
         names = apt.names(_PACKAGE)
         if not names:
             raise BuildError("apt knows no package linux-source-N.M", _WITHOUT_APT)
         deb = apt.download(max(names, key=_numbers))
         package, version, _ = deb.stem.split("_")
-        unpack(deb, folder / "tree")
+        unpack_deb(deb, folder / "tree")
         deb.unlink()
         archive = next((folder / "tree" / "usr" / "src").glob("linux-source-*.tar.*"), None)
         if archive is None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pyperf
 
-from rseqbench.errors import UsageError, unknown
+from rseqbench.errors import UsageError, unknown_name
 from rseqbench.model import Case, Plan
 from rseqbench.targets import Target
 
@@ -61,7 +61,7 @@ def choose_engines(name: str, emulated: bool) -> list[str]:
     if name == "both":
         return [*possible]
     if name not in ENGINES:
-        raise unknown("engine", name, [*ENGINES, "auto", "both"])
+        raise unknown_name("engine", name, [*ENGINES, "auto", "both"])
     if name not in possible:
         why = "time is emulated there, which is no time" if emulated else "time is real there, so nothing counts"
         raise UsageError(f"engine {name} cannot measure on this target: {why}", f"--engine {possible[0]}")

@@ -41,13 +41,13 @@ _QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
     """Serve over each of the allocators that `cases` are, in their order, for round `number`."""
-    given = jemalloc.arguments(plan.cpus, plan.seed + _SEED_STEP * number)
+    given = jemalloc.server_arguments(plan.cpus, plan.seed + _SEED_STEP * number)
     for case in cases:
         method = jemalloc.BY_NAME[case.benchmark]
         try:
-            start, *rest = jemalloc.command(method)
+            start, *rest = jemalloc.server_command(method)
             ran = require(target, RunsPrograms).run(start, [*rest, *given], case.registration, LIMIT_S)
-            found = jemalloc.document(method, ran, case.registration)
+            found = jemalloc.parse_document(method, ran, case.registration)
             yield CaseResult(case, _bench(target, case, number, found))
         except RseqbenchError as error:
             yield CaseResult(case, None, error.message)

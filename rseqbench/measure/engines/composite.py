@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from rseqbench.errors import unknown
+from rseqbench.errors import unknown_name
 from rseqbench.measure.engines import ENGINES, CaseResult, Engine, program
 from rseqbench.measure.engines.gated import GatedEngine
 from rseqbench.measure.engines.instructions import InstructionEngine
@@ -13,7 +13,8 @@ from rseqbench.measure.engines.sequential import PyperfEngine
 from rseqbench.model import Case, Plan
 from rseqbench.selection import LIBRARIES
 from rseqbench.targets import Target
-from rseqbench.workloads import PROGRAMS, jemalloc
+from rseqbench.workloads import jemalloc
+from rseqbench.workloads.hackbench import PROGRAMS
 
 _ENGINES: Mapping[str, Callable[[], Engine]] = {
     "gated": GatedEngine,
@@ -25,7 +26,7 @@ _ENGINES: Mapping[str, Callable[[], Engine]] = {
 def create_engine(name: str) -> Engine:
     """Return a new engine that measures benchmarks as its name says, and programs too. Raises UsageError."""
     if name not in _ENGINES:
-        raise unknown("engine", name, ENGINES)
+        raise unknown_name("engine", name, ENGINES)
     return CompositeEngine(_ENGINES[name]())
 
 

@@ -11,7 +11,7 @@ from rseqbench.errors import TargetError
 from rseqbench.measure.engines import COUNTING_ENGINES, CaseResult
 from rseqbench.model import Case, Plan, ProgramResult
 from rseqbench.targets import RunsPrograms, Target, require
-from rseqbench.workloads import PROGRAMS
+from rseqbench.workloads.hackbench import PROGRAMS
 
 LIMIT_S = 1800.0  # for one run of a program
 _NS_PER_SECOND = 1e9

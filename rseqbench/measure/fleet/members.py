@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Protocol, TypeVar
 
 from rseqbench.config import Config, RequestedOptions
-from rseqbench.errors import ResultsError, UsageError, unknown
+from rseqbench.errors import ResultsError, UsageError, unknown_name
 from rseqbench.measure import engines, rounds, session
 from rseqbench.measure.engines.composite import create_engine
 from rseqbench.measure.fleet import scheduler
@@ -146,7 +146,7 @@ def choose_places(places: Sequence[Place], patterns: Sequence[str], tags: Mappin
     names = [place.name for place in places]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise unknown("place", pattern, names, "in this lab")
+            raise unknown_name("place", pattern, names, "in this lab")
     named = [place for place in places if not patterns or any(fnmatchcase(place.name, name) for name in patterns)]
     chosen = [place for place in named if tags.items() <= place.tags.items()]
     if not named:

@@ -12,7 +12,7 @@ from rseqbench.analysis import dataset, patch_claims, verdicts
 from rseqbench.config import VerdictRules
 from rseqbench.model import Verdict
 from rseqbench.report import formatting, prose
-from rseqbench.selection import ALONG
+from rseqbench.selection import ALWAYS_MEASURED
 from rseqbench.store.runs import Header, Run
 
 
@@ -49,7 +49,9 @@ class RunningEstimate:
         return ""
 
     def _benchmark(self, frame: pd.DataFrame) -> str:
-        chosen = [case for case in self._header.plan.cases if case.benchmark not in ALONG] or self._header.plan.cases
+        chosen = [
+            case for case in self._header.plan.cases if case.benchmark not in ALWAYS_MEASURED
+        ] or self._header.plan.cases
         for case in chosen:
             own = frame[(frame["benchmark"] == case.benchmark) & (frame["threads"] == case.threads)]
             for row in dataset.summarise(own, self._rules.confidence):

@@ -11,7 +11,7 @@ from typing import Self
 
 import pyperf
 
-from rseqbench import selection, workloads
+from rseqbench import selection
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.cache import Built
@@ -36,7 +36,7 @@ from rseqbench.selection import choose_cpus
 from rseqbench.support import process
 from rseqbench.targets.native.worker_process import WorkerProcess
 from rseqbench.targets.runner import messages
-from rseqbench.workloads import jemalloc, library
+from rseqbench.workloads import hackbench, jemalloc, library
 from rseqbench.workloads.library import Stage
 
 _MEASURE_TIMEOUT_S = 120.0
@@ -55,19 +55,19 @@ class NativeTarget:
         self._arch = arch
         self._preload = ["pyperf"] if options.engine == "pyperf" else []
         self._default = options.registration or messages.OWN_CHOICE
-        isolated = selection.cpu_list(facts.read_isolated_cpus() or "") or ()
+        isolated = selection.parse_cpu_list(facts.read_isolated_cpus() or "") or ()
         self._cpus = choose_cpus(options.cpus, os.sched_getaffinity(0), set(isolated))
         self._built: Built | None = None
         self._workers: dict[tuple[Registration, bool], WorkerProcess] = {}  # the second: amid what libraries need
         self._resources = contextlib.ExitStack()
-        self._groups = selection.asked_libraries(options.benchmarks)
-        self._libraries = library.Opened((), self._resources)
+        self._groups = selection.requested_libraries(options.benchmarks)
+        self._libraries = library.LibrarySession((), self._resources)
 
     def __enter__(self) -> Self:
         """Compile what is not compiled yet, open what shipped libraries need, and start a first worker."""
         self._built = products.extension(self._arch)
         with contextlib.ExitStack() as stack:
-            self._libraries = library.Opened(self._groups, stack)
+            self._libraries = library.LibrarySession(self._groups, stack)
             amid = self._libraries.there
             worker = self._start_worker(self._default, amid)
             self._first = worker
@@ -117,11 +117,13 @@ class NativeTarget:
         """Return all kernels; those that need rseq to be off are asked of a worker without it."""
         without = self._worker(Registration.NONE, self._libraries.there).benchmarks
         programs = [
-            workloads.benchmark(program, "" if os.access(program.path, os.X_OK) else workloads.missing(program))
-            for program in workloads.PROGRAMS.values()
+            hackbench.describe_program(
+                program, "" if os.access(program.path, os.X_OK) else hackbench.missing_reason(program)
+            )
+            for program in hackbench.PROGRAMS.values()
         ]
         kernels = messages.describe_benchmarks(self._first.benchmarks, without)
-        shipped = map(self._libraries.described, [*kernels, *jemalloc.benchmarks()])
+        shipped = map(self._libraries.described, [*kernels, *jemalloc.list_benchmarks()])
         return messages.sort_by_name([*shipped, *programs])
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
@@ -181,7 +183,7 @@ class NativeTarget:
         """Run a program of this machine. Raises TargetError when it does not start or end."""
         if registration == Registration.SELF:
             raise TargetError("registration=self is of our own threads: a program has its C library's, or none")
-        return process.run([path, *arguments], make_environment(registration.value), limit_s)
+        return process.run_program([path, *arguments], make_environment(registration.value), limit_s)
 
     def doubts(self, case: Case) -> str:
         """Return what the surroundings of a shipped library say against what a case just did."""

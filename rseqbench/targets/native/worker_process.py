@@ -83,6 +83,5 @@ class WorkerProcess:
             raise TargetError(f"a worker process answered garbage: {line[:80]!r}") from error
 
     def _ended(self, reason: str) -> TargetError:
-        return TargetError(
-            f"a worker process {f'is gone ({reason})' if reason else f'died ({process.ending(self._process.wait())})'}"
-        )
+        ending = f"is gone ({reason})" if reason else f"died ({process.describe_exit(self._process.wait())})"
+        return TargetError(f"a worker process {ending}")

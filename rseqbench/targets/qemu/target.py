@@ -9,17 +9,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rseqbench import selection, workloads
-from rseqbench.build.linux import LinuxImage, build, kvm, select
-from rseqbench.build.linux.image import emulated, qemu_version
+from rseqbench import selection
+from rseqbench.build.linux import kvm
+from rseqbench.build.linux.image import KernelImage, choose_image, read_qemu_version, require_qemu
 from rseqbench.errors import TargetError
 from rseqbench.model import Case, CommandLine, Counts, Facts, Plan
+from rseqbench.support.attachments import BuiltKernel
 from rseqbench.targets.qemu import virtual_machine
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.line_channel import LineChannel
 from rseqbench.targets.runner.target import RunnerSession, RunnerTarget
-from rseqbench.workloads import Program, packages
+from rseqbench.workloads import hackbench, packages
+from rseqbench.workloads.hackbench import Program
 
 _CHECK_CPUS = 2
 
@@ -40,9 +42,9 @@ def boot(guest: VirtualMachine, stack: contextlib.ExitStack) -> RunnerSession:
 class VirtualMachineTarget(RunnerTarget):
     """A target that boots the Linux which the options name, and may boot it anew."""
 
-    def _choose(self, rehearse: bool = False) -> LinuxImage:
+    def _choose(self, rehearse: bool = False) -> KernelImage:
         """Return the Linux to boot now. Its own number of the boot tells nothing: it may be the same each time."""
-        self._image = select.chosen(self._arch, self._options.linux, rehearse)
+        self._image = choose_image(self._arch, self._options.linux, rehearse)
         self._boot = uuid.uuid4().hex
         return self._image
 
@@ -60,9 +62,11 @@ class VirtualMachineTarget(RunnerTarget):
         found: dict[str, bytes] = {}
         if self._vng:  # its file system is this machine's
             return found
-        for program in workloads.PROGRAMS.values():
-            if any(selection.matches(workloads.benchmark(program), pattern) for pattern in self._options.benchmarks):
-                found |= packages.files(self._arch, program)
+        for program in hackbench.PROGRAMS.values():
+            if any(
+                selection.matches(hackbench.describe_program(program), pattern) for pattern in self._options.benchmarks
+            ):
+                found |= packages.fetch_program(self._arch, program)
         return found
 
     def boot_id(self) -> str:
@@ -88,7 +92,7 @@ class VirtualMachineTarget(RunnerTarget):
         known = Facts(linux_image=wanted, linux_package=package or "none: a file of the user's")
         if self._vng:
             known |= Facts(runner="vng", virtme_ng=virtual_machine.virtme_ng_version())
-        built = build.load(Path(wanted))
+        built = BuiltKernel.load(Path(wanted))
         if built:
             known |= Facts(
                 linux_build=built.folder.name,
@@ -107,7 +111,7 @@ class QemuKvmTarget(VirtualMachineTarget):
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> RunnerSession:
         """Boot the guest, with as many CPUs as we may use, once KVM was seen to boot this Linux."""
         image = self._choose()
-        why = kvm.unusable(self._arch, image.path)
+        why = kvm.find_kvm_problem(self._arch, image.path)
         if why:
             raise TargetError(f"KVM cannot be used: {why}", "--target qemu-system emulates")
         return boot(self._accelerated(program, self._files()), stack)
@@ -115,15 +119,15 @@ class QemuKvmTarget(VirtualMachineTarget):
     def _start_commands(self, program: Path) -> list[CommandLine]:
         """Return the trial of KVM, and the boot."""
         image = self._choose(rehearse=True)
-        trial = CommandLine("see whether KVM boots this Linux", tuple(kvm.command(self._arch, image.path)))
+        trial = CommandLine("see whether KVM boots this Linux", tuple(kvm.trial_command(self._arch, image.path)))
         return [trial, self._accelerated(program, {}).command_line("boot the guest")]
 
     def _accelerated(self, program: Path, files: Mapping[str, bytes]) -> VirtualMachine:
         return self._guest(program, cpus=len(os.sched_getaffinity(0)), accelerated=True, files=files)
 
     def _own_facts(self) -> Facts:
-        qemu = emulated(self._arch)
-        emulator = f"{qemu.system} {qemu_version(qemu.system)}, {qemu.machine}, accelerated by KVM"
+        qemu = require_qemu(self._arch)
+        emulator = f"{qemu.system} {read_qemu_version(qemu.system)}, {qemu.machine}, accelerated by KVM"
         return self._linux_facts() | Facts(emulator=emulator)
 
 
@@ -178,7 +182,7 @@ class QemuSystemTarget(VirtualMachineTarget):
         return Counts(tuple(loops), taken, self._hello.clock_step_ns, sum(aborts), case.registration.value)
 
     def _own_facts(self) -> Facts:
-        qemu = emulated(self._arch)
-        command = f"{qemu.system} {qemu_version(qemu.system)}"
+        qemu = require_qemu(self._arch)
+        command = f"{qemu.system} {read_qemu_version(qemu.system)}"
         emulator = f"{command}, {qemu.machine} with {qemu.cpu}, one instruction a nanosecond"
         return self._linux_facts() | Facts(emulator=emulator, check_cpus=_CHECK_CPUS)

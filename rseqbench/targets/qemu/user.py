@@ -17,10 +17,10 @@ from typing import Any
 
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
-from rseqbench.build.linux.image import emulated
+from rseqbench.build.linux.image import require_qemu
 from rseqbench.errors import TargetError
 from rseqbench.model import Benchmark, Case, CommandLine, Counts, Facts, Plan
-from rseqbench.support.process import die_with_parent, ending
+from rseqbench.support.process import describe_exit, die_with_parent
 from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.target import RunnerTarget
 
@@ -46,7 +46,7 @@ class QemuUserTarget(RunnerTarget):
         plugin = products.plugin_call()
         library = products.plugin_path() if plugin.words else Path("PLUGIN")
         hello = _OneShotRunner.arguments("hello", registration=self._registration)
-        command = counting_command(emulated(self._arch).user, library, 3, program, hello)
+        command = counting_command(require_qemu(self._arch).user, library, 3, program, hello)
         return [
             plugin,
             CommandLine("ask the runner who it is", tuple(command), "a process like it follows for each request"),
@@ -83,7 +83,7 @@ class QemuUserTarget(RunnerTarget):
         )
 
     def _own_facts(self) -> Facts:
-        return Facts(emulator=f"{emulated(self._arch).user}, user mode: Linux's instructions are not counted")
+        return Facts(emulator=f"{require_qemu(self._arch).user}, user mode: Linux's instructions are not counted")
 
 
 class _OneShotRunner:
@@ -151,7 +151,7 @@ def counting_command(qemu: str, library: Path, answer: int, program: Path, argum
 
 def qemu_with_plugins(arch: Arch) -> str:
     """Return the qemu-user of `arch`. Raises TargetError if it is not there or takes no plugins."""
-    name, package = emulated(arch).user, emulated(arch).user_package
+    name, package = require_qemu(arch).user, require_qemu(arch).user_package
     try:
         shown = subprocess.run([name, "-h"], capture_output=True, text=True, errors="replace", check=False).stdout
     except FileNotFoundError as error:
@@ -192,6 +192,6 @@ def _run_to_end(command: Sequence[str], stdin: bytes, answer: int, timeout_s: fl
             with contextlib.suppress(ProcessLookupError):  # whatever it started, too
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
-        words = stderr.decode(errors="replace").strip().splitlines() or [ending(process.returncode)]
+        words = stderr.decode(errors="replace").strip().splitlines() or [describe_exit(process.returncode)]
         raise TargetError(f"{Path(command[3]).name} failed under {command[0]}: {words[-1]}")
     return process.pid, stdout

@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Self
 
 from rseqbench.build.architectures import Arch, Qemu
-from rseqbench.build.linux import LinuxImage, initramfs
-from rseqbench.build.linux.image import emulated
+from rseqbench.build.linux import initramfs
+from rseqbench.build.linux.image import KernelImage, require_qemu
 from rseqbench.errors import TargetError
 from rseqbench.model import CommandLine
 from rseqbench.support import kconfig, process
@@ -63,7 +63,7 @@ class VirtualMachine:
     def __init__(  # noqa: PLR0913 - most are options
         self,
         arch: Arch,
-        image: LinuxImage,
+        image: KernelImage,
         init: Path,
         *,
         cpus: int = 1,
@@ -125,8 +125,10 @@ class VirtualMachine:
         """Return the error for a stream that has ended, `when` in words: the guest powered off, or qemu failed."""
         code = self._qemu.wait()
         if code < 0:  # so nothing on the console is the reason
-            return TargetError(f"the {self._arch.name} guest stopped{when}: qemu was ended by {process.ending(code)}")
-        return self.failure(f"stopped, qemu with {process.ending(code)}" if code else f"stopped{when}")
+            return TargetError(
+                f"the {self._arch.name} guest stopped{when}: qemu was ended by {process.describe_exit(code)}"
+            )
+        return self.failure(f"stopped, qemu with {process.describe_exit(code)}" if code else f"stopped{when}")
 
     def _start(self, stack: contextlib.ExitStack) -> socket.socket:
         """Start qemu and return our end of the stream; `stack` gets what ends it all."""
@@ -142,7 +144,7 @@ class VirtualMachine:
     def _initramfs(self) -> bytes:
         try:
             modules = {path.stem: path.read_bytes() for path in self._image.modules}
-            return initramfs.build(self._init.read_bytes(), modules, self._files)
+            return initramfs.pack_initramfs(self._init.read_bytes(), modules, self._files)
         except OSError as error:
             raise TargetError(f"cannot read {error.filename}: {error.strerror}") from error
 
@@ -159,7 +161,7 @@ class VirtualMachine:
                 preexec_fn=process.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
             )
         except FileNotFoundError as error:
-            package = emulated(self._arch).system_package
+            package = require_qemu(self._arch).system_package
             raise TargetError(f"no {command[0]} to run {self._arch.name} with", f"apt-get install {package}") from error
 
     def command_line(self, what: str) -> CommandLine:
@@ -169,7 +171,7 @@ class VirtualMachine:
 
     def command(self, archive: int, console: int, stream: int) -> list[str]:
         """Return the qemu command line, for the file descriptors of the initramfs, the console and the stream."""
-        qemu = emulated(self._arch)
+        qemu = require_qemu(self._arch)
         return [
             *self._machine(qemu, archive, console),
             *self._processor(qemu),
@@ -253,7 +255,7 @@ class VirtmeNgMachine(VirtualMachine):
         """Raise TargetError when the configuration of this Linux is known and lacks what virtme-ng needs."""
         if self._image.config is None:
             return
-        config = kconfig.parsed(self._image.config.read_text(encoding="utf-8"))
+        config = kconfig.parse_config(self._image.config.read_text(encoding="utf-8"))
         good = "ym" if Path(f"/lib/modules/{self._image.release}").is_dir() else "y"
         for name in _VNG_NEEDS:
             if config.get(name, "n") not in good:

@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self
 
 import pyperf
 
-from rseqbench import selection, workloads
+from rseqbench import selection
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.cache import Built
@@ -41,7 +41,7 @@ from rseqbench.selection import choose_cpus
 from rseqbench.support import process as lifetime
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.targets.runner.line_channel import LineChannel
-from rseqbench.workloads import jemalloc
+from rseqbench.workloads import hackbench, jemalloc
 
 _TIMEOUT_S = 60.0  # for an answer that takes no measuring
 _MEASURE_TIMEOUT_S = 300.0
@@ -150,7 +150,7 @@ class RunnerTarget(abc.ABC):
         try:
             self._hello = messages.RunnerHello.read(self._ask("hello", _TIMEOUT_S, registration=self._registration))
             self._facts = self._collect()
-            isolated = selection.cpu_list(self._facts.isolated_cpus or "") or ()
+            isolated = selection.parse_cpu_list(self._facts.isolated_cpus or "") or ()
             self._cpus = choose_cpus(self._options.cpus, set(self._hello.cpus), set(isolated))
         except BaseException:
             self._resources.close()
@@ -211,13 +211,15 @@ class RunnerTarget(abc.ABC):
             protocol.decode_kernels(self._ask("list", _TIMEOUT_S, registration=registration))
             for registration in (self._registration, Registration.NONE.value)
         )
-        programs = [workloads.benchmark(program, self._lacks(program)) for program in workloads.PROGRAMS.values()]
-        programs += jemalloc.benchmarks(jemalloc.ELSEWHERE)
+        programs = [
+            hackbench.describe_program(program, self._lacks(program)) for program in hackbench.PROGRAMS.values()
+        ]
+        programs += jemalloc.list_benchmarks(jemalloc.ELSEWHERE)
         return messages.sort_by_name([*messages.describe_benchmarks(listed, without), *programs])
 
-    def _lacks(self, program: workloads.Program) -> str:
+    def _lacks(self, program: hackbench.Program) -> str:
         """Return why a program cannot be run there, empty when it lies there."""
-        return "" if self._ask("glob", _TIMEOUT_S, pattern=program.path) else workloads.missing(program)
+        return "" if self._ask("glob", _TIMEOUT_S, pattern=program.path) else hackbench.missing_reason(program)
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
         """Prove a benchmark exact: the timed code first, then its variant that holds sequences open."""
@@ -332,7 +334,7 @@ class LocalRunnerTarget(RunnerTarget):
         assert process.stdin is not None and process.stdout is not None
 
         def ended(reason: str) -> TargetError:
-            return TargetError(f"the runner is gone ({reason or lifetime.ending(process.wait())})")
+            return TargetError(f"the runner is gone ({reason or lifetime.describe_exit(process.wait())})")
 
         return RunnerSession(LineChannel(process.stdout.fileno(), process.stdin.fileno(), "the runner", ended))
 

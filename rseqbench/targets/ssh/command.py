@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rseqbench.errors import TargetError, UsageError
-from rseqbench.support.process import ending
+from rseqbench.support.process import describe_exit
 
 _SETTINGS_TIMEOUT_S = 60.0  # a user's `Match exec` may do anything
 # Never a question, never a terminal, nothing forwarded; no RemoteCommand of the user's in place of ours.
@@ -225,7 +225,7 @@ def _said(words: str) -> str:
 
 def _code(code: int) -> str:
     if code < 0:
-        return f"{ending(code)} of ssh here"
+        return f"{describe_exit(code)} of ssh here"
     try:
         return signal.Signals(code - 128).name  # how a shell tells that a signal ended it
     except ValueError:

@@ -25,7 +25,7 @@ from rseqbench.support import process
 from rseqbench.workloads import packages
 from rseqbench.workloads.library import Stage, ensure_installed, ensure_loads
 from rseqbench.workloads.lttng import namespace, trace
-from rseqbench.workloads.lttng.session_daemon import COMMAND, Daemon
+from rseqbench.workloads.lttng.session_daemon import COMMAND, SessionDaemon
 
 _PROVIDER = "RSEQBENCH_LTTNG"
 _LINKED = ("-llttng-ust", "-llttng-ust-common", "-ldl")
@@ -37,17 +37,17 @@ _COUNTER = ("babeltrace2", "--component=sink.utils.counter", "--params=step=+0")
 
 
 @contextlib.contextmanager
-def open_() -> Iterator[Session]:
+def open_() -> Iterator[LttngEnvironment]:
     """Start a session; end it and all that belongs to it. Raises TargetError or BuildError where it cannot be had."""
     ensure_installed(LIBRARIES["lttng"])
     provider = products.provider("lttng", _LINKED)
     with (
         tempfile.TemporaryDirectory(prefix="rseqbench-lttng-", ignore_cleanup_errors=True) as name,
-        process.group() as group,
-        namespace.found(group, (Path(name), provider.path)) as enter,
-        Daemon(Path(name), enter, group) as daemon,
+        process.process_group() as group,
+        namespace.enter_namespace(group, (Path(name), provider.path)) as enter,
+        SessionDaemon(Path(name), enter, group) as daemon,
     ):
-        yield Session(daemon, provider)
+        yield LttngEnvironment(daemon, provider)
 
 
 def calls() -> list[CommandLine]:
@@ -59,10 +59,10 @@ def calls() -> list[CommandLine]:
     return [products.provider_call("lttng", _LINKED), started]
 
 
-class Session:
+class LttngEnvironment:
     """What is around the kernels of group lttng."""
 
-    def __init__(self, daemon: Daemon, provider: Built) -> None:
+    def __init__(self, daemon: SessionDaemon, provider: Built) -> None:
         """Take a running daemon and the compiled provider, and have the events recorded."""
         self._daemon, self._provider = daemon, provider
         self._snapshots = 0
@@ -85,10 +85,10 @@ class Session:
     def facts(self) -> Facts:
         """Return the versions of what is measured and of what counts."""
         return Facts(
-            lttng_ust=packages.library("lttng-ust"),
-            lttng_tools=packages.program("lttng"),
-            babeltrace2=packages.program("babeltrace2"),
-            lttng_linked=packages.linked(self._provider, _LINKED),
+            lttng_ust=packages.read_library_version("lttng-ust"),
+            lttng_tools=packages.read_program_version("lttng"),
+            babeltrace2=packages.read_program_version("babeltrace2"),
+            lttng_linked=packages.describe_linking(self._provider, _LINKED),
             lttng_channel=" ".join([_TIMED[1], *_SUB_BUFFERS]),
         )
 
@@ -103,7 +103,7 @@ class Session:
             self._end_proof()  # of a check that failed before it was asked
             self._daemon.lttng("clear", _TIMED[0])
             with self._snapshot() as taken:
-                self._begun = trace.last(trace.packets(taken))
+                self._begun = trace.last_packets(trace.read_packets(taken))
             if stage == Stage.STRESSED:
                 self._daemon.lttng("create", _PROOF[0], f"--output={self._daemon.home / 'proof'}")
                 self._record(*_PROOF, "rseqbench:event")
@@ -127,20 +127,24 @@ class Session:
         try:
             self._ensure_alone([_TIMED[0], _PROOF[0]] if stressed else [_TIMED[0]])
             with self._snapshot() as taken:
-                seen = trace.read(self._text(taken))
+                seen = trace.parse_trace(self._text(taken))
                 recorders = 2 if stressed else 1
-                found = trace.doubts(seen, self._begun, trace.packets(taken), self._stage != Stage.TIMED, recorders)
+                found = trace.find_missing_events(
+                    seen, self._begun, trace.read_packets(taken), self._stage != Stage.TIMED, recorders
+                )
             return {method: why or self._uncounted(seen) for method, why in found.items()} if stressed else found
         finally:
             if stressed:
                 self._end_proof()
 
-    def _uncounted(self, seen: trace.Seen) -> str:
+    def _uncounted(self, seen: trace.TraceContents) -> str:
         """Return how recorded and discarded are not all in the session that counts, which then stops."""
         folder = self._daemon.home / "proof"
         self._daemon.lttng("stop", _PROOF[0])
-        discarded = sum(packet.discarded for packet in trace.last(trace.packets(folder)).values())
-        recorded = trace.counted(self._daemon.run(*_COUNTER, str(folder))) if any(folder.rglob("metadata")) else 0
+        discarded = sum(packet.discarded for packet in trace.last_packets(trace.read_packets(folder)).values())
+        recorded = (
+            trace.parse_event_count(self._daemon.run(*_COUNTER, str(folder))) if any(folder.rglob("metadata")) else 0
+        )
         emitted = sum(told.emitted for told in seen.told.values())
         if recorded + discarded == emitted:
             return ""

@@ -27,7 +27,7 @@ _HOLD = 'for place in "$@"; do mount -t tmpfs tmpfs "$place" || exit; done; echo
 
 
 @contextlib.contextmanager
-def found(group: int, needed: Sequence[Path]) -> Iterator[Sequence[str]]:
+def enter_namespace(group: int, needed: Sequence[Path]) -> Iterator[Sequence[str]]:
     """Yield the words that put a command into a place of our own; processes of it belong to `group`.
 
     `needed` is what has to be seen there. Raises TargetError where there is no such place.

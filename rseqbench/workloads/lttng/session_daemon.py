@@ -19,7 +19,7 @@ _TIMEOUT_S = 60.0
 _PATIENCE_S = 10.0
 
 
-class Daemon:
+class SessionDaemon:
     """A running session daemon; `home` is a folder for all that it writes."""
 
     def __init__(self, home: Path, enter: Sequence[str], group: int) -> None:
@@ -62,7 +62,9 @@ class Daemon:
     def lttng(self, *words: str) -> str:
         """Give a command to it and return what is printed. Raises TargetError with the first words of complaint."""
         if self._process is not None and self._process.poll() is not None:
-            raise TargetError(f"lttng-sessiond ended with {process.ending(self._process.returncode)}{self._said()}")
+            raise TargetError(
+                f"lttng-sessiond ended with {process.describe_exit(self._process.returncode)}{self._said()}"
+            )
         return self.run("lttng", "--no-sessiond", *words)
 
     def run(self, *command: str) -> str:
@@ -84,7 +86,7 @@ class Daemon:
         if done.returncode:
             said = (done.stderr or done.stdout).strip().partition("\n")[0]
             what = " ".join(word for word in command if not word.startswith("--"))
-            raise TargetError(f"{what} failed: {said or process.ending(done.returncode)}")
+            raise TargetError(f"{what} failed: {said or process.describe_exit(done.returncode)}")
         return done.stdout
 
     def _wait(self) -> None:

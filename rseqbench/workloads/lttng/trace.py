@@ -43,7 +43,7 @@ class Packet:
 
 
 @dataclass(frozen=True)
-class Told:
+class EmissionReport:
     """What a method has left word of: the last `proved` of the events that it `emitted` have the value `proof`.
 
     Each of them was recorded by `recorders`: as many sessions, of any daemon, had the event on when it was told.
@@ -56,15 +56,15 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Seen:
+class TraceContents:
     """What babeltrace2 finds: how many events, how often each value that proves, and what the methods told."""
 
     events: int
     proofs: Counter[int] = field(default_factory=Counter)
-    told: Mapping[str, Told] = field(default_factory=dict)
+    told: Mapping[str, EmissionReport] = field(default_factory=dict)
 
 
-def packets(trace: Path) -> list[Packet]:
+def read_packets(trace: Path) -> list[Packet]:
     """Return the packets of a trace. Raises TargetError where they are laid out in another way."""
     return [packet for path in sorted(trace.rglob("channel_*[0-9]")) for packet in _packets(path.read_bytes())]
 
@@ -81,29 +81,35 @@ def _packets(data: bytes) -> Iterator[Packet]:
         place += size // 8
 
 
-def last(found: Iterable[Packet]) -> dict[int, Packet]:
+def last_packets(found: Iterable[Packet]) -> dict[int, Packet]:
     """Return the last packet of each stream."""
     return {packet.stream: packet for packet in sorted(found, key=lambda packet: packet.number)}
 
 
-def read(text: str) -> Seen:
+def parse_trace(text: str) -> TraceContents:
     """Return what stands in the text of babeltrace2."""
     values = [int(value) for value in _EVENT.findall(text)]
     told = {}
     for found in _TOLD.findall(text):
         method, number, proved, emitted, recorders = map(int, found)
-        told[_METHODS.get(method, str(method))] = Told(1 << 31 | method << 24 | number, proved, emitted, recorders)
-    return Seen(len(values), Counter(value for value in values if value >> 31), told)
+        told[_METHODS.get(method, str(method))] = EmissionReport(
+            1 << 31 | method << 24 | number, proved, emitted, recorders
+        )
+    return TraceContents(len(values), Counter(value for value in values if value >> 31), told)
 
 
-def counted(text: str) -> int:
+def parse_event_count(text: str) -> int:
     """Return how many events babeltrace2 counted, from the words of its counter."""
     found = _COUNTED.search(text)
     return int(found[1]) if found else 0
 
 
-def doubts(
-    seen: Seen, begun: Mapping[int, Packet], found: Sequence[Packet], may_discard: bool = False, recorders: int = 1
+def find_missing_events(
+    seen: TraceContents,
+    begun: Mapping[int, Packet],
+    found: Sequence[Packet],
+    may_discard: bool = False,
+    recorders: int = 1,
 ) -> dict[str, str]:
     """Return why each method that told something cannot be believed, empty where it can.
 
@@ -114,7 +120,7 @@ def doubts(
     """
     each = {method: _unproved(told, seen.proofs[told.proof]) for method, told in seen.told.items()}
     often = max((told.recorders for told in seen.told.values()), default=recorders)
-    ends = last(found)
+    ends = last_packets(found)
     discarded_now = sum(end.discarded - _before(begun, end).discarded for end in ends.values())
     if often > recorders:
         whole = f"LTTng recorded each event {often} times: another session has it on"
@@ -130,13 +136,13 @@ def doubts(
     return {method: why or whole for method, why in each.items()}
 
 
-def _unproved(told: Told, there: int) -> str:
+def _unproved(told: EmissionReport, there: int) -> str:
     if there == told.proved:
         return ""
     return f"LTTng recorded {there} of the {told.proved} events that this method left last"
 
 
-def _entered(seen: Seen, begun: Mapping[int, Packet], found: Sequence[Packet]) -> int:
+def _entered(seen: TraceContents, begun: Mapping[int, Packet], found: Sequence[Packet]) -> int:
     """Return how many events went into the buffers: those that are there, and those of the packets overwritten."""
     used = sum(packet.used for packet in found)
     if not seen.events or not used:

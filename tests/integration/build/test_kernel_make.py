@@ -25,7 +25,8 @@ from rseqbench.build import architectures
 from rseqbench.build.linux import build
 from rseqbench.config import LinuxOptions
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-build.build(architectures.named("x86_64"), LinuxOptions(*sys.argv[1:]), "y", lambda done, of: print(done, flush=True))
+options = LinuxOptions(*sys.argv[1:])
+build.build_kernel(architectures.named("x86_64"), options, "y", lambda done, of: print(done, flush=True))
 """
 
 
@@ -96,7 +97,7 @@ def test_no_setting_of_the_callers_changes_what_is_built(cache, options, tree, m
     )
     for name in ("MAKEFLAGS", "MAKELEVEL", "KCFLAGS", "KBUILD_OUTPUT", "KCONFIG_CONFIG", "LLVM", "LOCALVERSION"):
         monkeypatch.setenv(name, "7" if name == "MAKELEVEL" else "k")
-    build.build(X86, options, "y", silent)
+    build.build_kernel(X86, options, "y", silent)
     seen = dict(line.partition("=")[::2] for line in (cache / "build" / "seen").read_text().splitlines())
     assert seen["KBUILD_BUILD_USER"] == "rseqbench"
     assert seen["KBUILD_BUILD_VERSION"] == "1"
@@ -111,7 +112,7 @@ def test_what_a_configuration_needs_besides_is_named(cache, tree, tmp_path, monk
     monkeypatch.setattr(make, "_compiles", lambda header: header == "gelf.h")
     words = r"cannot be built without zstd, openssl/opensslv\.h; apt-get install zstd libssl-dev$"
     with pytest.raises(BuildError, match=words):
-        build.build(X86, LinuxOptions(str(tree), str(tmp_path / "mine.config")), "y", silent)
+        build.build_kernel(X86, LinuxOptions(str(tree), str(tmp_path / "mine.config")), "y", silent)
     assert not list(cache.glob("build/*/one.o"))
 
 
@@ -119,7 +120,7 @@ def test_nothing_is_fetched_while_a_tool_is_missing(cache, monkeypatch):
     monkeypatch.setattr(make, "_compiles", lambda header: False)
     monkeypatch.setattr(build.source, "_fetch", lambda root: pytest.fail("it fetches"))
     with pytest.raises(BuildError, match=r"cannot be built without gelf\.h; apt-get install libelf-dev$"):
-        build.build(X86, LinuxOptions("debian", "small"), "y", silent)
+        build.build_kernel(X86, LinuxOptions("debian", "small"), "y", silent)
 
 
 def test_a_header_is_looked_for_by_the_compiler():
@@ -131,9 +132,9 @@ def test_a_header_is_looked_for_by_the_compiler():
 
 
 def test_the_second_build_knows_how_many_steps_there_are(options):
-    build.build(X86, options, "n", silent)
+    build.build_kernel(X86, options, "n", silent)
     seen = []
-    made = build.build(X86, options, "y", lambda done, of: seen.append((done, of)))
+    made = build.build_kernel(X86, options, "y", lambda done, of: seen.append((done, of)))
     facts = json.loads((made.folder / "build.json").read_text())
     assert seen[-1] == (facts["steps"], facts["steps"])
     assert {of for _, of in seen} == {facts["steps"]}
@@ -149,7 +150,7 @@ def test_a_build_that_is_taken_up_counts_what_was_done(cache, options, tree, tmp
     eventually(lambda: not at_work(tmp_path))
     (tmp_path / "wait").unlink()
     seen = []
-    build.build(X86, options, "y", lambda done, of: seen.append(done))
+    build.build_kernel(X86, options, "y", lambda done, of: seen.append(done))
     assert seen[0] == 1
     assert seen == sorted(set(seen))
 
@@ -186,10 +187,10 @@ def test_after_a_kill_the_next_build_waits_for_what_is_still_at_work(options, tr
     process.wait()
     assert at_work(tmp_path)
     with pytest.raises(BuildError, match=r"^another rseqbench is building this very Linux; wait until it is done$"):
-        build.build(X86, options, "y", silent)
+        build.build_kernel(X86, options, "y", silent)
     go.touch()
     eventually(lambda: not at_work(tmp_path))
-    assert build.build(X86, options, "y", silent).release == "6.99.0-test"
+    assert build.build_kernel(X86, options, "y", silent).release == "6.99.0-test"
 
 
 def test_a_lock_that_was_removed_since_it_was_opened_is_taken_anew(tmp_path, monkeypatch):
@@ -202,9 +203,9 @@ def test_a_lock_that_was_removed_since_it_was_opened_is_taken_anew(tmp_path, mon
             path.unlink()
 
     monkeypatch.setattr(locks.fcntl, "flock", raced)
-    with locks.alone(path, "doing that") as descriptor:
+    with locks.hold_lock(path, "doing that") as descriptor:
         assert os.path.samestat(os.fstat(descriptor), path.stat())
-        with pytest.raises(BuildError, match="another rseqbench is doing that"), locks.alone(path, "doing that"):
+        with pytest.raises(BuildError, match="another rseqbench is doing that"), locks.hold_lock(path, "doing that"):
             pass
         assert path.exists()
     assert not path.exists()
@@ -218,7 +219,7 @@ def test_a_disk_that_fills_up_is_told_as_that(cache, options, tree):
     with pytest.raises(
         BuildError, match=r"^make failed: .*No space left on device; make room and build again: it goes"
     ):
-        build.build(X86, options, "y", silent)
+        build.build_kernel(X86, options, "y", silent)
     assert list(cache.glob("build/*/one.o"))
     assert not (cache / "built").exists()
 
@@ -226,7 +227,7 @@ def test_a_disk_that_fills_up_is_told_as_that(cache, options, tree):
 def test_a_source_that_changes_meanwhile_is_not_kept(cache, options, tree):
     recipe(tree, "@gcc -c -o $@ $<\n@echo '/* changed */' >> one.c")
     with pytest.raises(BuildError, match=r"/tree was changed while it was built; build again$"):
-        build.build(X86, options, "y", silent)
+        build.build_kernel(X86, options, "y", silent)
     assert not (cache / "built").exists()
 
 
@@ -236,12 +237,12 @@ def test_a_linux_that_leaves_no_choice_says_which_option_gives_one(options, tree
         text.replace("\ttrue\n", "").replace("DISTURB := true", "DISTURB := sed -i s/RSEQ=n/RSEQ=y/ $(O)/.config")
     )
     with pytest.raises(BuildError, match=r"CONFIG_RSEQ=n was asked for, and .* makes it y; without CONFIG_EXPERT=y"):
-        build.build(X86, options, "n", silent)
+        build.build_kernel(X86, options, "n", silent)
 
 
 def test_the_proved_difference_is_kept_beside_both(options):
-    made = [build.build(X86, options, rseq, silent) for rseq in "ny"]
-    found = build.difference(*made, options)
+    made = [build.build_kernel(X86, options, rseq, silent) for rseq in "ny"]
+    found = build.compare_configurations(*made, options)
     for one in made:
         stored = json.loads((one.folder / "difference.json").read_text())
         assert {name: tuple(values) for name, values in stored.items()} == found

@@ -24,16 +24,16 @@ def release(tmp_path):
 @pytest.mark.parametrize("arch", ["arm32", "arm64", "x86_64"])
 @pytest.mark.parametrize("needed", [[], ["virtio"], ["virtio_ring", "virtio"]])
 def test_what_a_module_depends_on_is_in_its_file(tmp_path, arch, needed):
-    assert modules.depends(module(arch, tmp_path, *needed)) == needed
+    assert modules.read_dependencies(module(arch, tmp_path, *needed)) == needed
 
 
 def test_a_module_comes_after_what_it_needs(release):
-    assert list(modules.in_load_order(release, ["a-console"])) == ["bus", "ring", "a_console"]
+    assert list(modules.resolve_modules(release, ["a-console"])) == ["bus", "ring", "a_console"]
 
 
 def test_what_is_built_in_is_not_loaded(release):
     (release / "modules.builtin").write_text("kernel/drivers/bus.ko\n")
-    assert list(modules.in_load_order(release, ["a_console", "bus"])) == ["ring", "a_console"]
+    assert list(modules.resolve_modules(release, ["a_console", "bus"])) == ["ring", "a_console"]
 
 
 @pytest.mark.parametrize("kind", ["xz", "zst"])
@@ -47,16 +47,16 @@ def test_packed_modules_are_unpacked(release, kind):
     else:
         pytest.skip("no zstd here")
     path.unlink()
-    assert modules.in_load_order(release, ["ring"])["bus"] == plain
+    assert modules.resolve_modules(release, ["ring"])["bus"] == plain
 
 
 def test_a_missing_module_is_named(release):
     (release / "kernel/drivers/bus.ko").unlink()
     with pytest.raises(TargetError, match=r"^6\.1\.0 has no module bus; "):
-        modules.in_load_order(release, ["a_console"])
+        modules.resolve_modules(release, ["a_console"])
 
 
 @pytest.mark.parametrize("length", [0, 4, 30, 60, 200])
 def test_a_damaged_module_is_one_line(tmp_path, length):
     with pytest.raises(TargetError, match="a Linux module is damaged"):
-        modules.depends(module("host", tmp_path, "bus")[:length])
+        modules.read_dependencies(module("host", tmp_path, "bus")[:length])

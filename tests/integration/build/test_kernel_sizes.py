@@ -38,12 +38,12 @@ def of(symbols, text=100, data=10):
 
 
 def test_symbols_are_summed_by_the_name_that_stands_in_the_source():
-    found = sizes.parsed_symbols(NM)
+    found = sizes.parse_symbols(NM)
     assert found == {"t helper": 24, "t counter": 4, "T sys_rseq": 32, "d table": 64, "b space": 128, "r words": 256}
 
 
 def test_debugging_information_is_no_part_of_the_size():
-    assert sizes.parsed_sections(SECTIONS) == {".text": 6291456, ".data": 925932}
+    assert sizes.parse_sections(SECTIONS) == {".text": 6291456, ".data": 925932}
 
 
 def test_growth_is_counted_by_symbol_whatever_its_section():
@@ -99,7 +99,7 @@ def test_the_real_tools_agree_on_what_a_function_adds(compiled):
     other = compiled(
         "other", "int table[9] = {1}; int more(int x) { return x * table[x]; } void start(void) { for (;;) ; }"
     )
-    a, b = (sizes.measured(path, "") for path in (one, other))
+    a, b = (sizes.measure_sizes(path, "") for path in (one, other))
     grown = kernel_config.growth(a, b)
     assert {name for name, *_ in grown.changed} == {"table", "more"}
     assert ("table", 16, 36) in grown.changed
@@ -112,10 +112,10 @@ def test_the_real_tools_agree_on_what_a_function_adds(compiled):
 def test_what_is_no_program_is_refused(tmp_path):
     (tmp_path / "vmlinux").write_text("text")
     with pytest.raises(BuildError, match=r"size cannot read .*vmlinux"):
-        sizes.measured(tmp_path / "vmlinux", "")
+        sizes.measure_sizes(tmp_path / "vmlinux", "")
 
 
 def test_without_the_tools_of_an_architecture_their_package_is_named(tmp_path):
     assert shutil.which("riscv7-size") is None
     with pytest.raises(BuildError, match=r"no riscv7-size here.*binutils"):
-        sizes.measured(tmp_path, "riscv7-")
+        sizes.measure_sizes(tmp_path, "riscv7-")

@@ -12,7 +12,7 @@ import pytest
 from rseqbench import paths
 from rseqbench.build import architectures
 from rseqbench.build.linux import source
-from rseqbench.build.linux.image import emulated
+from rseqbench.build.linux.image import require_qemu
 from rseqbench.errors import BuildError, ResultsError, TargetError
 from tests.support.apt_repository import package, serve
 from tests.support.kernel_tree import plant
@@ -45,7 +45,7 @@ def repository(tmp_path, monkeypatch):
     def make(depends="", **contents):
         listed = ""
         for name, files in contents.items():
-            listed += package(folder, name, depends, files, emulated(architectures.host()).debian)
+            listed += package(folder, name, depends, files, require_qemu(architectures.host()).debian)
         monkeypatch.setenv("APT_CONFIG", str(serve(folder, listed)))
 
     return make
@@ -65,21 +65,21 @@ def left():
 @needs_apt
 def test_the_newest_package_is_fetched_and_unpacked_once(repository, monkeypatch):
     repository(depends="linux-source-9.0", **of("6.1"), **of("6.12"), **of("6.9"))  # 9.0 is but a name
-    assert not source.is_there("debian")
-    found = source.tree("debian")
+    assert not source.is_available("debian")
+    found = source.find_source("debian")
     assert found.version == "linux-source-6.12 6.1.9-1"
     assert (found.path / "Makefile").read_text() == "VERSION = 6.12\n"
     assert left() == ["linux-source-6.12"]
     monkeypatch.setenv("PATH", "/nowhere")
-    assert source.tree("debian") == found
-    assert source.is_there("debian")
+    assert source.find_source("debian") == found
+    assert source.is_available("debian")
 
 
 @needs_apt
 def test_without_such_a_package_it_says_what_else_there_is(repository):
     repository(**{"linux-source": {"usr/share/doc/x": b""}})
     with pytest.raises(BuildError, match=r"^apt knows no package linux-source-N\.M; .*source = PATH in \[linux\]$"):
-        source.tree("debian")
+        source.find_source("debian")
     assert left() == []
 
 
@@ -94,7 +94,7 @@ def test_without_such_a_package_it_says_what_else_there_is(repository):
 def test_a_package_that_holds_something_else_leaves_nothing(repository, files, words):
     repository(**{"linux-source-6.1": files})
     with pytest.raises(BuildError, match=words):
-        source.tree("debian")
+        source.find_source("debian")
     assert left() == []
 
 
@@ -108,23 +108,23 @@ def test_an_interruption_leaves_nothing_and_what_a_killed_one_left_is_cleared(re
     with monkeypatch.context() as patch:
         patch.setattr(source, "_untar", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            source.tree("debian")
+            source.find_source("debian")
     assert left() == []
     (paths.cache() / "linux/source/fetch-killed/tree").mkdir(parents=True)
-    source.tree("debian")
+    source.find_source("debian")
     assert left() == ["linux-source-6.1"]
 
 
 def test_without_apt_a_tree_of_the_users_is_offered(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(TargetError, match=r"^no apt-get here .*; mend that, or .*: source = PATH in \[linux\]$"):
-        source.tree("debian")
+        source.find_source("debian")
 
 
 def test_a_disk_without_room_is_told_before_it_is_filled(monkeypatch):
     monkeypatch.setattr(source.shutil, "disk_usage", lambda path: SimpleNamespace(free=5 << 20))
     with pytest.raises(BuildError, match=r"^Linux's source takes \d+ MiB while .* has 5 left; make room"):
-        source.tree("debian")
+        source.find_source("debian")
     assert left() == []
 
 
@@ -132,7 +132,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(ResultsError, match=r"^cannot write .*/file/"):
-        source.tree("debian")
+        source.find_source("debian")
 
 
 # ---- a tree of the user's ----
@@ -140,10 +140,10 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path, monkeypatch):
 
 def test_whatever_changes_in_a_tree_changes_its_identity(tmp_path):
     tree = plant(tmp_path / "tree")
-    seen = {source.tree(str(tree)).identity}
+    seen = {source.find_source(str(tree)).identity}
 
     def changed():
-        seen.add(source.tree(str(tree)).identity)
+        seen.add(source.find_source(str(tree)).identity)
         return len(seen)
 
     (tree / "one.c").write_text("longer than before\n")
@@ -159,19 +159,19 @@ def test_whatever_changes_in_a_tree_changes_its_identity(tmp_path):
 
 def test_the_caller_s_make_does_not_reach_the_tree_s(tmp_path, monkeypatch):
     monkeypatch.setenv("MAKEFLAGS", "n")
-    assert source.tree(str(plant(tmp_path / "tree"))).version == "Linux 6.99.0-test"
+    assert source.find_source(str(plant(tmp_path / "tree"))).version == "Linux 6.99.0-test"
 
 
 def test_a_tree_that_was_built_in_for_the_architecture_is_refused(tmp_path):
     tree = plant(tmp_path / "tree")
     (tree / "arch/arm/include/generated").mkdir(parents=True)
-    source.check(source.tree(str(tree)), "x86_64", "x86")
+    source.check_source(source.find_source(str(tree)), "x86_64", "x86")
     (tree / "arch/x86/include/generated").mkdir(parents=True)
     with pytest.raises(BuildError, match=r"was built in, arch/x86/include/generated is there.*; make -C .* mrproper"):
-        source.check(source.tree(str(tree)), "x86_64", "x86")
+        source.check_source(source.find_source(str(tree)), "x86_64", "x86")
 
 
 def test_a_linux_that_does_not_know_the_architecture_is_refused(tmp_path):
-    found = source.tree(str(plant(tmp_path / "tree")))
+    found = source.find_source(str(plant(tmp_path / "tree")))
     with pytest.raises(BuildError, match=r"^Linux 6\.99\.0-test knows no arm64: there is no .*/arch/arm64/Kconfig$"):
-        source.check(found, "arm64", "arm64")
+        source.check_source(found, "arm64", "arm64")

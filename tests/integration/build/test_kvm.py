@@ -18,16 +18,16 @@ def qemu(tmp_path, monkeypatch):
     (tmp_path / "kvm").touch()
     monkeypatch.setattr(kvm, "_LIMIT_S", 1.0)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    kvm.unusable.cache_clear()
+    kvm.find_kvm_problem.cache_clear()
 
     def make(script):
         program = tmp_path / architectures.host().qemu.system
         program.write_text(f"#!{sys.executable}\n{script}\n")
         program.chmod(0o755)
-        return kvm.unusable(architectures.host(), tmp_path / "image")
+        return kvm.find_kvm_problem(architectures.host(), tmp_path / "image")
 
     yield make
-    kvm.unusable.cache_clear()
+    kvm.find_kvm_problem.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_without_the_device_nothing_is_started(qemu, tmp_path):
 
 
 def test_a_foreign_architecture_has_none(tmp_path):
-    assert "not this machine's architecture" in kvm.unusable(architectures.named(FOREIGN), tmp_path)
+    assert "not this machine's architecture" in kvm.find_kvm_problem(architectures.named(FOREIGN), tmp_path)

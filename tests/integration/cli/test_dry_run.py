@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from rseqbench.build import architectures
-from rseqbench.build.linux.image import emulated
+from rseqbench.build.linux.image import require_qemu
 from rseqbench.model import CommandLine
 from rseqbench.report.tables import listing
 from tests.support.commands import rseqbench, tree
@@ -31,7 +31,7 @@ def place(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "here").mkdir()
     compilers = {name for arch in (HOST, ARM) for name in arch.compilers}
-    emulators = {emulated(ARM).system, emulated(ARM).user, emulated(HOST).system}
+    emulators = {require_qemu(ARM).system, require_qemu(ARM).user, require_qemu(HOST).system}
     for name in (*compilers, *emulators, "ssh", *NOT_ASKED_FOR):
         real = shutil.which(name)
         if real is None and name in compilers:
@@ -97,7 +97,7 @@ def facts(printed):
 @pytest.fixture
 def image(tmp_path):
     """Return a file that looks like a Linux for 32-bit ARM."""
-    qemu = emulated(ARM)
+    qemu = require_qemu(ARM)
     path = tmp_path / "zImage"
     path.write_bytes(bytes(qemu.magic_at) + bytes.fromhex(qemu.magic) + bytes(4096))
     return path
@@ -138,7 +138,7 @@ def test_the_line_of_qemu_user_is_the_one_that_is_executed(place):
     folder, env = place
     place_ = ("--arch", "arm32", "--target", "qemu-user")
     shown = commands(rehearsed(place, *place_))
-    (folder / "shims" / emulated(ARM).user).write_text(
+    (folder / "shims" / require_qemu(ARM).user).write_text(
         f"#!/bin/sh\nif test $1 = -h; then echo -plugin; exit 0; fi\n"
         f"{sys.executable} -c 'import shlex, sys; print(shlex.join(sys.argv[1:]))' user "
         f'"$@" >>{folder}/calls\nexit 3\n'

@@ -366,8 +366,8 @@ def test_programs_that_commands_start(host, programs, user, monkeypatch):
     assert tools.check_ssh(host()).packages == ("openssh-client",)
     assert tools.check_virtme_ng(host()).status == "ok"
     assert "--runner vng only" in tools.check_virtme_ng(host()).value
-    hackbench = next(iter(tools.workloads.PROGRAMS.values()))
-    monkeypatch.setattr(tools.workloads, "PROGRAMS", {"x": dataclasses.replace(hackbench, path="/nowhere/hackbench")})
+    hackbench = next(iter(tools.hackbench.PROGRAMS.values()))
+    monkeypatch.setattr(tools.hackbench, "PROGRAMS", {"x": dataclasses.replace(hackbench, path="/nowhere/hackbench")})
     found = tools.check_programs(host())
     assert (found.status, found.value, found.packages) == ("warn", "no /nowhere/hackbench", ("rt-tests",))
     programs(ssh="", vng="echo virtme-ng 1.99")
@@ -379,7 +379,7 @@ def test_a_user_without_a_home_is_told_once(host, monkeypatch):
     def no_home():
         raise RuntimeError("no home")
 
-    monkeypatch.setattr(emulation.linux.image.paths, "cache", no_home)
+    monkeypatch.setattr("rseqbench.paths.cache", no_home)
     assert emulation.check_guest_kernels(host()) is None
 
 

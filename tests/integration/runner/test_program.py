@@ -10,14 +10,14 @@ import time
 
 import pytest
 
-from rseqbench import workloads
 from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import program
 from rseqbench.model import Case, Plan, ProgramResult, Registration
 from rseqbench.targets.resolve import create_target
 from rseqbench.targets.runner import messages, protocol
-from rseqbench.workloads import HACKBENCH
+from rseqbench.workloads import hackbench
+from rseqbench.workloads.hackbench import HACKBENCH
 from tests.support.commands import processes_with
 from tests.support.requirements import libc_rseq, resolved
 from tests.support.runners import child, serving, session
@@ -194,7 +194,7 @@ CASE = Case(HACKBENCH.benchmark, 1, Registration.NONE)
 PLAN = Plan((CASE,), (), 1, 1, 1.0, 1, "gated", "boot", (0,), 1, "-l 10 -g 1")
 
 
-@pytest.mark.skipif(not os.access(HACKBENCH.path, os.X_OK), reason=workloads.missing(HACKBENCH))
+@pytest.mark.skipif(not os.access(HACKBENCH.path, os.X_OK), reason=hackbench.missing_reason(HACKBENCH))
 def test_hackbench_itself_is_run_with_the_plan_s_arguments(target):
     (taken,) = program.run(target, PLAN, 0, [CASE])
     (run_,) = taken.bench.get_runs()
@@ -235,4 +235,4 @@ def test_its_own_figure_is_found():
     ],
 )
 def test_it_is_run_as_the_patch_ran_it_where_time_is_real_and_smaller_elsewhere(wanted, timing, found):
-    assert workloads.arguments(HACKBENCH, wanted, timing) == found
+    assert hackbench.choose_arguments(HACKBENCH, wanted, timing) == found

@@ -19,7 +19,7 @@ THERE = [
 
 
 def chosen(suites, benchmarks=()):
-    return {one.name for one in selection.select(THERE, selection.suite_patterns(suites, benchmarks))}
+    return {one.name for one in selection.select_benchmarks(THERE, selection.suite_patterns(suites, benchmarks))}
 
 
 def test_a_suite_is_a_library_and_the_kernels_beside_it():
@@ -51,11 +51,11 @@ def test_a_suite_that_is_not_there(tmp_path):
 
 
 def test_a_library_is_opened_only_where_it_is_asked_for():
-    assert selection.asked_libraries(["all"]) == []
-    assert selection.asked_libraries(["*"]) == []
-    assert selection.asked_libraries(["lttng/lsl"]) == ["lttng"]
-    assert selection.asked_libraries(["u*/memb"]) == ["urcu"]
-    assert selection.asked_libraries(SUITES["all"]) == list(LIBRARIES)
+    assert selection.requested_libraries(["all"]) == []
+    assert selection.requested_libraries(["*"]) == []
+    assert selection.requested_libraries(["lttng/lsl"]) == ["lttng"]
+    assert selection.requested_libraries(["u*/memb"]) == ["urcu"]
+    assert selection.requested_libraries(SUITES["all"]) == list(LIBRARIES)
 
 
 def test_what_is_missing_is_named_by_what_it_is_needed_for():
@@ -68,8 +68,8 @@ def test_what_is_missing_is_named_by_what_it_is_needed_for():
 
 
 def test_versions_that_are_not_known_are_said_to_be_not_known():
-    assert packages.library("no-such-module") == "not known"
-    assert packages.program("no-such-program") == "not known"
+    assert packages.read_library_version("no-such-module") == "not known"
+    assert packages.read_program_version("no-such-program") == "not known"
 
 
 def test_what_was_at_a_place_before_stays_and_what_came_goes(tmp_path, monkeypatch):

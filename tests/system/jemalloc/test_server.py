@@ -31,7 +31,7 @@ class Here:
     arch = architectures.host().name
 
     def run(self, path, arguments, registration, limit_s):
-        return process.run([path, *arguments], make_environment(registration.value), limit_s)
+        return process.run_program([path, *arguments], make_environment(registration.value), limit_s)
 
 
 def registration(method):
@@ -39,9 +39,9 @@ def registration(method):
 
 
 def serve(method, *arguments):
-    command = [*jemalloc.command(method), *(arguments or SMALL)]
-    ran = process.run(command, make_environment(registration(method).value), 60)
-    return jemalloc.document(method, ran, registration(method))
+    command = [*jemalloc.server_command(method), *(arguments or SMALL)]
+    ran = process.run_program(command, make_environment(registration(method).value), 60)
+    return jemalloc.parse_document(method, ran, registration(method))
 
 
 @pytest.fixture(params=jemalloc.METHODS, ids=lambda method: method.name)
@@ -114,15 +114,15 @@ def twice(tmp_path):
 
 
 def test_a_block_that_is_handed_out_twice_is_seen(twice):
-    told = [f"LD_PRELOAD={twice}", *jemalloc.command(SHIPPED)[3:]]
-    ran = process.run(["/usr/bin/env", *told, *SMALL], make_environment("glibc"), 60)
+    told = [f"LD_PRELOAD={twice}", *jemalloc.server_command(SHIPPED)[3:]]
+    ran = process.run_program(["/usr/bin/env", *told, *SMALL], make_environment("glibc"), 60)
     with pytest.raises(TargetError, match=r"exit code 3: a block of \d+ bytes does not hold what was written to it"):
-        jemalloc.document(SHIPPED, ran, Registration.GLIBC)
+        jemalloc.parse_document(SHIPPED, ran, Registration.GLIBC)
     assert ran.output == ""
 
 
 def test_its_row_is_void_and_the_others_are_kept(twice, monkeypatch):
-    command = jemalloc.command
+    command = jemalloc.server_command
     monkeypatch.setattr(jemalloc, "arguments", lambda cpus, order: [*SMALL, "--order", str(order)])
     monkeypatch.setattr(
         jemalloc,
@@ -140,10 +140,10 @@ def test_its_row_is_void_and_the_others_are_kept(twice, monkeypatch):
 
 
 def test_a_library_that_is_not_there_is_noticed():
-    told = ["LD_PRELOAD=libnowhere.so.9", *jemalloc.command(SHIPPED)[2:]]
-    ran = process.run(["/usr/bin/env", *told, *SMALL], make_environment("glibc"), 60)
+    told = ["LD_PRELOAD=libnowhere.so.9", *jemalloc.server_command(SHIPPED)[2:]]
+    ran = process.run_program(["/usr/bin/env", *told, *SMALL], make_environment("glibc"), 60)
     with pytest.raises(TargetError, match=r"shipped did not take: malloc\(\) is from libc.so.6"):
-        jemalloc.document(SHIPPED, ran, Registration.GLIBC)
+        jemalloc.parse_document(SHIPPED, ran, Registration.GLIBC)
 
 
 def test_a_setting_with_a_typing_mistake_is_noticed():
@@ -154,16 +154,16 @@ def test_a_setting_with_a_typing_mistake_is_noticed():
 
 def test_rseq_that_is_on_where_it_should_be_off_is_noticed():
     method = jemalloc.BY_NAME["jemalloc/percpu_arena_norseq"]
-    ran = process.run([*jemalloc.command(method), *SMALL], make_environment("glibc"), 60)
+    ran = process.run_program([*jemalloc.server_command(method), *SMALL], make_environment("glibc"), 60)
     with pytest.raises(TargetError, match="did not take: rseq is registered"):
-        jemalloc.document(method, ran, Registration.NONE)
+        jemalloc.parse_document(method, ran, Registration.NONE)
 
 
 def test_too_little_memory_is_one_line():
-    limited = ["/usr/bin/prlimit", "--as=60000000", *jemalloc.command(SHIPPED)]
-    ran = process.run([*limited, "--threads", "200", *SMALL[4:]], make_environment("glibc"), 60)
+    limited = ["/usr/bin/prlimit", "--as=60000000", *jemalloc.server_command(SHIPPED)]
+    ran = process.run_program([*limited, "--threads", "200", *SMALL[4:]], make_environment("glibc"), 60)
     with pytest.raises(TargetError, match=r"exit code 4: (no memory for|cannot start thread)[^\n]*$"):
-        jemalloc.document(SHIPPED, ran, Registration.GLIBC)
+        jemalloc.parse_document(SHIPPED, ran, Registration.GLIBC)
 
 
 @pytest.mark.parametrize(

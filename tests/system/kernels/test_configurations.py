@@ -7,12 +7,13 @@ import pytest
 
 from rseqbench import config, paths
 from rseqbench.build import architectures
-from rseqbench.build.linux import build, kvm, select
+from rseqbench.build.linux import build, kvm
+from rseqbench.build.linux.image import choose_image
 from rseqbench.model import Registration
 from rseqbench.report import formatting
 from rseqbench.targets import resolve
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
-from rseqbench.workloads import HACKBENCH
+from rseqbench.workloads.hackbench import HACKBENCH
 from tests.support.commands import rseqbench
 from tests.support.requirements import x86_only
 
@@ -177,7 +178,7 @@ def test_the_full_length_is_refused_where_linux_asks_for_no_more(built, folder):
 def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
     options = config.load(paths.default_config())
     arch = architectures.named(ARCH)
-    image = build.built(arch, options.linux, "y")
+    image = build.find_built_kernel(arch, options.linux, "y")
     monkeypatch.setattr(kvm, "unusable", lambda arch, image: "")
     monkeypatch.setattr(VirtualMachine, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
     given = {"target": "qemu-kvm", "linux": str(image.folder), "benchmarks": ["hackbench"]}
@@ -194,6 +195,6 @@ def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
 
 
 def test_a_linux_for_another_architecture_is_refused(built):
-    folder = build.built(architectures.named(ARCH), config.load(paths.default_config()).linux, "y").folder
+    folder = build.find_built_kernel(architectures.named(ARCH), config.load(paths.default_config()).linux, "y").folder
     with pytest.raises(Exception, match="is a Linux for x86_64, not for arm32"):
-        select.chosen(architectures.named("arm32"), str(folder))
+        choose_image(architectures.named("arm32"), str(folder))

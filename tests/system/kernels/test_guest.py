@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench.build import architectures, linux
-from rseqbench.build.linux import LinuxImage
+from rseqbench.build import architectures
+from rseqbench.build.linux import image
+from rseqbench.build.linux.image import KernelImage
 from rseqbench.errors import TargetError
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from tests.support.commands import processes_with
@@ -46,7 +47,7 @@ def guest(inits, monkeypatch, tmp_path):
 
     def make(name=FASTEST, **options):
         arch = architectures.named(name)
-        given = {"image": linux.debian(arch), "init": inits(name), **options}
+        given = {"image": image.fetch_debian_image(arch), "init": inits(name), **options}
         return VirtualMachine(arch, given.pop("image"), given.pop("init"), **given)
 
     yield make
@@ -88,7 +89,7 @@ def test_a_guest_boots_and_answers(guest, name):
         talk = Talk(running)
         assert talk.ask("hello") == "hello"
         assert talk.ask("cpus") == "2"
-        assert talk.ask("release") == linux.debian(architectures.named(name)).release
+        assert talk.ask("release") == image.fetch_debian_image(architectures.named(name)).release
         assert talk.ask("env ECHO_INIT") == "talk"
         talk.close()
 
@@ -143,12 +144,12 @@ def test_too_little_memory_is_told(guest):
 
 def test_a_linux_that_says_nothing_is_given_up(guest, tmp_path):
     (tmp_path / "junk").write_bytes(bytes(100_000))
-    message = refused(guest(image=LinuxImage(FASTEST, tmp_path / "junk"), boot_timeout_s=2))
+    message = refused(guest(image=KernelImage(FASTEST, tmp_path / "junk"), boot_timeout_s=2))
     assert message == ("the arm64 guest said nothing within 2 s: its console is empty, and it had 512 MiB of memory")
 
 
 def test_a_missing_image_is_one_line(guest, tmp_path):
-    assert "could not load kernel" in refused(guest(image=LinuxImage(FASTEST, tmp_path / "absent")))
+    assert "could not load kernel" in refused(guest(image=KernelImage(FASTEST, tmp_path / "absent")))
     assert refused(guest(init=tmp_path / "absent")) == f"cannot read {tmp_path}/absent: No such file or directory"
 
 
@@ -185,13 +186,14 @@ def test_qemu_dies_with_us(inits, tmp_path, number):
     """The init hangs: one that talks would end by itself when its stream does."""
     program = f"""
 from pathlib import Path
-from rseqbench.build import architectures, linux
+from rseqbench.build import architectures
+from rseqbench.build.linux import image
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 arch = architectures.named({FASTEST!r})
-with VirtualMachine(arch, linux.debian(arch), Path({str(inits(FASTEST))!r}), parameters=["ECHO_INIT=hang"]):
+with VirtualMachine(arch, image.fetch_debian_image(arch), Path({str(inits(FASTEST))!r}), parameters=["ECHO_INIT=hang"]):
     pass
 """
-    linux.debian(architectures.named(FASTEST))
+    image.fetch_debian_image(architectures.named(FASTEST))
 
     def qemu_runs():
         names = [Path(f"/proc/{process}/comm").read_text() for process in processes_with(str(tmp_path))]

@@ -19,17 +19,17 @@ LINUX = defaults().linux
 
 
 def test_they_differ_in_rseq_and_what_comes_from_it(built_linuxes):
-    found = build.difference(built_linuxes["n"], built_linuxes["y"], LINUX)
+    found = build.compare_configurations(built_linuxes["n"], built_linuxes["y"], LINUX)
     assert found["CONFIG_RSEQ"] == ("n", "y")
     assert set(found) <= {"CONFIG_RSEQ", "CONFIG_SCHED_MM_CID"}
     for one in built_linuxes.values():
-        assert kconfig.parsed(one.config)["CONFIG_MEMBARRIER"] == "y"
+        assert kconfig.parse_config(one.config)["CONFIG_MEMBARRIER"] == "y"
 
 
 def test_what_depends_on_rseq_is_little(built_linuxes):
-    tree = source.tree(LINUX.source).path
+    tree = source.find_source(LINUX.source).path
     texts = [path.read_text(errors="replace") for path in tree.rglob("Kconfig*") if path.is_file()]
-    related = kconfig.depending(texts, "RSEQ")
+    related = kconfig.find_dependents(texts, "RSEQ")
     assert {"CONFIG_RSEQ", "CONFIG_MEMBARRIER"} <= related
     assert len(related) < 20, "so wide a net proves nothing"
 
@@ -43,7 +43,7 @@ def test_what_depends_on_rseq_is_little(built_linuxes):
     ],
 )
 def test_symbols_grow_as_linux_s_own_script_says(built_linuxes, option, types):
-    script = source.tree(LINUX.source).path / "scripts/bloat-o-meter"
+    script = source.find_source(LINUX.source).path / "scripts/bloat-o-meter"
     files = [str(built_linuxes[rseq].folder / "vmlinux") for rseq in ("n", "y")]
     command = [sys.executable, str(script), *filter(None, [option]), *files]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from rseqbench.build import architectures
-from rseqbench.build.linux import LinuxImage, build
+from rseqbench.build.linux import build
+from rseqbench.build.linux.image import KernelImage
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.targets.qemu import virtual_machine
 from tests.support.built_kernels import LIMIT_S
@@ -31,7 +32,7 @@ def guest(folder, name="x86_64", config="", **options):
     image, known = folder / "image", folder / "config"
     image.write_bytes(b"")
     known.write_text(config)
-    found = LinuxImage(name, image, config=known if config else None)
+    found = KernelImage(name, image, config=known if config else None)
     return virtual_machine.VirtmeNgMachine(architectures.named(name), found, Path("/opt/the runner"), **options)
 
 
@@ -140,6 +141,6 @@ class TestBooted:
 
     def test_it_is_cached_apart_from_the_small_one(self, folder):
         arch, options = architectures.named("x86_64"), defaults().linux
-        built = build.built(arch, dataclasses.replace(options, config="vng"), "y")
+        built = build.find_built_kernel(arch, dataclasses.replace(options, config="vng"), "y")
         assert built.base == "vng"
-        assert build.built(arch, options, "y") != built
+        assert build.find_built_kernel(arch, options, "y") != built

@@ -19,7 +19,7 @@ def linux():
     if architectures.host().name != "x86_64":
         pytest.skip("the guest's CPUs are x86")
     try:
-        return image.debian(architectures.host())
+        return image.fetch_debian_image(architectures.host())
     except TargetError as error:
         pytest.skip(f"no Linux to boot: {error}")
 
@@ -34,9 +34,9 @@ def guest(linux, init, files):
     """Boot Linux with that init and files, by their paths in the guest, and return what its console said."""
     archive = init.parent / "initramfs"
     content = {name.lstrip("/"): path.read_bytes() for name, path in files.items()}
-    archive.write_bytes(initramfs.build(init.read_bytes(), {}, content))
+    archive.write_bytes(initramfs.pack_initramfs(init.read_bytes(), {}, content))
     qemu = architectures.host().qemu
-    accelerated = not kvm.unusable(architectures.host(), linux.path)
+    accelerated = not kvm.find_kvm_problem(architectures.host(), linux.path)
     processor = ["-accel", "kvm", "-cpu", "host"] if accelerated else ["-accel", "tcg,thread=multi", "-cpu", qemu.cpu]
     command = [need(qemu.system, qemu.system_package), "-M", qemu.machine, "-m", "512", "-smp", "2", *processor]
     command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]

@@ -24,7 +24,7 @@ def unpacked(archive):
 
 
 def test_init_modules_and_their_order_are_in_it():
-    found = unpacked(initramfs.build(b"the program", MODULES, {"etc/a/b": b"more"}))
+    found = unpacked(initramfs.pack_initramfs(b"the program", MODULES, {"etc/a/b": b"more"}))
     assert found["init"] == (0o100755, b"the program")
     assert found["modules/order"][1] == b"z_first.ko\na_second.ko\n"
     assert found["modules/a_second.ko"][1] == b"22222"
@@ -33,7 +33,7 @@ def test_init_modules_and_their_order_are_in_it():
 
 
 def test_a_folder_comes_before_what_is_in_it():
-    names = list(unpacked(initramfs.build(b"x", MODULES, {"etc/a/b": b"", "dev/null.txt": b""})))
+    names = list(unpacked(initramfs.pack_initramfs(b"x", MODULES, {"etc/a/b": b"", "dev/null.txt": b""})))
     assert {"dev", "proc", "sys", "tmp", "etc", "etc/a", "modules"} <= set(names)
     for name in names:
         parent = name.rpartition("/")[0]
@@ -42,6 +42,6 @@ def test_a_folder_comes_before_what_is_in_it():
 
 
 def test_the_same_files_make_the_same_bytes(monkeypatch):
-    first = initramfs.build(b"x", MODULES)
+    first = initramfs.pack_initramfs(b"x", MODULES)
     monkeypatch.setattr(time, "time", lambda: 1e9)
-    assert initramfs.build(b"x", MODULES) == first
+    assert initramfs.pack_initramfs(b"x", MODULES) == first

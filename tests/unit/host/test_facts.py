@@ -198,7 +198,7 @@ def test_config_rseq_falls_back_to_boot_when_proc_is_damaged(tree):
     [("", ()), ("0", (0,)), ("0-3,8\n", (0, 1, 2, 3, 8)), ("3-1", None), ("a", None), ("0-", None), ("9999999", None)],
 )
 def test_cpu_list(text, numbers):
-    assert selection.cpu_list(text) == numbers
+    assert selection.parse_cpu_list(text) == numbers
 
 
 DMI = "sys/class/dmi/id"

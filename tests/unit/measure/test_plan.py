@@ -49,11 +49,11 @@ def make(benchmarks=BENCHMARKS, registration=GLIBC, cpus=(1, 0), seed=7, asked=(
     ],
 )
 def test_groups_names_and_patterns_select(patterns, names):
-    assert [benchmark.name for benchmark in selection.select(BENCHMARKS, patterns)] == names
+    assert [benchmark.name for benchmark in selection.select_benchmarks(BENCHMARKS, patterns)] == names
 
 
 def test_what_comes_along_need_not_be_asked_for_nor_be_there():
-    found = selection.select(BENCHMARKS, ["counter/rseq"], {BASELINE, "counter/rseq", "control/absent"})
+    found = selection.select_benchmarks(BENCHMARKS, ["counter/rseq"], {BASELINE, "counter/rseq", "control/absent"})
     assert [benchmark.name for benchmark in found] == ["counter/rseq", BASELINE]
 
 
@@ -87,7 +87,7 @@ def test_the_controls_come_along_where_they_are(threads):
 )
 def test_what_names_nothing_is_refused_and_the_nearest_named(pattern, hint):
     with pytest.raises(UsageError, match="unknown benchmark") as caught:
-        selection.select(BENCHMARKS, ["counter", pattern])
+        selection.select_benchmarks(BENCHMARKS, ["counter", pattern])
     assert repr(pattern) in caught.value.message
     assert hint in caught.value.hint
 

@@ -44,27 +44,29 @@ config UNRELATED
 
 
 def test_a_configuration_is_its_options_and_those_that_are_not_set():
-    assert kconfig.parsed(N) == {"CONFIG_SMP": "y", "CONFIG_RSEQ": "n", "CONFIG_NAME": '"a=b"'}
+    assert kconfig.parse_config(N) == {"CONFIG_SMP": "y", "CONFIG_RSEQ": "n", "CONFIG_NAME": '"a=b"'}
 
 
 @pytest.mark.parametrize("text", [N, Y, "CONFIG_SMP=y\n"])
 @pytest.mark.parametrize("rseq", ["n", "y"])
 def test_rseq_is_asked_for_once_and_all_else_stays(text, rseq):
-    changed = kconfig.with_rseq(text, rseq)
+    changed = kconfig.set_rseq(text, rseq)
     assert changed.count("CONFIG_RSEQ") == 1
-    assert kconfig.parsed(changed) == {**kconfig.parsed(text), "CONFIG_RSEQ": rseq}
+    assert kconfig.parse_config(changed) == {**kconfig.parse_config(text), "CONFIG_RSEQ": rseq}
 
 
 def test_what_is_absent_is_not_set():
-    assert kconfig.difference(N, Y) == {"CONFIG_RSEQ": ("n", "y"), "CONFIG_SCHED_MM_CID": ("n", "y")}
-    assert kconfig.difference("", "# CONFIG_A is not set\n") == {}
+    assert kconfig.compare_configs(N, Y) == {"CONFIG_RSEQ": ("n", "y"), "CONFIG_SCHED_MM_CID": ("n", "y")}
+    assert kconfig.compare_configs("", "# CONFIG_A is not set\n") == {}
 
 
 def test_what_comes_from_rseq_over_any_number_of_steps():
     wanted = {"RSEQ", "SCHED_MM_CID", "MM_CID_DEBUG", "MEMBARRIER", "DEBUG_RSEQ"}
-    assert kconfig.depending([KCONFIG], "RSEQ") == {f"CONFIG_{name}" for name in wanted}
+    assert kconfig.find_dependents([KCONFIG], "RSEQ") == {f"CONFIG_{name}" for name in wanted}
     halves = KCONFIG.split("config RSEQ", 1)
-    assert kconfig.depending([halves[0], f"config RSEQ{halves[1]}"], "RSEQ") == kconfig.depending([KCONFIG], "RSEQ")
+    assert kconfig.find_dependents([halves[0], f"config RSEQ{halves[1]}"], "RSEQ") == kconfig.find_dependents(
+        [KCONFIG], "RSEQ"
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,12 +80,12 @@ def test_what_comes_from_rseq_over_any_number_of_steps():
     ],
 )
 def test_what_does_not_take_is_named(wanted, final, why):
-    assert kconfig.refused(wanted, final) == why
+    assert kconfig.find_refused_option(wanted, final) == why
 
 
 def test_a_difference_that_comes_from_rseq_is_proved():
-    related = kconfig.depending([KCONFIG], "RSEQ")
-    assert list(kconfig.proved(N, Y, related)) == ["CONFIG_RSEQ", "CONFIG_SCHED_MM_CID"]
+    related = kconfig.find_dependents([KCONFIG], "RSEQ")
+    assert list(kconfig.verify_difference(N, Y, related)) == ["CONFIG_RSEQ", "CONFIG_SCHED_MM_CID"]
 
 
 @pytest.mark.parametrize(
@@ -97,4 +99,4 @@ def test_a_difference_that_comes_from_rseq_is_proved():
 )
 def test_any_other_difference_is_refused(n, y, why):
     with pytest.raises(BuildError, match=why):
-        kconfig.proved(n, y, kconfig.depending([KCONFIG], "RSEQ"))
+        kconfig.verify_difference(n, y, kconfig.find_dependents([KCONFIG], "RSEQ"))

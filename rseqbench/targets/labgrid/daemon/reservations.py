@@ -12,7 +12,7 @@ import grpc
 from labgrid.remote.common import Place, Reservation, ReservationState
 from labgrid.remote.generated import labgrid_coordinator_pb2 as pb
 
-from rseqbench.errors import unknown
+from rseqbench.errors import unknown_name
 from rseqbench.targets.labgrid.daemon.connections import SERVICE, BoardConnection, Connections
 from rseqbench.targets.labgrid.daemon.coordinator import Coordinator, CoordinatorLost
 from rseqbench.targets.labgrid.daemon.messages import LabgridError
@@ -78,7 +78,7 @@ class HeldPlaces:
         if place in self._held:
             raise LabgridError(f"place {place} is held by this very process", "name each place once")
         if place not in self._coordinator.places:
-            error = unknown("place", place, self._coordinator.places, f"at {self._coordinator.address}")
+            error = unknown_name("place", place, self._coordinator.places, f"at {self._coordinator.address}")
             raise LabgridError(error.message, error.hint, usage=True)
         held = self._held[place] = _HeldPlace(place, key)
         try:

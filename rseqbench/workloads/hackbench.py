@@ -1,0 +1,68 @@
+"""Whole programs that are measured, hackbench of them: where they lie, and with which arguments they run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rseqbench.errors import TargetError
+from rseqbench.model import Benchmark, BenchmarkId, ProgramResult, Timing
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program of Debian's that is measured as a whole.
+
+    package: Debian's that it comes in; path: where it lies, on a machine as in a guest; figure: finds the seconds that
+    it prints of itself; arguments: by how time passes there, as it takes from seconds to minutes.
+    """
+
+    benchmark: BenchmarkId
+    doc: str
+    package: str
+    path: str
+    figure: re.Pattern[str]
+    arguments: Mapping[Timing, str]
+
+    def seconds(self, ran: ProgramResult) -> float:
+        """Return the program's own figure. Raises TargetError when it failed, or printed none."""
+        if ran.code:
+            words = (ran.errors or ran.output).strip().partition("\n")[0]
+            raise TargetError(f"{self.path} exited with {ran.code}: {words or 'it says no more'}")
+        found = self.figure.search(ran.output)
+        if found is None:
+            raise TargetError(f"{self.path} printed no time: {ran.output.strip()[:80]!r}")
+        return float(found[1])
+
+
+# The patch ran `hackbench -l 100000` ten times; its defaults are 10 groups of 40 processes over socket pairs. On a
+# virtual machine that takes minutes, and an emulated one has to count each of some hundred million instructions.
+HACKBENCH = Program(
+    BenchmarkId("hackbench/processes"),
+    "hackbench of Debian's rt-tests: groups of processes that send each other messages",
+    "rt-tests",
+    "/usr/bin/hackbench",
+    re.compile(r"^Time: (\d+\.\d+)$", re.MULTILINE),
+    {"hardware": "-l 100000", "virtual": "-l 1000", "emulated": "-l 100 -g 2"},
+)
+
+
+PROGRAMS = {program.benchmark: program for program in (HACKBENCH,)}
+
+
+def describe_program(program: Program, unavailable: str = "") -> Benchmark:
+    """Return a program as what can be measured, or with the reason why it cannot here."""
+    return Benchmark(program.benchmark, program.doc, unavailable, whole=True)
+
+
+def missing_reason(program: Program) -> str:
+    """Return the reason why a program cannot be measured on a machine that lacks it."""
+    return f"no {program.path}: apt-get install {program.package}"
+
+
+def choose_arguments(program: Program, wanted: str, timing: Timing) -> str:
+    """Return the arguments that are `wanted` for a program, where "auto" is what fits a machine's time."""
+    return program.arguments.get(timing, "") if wanted == AUTO else wanted
