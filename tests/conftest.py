@@ -33,6 +33,11 @@ hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_c
 hypothesis.settings.load_profile("untimed")
 
 
+def pytest_addoption(parser):
+    """Add the option that records golden files."""
+    parser.addoption("--update-golden", action="store_true", help="record tests/data/golden/ anew, and review the diff")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_environment(tmp_path_factory):
     """Compile into a cache of this session, and let no setting of the developer's reach what is tested.
