@@ -64,7 +64,7 @@ class ResolvedOptions:
 
     arch: the name of an architecture, which the machine's own replaces if `asks_arch`. engine: empty where nothing is
     measured. cpus and registration: None for the target's own choice. rseq: the CONFIG_RSEQ that the machine's Linux
-    must have, None for any.
+    must have, None for any. hackbench: its arguments, None for those that fit the machine's time.
     """
 
     arch: str
@@ -83,7 +83,7 @@ class ResolvedOptions:
     runner: str
     rseq: str | None
     boots: int
-    hackbench: str
+    hackbench: str | None
 
 
 @dataclass(frozen=True)

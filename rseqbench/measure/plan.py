@@ -53,7 +53,7 @@ def make_plan(
         preset=options.preset,
         cpus=tuple(cpus),
         boots=options.boots,
-        hackbench=options.hackbench,
+        hackbench=options.hackbench or "",
     )
 
 

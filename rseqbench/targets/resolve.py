@@ -119,8 +119,7 @@ def resolve_options(
         "asks_arch": requested.arch == architectures.HOST,
         "target": target,
         "engine": engine,
-        "cpus": None if requested.cpus == AUTO else requested.cpus,
-        "registration": None if requested.registration == AUTO else requested.registration,
+        **{name: None for name in ("cpus", "registration", "hackbench") if getattr(requested, name) == AUTO},
         "linux": image,
         "rseq": None if requested.rseq == ANY else requested.rseq,
     })  # fmt: skip

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from rseqbench.errors import TargetError
 from rseqbench.model import Benchmark, BenchmarkId, ProgramResult, Timing
 
-AUTO = "auto"
-
 
 @dataclass(frozen=True)
 class Program:
@@ -63,6 +61,6 @@ def missing_reason(program: Program) -> str:
     return f"no {program.path}: apt-get install {program.package}"
 
 
-def choose_arguments(program: Program, wanted: str, timing: Timing) -> str:
-    """Return the arguments that are `wanted` for a program, where "auto" is what fits a machine's time."""
-    return program.arguments.get(timing, "") if wanted == AUTO else wanted
+def choose_arguments(program: Program, wanted: str | None, timing: Timing) -> str:
+    """Return the arguments that are `wanted` for a program, by default those that fit a machine's time."""
+    return program.arguments.get(timing, "") if wanted is None else wanted

@@ -228,9 +228,9 @@ def test_its_own_figure_is_found():
 @pytest.mark.parametrize(
     ("wanted", "timing", "found"),
     [
-        ("auto", "hardware", "-l 100000"),
-        ("auto", "virtual", "-l 1000"),
-        ("auto", "emulated", "-l 100 -g 2"),
+        (None, "hardware", "-l 100000"),
+        (None, "virtual", "-l 1000"),
+        (None, "emulated", "-l 100 -g 2"),
         ("-l 7 -T", "hardware", "-l 7 -T"),
     ],
 )

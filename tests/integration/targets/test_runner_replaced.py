@@ -6,6 +6,7 @@ from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines.instructions import InstructionEngine
 from rseqbench.model import Benchmark, Case, Plan, Registration
+from rseqbench.targets.qemu.target import QemuSystemTarget
 from rseqbench.targets.runner.target import RunnerTarget
 from tests.support.requirements import defaults, resolved
 
@@ -62,6 +63,7 @@ class Imagined(RunnerTarget):
     """A target whose runners are handed out one after the other."""
 
     timing = "emulated"
+    count = QemuSystemTarget.count
 
     def __init__(self, *runners):
         super().__init__(architectures.host(), resolved())

@@ -61,10 +61,10 @@ def test_the_running_linux_is_measured_by_the_runner_unless_told_otherwise(targe
 def test_who_asks_for_nothing_gets_what_he_always_got():
     found = resolve.resolve_options(options(), LINUX)
     assert (found.arch, found.asks_arch, found.target) == (architectures.host().name, True, "native")
-    assert (found.cpus, found.registration, found.rseq, found.linux) == (None, None, None, "debian")
+    assert (found.cpus, found.registration, found.rseq, found.hackbench, found.linux) == (None,) * 4 + ("debian",)
     same = {field.name for field in dataclasses.fields(found)} - {"arch", "asks_arch", "target", "engine", "cpus"}
-    assert {name: getattr(found, name) for name in same - {"registration", "rseq"}} == {
-        name: getattr(options(), name) for name in same - {"registration", "rseq"}
+    assert {name: getattr(found, name) for name in same - {"registration", "rseq", "hackbench"}} == {
+        name: getattr(options(), name) for name in same - {"registration", "rseq", "hackbench"}
     }
 
 
