@@ -151,7 +151,7 @@ static const char *run_disturbed(struct run *run, uint64_t wanted, uint64_t *dis
 }
 
 const char *host_check(unsigned int benchmark, unsigned int threads, uint64_t loops,
-		       uint64_t wanted, int stress, struct host_check *out)
+		       uint64_t wanted, bool stress, struct host_check *out)
 {
 	const struct setup setup = {
 		.threads = threads, .loops = loops, .check = true, .stress = stress

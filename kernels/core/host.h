@@ -10,6 +10,7 @@
 #ifndef HOST_H
 #define HOST_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -103,7 +104,7 @@ const char *host_benchmark(unsigned int benchmark, struct host_benchmark *out);
  * happened; `stress` holds sequences open.
  */
 const char *host_check(unsigned int benchmark, unsigned int threads, uint64_t loops,
-		       uint64_t wanted, int stress, struct host_check *out);
+		       uint64_t wanted, bool stress, struct host_check *out);
 /* Time `loops` operations in each thread; threads are pinned to the CPUs of the list in turn. */
 const char *host_time(unsigned int benchmark, unsigned int threads, uint64_t loops, const int *cpus,
 		      unsigned int cpu_count, struct host_time *out);

@@ -77,12 +77,7 @@ static __always_inline struct pool_slot *pool_slot_of(size_t cpu)
 
 static __always_inline unsigned long list_cpu(const enum method method)
 {
-	(void)method;
-#ifdef ARCH_HAS_LSL
-	if (method == METHOD_LSL_LOCK)
-		return arch_cpu_lsl();
-#endif
-	return percpu_getcpu();
+	return method == METHOD_LSL_LOCK ? percpu_getcpu_2018() : percpu_getcpu();
 }
 
 static __always_inline void list_lock(struct pool_slot *slot)

@@ -64,7 +64,7 @@ void verb_check(struct request *request, struct answer *answer)
 	unsigned int benchmark = get_benchmark(request), threads = get_threads(request);
 	uint64_t loops = request_integer(request, "loops", 1, most_loops(threads));
 	uint64_t wanted = request_integer(request, "wanted", 0, MAX_NUMBER);
-	int stress = request_integer(request, "stress", 0, 1);
+	bool stress = request_integer(request, "stress", 0, 1);
 	const char *error;
 	struct json *json = &answer->json;
 	struct host_check out;
