@@ -2,6 +2,7 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -17,6 +18,12 @@ static inline uint64_t clock_read_ns(clockid_t clock)
 static inline uint64_t clock_ns(void)
 {
 	return clock_read_ns(CLOCK_MONOTONIC);
+}
+
+/* Sleep for less than a second, or until a signal comes. */
+static inline void sleep_ns(long ns)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = ns }, NULL);
 }
 
 #endif

@@ -4,10 +4,10 @@
 
 #include <stdlib.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "benchmark.h"
+#include "clock.h"
 #include "xorshift.h"
 
 /* How many times the wanted disturbances are made while something else has not happened yet. */
@@ -72,7 +72,6 @@ static bool disturb_thread(struct disturbance *self, uint64_t turn, uint64_t ran
 
 static void disturb_threads(struct disturbance *self)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	uint64_t random = SEED;
 
 	for (uint64_t turn = 0; !READ_ONCE(self->stop); turn++) {
@@ -81,7 +80,7 @@ static void disturb_threads(struct disturbance *self)
 		if (self->done >= self->wanted &&
 		    (!self->unmet || !self->unmet() || turn >= self->wanted * PATIENCE))
 			WRITE_ONCE(*self->enough, true);
-		nanosleep(&pause, NULL);
+		sleep_ns(PAUSE_NS);
 	}
 }
 

@@ -10,9 +10,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "cpus.h"
 
 #define PATIENCE_MS 1000
@@ -149,10 +149,8 @@ void partner_place(struct partner *partner, bool same_cpu)
 
 uint64_t partner_answered(const struct partner *partner, uint64_t wanted)
 {
-	const struct timespec step = { .tv_nsec = 1000000 };
-
 	for (int waited = 0; *partner->answered < wanted && waited < PATIENCE_MS; waited++)
-		nanosleep(&step, NULL);
+		sleep_ns(1000000);
 	return *partner->answered;
 }
 

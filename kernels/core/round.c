@@ -7,11 +7,11 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <string.h>
-#include <time.h>
 
 #include "benchmark.h"
 #include "chunk.h"
 #include "chunk_team.h"
+#include "clock.h"
 #include "host.h"
 #include "jobs.h"
 #include "registration.h"
@@ -36,13 +36,6 @@ struct round {
 	uint64_t capacity;
 	struct host_round *out;
 };
-
-static void nap(void)
-{
-	const struct timespec time = { .tv_nsec = NAP_NS };
-
-	nanosleep(&time, NULL);
-}
 
 static uint64_t round_aborts(const struct round *round)
 {
@@ -109,7 +102,7 @@ static const char *offer_core(struct round *round, unsigned int number)
 	/* A chunk that shares the core with the neighbour may still be of interest. */
 	if (!is_probe_quiet(before, fastest) && job->busy >= job->wanted / BUSY_SHARE) {
 		round->out->waits++;
-		nap();
+		sleep_ns(NAP_NS);
 		return NULL;
 	}
 	memset(chunk, 0, sizeof(*chunk));

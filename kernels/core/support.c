@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "benchmark.h"
+#include "clock.h"
 #include "cpus.h"
 
 #define PAGE_SHIFT 12
@@ -96,7 +96,5 @@ void linger(void)
 
 void doze(void)
 {
-	const struct timespec time = { .tv_nsec = 20000 };
-
-	nanosleep(&time, NULL);
+	sleep_ns(20000);
 }

@@ -15,9 +15,9 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "serve.h"
 
@@ -156,7 +156,6 @@ static bool is_host_there(const char *device)
 
 bool serve_port(void)
 {
-	const struct timespec step = { .tv_nsec = STEP_MS * 1000000l };
 	char device[PATH_MAX] = "";
 
 	for (int waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
@@ -164,7 +163,7 @@ bool serve_port(void)
 			serve_device(device, true);
 			return true;
 		}
-		nanosleep(&step, NULL);
+		sleep_ns(STEP_MS * 1000000l);
 	}
 	if (*device)
 		log_to_console("the host did not open the virtio port " PORT " within %d s",
