@@ -10,7 +10,7 @@ import dataclasses
 import difflib
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from rseqbench import __version__
 from rseqbench.analysis import summary, summary_csv
 from rseqbench.analysis.fleet import compare
 from rseqbench.config import load
-from rseqbench.model import Skip
+from rseqbench.model import REPLAY, USER_ONLY, Skip
 from rseqbench.report import render
 from rseqbench.report.html import history
 from rseqbench.report.run_view import build_run_view
@@ -38,6 +38,7 @@ STYLES = ("mail", "markdown", "html")
 _RULES = load().verdict
 _SLOWER = {**COSTS, "counter/rseq": 0.8, "rcu/rseq": 15.0, "cpu_id/lsl": 14.7}
 _LIMITED = {**FACTS, "virtual": "kvm", "load_1min": 3.0, "governor": "powersave", "turbo": "on"}
+_NEWER = {**FACTS, "linux": "6.12.0"}
 _UNMEASURED = tuple(Skip(name, 1, "ENOSYS: no rseq in this Linux") for name in COSTS)
 
 
@@ -78,12 +79,14 @@ def _on_terminal(draw: Callable[[Console], None]) -> str:
     return out.file.getvalue()
 
 
-def _run(simulation: Simulation) -> Callable[[Path], Mapping[str, str]]:
+def _run(simulation: Simulation, styles: Sequence[str] = STYLES) -> Callable[[Path], Mapping[str, str]]:
     def documents(folder: Path) -> Mapping[str, str]:
         view = shown(folder, simulation)
-        texts = {style: render.render_run(view, style) for style in STYLES}
-        claims = _on_terminal(lambda out: terminal.claims(view, out, verdicts=True))
-        return {**texts, "terminal": _on_terminal(lambda out: terminal.run(view, out)), "claims": claims}
+        texts = {style: render.render_run(view, style) for style in styles}
+        if styles != STYLES:
+            return texts
+        claims = _on_terminal(lambda out: terminal.print_claims(view, out, verdicts=True))
+        return {**texts, "terminal": _on_terminal(lambda out: terminal.print_run(view, out)), "claims": claims}
 
     return documents
 
@@ -92,7 +95,7 @@ def _patch(folder: Path) -> Mapping[str, str]:
     run = Store(folder).load(PATCH)
     view = build_run_view(run, run, _RULES)
     texts = {style: render.render_run(view, style) for style in STYLES}
-    return {**texts, "terminal": _on_terminal(lambda out: terminal.run(view, out))}
+    return {**texts, "terminal": _on_terminal(lambda out: terminal.print_run(view, out))}
 
 
 def _comparison(*simulations: Simulation) -> Callable[[Path], Mapping[str, str]]:
@@ -100,7 +103,7 @@ def _comparison(*simulations: Simulation) -> Callable[[Path], Mapping[str, str]]
         runs = [store(Store(folder), simulation) for simulation in simulations]
         compared = [summary.compare_runs(runs[0], run, _RULES) for run in runs[1:]]
         texts = {style: render.render_comparison(runs, compared, _RULES, style) for style in STYLES}
-        return {**texts, "terminal": _on_terminal(lambda out: terminal.comparison(compared, out))}
+        return {**texts, "terminal": _on_terminal(lambda out: terminal.print_comparison(compared, out))}
 
     return documents
 
@@ -120,7 +123,7 @@ def _two_fleets(folder: Path) -> Mapping[str, str]:
 
 def _of_fleet(comparison: compare.FleetComparison) -> Mapping[str, str]:
     texts = {style: render.render_fleet(comparison, style) for style in STYLES}
-    return {**texts, "terminal": _on_terminal(lambda out: terminal.machines(comparison, out))}
+    return {**texts, "terminal": _on_terminal(lambda out: terminal.print_fleet(comparison, out))}
 
 
 def _history(folder: Path) -> Mapping[str, str]:
@@ -133,19 +136,25 @@ def _history(folder: Path) -> Mapping[str, str]:
             Simulation(f"run-{number}", rounds=8, seed=number, created=created, **(later if number > 3 else {})),
         )
     summaries = [summary_csv.load(results, f"run-{number}", _RULES.confidence) for number in range(6)]
-    return {"html": history.page(summaries, _RULES)}
+    return {"html": history.render_page(summaries, _RULES)}
 
 
 SUBJECTS: Mapping[str, Callable[[Path], Mapping[str, str]]] = {
     "run": _run(Simulation(rounds=12, threads={"counter/rseq": (1, 4)})),
     "run-limited": _run(Simulation(rounds=2, facts=_LIMITED, preset="quick")),
     "run-unmeasured": _run(Simulation(rounds=1, skips=_UNMEASURED, facts={}, docs={})),
+    "run-empty": _run(Simulation(rounds=2, costs={}, skips=(), docs={}), ("mail", "html")),
+    "run-replayed": _run(Simulation(rounds=8, target=REPLAY), ("mail",)),
     "run-emulated": _run(A32),
+    "run-emulated-user": _run(dataclasses.replace(A32, target=USER_ONLY, interrupted=0), ("mail",)),
     "run-libraries": _run(Simulation(rounds=8, costs={**COSTS, **LTTNG, **URCU})),
     "patch": _patch,
     "comparison": _comparison(
-        Simulation(label="a", rounds=10), Simulation(label="b", rounds=10, seed=4, costs=_SLOWER, skips=_UNMEASURED[:2])
+        Simulation(label="a", rounds=10),
+        Simulation("b", _SLOWER, rounds=10, seed=4, skips=_UNMEASURED[:2], facts=_NEWER),
     ),
+    "comparison-empty": _comparison(*(Simulation(label, {}, rounds=2, skips=()) for label in "ab")),
+    "comparison-of-units": _comparison(Simulation("x", arch="arm32", rounds=8, skips=()), A32),
     "kernel-config": _comparison(N, Y, REGISTERED),
     "fleet": _fleet,
     "two-fleets": _two_fleets,

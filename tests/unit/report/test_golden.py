@@ -2,12 +2,15 @@
 
 import pytest
 
-from tests.support import golden
+from tests.support import golden, hostile_text
 
 
 @pytest.mark.parametrize("subject", golden.SUBJECTS)
 def test_documents_are_as_recorded(subject, tmp_path, request):
-    golden.check(subject, golden.documents(subject, tmp_path), request.config.getoption("--update-golden"))
+    documents = golden.documents(subject, tmp_path)
+    golden.check(subject, documents, request.config.getoption("--update-golden"))
+    if "mail" in documents:
+        hostile_text.sound(documents["mail"])
 
 
 def test_golden_files_belong_to_a_subject():
