@@ -111,12 +111,6 @@ def test_what_differs_on_no_machine_is_left_to_the_summary_and_that_is_said(made
                                f"{len(one.columns)}.",)  # fmt: skip
 
 
-def test_who_failed_is_said_first_with_the_reason(made, capsys):
-    first = printed(made["fifty"], capsys).splitlines()[0]
-    assert first.startswith("48 of the 50 machines of fleet fifty have a run")
-    assert "board-42 (ssh: connection refused)" in first and "board-49 (power was lost at round 3)" in first
-
-
 def test_a_machine_of_two_runs_that_differ_in_facts_says_both(tmp_path):
     now = machine(0, rounds=6)
     later = dataclasses.replace(now, facts={**now.facts, "linux": "6.12.1"})
@@ -228,13 +222,6 @@ def test_the_mail_is_one(made, kind):
     lines = hostile_text.sound(render.render_fleet(made[kind], "mail"))
     assert lines[0].startswith("Fleet:  ")
     assert max(map(len, lines)) <= 76
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_markdown_starts_with_what_came_out(made, kind):
-    text = render.render_fleet(made[kind], "markdown")
-    assert text.startswith("- **Fleet:** ")
-    assert "- **Result:** " in text and "- **Limits:** " in text
 
 
 # ---- the page ----

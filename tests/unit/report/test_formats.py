@@ -15,7 +15,6 @@ from rseqbench.model import Skip
 from rseqbench.report import data, formatting
 from rseqbench.report.html import run
 from rseqbench.report.tables import claims as of_claims
-from rseqbench.report.tables import comparison as of_comparison
 from rseqbench.report.tables import run as of_run
 from rseqbench.report.text import markdown, terminal
 from rseqbench.store.runs import PATCH, Store
@@ -61,86 +60,6 @@ def near(printed, true):
     """Whether a printed number is the true one, to within one unit of its last digit."""
     places = len(printed.partition(".")[2])
     return abs(float(printed) - true) <= 10**-places
-
-
-def test_text_formats_draw_the_same_cells(laptop):
-    page = {table.caption: table.rows for table in readback.html_tables(run.render_page(laptop))}
-    for grid in of_run.tabulate_measured(laptop.measured):
-        own = [[cell for cell in row if cell] for row in cells_of(grid)]
-        assert [[cell for cell in row if cell] for row in page[grid.caption]] == own
-        read = from_markdown(markdown.render_grid(grid))[1:]
-        assert [[cell for cell in row if cell] for row in read] == own
-
-
-def test_every_cell_of_a_table_is_on_the_terminal(laptop):
-    for grid in of_run.tabulate_measured(laptop.measured):
-        lines = from_terminal(lambda out, grid=grid: terminal.print_grid(grid, out)).splitlines()
-        for row in cells_of(grid):
-            line = next(line for line in lines if line.split("  ")[0] == row[0])
-            for cell in row[1:5]:
-                assert cell in line
-
-
-def test_data_formats_hold_the_numbers_that_text_shows(laptop):
-    records = {record["benchmark"]: record for record in json.loads(data.run_json(laptop))["measured"]}
-    rows = {row["benchmark"]: row for row in csv.DictReader(io.StringIO(data.table_csv(laptop.run)))}
-    assert set(records) == set(rows) == set(COSTS)
-    for grid in of_run.tabulate_measured(laptop.measured):
-        group = grid.caption.split(" ")[0]
-        for row in grid.rows:
-            if len(row) < len(grid.columns):
-                assert records[f"{group}/{row[0]}"]["reason"] in row[-1]
-                continue
-            record, line = records[f"{group}/{row[0]}"], rows[f"{group}/{row[0]}"]
-            assert near(row[1].value, record["gross"])
-            assert all(map(near, row[1].interval.split(" .. "), (record["gross_low"], record["gross_high"])))
-            if record["net"] is not None:
-                assert near(row[2].value, record["net"])
-            for key in ("gross", "gross_low", "gross_high", "net", "net_low", "net_high"):
-                assert (
-                    line[key] == "" if record[key] is None else float(line[key]) == pytest.approx(record[key], rel=1e-5)
-                )
-            assert (line["registration"], line["check"], line["unit"]) == (row[3], row[5], "ns/op")
-
-
-def test_verdicts_agree_in_all_formats(laptop):
-    grids = of_claims.tabulate_run(laptop.judged, "simulated")
-    page = {table.caption: table.rows for table in readback.html_tables(run.render_page(laptop))}
-    records = {record["claim"]: record for record in data.verdicts(laptop.judged)}
-    read = {row[0]: row for row in from_markdown(markdown.render_grids(grids)) if len(row) == 5}
-    drawn = from_terminal(lambda out: terminal.print_claims(laptop, out, verdicts=True))
-    captions = ("Claims with a verdict", "Claims not measured here", grids[-1].caption)
-    in_page = {row[0].split("(")[-1].strip(") "): row for caption in captions for row in page[caption]}
-    assert len(records) == len(laptop.judged)
-    for one in laptop.judged:
-        record, row = records[one.claim.id], read[one.claim.id]
-        assert record["verdict"] in row
-        assert record["verdict"] in " ".join(in_page[one.claim.id])
-        assert one.claim.id in drawn
-        if record["measured"] is not None and one.claim.kind != "time":
-            assert near(row[2].split("x")[0], record["measured"])
-            assert row[2] in in_page[one.claim.id]
-            assert row[2] in drawn
-
-
-def test_comparisons_agree_in_all_formats(pair):
-    for found in pair:
-        drawn = from_terminal(lambda out, found=found: terminal.print_comparison([found], out))
-        grids = [*of_comparison.tabulate_comparison(found), of_comparison.tabulate_speedups(found)]
-        read = from_markdown(markdown.render_grids(grids))
-        records = [*data.comparison(found), *data.speedups(found)]
-        table = list(csv.DictReader(io.StringIO(data.to_csv(records))))
-        assert [row["kind"] for row in table] == [record["kind"] for record in records]
-        for record, row in zip(records, table, strict=True):
-            if record["kind"] != "benchmark":
-                continue
-            own = [formatting.with_threads(record["benchmark"], record["threads"])]
-            matching = [line for line in read if line[:1] == own]
-            assert any(record["verdict"] in line[4] for line in matching)
-            if record["ratio"] is not None:
-                assert float(row["ratio"]) == record["ratio"]
-                assert any(near(line[3].split("x")[0], record["ratio"]) for line in matching if line[3])
-                assert all(line[3] in drawn for line in matching)
 
 
 def test_every_record_has_the_same_keys_and_a_schema(laptop, pair):

@@ -8,8 +8,7 @@ from rseqbench.model import Skip
 from rseqbench.report.charts import draw_library
 from rseqbench.report.html import run as html
 from rseqbench.report.tables import Reason, allocators
-from rseqbench.report.text import markdown
-from tests.support.library_runs import LTTNG, URCU
+from tests.support.library_runs import LTTNG
 from tests.support.simulated_runs import COSTS, Simulation, shown
 
 WHY = "LTTng-UST cannot be measured without babeltrace2; apt-get install babeltrace2"
@@ -26,30 +25,6 @@ def lttng(tmp_path):
 
 def cells(grid):
     return [[str(cell) for cell in row] for row in grid.rows]
-
-
-def test_rows_of_both_stand_in_one_table_the_cheapest_first(lttng):
-    (one,) = lttng.shipped
-    table = cells(allocators.tabulate_library(one)[0])
-    assert [(row[0], row[1]) for row in table] == [
-        ("ring_buffer/rseq", "kernel"),
-        ("ring_buffer/rseq_atomic", "kernel"),
-        ("ring_buffer/getcpu_atomic", "kernel"),
-        ("lttng/constant", "LTTng-UST"),
-        ("lttng/rseq", "LTTng-UST"),
-        ("lttng/lsl", "LTTng-UST"),
-    ]
-    assert table[4][2].startswith("80.0")
-    assert table[4][3].startswith("79.7")
-
-
-def test_differences_are_in_ns_and_the_atomics_said_to_be_not_included(lttng):
-    prices = {row[0]: row[1:] for row in cells(allocators.tabulate_library(lttng.shipped[0])[1])}
-    assert prices["lttng/lsl - lttng/rseq"][0].startswith("14.0")
-    assert prices["ring_buffer/getcpu_atomic - ring_buffer/rseq_atomic"][0].startswith("17.5")
-    atomics = prices["ring_buffer/rseq_atomic - ring_buffer/rseq"]
-    assert atomics[0].startswith("3.0")
-    assert "do not include" in atomics[1]
 
 
 @pytest.mark.parametrize(
@@ -78,21 +53,6 @@ def test_a_difference_without_both_its_sides_is_not_there(tmp_path):
     assert [(found.slow, found.fast) for found in one.differences] == [("lttng/lsl", "lttng/rseq")]
 
 
-def test_the_widths_of_the_two_headers_are_told(lttng):
-    (note,) = allocators.tabulate_library(lttng.shipped[0])[0].notes
-    assert "48 bits" in note
-    assert "32" in note
-
-
-def test_that_no_flavour_is_of_the_patch_is_told(tmp_path):
-    (one,) = of(tmp_path, URCU).shipped
-    (note,) = allocators.tabulate_library(one)[0].notes
-    assert "No flavour that liburcu ships counts its readers by CPU" in note
-    assert [row[0] for row in cells(allocators.tabulate_library(one)[0])] == [
-        "rcu/rseq", "urcu/memb_inline", "urcu/signal", "urcu/memb",
-    ]  # fmt: skip
-
-
 def test_a_library_that_is_missing_is_rows_with_the_reason(tmp_path):
     costs = {name: cost for name, cost in LTTNG.items() if not name.startswith("lttng/")}
     run = shown(tmp_path, Simulation(costs=costs, rounds=8, skips=(Skip("lttng/rseq", 1, WHY),)))
@@ -105,15 +65,6 @@ def test_a_run_without_libraries_says_nothing_of_them(tmp_path):
     run = of(tmp_path, {name: cost for name, cost in COSTS.items() if name != "cpu_id/mm_cid"})
     assert run.shipped == ()
     assert "The libraries themselves" not in html.render_page(run)
-
-
-def test_all_formats_have_it(lttng):
-    page = html.render_page(lttng)
-    assert "The libraries themselves" in page
-    assert 'id="plot-library-lttng-x86_64"' in page
-    for text in (page, markdown.render_run(lttng)):
-        assert "LTTng-UST as it is shipped, and kernels that do the same" in text
-        assert "do not include this gain" in text
 
 
 def test_the_plot_has_every_row_and_tells_both_kinds_apart(lttng):

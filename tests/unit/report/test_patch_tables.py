@@ -14,7 +14,7 @@ from rseqbench.report import charts, data
 from rseqbench.report.charts import canvas
 from rseqbench.report.html import comparison
 from rseqbench.report.tables import patch
-from rseqbench.report.text import markdown, terminal
+from rseqbench.report.text import terminal
 from rseqbench.store.runs import Store
 from tests.support.html_page import Page
 from tests.support.kernel_config_runs import COUNTS, REGISTERED, N, Y
@@ -51,27 +51,6 @@ def cells(grid, name):
 # ---- one grid of all ----
 
 
-def test_all_runs_stand_in_one_line_a_benchmark(three):
-    grid = grids(three[1])["config-y, config-y-registered against config-n on x86_64, insn/op"]
-    assert cells(grid, "linux/pipe_one_cpu") == [
-        "linux/pipe_one_cpu",
-        "6,695",
-        "+100 (+1.49%)",
-        ">",
-        "+294 (+4.39%)",
-        ">",
-    ]
-    assert cells(grid, "linux/yield")[2:] == ["0", "=", "0", "="]
-    assert grid.notes[:2] == ("= equal: to 0.1 of an instruction", "> more instructions")
-
-
-def test_what_only_one_of_them_measured_says_why_in_each_place(three):
-    grid = grids(three[1])["config-y, config-y-registered against config-n on x86_64, insn/op"]
-    assert cells(grid, "counter/rseq")[1:] == ["-", "", "-", "", "-"]
-    assert grid.notes[-1].startswith("- not measured: ")
-    assert "not in config-y for x86_64 (counter/rseq)" in grid.notes[-1]
-
-
 def test_a_sign_with_several_reasons_names_the_benchmarks_of_each(tmp_path):
     timed = Simulation("a", {"counter/rseq": 5.0, "counter/plain": 1.0, "linux/yield": 100.0}, rounds=20, skips=())
     wide = dataclasses.replace(timed, label="b", seed=2, spread=0.2)
@@ -100,13 +79,6 @@ def test_the_terminal_holds_large_counts_of_three_runs_within_its_width(tmp_path
     assert len([line for line in table if re.match(r"\w+/", line)]) == len(COUNTS)  # none folds
 
 
-def test_what_none_could_measure_is_said_once(three):
-    grid = grids(three[1])["Measured in none of the runs"]
-    assert [cells(grid, "linux/pipe_two_cpus")[1]] == [
-        "config-n, config-y, config-y-registered: needs two CPUs, and there is one"
-    ]
-
-
 def test_two_runs_have_their_values_and_words_in_full(three):
     found = three[1][:1]
     grid = grids(found)["config-y (second) against config-n (first) on x86_64, insn/op"]
@@ -116,14 +88,6 @@ def test_two_runs_have_their_values_and_words_in_full(three):
 
 
 # ---- spread ----
-
-
-def test_counts_that_repeat_in_all_boots_are_said_to(three):
-    grid = grids(three[1])["How far counts of the same lie apart, least to most, of the median"]
-    assert [column.head for column in grid.columns][1:] == [
-        "config-n, of 5", "config-y, of 5", "config-y-registered, of 5",
-    ]  # fmt: skip
-    assert [[str(cell) for cell in row] for row in grid.rows] == [["all 6", "the same", "the same", "the same"]]
 
 
 def test_the_spread_of_those_that_do_not_stands_beside_them(tmp_path):
@@ -146,34 +110,10 @@ def test_times_have_intervals_and_no_such_table(tmp_path):
 # ---- what they share ----
 
 
-def test_sizes_and_options_of_the_same_linux_are_shown_once(three):
-    captions = [grid.caption for grid in patch.tabulate_everything(three[1])]
-    assert len(captions) == len(set(captions))
-    whole = grids(three[1])["Size of vmlinux in bytes, as `size` prints it"]
-    assert [column.head for column in whole.columns] == [
-        "", "config-n", "config-y, config-y-registered", "growth", "the patch's",
-    ]  # fmt: skip
-    assert cells(whole, "text") == ["text", "6,595,469", "6,595,689", "+220", "+567"]
-    assert cells(whole, "data") == ["data", "2,025,968", "2,026,032", "+64", "+5,696"]
-    assert ".text" not in [str(row[0]) for row in grids(three[1])["Sections that differ, bytes"].rows]
-
-
 def test_the_patch_s_sizes_stand_beside_no_other_architecture(tmp_path):
     _, found = together_of(tmp_path, *(dataclasses.replace(one, arch="arm32") for one in (N, Y)))
     whole = grids(found)["Size of vmlinux in bytes, as `size` prints it"]
     assert [column.head for column in whole.columns][-1] == "growth"
-
-
-def test_each_pair_s_claims_are_named_by_it_and_sizes_judged_once(three):
-    claimed = [grid for caption, grid in grids(three[1]).items() if caption.startswith("What the patch claimed")]
-    assert [grid.caption.rpartition(": ")[2] for grid in claimed] == [
-        "config-y against config-n", "config-y-registered against config-n",
-    ]  # fmt: skip
-    names = [[str(row[0]) for row in grid.rows] for grid in claimed]
-    assert names == [
-        ["hackbench-faster", "hackbench-n", "hackbench-y", "size-text", "size-data"],
-        ["hackbench-faster", "hackbench-n", "hackbench-y"],
-    ]
 
 
 # ---- formats ----
@@ -187,12 +127,6 @@ def test_the_json_of_two_runs_is_one_comparison_and_of_more_a_list(three):
     ]  # fmt: skip
     assert two["sizes"]["text"] == [6595469, 6595689]
     assert two["sizes"]["symbols"]["__rseq_handle_notify_resume"] == [0, 837]
-
-
-def test_markdown_has_the_same_tables(three):
-    text = markdown.render_grids(patch.tabulate_everything(three[1]))
-    assert "rseq_handle_notify_resume | 0 | 837 | +837 |" in text
-    assert "config-y, config-y-registered against config-n on x86_64, insn/op" in text
 
 
 def test_the_page_is_sound_and_holds_all_of_it(three):
@@ -216,31 +150,6 @@ def test_the_page_is_sound_and_holds_all_of_it(three):
         "nothing here migrates",
     ):
         assert words in body
-
-
-def test_the_page_begins_with_the_result_and_folds_what_none_measured(three):
-    body = comparison.render_page(*three, RULES).partition("</style>")[2]
-    assert re.search(r"Result:</b> \d+ more instructions, \d+ equal", body[: body.index("<main>")])
-    folded = body[body.index('id="absent"') :]
-    assert "<details>" in folded and "needs two CPUs" in folded
-    assert "needs two CPUs" not in body[: body.index('id="absent"')]
-    assert "less than 0.5% away is no difference" in body
-
-
-def test_the_page_says_what_limits_each_run_and_what_limits_all_only_once(three):
-    body = comparison.render_page(*three, RULES).partition("</style>")[2]
-    assert body.count("insn/op means instructions per operation") == 1
-    assert "config-n: 100 counts were left out" in body
-    assert "config-y-registered: 60 counts were left out" in body
-
-
-def test_the_page_has_the_facts_of_all_runs_beside_each_other(three):
-    body = comparison.render_page(*three, RULES).partition("</style>")[2]
-    assert body.count("<caption>Machine and build</caption>") == 1
-    head = re.search(r"Machine and build</caption>\s*<thead[^>]*>(.*?)</thead>", body, re.DOTALL)[1]
-    assert re.findall(r">([^<>\s][^<>]*)</th>", head) == ["fact", "config-n", "config-y", "config-y-registered"]
-    row = re.search(r"<th scope=.row.[^>]*>\s*Linux, its source\s*</th>(.*?)</tr>", body, re.DOTALL)[1]
-    assert row.count("linux-source-6.12 6.12.117-1") == 3
 
 
 def test_a_page_of_other_runs_does_not_speak_of_linux(tmp_path):
