@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rseqbench.analysis import compare, kernel_config
 from rseqbench.analysis.compare import SpeedupComparison
 from rseqbench.analysis.summary import RunComparison
-from rseqbench.model import NO_BENCHMARK
 from rseqbench.report import caveats, formatting
+from rseqbench.report.data import formats
 from rseqbench.report.data.writers import Record, estimate, facts, texts, to_csv, to_json
 from rseqbench.store.runs import Run
 
@@ -28,8 +28,7 @@ def comparison(found: RunComparison) -> list[Record]:
 
 def _empty(found: RunComparison) -> Record:
     """Return a record that has every column of a comparison and says nothing."""
-    columns = _compared(found, compare.Comparison("", NO_BENCHMARK, 1, None, None, None, None, "", ""))
-    return {**dict.fromkeys(columns), "a": found.a, "b": found.b}
+    return {**dict.fromkeys(formats.field_names("row")), "a": found.a, "b": found.b}
 
 
 def _compared(found: RunComparison, row: compare.Comparison) -> Record:

@@ -10,15 +10,7 @@ from rseqbench.report import formatting
 from rseqbench.report.data.writers import Record, estimate
 from rseqbench.report.tables import allocators
 
-COLUMNS = (  # of a run's CSV, beyond those of its other rows
-    *("work", "work_ns", "step_ns", "requests", "mean", "mean_low", "mean_high", "p50", "p50_low", "p50_high"),
-    *("p99", "p99_low", "p99_high", "p999", "p999_low", "p999_high", "maximum"),
-    *("throughput", "throughput_low", "throughput_high", "share", "share_low", "share_high"),
-    *("inside", "inside_low", "inside_high"),
-    *("waits", "getcpu_calls", "peak_bytes", "peak_bytes_low", "peak_bytes_high"),
-    *("statistic", "gain", "gain_low", "gain_high", "calls", "difference_ns", "mean_ns", "part"),
-    *("price", "price_low", "price_high"),
-)
+RECORDS = ("phase", "peak", "gain", "bound", "price")  # of a run's CSV, in the order of their columns
 
 
 def shipped(found: Iterable[LibraryComparison]) -> list[Record]:

@@ -12,35 +12,22 @@ from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import COUNTED
 from rseqbench.report import formatting
-from rseqbench.report.data import libraries
+from rseqbench.report.data import formats, libraries
 from rseqbench.report.data.writers import Record, estimate, facts, rounded, texts, to_csv, to_json
 from rseqbench.report.run_view import RunView
 from rseqbench.store.runs import Header, Run
 
-COLUMNS = (  # of a run's CSV, whatever that run has
-    *("kind", "label", "arch", "benchmark", "threads", "unit", "timing", "engine", "registration"),
-    *("gross", "gross_low", "gross_high", "net", "net_low", "net_high", "rounds", "aborts", "operations"),
-    *("instructions", "cycles", "branch_misses", "check", "reason", "doc"),
-    *("claim", "section", "text", "claim_kind", "slow", "fast", "today_slow", "today_fast", "net_of_loop"),
-    *("stated", "formula", "formula_value", "formula_low", "formula_high", "formula_agrees"),
-    *("measured", "measured_low", "measured_high", "today", "today_low", "today_high", "measured_unit", "verdict"),
-    *("alone", "alone_low", "alone_high", "beside", "beside_low", "beside_high", "why"),
-    *(
-        "passed",
-        "disturbances",
-        "exercised",
-        "message",
-        "trivial",
-        "short",
-        "name",
-        "round",
-        "value",
-        "values",
-        "loops",
-    ),
-    *libraries.COLUMNS,
-)
-_ROUND = ("arch", "benchmark", "threads", "unit", "round", "value", "values", "loops", "aborts")
+_RENAMED = {"kind": "claim_kind", "net": "net_of_loop"}  # what a claim and a benchmark call alike, in CSV
+
+
+def csv_columns() -> list[str]:
+    """Return the columns of a run's CSV, whatever that run has."""
+    claimed = [_RENAMED.get(name, name) for record in ("judged", "quotient") for name in formats.field_names(record)]
+    others = ("check", "round", *libraries.RECORDS)
+    names = [
+        name for record in others for name in (*(["name"] if record == "round" else []), *formats.field_names(record))
+    ]
+    return list(dict.fromkeys(["kind", *formats.field_names("benchmark"), "doc", *claimed, *names]))
 
 
 def table_csv(run: Run, confidence: float = 0.95) -> str:
@@ -145,14 +132,17 @@ def quotients(found: Iterable[PairSpeedup]) -> list[Record]:
 
 def rounds(frame: pd.DataFrame) -> list[Record]:
     """Return a record per benchmark and round: the value per operation, and over how many of what it was taken."""
-    kept = frame[list(_ROUND)].itertuples(index=False)
-    return [{**(row := dict(zip(_ROUND, one, strict=True))), "unit": formatting.unit(row["unit"])} for one in kept]
+    return [{**record, "unit": formatting.unit(record["unit"])} for record in _plain_rounds(frame)]
+
+
+def _plain_rounds(frame: pd.DataFrame) -> list[Record]:
+    names = formats.field_names("round")
+    return [dict(zip(names, row, strict=True)) for row in frame[names].itertuples(index=False)]
 
 
 def rounds_csv(shown: RunView) -> str:
     """Return every round of a run: one row a benchmark and round, values per operation."""
-    rows = shown.frame[list(_ROUND)].itertuples(index=False)
-    return to_csv([rounded(dict(zip(_ROUND, row, strict=True))) for row in rows])
+    return to_csv(list(map(rounded, _plain_rounds(shown.frame))))
 
 
 def run_json(shown: RunView, each_round: bool = False) -> str:
@@ -176,10 +166,9 @@ def run_csv(shown: RunView) -> str:
     """Return everything that is shown of a run, its rounds included, as one table: `kind` tells rows apart."""
     header, label = shown.run.header, shown.run.label
     values = zip(measured(label, shown.measured), shown.measured, strict=True)
-    judged = ({**_renamed(one), "kind": "claim", "claim_kind": one["kind"]} for one in verdicts(shown.judged))
     records: list[Record] = [
         *({"kind": "benchmark", **record, "doc": one.doc} for record, one in values),
-        *judged,
+        *({"kind": "claim", **_renamed(one)} for one in verdicts(shown.judged)),
         *({"kind": "quotient", **_renamed(one)} for one in quotients(shown.quotients)),
         *libraries.records(shown.shipped, shown.served),
         *({"kind": "check", **dataclasses.asdict(one), "verdict": one.verdict} for one in header.checks),
@@ -190,12 +179,12 @@ def run_csv(shown: RunView) -> str:
         *_header(header),
         *({"kind": "round", **one} for one in rounds(shown.frame)),
     ]
-    return to_csv([{**one, "label": label} for one in records], COLUMNS)
+    return to_csv([{**one, "label": label} for one in records], csv_columns())
 
 
 def _renamed(record: Record) -> Record:
-    """Return a record whose `net`, whether the loop is subtracted, is told from the net value of a benchmark."""
-    return {"net_of_loop" if name == "net" else name: value for name, value in record.items()}
+    """Return a record of a claim or a ratio under the names of its columns, which benchmarks do not share."""
+    return {_RENAMED.get(name, name): value for name, value in record.items()}
 
 
 def _header(header: Header) -> list[Record]:

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 
 import jsonschema
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from rseqbench.analysis import summary
 from rseqbench.config import load
 from rseqbench.report import data, render
+from rseqbench.report.data import documentation, formats
 from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support.emulated_runs import A32
@@ -83,6 +85,15 @@ def test_no_number_is_written_that_json_has_not(number):
         data.to_json("run", value=number)
 
 
+def test_the_schema_and_the_tables_of_the_documentation_are_as_they_are_generated():
+    assert documentation.build_schema() == SCHEMA
+    text = (DOCS / "formats.md").read_text(encoding="utf-8")
+    assert documentation.write_tables(text) == text
+    assert documentation.write_tables(text.replace("| `gross` | number, null |", "| `gross` | text |")) == text
+    drawn = set(re.findall(r"<!-- fields of (\w+) -->", text))
+    assert set(formats.load_formats()) - drawn == {"several", "claims", "pair", "claim", "what", "skip"}
+
+
 def test_every_field_is_in_the_documentation_and_has_its_meaning():
     text = (DOCS / "formats.md").read_text(encoding="utf-8")
     named = {name for part in SCHEMA["$defs"].values() for name in part["properties"]}
@@ -113,7 +124,7 @@ def test_the_csv_of_a_run_is_one_rectangle_of_known_columns(tmp_path, simulation
     text = render.render_run(found, "csv")
     lines = list(csv.reader(io.StringIO(text)))
     assert {len(line) for line in lines} == {len(lines[0])}
-    assert lines[0] == ["schema", *data.run.COLUMNS]
+    assert lines[0] == ["schema", *data.run.csv_columns()]
     rows = table_of(text)
     assert {row["label"] for row in rows} == {found.run.label}
     kinds = {row["kind"] for row in rows}
