@@ -36,10 +36,10 @@ class KernelSizes:
     def load(cls, path: Path) -> KernelSizes:
         """Read what save() wrote. Raises BuildError when it is damaged."""
         try:
-            found = cls(**json.loads(path.read_text(encoding="utf-8")))
-            if not matches_type(found, cls):
+            sizes = cls(**json.loads(path.read_text(encoding="utf-8")))
+            if not matches_type(sizes, cls):
                 raise TypeError("a size is no number")
-            return found
+            return sizes
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise BuildError(f"{path}: damaged, or not written by rseqbench ({error})") from error
 
@@ -64,21 +64,21 @@ def load_listings(folder: Path) -> list[Listing] | None:
 
 def parse_listings(text: str) -> list[Listing]:
     """Return what assembly.txt holds. Raises ValueError where it is not one."""
-    found = []
+    listings = []
     for block in text.split("\n\n")[1:]:
         head, *lines = block.strip("\n").split("\n")
-        named = _HEAD.fullmatch(head)
-        if named is None:
+        match = _HEAD.fullmatch(head)
+        if match is None:
             raise ValueError(f"no name of a kernel: {head[:60]!r}")
-        found.append(Listing(named[1], named[2], tuple(lines)))
-    return found
+        listings.append(Listing(match[1], match[2], tuple(lines)))
+    return listings
 
 
 @dataclass(frozen=True)
 class BuiltKernel:
-    """A Linux that was built, in a folder of the cache: image, vmlinux, linux.config, sizes.json and build.json.
+    """A kernel that was built, in a folder of the cache: image, vmlinux, linux.config, sizes.json and build.json.
 
-    build.json also tells the binutils, the command, the seconds and the steps that the build took.
+    build.json also names the binutils, the command, the seconds and the steps that the build took.
 
     rseq: its CONFIG_RSEQ, "n" or "y"; source, base, compiler, release: what it was made of and by, and what it calls
     itself; seconds: how long it took, of this call 0 where the cache had it.
@@ -105,7 +105,7 @@ class BuiltKernel:
 
     @property
     def image(self) -> Path:
-        """What a guest boots."""
+        """The image that a guest boots."""
         return self.folder / "image"
 
     @property
@@ -115,5 +115,5 @@ class BuiltKernel:
 
     @property
     def sizes(self) -> KernelSizes:
-        """How large it is."""
+        """Its sizes, read anew."""
         return KernelSizes.load(self.folder / SIZES_FILE)

@@ -1,4 +1,4 @@
-"""Pure: Linux configurations. What one holds, how two differ, and what of that comes from one option alone."""
+"""Pure: kernel configurations: parse one, compare two, and prove that one option makes all their difference."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _SELECTS = re.compile(r"^\s*(?:select|imply)\s+(\w+)")
 
 def parse_config(text: str) -> dict[str, str]:
     """Return the options of a .config or of a fragment of one; one that is not set has the value "n"."""
-    found: dict[str, str] = {}
+    options: dict[str, str] = {}
     for line in text.splitlines():
-        if (given := _SET.match(line)) is not None:
-            found[given[1]] = given[2]
-        elif (absent := _UNSET.match(line)) is not None:
-            found[absent[1]] = "n"
-    return found
+        if (setting := _SET.match(line)) is not None:
+            options[setting[1]] = setting[2]
+        elif (unset := _UNSET.match(line)) is not None:
+            options[unset[1]] = "n"
+    return options
 
 
 def set_rseq(text: str, rseq: str) -> str:
@@ -46,31 +46,31 @@ def find_dependents(texts: Iterable[str], symbol: str) -> frozenset[str]:
     Names are as in .config, with CONFIG_. Whatever an entry says of another symbol counts as depending on it, be it a
     dependency, a default or a condition: too many rather than too few, but only ever for a reason.
     """
-    mentioned: dict[str, set[str]] = {}  # symbol -> the entries that depend on it
+    mentions: dict[str, set[str]] = {}  # symbol -> the entries that depend on it
     for text in texts:
-        _note(text, mentioned)
-    found, left = {symbol}, [symbol]
-    while left:
-        for name in mentioned.get(left.pop(), ()):
-            if name not in found:
-                found.add(name)
-                left.append(name)
-    return frozenset(f"CONFIG_{name}" for name in found)
+        _collect_mentions(text, mentions)
+    dependents, pending = {symbol}, [symbol]
+    while pending:
+        for name in mentions.get(pending.pop(), ()):
+            if name not in dependents:
+                dependents.add(name)
+                pending.append(name)
+    return frozenset(f"CONFIG_{name}" for name in dependents)
 
 
-def _note(text: str, mentioned: dict[str, set[str]]) -> None:
+def _collect_mentions(text: str, mentions: dict[str, set[str]]) -> None:
     entry = ""
     for line in text.replace("\\\n", " ").splitlines():
-        if (begun := _ENTRY.match(line)) is not None:
-            entry = begun[1]
+        if (start := _ENTRY.match(line)) is not None:
+            entry = start[1]
         elif entry and (selects := _SELECTS.match(line)) is not None:
-            mentioned.setdefault(entry, set()).add(selects[1])
+            mentions.setdefault(entry, set()).add(selects[1])
             condition = line.partition(" if ")[2]
             for name in re.findall(r"\w+", condition):
-                mentioned.setdefault(name, set()).add(selects[1])
+                mentions.setdefault(name, set()).add(selects[1])
         elif entry and (refers := _REFERS.match(line)) is not None:
             for name in re.findall(r"\w+", re.sub(r'"[^"]*"', "", refers[1])):
-                mentioned.setdefault(name, set()).add(entry)
+                mentions.setdefault(name, set()).add(entry)
 
 
 def find_refused_option(wanted: Mapping[str, str], final: str) -> str:
@@ -78,10 +78,10 @@ def find_refused_option(wanted: Mapping[str, str], final: str) -> str:
 
     "n" is taken where the option is absent.
     """
-    got = parse_config(final)
+    options = parse_config(final)
     for name, value in wanted.items():
-        if got.get(name, "n") != value:
-            return f"{name}={value} was asked for, and Linux's Kconfig makes it {got.get(name, 'n')}"
+        if options.get(name, "n") != value:
+            return f"{name}={value} was asked for, and Linux's Kconfig makes it {options.get(name, 'n')}"
     return ""
 
 
@@ -90,11 +90,11 @@ def verify_difference(without: str, having: str, related: frozenset[str]) -> dic
 
     Raises BuildError when they differ in something else, or not in CONFIG_RSEQ.
     """
-    found = compare_configs(without, having)
-    if found.get(RSEQ) != ("n", "y"):
+    difference = compare_configs(without, having)
+    if difference.get(RSEQ) != ("n", "y"):
         raise BuildError(f"the two configurations do not differ in {RSEQ}", "build both anew")
-    foreign = [name for name in found if name not in related]
+    foreign = [name for name in difference if name not in related]
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise BuildError(f"the two configurations differ in {foreign[0]}{more}, which does not come from {RSEQ}")
-    return found
+    return difference

@@ -1,4 +1,4 @@
-"""Processes of ours: none outlives the one that started it, and how one ended."""
+"""Start and end child processes, so that none outlives the process that started it."""
 
 from __future__ import annotations
 

@@ -13,8 +13,10 @@ _FROM_THE_LEFT = "L"
 
 def line(text: str) -> str:
     """Return foreign text as one harmless line: control and direction characters are spelled out, not obeyed."""
-    one = " ".join(text.split())
-    return one if one.isprintable() else "".join(map(_harmless, one))  # nearly all is, and a page has 100,000 texts
+    joined = " ".join(text.split())
+    return (
+        joined if joined.isprintable() else "".join(map(_escape, joined))
+    )  # nearly all is, and a page has 100,000 texts
 
 
 def is_control(char: str) -> bool:
@@ -22,7 +24,7 @@ def is_control(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
-def _harmless(char: str) -> str:
+def _escape(char: str) -> str:
     return f"\\u{ord(char):04x}" if is_control(char) else char
 
 
@@ -33,19 +35,19 @@ def isolated(text: str) -> Markup:
     """
     parts: list[Markup] = []
     end = 0
-    for start, stop in _runs(text):
+    for start, stop in _right_to_left_spans(text):
         parts += [escape(text[end:start]), Markup("<bdi>{}</bdi>").format(text[start:stop])]
         end = stop
     return Markup("").join([*parts, escape(text[end:])])
 
 
-def _runs(text: str) -> Iterable[tuple[int, int]]:
+def _right_to_left_spans(text: str) -> Iterable[tuple[int, int]]:
     """Yield from where to where letters from the right stand with none from the left between them."""
     start = stop = -1
-    for place, char in enumerate(text):
+    for index, char in enumerate(text):
         direction = unicodedata.bidirectional(char)
         if direction in _FROM_THE_RIGHT:
-            start, stop = (place if start < 0 else start), place + 1
+            start, stop = (index if start < 0 else start), index + 1
         elif direction == _FROM_THE_LEFT and start >= 0:
             yield start, stop
             start = -1

@@ -43,49 +43,49 @@ _DEPENDS = re.compile(r"^Depends: (.*)$", re.MULTILINE)
 class Apt:
     """apt for one architecture, working in `folder`, which its user makes and removes."""
 
-    def __init__(self, architecture: str, folder: Path, otherwise: str = WITHOUT_APT) -> None:
+    def __init__(self, architecture: str, folder: Path, hint: str = WITHOUT_APT) -> None:
         """Take Debian's name of the architecture, "armhf", and write the settings. Raises OSError.
 
-        `otherwise` says what can be done without apt; it is the hint of every error.
+        `hint` of every error says what the user can do without apt.
         """
-        self._folder, self._otherwise = folder, otherwise
+        self._folder, self._hint = folder, hint
         self._settings = folder / "apt.conf"
         for name in ("state/lists/partial", "cache/archives/partial"):
             (folder / name).mkdir(parents=True)
         (folder / "state/status").touch()
         text = _SETTINGS.format(architecture=architecture, folder=folder, timeout_s=_TIMEOUT_S)
         self._settings.write_text(text + (_AS_ROOT if os.geteuid() == 0 else ""), encoding="utf-8")
-        self._complaint = ""
+        self._warning = ""
 
     def update(self) -> None:
         """Fetch the lists of packages. One that cannot be had matters only if a package is then not found."""
         done = self._run("apt-get", ["update"])
-        self._complaint = _first_complaint(done.stderr)
+        self._warning = _first_complaint(done.stderr)
 
-    def dependency(self, package: str, prefix: str) -> str:
+    def find_dependency(self, package: str, prefix: str) -> str:
         """Return the name of the package starting with `prefix` on which `package` depends. Raises TargetError."""
-        shown = self._run("apt-cache", ["show", "--no-all-versions", package])
-        for depends in _DEPENDS.findall(shown.stdout):
-            for name in (one.split()[0] for one in depends.split(",")):
+        record = self._run("apt-cache", ["show", "--no-all-versions", package])
+        for depends in _DEPENDS.findall(record.stdout):
+            for name in (alternative.split()[0] for alternative in depends.split(",")):
                 if name.startswith(prefix):
                     return str(name)
-        raise self._failed(f"apt knows no package {package}", self._complaint or _first_complaint(shown.stderr))
+        raise self._error(f"apt knows no package {package}", self._warning or _first_complaint(record.stderr))
 
-    def names(self, pattern: str) -> list[str]:
+    def search(self, pattern: str) -> list[str]:
         """Return the packages that can be had whose names a regular expression of apt-cache finds.
 
         Raises TargetError without apt.
         """
-        found = self._run("apt-cache", ["search", "--names-only", pattern]).stdout
-        return [line.split()[0] for line in found.splitlines() if line.strip()]
+        output = self._run("apt-cache", ["search", "--names-only", pattern]).stdout
+        return [line.split()[0] for line in output.splitlines() if line.strip()]
 
     def download(self, package: str) -> Path:
         """Download the newest version of `package` and return the .deb. Raises TargetError."""
         done = self._run("apt-get", ["download", package])
-        found = list(self._folder.glob(f"{package}_*.deb"))
-        if done.returncode or not found:
-            raise self._failed(f"apt cannot download {package}", _first_complaint(done.stderr) or self._complaint)
-        return found[0]
+        debs = list(self._folder.glob(f"{package}_*.deb"))
+        if done.returncode or not debs:
+            raise self._error(f"apt cannot download {package}", _first_complaint(done.stderr) or self._warning)
+        return debs[0]
 
     def _run(self, command: str, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         try:
@@ -102,12 +102,12 @@ class Apt:
                 preexec_fn=die_with_parent,
             )
         except FileNotFoundError as error:
-            raise TargetError(f"no {command} here to fetch Debian's Linux with", self._otherwise) from error
+            raise TargetError(f"no {command} here to fetch Debian's Linux with", self._hint) from error
         except subprocess.TimeoutExpired as error:
-            raise TargetError(f"{command} {arguments[0]} did not end within {_LIMIT_S} s", self._otherwise) from error
+            raise TargetError(f"{command} {arguments[0]} did not end within {_LIMIT_S} s", self._hint) from error
 
-    def _failed(self, what: str, complaint: str) -> TargetError:
-        return TargetError(f"{what}: {complaint or 'it says no more'}", self._otherwise)
+    def _error(self, message: str, complaint: str) -> TargetError:
+        return TargetError(f"{message}: {complaint or 'it says no more'}", self._hint)
 
 
 def _first_complaint(stderr: str) -> str:

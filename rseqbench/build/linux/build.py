@@ -1,7 +1,7 @@
-"""Building Linux from source, out of its tree, once for each CONFIG_RSEQ; what was built is kept in the cache.
+"""Builds of the kernel from source, out of its tree, one for each CONFIG_RSEQ, kept in the cache.
 
-A build goes on in a work folder, where make takes it up again after an interruption. What is complete is moved to its
-place by one rename, so that nothing half-built is ever found there.
+A build goes on in a work folder, where make takes it up again after an interruption. A complete one is moved into the
+cache by one rename, so that the cache never holds half a build.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _NEEDED_MIB = 250  # of a small build, where 140 to 180 were measured; a distrib
 
 @dataclass(frozen=True)
 class _Recipe:
-    """All that decides what is built: `base` is the text of the configuration, CONFIG_RSEQ included."""
+    """All that decides the outcome of a build; `base` is the text of the configuration, CONFIG_RSEQ included."""
 
     arch: Arch
     linux: LinuxBuild
@@ -48,19 +48,19 @@ class _Recipe:
 
     @property
     def key(self) -> str:
-        """What names it in the cache."""
-        made_by = (self.tools.version, self.tools.binutils)
-        parts = (self.arch.name, self.source.identity, self.options.config, self.base, *made_by)
+        """The name of the kernel in the cache."""
+        tools = (self.tools.version, self.tools.binutils)
+        parts = (self.arch.name, self.source.identity, self.options.config, self.base, *tools)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     @property
     def folder(self) -> Path:
-        """Where it is when it is complete."""
+        """The folder of the complete build."""
         return paths.cache() / "linux" / "built" / self.key
 
     @property
     def work(self) -> Path:
-        """Where it is built."""
+        """The folder that the build works in."""
         return paths.cache() / "linux" / "build" / self.key
 
 
@@ -69,29 +69,29 @@ def build_kernel(arch: Arch, options: LinuxOptions, rseq: str, progress: Progres
 
     Raises BuildError with what is missing or what make said, and TargetError where the source cannot be fetched.
     """
-    found = find_built_kernel(arch, options, rseq)
-    if found:
-        return found
-    linux = _linux(arch)
+    cached = find_built_kernel(arch, options, rseq)
+    if cached:
+        return cached
+    linux = _kernel_build(arch)
     Tools.find(linux, arch).check(linux, arch)  # before anything is fetched
-    recipe = _recipe(arch, options, rseq)
+    recipe = _make_recipe(arch, options, rseq)
     with atomic_io.guarded(recipe.work):
         recipe.work.mkdir(parents=True, exist_ok=True)
         with hold_lock(recipe.work.with_suffix(".lock"), "building this very Linux") as lock:
-            return BuiltKernel.load(recipe.folder) or _built(recipe, lock, progress)
+            return BuiltKernel.load(recipe.folder) or _build(recipe, lock, progress)
 
 
 def find_built_kernel(arch: Arch, options: LinuxOptions, rseq: str) -> BuiltKernel | None:
-    """Return what build() would, if the cache has it; never builds, fetches nothing that is not there."""
+    """Return the kernel that build_kernel() would, if the cache has it; build and fetch nothing."""
     if not source.is_available(options.source):
         return None
-    return BuiltKernel.load(_recipe(arch, options, rseq).folder)
+    return BuiltKernel.load(_make_recipe(arch, options, rseq).folder)
 
 
 def list_attachments(wanted: str) -> list[Path]:
-    """Return what a run keeps of the Linux it booted, where that was built: its sizes and its configuration."""
-    found = BuiltKernel.load(Path(wanted))
-    return [found.folder / SIZES_FILE, found.folder / kconfig.CONFIG_FILE] if found else []
+    """Return the files that a run keeps of a built kernel: its sizes and its configuration; none of another kernel."""
+    kernel = BuiltKernel.load(Path(wanted))
+    return [kernel.folder / SIZES_FILE, kernel.folder / kconfig.CONFIG_FILE] if kernel else []
 
 
 def compare_configurations(
@@ -103,29 +103,29 @@ def compare_configurations(
     """
     tree = source.find_source(options.source).path
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in tree.rglob("Kconfig*") if path.is_file())
-    found = kconfig.verify_difference(one.config, other.config, kconfig.find_dependents(texts, "RSEQ"))
-    for each in (one, other):
-        with atomic_io.guarded(each.folder):
-            atomic_io.write(each.folder / _DIFFERENCE, json.dumps(found, indent=1) + "\n")
-    return found
+    difference = kconfig.verify_difference(one.config, other.config, kconfig.find_dependents(texts, "RSEQ"))
+    for kernel in (one, other):
+        with atomic_io.guarded(kernel.folder):
+            atomic_io.write(kernel.folder / _DIFFERENCE, json.dumps(difference, indent=1) + "\n")
+    return difference
 
 
-def _linux(arch: Arch) -> LinuxBuild:
+def _kernel_build(arch: Arch) -> LinuxBuild:
     if arch.linux is None:
         raise UsageError(f"nobody has said how Linux is built for {arch.name}", f"add [linux] to {arch.folder}")
     return arch.linux
 
 
-def _recipe(arch: Arch, options: LinuxOptions, rseq: str) -> _Recipe:
-    linux = _linux(arch)
-    base = kconfig.set_rseq(_base(arch, options.config), rseq)
+def _make_recipe(arch: Arch, options: LinuxOptions, rseq: str) -> _Recipe:
+    linux = _kernel_build(arch)
+    base = kconfig.set_rseq(_read_base(arch, options.config), rseq)
     tools = Tools.find(linux, arch)
     tree = source.find_source(options.source)
     source.check_source(tree, arch.name, linux.arch)
     return _Recipe(arch, linux, tools, tree, options, base, rseq)
 
 
-def _base(arch: Arch, wanted: str) -> str:
+def _read_base(arch: Arch, wanted: str) -> str:
     files = [Path(wanted)]
     if wanted in OWN_CONFIGURATIONS:
         ours = (paths.kernels() / name for name in ("linux.config", *OWN_CONFIGURATIONS[wanted]))
@@ -139,22 +139,22 @@ def _base(arch: Arch, wanted: str) -> str:
     return text
 
 
-def _built(recipe: _Recipe, lock: int, progress: Progress) -> BuiltKernel:
-    """Build, or go on with it, and put what was built in its place."""
+def _build(recipe: _Recipe, lock: int, progress: Progress) -> BuiltKernel:
+    """Build the kernel, or continue its build, and move it into the cache."""
     _check_space(recipe.work)
     began = time.monotonic()
     make = Make(recipe.tools, recipe.source.path, recipe.work, recipe.linux, (lock,))
-    recipe.tools.check(recipe.linux, recipe.arch, _configured(recipe, make))
+    recipe.tools.check(recipe.linux, recipe.arch, _configure(recipe, make))
     steps = make.build(_expected_steps(recipe), progress)
     if source.find_source(recipe.options.source) != recipe.source:
         raise BuildError(f"{recipe.source.path} was changed while it was built", "build again")
     seconds = time.monotonic() - began
-    _keep(recipe, {"command": shlex.join(make.build_command), "built_in_s": round(seconds, 1), "steps": steps})
+    _store(recipe, {"command": shlex.join(make.build_command), "built_in_s": round(seconds, 1), "steps": steps})
     shutil.rmtree(recipe.work, ignore_errors=True)
-    found = BuiltKernel.load(recipe.folder)
-    if found is None:
+    kernel = BuiltKernel.load(recipe.folder)
+    if kernel is None:
         raise BuildError(f"{recipe.folder} is damaged", f"rm -r {recipe.folder}")
-    return replace(found, seconds=seconds)
+    return replace(kernel, seconds=seconds)
 
 
 def _check_space(work: Path) -> None:
@@ -167,22 +167,20 @@ def _check_space(work: Path) -> None:
 
 def _expected_steps(recipe: _Recipe) -> int | None:
     """Return how many steps the build will take, by the latest one like it, else by what the architecture says."""
-    latest: tuple[float, int | None] = (
-        0.0,
-        recipe.linux.lines if recipe.options.config in OWN_CONFIGURATIONS else None,
-    )
+    usual = recipe.linux.lines if recipe.options.config in OWN_CONFIGURATIONS else None
+    latest: tuple[float, int | None] = (0.0, usual)
     for path in recipe.folder.parent.glob(f"*/{BUILD_FILE}"):
         try:
-            facts, when = json.loads(path.read_text(encoding="utf-8")), path.stat().st_mtime
+            build, when = json.loads(path.read_text(encoding="utf-8")), path.stat().st_mtime
         except (OSError, ValueError):
             continue
-        if (facts.get("arch"), facts.get("base")) == (recipe.arch.name, recipe.options.config) and "steps" in facts:
-            latest = max(latest, (when, facts["steps"]), key=lambda one: one[0])
+        if (build.get("arch"), build.get("base")) == (recipe.arch.name, recipe.options.config) and "steps" in build:
+            latest = max(latest, (when, build["steps"]), key=lambda build: build[0])
     return latest[1]
 
 
-def _configured(recipe: _Recipe, make: Make) -> dict[str, str]:
-    """Make the final .config, prove that Linux took what was asked for, and return its options."""
+def _configure(recipe: _Recipe, make: Make) -> dict[str, str]:
+    """Make the final .config, check that Kconfig accepted the wanted options, and return all of them."""
     wanted, final = kconfig.parse_config(recipe.base), recipe.work / ".config"
     if recipe.options.config in OWN_CONFIGURATIONS:
         base = recipe.work / "wanted.config"
@@ -202,8 +200,8 @@ def _configured(recipe: _Recipe, make: Make) -> dict[str, str]:
     return options
 
 
-def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
-    """Gather what is kept of a finished build, with what is `told` of it, and put it in its place."""
+def _store(recipe: _Recipe, measurements: Mapping[str, str | float]) -> None:
+    """Copy the files of a finished build, and what was measured of it, into the cache."""
     staged = recipe.work / "finished"
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir()
@@ -211,7 +209,7 @@ def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
     shutil.copyfile(recipe.work / "vmlinux", staged / "vmlinux")
     shutil.copyfile(recipe.work / ".config", staged / kconfig.CONFIG_FILE)
     sizes.measure_sizes(staged / "vmlinux", recipe.tools.prefix).save(staged / SIZES_FILE)
-    facts = {
+    build = {
         "arch": recipe.arch.name,
         "rseq": recipe.rseq,
         "source": recipe.source.version,
@@ -219,8 +217,8 @@ def _keep(recipe: _Recipe, told: Mapping[str, str | float]) -> None:
         "compiler": recipe.tools.version,
         "binutils": recipe.tools.binutils,
         "release": (recipe.work / "include/config/kernel.release").read_text(encoding="utf-8").strip(),
-        **told,
+        **measurements,
     }
-    atomic_io.write(staged / BUILD_FILE, json.dumps(facts, indent=1) + "\n")
+    atomic_io.write(staged / BUILD_FILE, json.dumps(build, indent=1) + "\n")
     recipe.folder.parent.mkdir(parents=True, exist_ok=True)
     os.rename(staged, recipe.folder)

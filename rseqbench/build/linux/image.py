@@ -1,4 +1,4 @@
-"""The Linux to boot: Debian's own, fetched once into the cache, or a file of the user's."""
+"""The kernel image to boot: Debian's, fetched once into the cache, a file of the user's, or a built one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HEAD = 4096  # bytes; every architecture's magic number lies within
 
 @dataclass(frozen=True)
 class KernelImage:
-    """A Linux for an architecture: its image, and the modules to load, in that order, before it has a virtio port.
+    """A kernel for an architecture: its image, and the modules that its virtio port needs, in the order to load them.
 
     package: Debian's package with its version, release: what uname -r says, config: the file with its configuration;
     all empty or None for an image of the user's.
@@ -47,14 +47,14 @@ def load_user_image(arch: Arch, path: Path) -> KernelImage:
 
     Raises UsageError if it cannot be read or is not for `arch`.
     """
-    wanted = require_qemu(arch)
+    qemu = require_qemu(arch)
     try:
-        head = _head(path)
+        head = _read_head(path)
     except OSError as error:
         raise UsageError(f"cannot read the Linux {path}: {error.strerror or error}", "--linux wants a file") from error
-    if _is_image(head, wanted):
+    if _is_image(head, qemu):
         return KernelImage(arch.name, path.absolute())
-    hint = f"give the {wanted.image} of a Linux built for {arch.name}"
+    hint = f"give the {qemu.image} of a Linux built for {arch.name}"
     for other in architectures.known().values():
         if other.qemu and _is_image(head, other.qemu):
             raise UsageError(f"{path} is a Linux for {other.name}, not for {arch.name}", hint)
@@ -65,13 +65,13 @@ def find_debian_image(arch: Arch) -> KernelImage | None:
     """Return Debian's Linux for `arch` if the cache has it; never touches the network."""
     folder = _folder(arch)
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        stored = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         return KernelImage(
             arch.name,
             folder / "vmlinuz",
-            tuple(folder / name for name in facts["modules"]),
-            facts["package"],
-            facts["release"],
+            tuple(folder / name for name in stored["modules"]),
+            stored["package"],
+            stored["release"],
             folder / "config",
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -89,22 +89,22 @@ def fetch_debian_image(arch: Arch) -> KernelImage:
     Takes some ten seconds and 500 MB the first time, of which 6 to 35 MB stay; works offline from then on. Raises
     TargetError without apt, network or space.
     """
-    found = find_debian_image(arch)
-    if found:
-        return found
+    cached = find_debian_image(arch)
+    if cached:
+        return cached
     qemu, folder = require_qemu(arch), _folder(arch)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _check_space(folder.parent)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{arch.name}-") as scratch:
             _fetch(qemu, Path(scratch))
-            _keep(Path(scratch) / "keep", folder)
+            _move_into_cache(Path(scratch) / "keep", folder)
     except OSError as error:
         raise TargetError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
-    found = find_debian_image(arch)
-    if found is None:
+    fetched = find_debian_image(arch)
+    if fetched is None:
         raise TargetError(f"{folder} is damaged", f"rm -r {folder}")
-    return found
+    return fetched
 
 
 def require_qemu(arch: Arch) -> Qemu:
@@ -115,7 +115,7 @@ def require_qemu(arch: Arch) -> Qemu:
 
 
 def read_qemu_version(command: str) -> str:
-    """Return the version that a qemu tells, "7.2.22"; empty when it is not there or does not start."""
+    """Return the version of a qemu, "7.2.22"; empty when it is not installed or does not start."""
     try:
         done = subprocess.run([command, "--version"], capture_output=True, text=True, timeout=20, check=True)
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -135,10 +135,10 @@ def _check_space(folder: Path) -> None:
 
 
 def _fetch(qemu: Qemu, scratch: Path) -> None:
-    """Leave in scratch/keep what is kept of Debian's package."""
+    """Fetch Debian's package, and put its image, modules and configuration into scratch/keep."""
     apt = Apt(qemu.debian, scratch)
     apt.update()
-    deb = apt.download(apt.dependency(qemu.linux, "linux-image-"))
+    deb = apt.download(apt.find_dependency(qemu.linux, "linux-image-"))
     tree, keep = scratch / "tree", scratch / "keep"
     unpack_deb(deb, tree)
     image = next(tree.glob("boot/vmlinuz-*"), None)
@@ -147,17 +147,17 @@ def _fetch(qemu: Qemu, scratch: Path) -> None:
     release = image.name.removeprefix("vmlinuz-")
     (keep / "modules").mkdir(parents=True)
     names = []
-    for name, elf in modules.resolve_modules(_modules_of(tree, release), qemu.modules).items():
+    for name, elf in modules.resolve_modules(_find_modules(tree, release), qemu.modules).items():
         names.append(f"modules/{name}.ko")
         (keep / names[-1]).write_bytes(elf)
     os.replace(image, keep / "vmlinuz")
     os.replace(tree / f"boot/config-{release}", keep / "config")
     package, version, _ = deb.stem.split("_")
-    facts = {"package": f"{package} {version}", "release": release, "modules": names}
-    (keep / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    contents = {"package": f"{package} {version}", "release": release, "modules": names}
+    (keep / _FACTS).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
 
 
-def _modules_of(tree: Path, release: str) -> Path:
+def _find_modules(tree: Path, release: str) -> Path:
     usual = tree / "lib/modules" / release
     return usual if usual.is_dir() else tree / "usr/lib/modules" / release
 
@@ -173,8 +173,8 @@ def unpack_deb(deb: Path, tree: Path) -> None:
         raise TargetError(f"cannot unpack {deb.name} below {paths.cache()}: {words}", "is the disk full?")
 
 
-def _keep(keep: Path, folder: Path) -> None:
-    """Put the finished folder in its place, unless somebody else was faster."""
+def _move_into_cache(keep: Path, folder: Path) -> None:
+    """Move the finished folder into the cache, unless another process was faster."""
     try:
         os.rename(keep, folder)
     except OSError:
@@ -182,7 +182,7 @@ def _keep(keep: Path, folder: Path) -> None:
             raise
 
 
-def _head(path: Path) -> bytes:
+def _read_head(path: Path) -> bytes:
     """Return the first bytes of an image, of what is inside when it is gzipped."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
@@ -200,7 +200,7 @@ def _is_image(head: bytes, qemu: Qemu) -> bool:
 
 
 def choose_image(arch: Arch, wanted: str, rehearse: bool = False) -> KernelImage:
-    """Return the Linux to boot: "debian", a file of the user's, or the folder of one that build_kernel() left.
+    """Return the kernel to boot: "debian", a file of the user's, or the folder of one that build_kernel() left.
 
     To `rehearse`, nothing is fetched: Debian's is then where it will be.
     Raises UsageError for one that is not there or not for `arch`, TargetError where Debian's cannot be fetched.

@@ -1,4 +1,4 @@
-"""Pure: files -> the initramfs that Linux unpacks and starts `/init` of, the same bytes for the same files."""
+"""Pure: files -> the initramfs that the kernel unpacks and starts `/init` of, the same bytes for the same files."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def pack_initramfs(init: bytes, modules: Mapping[str, bytes], files: Mapping[str
 def _folders(content: Mapping[str, bytes]) -> list[str]:
     """Return every folder of the files, a parent before its children."""
     parts = [name.split("/")[:-1] for name in content]
-    found = {"/".join(part[: depth + 1]) for part in parts for depth in range(len(part))}
-    return sorted(found | set(_MOUNT_POINTS))
+    folders = {"/".join(part[: depth + 1]) for part in parts for depth in range(len(part))}
+    return sorted(folders | set(_MOUNT_POINTS))
 
 
 def _entry(inode: int, name: str, mode: int, data: bytes, device: tuple[int, int]) -> bytes:
     """Return one entry: 13 fields of 8 hexadecimal digits, the name, the data, each padded to 4 bytes."""
     fields = (inode, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(name) + 1, 0)
     head = b"070701" + "".join(f"{field:08x}" for field in fields).encode() + name.encode() + b"\0"
-    return _padded(head) + _padded(data)
+    return _pad(head) + _pad(data)
 
 
-def _padded(data: bytes) -> bytes:
+def _pad(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)

@@ -1,4 +1,4 @@
-"""Whether KVM really works here. /dev/kvm may open and its ioctls succeed where no Linux boots: only booting tells."""
+"""Whether KVM really works here. /dev/kvm may open and its ioctls succeed where no kernel boots: we boot one."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def find_kvm_problem(arch: Arch, image: Path) -> str:
         return f"Linux hung under KVM for {_LIMIT_S:g} s"
     except OSError as error:
         return f"{require_qemu(arch).system}: {error.strerror}"
-    said = done.stderr.strip().partition("\n")[0]
-    return f"qemu ended with {describe_exit(done.returncode)}: {said}" if done.returncode else ""
+    complaint = done.stderr.strip().partition("\n")[0]
+    return f"qemu ended with {describe_exit(done.returncode)}: {complaint}" if done.returncode else ""
 
 
 def trial_command(arch: Arch, image: Path) -> list[str]:
-    """Return the command line that tries it."""
+    """Return the command line that boots an image under KVM, without anything to start in it."""
     qemu = require_qemu(arch)
     return [
         *(qemu.system, "-M", qemu.machine, "-accel", "kvm", "-cpu", "host", "-m", "256"),

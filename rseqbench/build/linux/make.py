@@ -1,4 +1,4 @@
-"""Linux's own make: which tools it needs, how far it is, and what it says when it fails."""
+"""The kernel's make: the tools it needs, its progress, its error when it fails, and a lock on its folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rseqbench.build.architectures import Arch, LinuxBuild
 from rseqbench.errors import BuildError
-from rseqbench.support import process as lifetime
+from rseqbench.support.process import die_with_parent, terminate
 
 # What every build needs, with Debian's package for it; x86's objtool reads ELF files with libelf.
 _TOOLS = {"make": "make", "flex": "flex", "bison": "bison", "bc": "bc", "perl": "perl", "gcc": "gcc"}
@@ -75,16 +75,16 @@ class Tools:
         """Return the tools that build Linux for an architecture. Raises BuildError without a compiler."""
         for prefix in (linux.cross, *([""] if arch.is_host else [])):
             if shutil.which(f"{prefix}gcc"):
-                return cls(prefix, _version(f"{prefix}gcc"), _version(f"{prefix}ld"))
+                return cls(prefix, _read_version(f"{prefix}gcc"), _read_version(f"{prefix}ld"))
         raise BuildError(f"no {linux.cross}gcc to build Linux for {arch.name} with", f"apt-get install {linux.package}")
 
     def check(self, linux: LinuxBuild, arch: Arch, final: Mapping[str, str] | None = None) -> None:
         """Raise BuildError, naming all of it, when something that is needed is not here; `final` as in missing()."""
-        lacking = find_missing_tools(linux, final)
-        if lacking:
+        missing = find_missing_tools(linux, final)
+        if missing:
             raise BuildError(
-                f"Linux for {arch.name} cannot be built without {', '.join(lacking)}",
-                f"apt-get install {' '.join(dict.fromkeys(lacking.values()))}",
+                f"Linux for {arch.name} cannot be built without {', '.join(missing)}",
+                f"apt-get install {' '.join(dict.fromkeys(missing.values()))}",
             )
 
 
@@ -95,12 +95,12 @@ def find_missing_tools(linux: LinuxBuild, final: Mapping[str, str] | None = None
     """
     final = final or {}
     tools = {**_TOOLS, **dict(needed for option, needed in _TOOLS_OF.items() if final.get(option) == "y")}
-    found = {tool: package for tool, package in tools.items() if shutil.which(tool) is None}
-    if "gcc" in found:
-        return found
+    missing = {tool: package for tool, package in tools.items() if shutil.which(tool) is None}
+    if "gcc" in missing:
+        return missing
     headers = dict(needed for option, needed in _HEADERS_OF.items() if final.get(option) == "y")
     headers |= dict([_ELF]) if linux.arch == "x86" else {}
-    return found | {header: package for header, package in headers.items() if not _compiles(header)}
+    return missing | {header: package for header, package in headers.items() if not _compiles(header)}
 
 
 def _compiles(header: str) -> bool:
@@ -110,7 +110,7 @@ def _compiles(header: str) -> bool:
     ).returncode
 
 
-def _version(command: str) -> str:
+def _read_version(command: str) -> str:
     try:
         done = subprocess.run([command, "--version"], capture_output=True, text=True, errors="replace", check=False)
     except OSError:
@@ -121,18 +121,18 @@ def _version(command: str) -> str:
 class Make:
     """make in a tree of Linux's source, for a folder outside of it."""
 
-    def __init__(self, tools: Tools, tree: Path, work: Path, linux: LinuxBuild, held: Sequence[int] = ()) -> None:
+    def __init__(self, tools: Tools, tree: Path, work: Path, linux: LinuxBuild, locks: Sequence[int] = ()) -> None:
         """Take the tools, the source, the folder that is built in, and how Linux is built.
 
-        All that make starts inherits the descriptors `held`, so that a lock lasts as long as something is at work.
+        All that make starts inherits the descriptors `locks`, so that a lock lasts as long as something is at work.
         """
-        self._linux, self._held = linux, tuple(held)
+        self._linux, self._locks = linux, tuple(locks)
         self._log = work / _LOG
         self._command = ["make", "-C", str(tree), f"O={work}", f"ARCH={linux.arch}", f"CROSS_COMPILE={tools.prefix}"]
 
     @property
     def build_command(self) -> list[str]:
-        """What is called to build Linux."""
+        """The command line that builds the kernel."""
         return [*self._command, f"-j{len(os.sched_getaffinity(0))}", self._linux.target, "vmlinux"]
 
     def run(self, goals: Sequence[str], variables: Mapping[str, str] | None = None) -> None:
@@ -144,20 +144,20 @@ class Make:
 
         `progress` is told after every step how many there were, those of earlier attempts included, and of how many.
         """
-        done = _steps(self._log)
+        done = _count_steps(self._log)
         progress(done, None if steps is None else max(steps, done))
 
-        def seen(line: bytes) -> None:
+        def count(line: bytes) -> None:
             nonlocal done
             if _STEP.match(line):
                 done += 1
                 progress(done, None if steps is None else max(steps, done))
 
-        self._make(self.build_command, {}, seen, self._log)
+        self._make(self.build_command, {}, count, self._log)
         return done
 
     def _make(
-        self, command: Sequence[str], variables: Mapping[str, str], seen: Callable[[bytes], None], log: Path
+        self, command: Sequence[str], variables: Mapping[str, str], on_line: Callable[[bytes], None], log: Path
     ) -> None:
         lines: list[bytes] = []
         process = subprocess.Popen(
@@ -166,9 +166,9 @@ class Make:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=make_environment(variables),
-            pass_fds=self._held,
+            pass_fds=self._locks,
             start_new_session=True,  # Ctrl-C is for us, who end all of it
-            preexec_fn=lifetime.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
         )
         try:
             assert process.stdout is not None
@@ -176,17 +176,17 @@ class Make:
                 for line in process.stdout:
                     file.write(line)
                     lines.append(line)
-                    seen(line)
+                    on_line(line)
             code = process.wait()
         finally:
-            lifetime.terminate(process, _PATIENCE_S)
+            terminate(process, _PATIENCE_S)
         if code:
-            words = _words([line.decode(errors="replace").rstrip() for line in lines])
+            words = _find_error([line.decode(errors="replace").rstrip() for line in lines])
             room = "make room and build again: it goes on where it was"
             raise BuildError(f"make failed: {words}", room if _FULL in words else f"all of it is in {log}")
 
 
-def _steps(log: Path) -> int:
+def _count_steps(log: Path) -> int:
     """Return how many steps earlier attempts did, by their log."""
     try:
         with log.open("rb") as file:
@@ -195,21 +195,21 @@ def _steps(log: Path) -> int:
         return 0
 
 
-def _words(lines: Sequence[str]) -> str:
+def _find_error(lines: Sequence[str]) -> str:
     """Return what a failed make says went wrong: the compiler's first error, else make's last words."""
-    wrong = [line for line in lines if _WRONG.search(line) and not line.startswith("make")]
-    full = [line for line in wrong if _FULL in line]
-    return (full or wrong or [line for line in reversed(lines) if line] or ["it says nothing"])[0]
+    errors = [line for line in lines if _WRONG.search(line) and not line.startswith("make")]
+    full = [line for line in errors if _FULL in line]
+    return (full or errors or [line for line in reversed(lines) if line] or ["it says nothing"])[0]
 
 
 @contextlib.contextmanager
-def hold_lock(path: Path, what: str) -> Iterator[int]:
+def hold_lock(path: Path, activity: str) -> Iterator[int]:
     """Hold the lock file `path`, which is removed afterwards; its folder must be there. Yields its descriptor.
 
     A child that inherits the descriptor holds the lock as well, for as long as it lives. Raises BuildError, saying
-    `what` another rseqbench does, when somebody else holds it, and OSError when it cannot be made.
+    what another rseqbench does (`activity`), when somebody else holds it, and OSError when it cannot be made.
     """
-    descriptor = _taken(path, what)
+    descriptor = _lock(path, activity)
     try:
         yield descriptor
     finally:
@@ -217,7 +217,7 @@ def hold_lock(path: Path, what: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _taken(path: Path, what: str) -> int:
+def _lock(path: Path, activity: str) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -226,5 +226,5 @@ def _taken(path: Path, what: str) -> int:
                 return descriptor
         except OSError as error:
             os.close(descriptor)
-            raise BuildError(f"another rseqbench is {what}", "wait until it is done") from error
+            raise BuildError(f"another rseqbench is {activity}", "wait until it is done") from error
         os.close(descriptor)  # whoever held it has removed it since we opened it

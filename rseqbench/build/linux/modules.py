@@ -1,4 +1,4 @@
-"""Linux modules: which ones a driver needs, in the order in which they have to be loaded, unpacked."""
+"""Kernel modules: those that a driver needs, unpacked, in the order in which they have to be loaded."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ def resolve_modules(folder: Path, wanted: Sequence[str]) -> dict[str, bytes]:
 
     `folder` is a lib/modules/RELEASE; what is built into Linux is left out. Raises TargetError when one is missing.
     """
-    builtin = {_name(Path(line)) for line in _lines(folder / "modules.builtin")}
-    files = {_name(path): path for path in sorted(folder.rglob("*.ko*")) if path.name.endswith(_PACKED)}
-    found: dict[str, bytes] = {}
+    builtin = {_module_name(Path(line)) for line in _read_lines(folder / "modules.builtin")}
+    files = {_module_name(path): path for path in sorted(folder.rglob("*.ko*")) if path.name.endswith(_PACKED)}
+    resolved: dict[str, bytes] = {}
 
     def add(name: str) -> None:
-        if name in found or name in builtin:
+        if name in resolved or name in builtin:
             return
         if name not in files:
             raise TargetError(f"{folder.name} has no module {name}", "it needs virtio's console, built in or as module")
-        elf = _unpacked(files[name])
-        for other in read_dependencies(elf):
-            add(other)
-        found[name] = elf
+        elf = _unpack(files[name])
+        for dependency in read_dependencies(elf):
+            add(dependency)
+        resolved[name] = elf
 
     for name in wanted:
         add(name.replace("-", "_"))
-    return found
+    return resolved
 
 
 def read_dependencies(elf: bytes) -> list[str]:
     """Return the names of the modules that a module says it depends on. Raises TargetError for what is no module."""
     try:
-        fields = _section(elf, b".modinfo").split(b"\0")
+        fields = _read_section(elf, b".modinfo").split(b"\0")
     except (struct.error, IndexError, KeyError, ValueError) as error:
         raise TargetError("a Linux module is damaged: no .modinfo in it") from error
     (names,) = [field[len(b"depends=") :] for field in fields if field.startswith(b"depends=")] or [b""]
     return [name.replace("-", "_") for name in names.decode().split(",") if name]
 
 
-def _section(elf: bytes, wanted: bytes) -> bytes:
+def _read_section(elf: bytes, wanted: bytes) -> bytes:
     """Return the content of a section of a little-endian ELF file. Raises ValueError and the like without one."""
     if elf[:4] != b"\x7fELF":
         raise ValueError("no ELF file")
@@ -63,13 +63,13 @@ def _section(elf: bytes, wanted: bytes) -> bytes:
         raise ValueError("odd section headers")
     sections = [struct.unpack_from(form, elf, start + size * number) for number in range(count)]
     strings = sections[names][1]
-    for name, place, extent in sections:
+    for name, start, extent in sections:
         if elf.startswith(wanted + b"\0", strings + name):
-            return elf[place : place + extent]
+            return elf[start : start + extent]
     raise ValueError("no such section")
 
 
-def _unpacked(path: Path) -> bytes:
+def _unpack(path: Path) -> bytes:
     if path.suffix == ".xz":
         return lzma.decompress(path.read_bytes())
     if path.suffix != ".zst":
@@ -80,9 +80,9 @@ def _unpacked(path: Path) -> bytes:
         raise TargetError(f"cannot unpack {path.name}", "apt-get install zstd") from error
 
 
-def _name(path: Path) -> str:
+def _module_name(path: Path) -> str:
     return path.name.partition(".ko")[0].replace("-", "_")
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

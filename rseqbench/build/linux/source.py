@@ -1,4 +1,4 @@
-"""The source of a Linux to build: Debian's newest linux-source package, fetched once, or a tree of the user's."""
+"""The kernel source to build: Debian's newest linux-source package, fetched once, or a tree of the user's."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def find_source(wanted: str) -> KernelSource:
 
     Raises BuildError when it is no tree of Linux's, or was built in; TargetError without apt, network or space.
     """
-    return _debian() if wanted == DEBIAN else _given(Path(wanted).expanduser())
+    return _debian_source() if wanted == DEBIAN else _user_source(Path(wanted).expanduser())
 
 
 def is_available(wanted: str) -> bool:
     """Whether a source can be had without the network: a path, or Debian's where the cache has it."""
-    return wanted != DEBIAN or bool(_there())
+    return wanted != DEBIAN or bool(_cached_versions())
 
 
 def check_source(source: KernelSource, name: str, linux_name: str) -> None:
@@ -63,25 +63,25 @@ def check_source(source: KernelSource, name: str, linux_name: str) -> None:
         why = "rseq came with Linux 4.18 for x86 and arm, and with 4.19 for arm64"
         raise BuildError(f"{source.version} has no rseq for {name}: arch/{linux_name}/Kconfig lacks HAVE_RSEQ", why)
     if (folder / "include/generated").exists():
-        raise _built_in(source.path, f"arch/{linux_name}/include/generated")
+        raise _built_in_tree(source.path, f"arch/{linux_name}/include/generated")
 
 
-def _built_in(path: Path, left: str) -> BuildError:
+def _built_in_tree(path: Path, leftover: str) -> BuildError:
     how = f"make -C {path} mrproper (it removes that build)"
-    return BuildError(f"{path} was built in, {left} is there, so it cannot be built elsewhere", how)
+    return BuildError(f"{path} was built in, {leftover} is there, so it cannot be built elsewhere", how)
 
 
-def _given(path: Path) -> KernelSource:
+def _user_source(path: Path) -> KernelSource:
     for name in ("Makefile", "Kconfig", "init/Kconfig", "arch"):
         if not (path / name).exists():
             raise BuildError(f"{path} is no source tree of Linux: there is no {name}", "source = ... in [linux]")
-    left = next((name for name in _CONFIGURED if (path / name).exists()), None)
-    if left is not None:
-        raise _built_in(path, left)
-    return KernelSource(path.resolve(), _version(path), _digest(path))
+    leftover = next((name for name in _CONFIGURED if (path / name).exists()), None)
+    if leftover is not None:
+        raise _built_in_tree(path, leftover)
+    return KernelSource(path.resolve(), _read_version(path), _digest(path))
 
 
-def _version(path: Path) -> str:
+def _read_version(path: Path) -> str:
     commands = (
         ["git", "-C", str(path), "describe", "--always", "--dirty"],
         ["make", "-sC", str(path), "kernelversion"],
@@ -108,25 +108,25 @@ def _digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _debian() -> KernelSource:
-    if not _there():
-        with atomic_io.guarded(_root()):
-            _root().mkdir(parents=True, exist_ok=True)
-            with hold_lock(_root() / "lock", "fetching Linux's source"):
-                if not _there():
-                    _fetch(_root())
-    newest = _there()[-1]
+def _debian_source() -> KernelSource:
+    if not _cached_versions():
+        with atomic_io.guarded(_cache_folder()):
+            _cache_folder().mkdir(parents=True, exist_ok=True)
+            with hold_lock(_cache_folder() / "lock", "fetching Linux's source"):
+                if not _cached_versions():
+                    _fetch(_cache_folder())
+    newest = _cached_versions()[-1]
     version = newest.read_text(encoding="utf-8").strip()
     return KernelSource(newest.parent, version, version)
 
 
-def _root() -> Path:
+def _cache_folder() -> Path:
     return paths.cache() / "linux" / "source"
 
 
-def _there() -> list[Path]:
+def _cached_versions() -> list[Path]:
     """Return the files that name the versions in the cache, the newest one last."""
-    return sorted(_root().glob(f"linux-source-*/{_VERSION}"), key=lambda path: _numbers(path.parent.name))
+    return sorted(_cache_folder().glob(f"linux-source-*/{_VERSION}"), key=lambda path: _numbers(path.parent.name))
 
 
 def _numbers(name: str) -> tuple[int, ...]:
@@ -134,8 +134,8 @@ def _numbers(name: str) -> tuple[int, ...]:
 
 
 def _fetch(root: Path) -> None:
-    for left in root.glob("fetch-*"):  # by one that was killed: nobody else fetches now
-        shutil.rmtree(left, ignore_errors=True)
+    for leftover in root.glob("fetch-*"):  # of a process that was killed: we hold the lock
+        shutil.rmtree(leftover, ignore_errors=True)
     free = shutil.disk_usage(root).free >> 20
     if free < _NEEDED_MIB:
         message = f"Linux's source takes {_NEEDED_MIB} MiB while it is unpacked, and {root} has {free} left"
@@ -144,7 +144,7 @@ def _fetch(root: Path) -> None:
         folder = Path(scratch)
         apt = Apt(require_qemu(architectures.host()).debian, folder, _WITHOUT_APT)
         apt.update()
-        names = apt.names(_PACKAGE)
+        names = apt.search(_PACKAGE)
         if not names:
             raise BuildError("apt knows no package linux-source-N.M", _WITHOUT_APT)
         deb = apt.download(max(names, key=_numbers))

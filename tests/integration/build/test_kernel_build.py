@@ -142,7 +142,7 @@ def test_an_interrupted_build_leaves_nothing_in_place_and_goes_on_where_it_was(c
 
 
 def test_two_builds_of_one_linux_keep_out_of_each_other_s_way(cache, options):
-    recipe = build._recipe(X86, options, "y")
+    recipe = build._make_recipe(X86, options, "y")
     recipe.work.mkdir(parents=True)
     with (recipe.work.parent / f"{recipe.work.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
