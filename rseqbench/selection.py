@@ -84,7 +84,7 @@ class Library:
     kernels: str
 
 
-_ALL = (
+_LIBRARIES = (
     Library(
         "lttng",
         "LTTng-UST",
@@ -96,12 +96,12 @@ _ALL = (
 )
 
 
-LIBRARIES = {one.group: one for one in _ALL}
+LIBRARIES = {library.group: library for library in _LIBRARIES}
 
 
 # What `--suite` names: patterns of benchmarks. A library is measured beside the kernels that do the same.
 SUITES = {
-    **{one.group: (one.group, one.kernels) for one in _ALL},
+    **{library.group: (library.group, library.kernels) for library in _LIBRARIES},
     "kernels": (ALL,),
     "all": (ALL, *LIBRARIES),
 }

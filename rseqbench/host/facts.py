@@ -1,4 +1,4 @@
-"""What this machine is, read from /proc and /sys: the facts that are stored with a run and that doctor judges.
+"""Read the facts of a machine from /proc and /sys: a run stores them, and doctor judges them.
 
 Every function takes the root of the file system, so that a test can lay out another machine, and returns None for
 what cannot be read here. A fact that is missing is left out of a run, never guessed.
@@ -29,7 +29,7 @@ _CLOCKS = "sys/devices/system/clocksource/clocksource0"
 _DEVICE_TREE = "proc/device-tree"
 _SMBIOS = "sys/class/dmi/id"
 _MODEL = (("cpu family", "model", "stepping"), ("CPU implementer", "CPU part", "CPU variant", "CPU revision"))
-_QEMUS_TIMER = "125.00"  # twice the 62.5 MHz of the ARM timer that qemu emulates; under KVM it is the host's own
+_EMULATED_BOGOMIPS = "125.00"  # twice the 62.5 MHz of the ARM timer that qemu emulates; under KVM it is the host's own
 # All files that the facts of a machine are read from, relative to its root: patterns, with {release} for uname -r.
 # Another machine's are copied here by these, and then read as our own are.
 SOURCES = (
@@ -82,12 +82,12 @@ def read_text(root: Path, name: str) -> str | None:
 
 def read_cpuinfo(root: Path = ROOT) -> Mapping[str, str]:
     """Return /proc/cpuinfo as a mapping, the first value of every key; empty if it cannot be read."""
-    found: dict[str, str] = {}
+    entries: dict[str, str] = {}
     for line in (read_text(root, "proc/cpuinfo") or "").splitlines():
         key, colon, value = line.partition(":")
         if colon and value.strip():
-            found.setdefault(key.strip(), value.strip())
-    return found
+            entries.setdefault(key.strip(), value.strip())
+    return entries
 
 
 def read_cpu_name(root: Path = ROOT) -> str | None:
@@ -102,9 +102,9 @@ def read_cpu_name(root: Path = ROOT) -> str | None:
 
 
 def read_cpu_model(root: Path = ROOT) -> str | None:
-    """Return which model of its maker's processors it is, in numbers: many that differ go by one name in a guest.
+    """Return the model of the processor in its maker's numbers: in a guest, many that differ have one name.
 
-    As its maker does: "family 25, model 17, stepping 1", or "implementer 0x41, part 0xd0c, variant 0x3, revision 1".
+    Examples: "family 25, model 17, stepping 1", or "implementer 0x41, part 0xd0c, variant 0x3, revision 1".
     """
     info = read_cpuinfo(root)
     for keys in _MODEL:
@@ -121,7 +121,7 @@ def read_cpu_flags(root: Path = ROOT) -> frozenset[str]:
 
 
 def count_cpus(root: Path = ROOT) -> int | None:
-    """Return how many CPUs are online."""
+    """Return the number of CPUs that are online."""
     online = parse_cpu_list(read_text(root, f"{_CPUS}/online") or "")
     if online:
         return len(online)
@@ -129,18 +129,18 @@ def count_cpus(root: Path = ROOT) -> int | None:
 
 
 def read_kernel_release(root: Path = ROOT) -> str | None:
-    """Return the release of the running Linux, what `uname -r` prints."""
+    """Return the release of the running kernel, which `uname -r` prints."""
     return read_text(root, "proc/sys/kernel/osrelease") or None
 
 
 def read_boot_id(root: Path = ROOT) -> str | None:
-    """Return the random number that Linux drew for this boot."""
+    """Return the random number that the kernel drew for this boot."""
     return read_text(root, BOOT_ID)
 
 
 def read_config_rseq(root: Path = ROOT) -> str:
-    """Return whether the running Linux was configured with CONFIG_RSEQ: y, n, or unknown."""
-    text = _linux_config(root)
+    """Return the CONFIG_RSEQ of the running kernel: y, n, or unknown."""
+    text = _read_kernel_config(root)
     if text is None:
         return "unknown"
     if re.search(r"^CONFIG_RSEQ=y$", text, re.MULTILINE):
@@ -148,7 +148,7 @@ def read_config_rseq(root: Path = ROOT) -> str:
     return "n" if re.search(r"^CONFIG_\w+=", text, re.MULTILINE) else "unknown"
 
 
-def _linux_config(root: Path) -> str | None:
+def _read_kernel_config(root: Path) -> str | None:
     try:
         return gzip.decompress((root / "proc/config.gz").read_bytes()).decode("utf-8", errors="replace")
     except (OSError, EOFError, zlib.error):
@@ -171,26 +171,26 @@ def detect_virtualization(root: Path = ROOT, machine: str | None = None) -> Virt
         flags = read_cpu_flags(root)
         if not flags:
             return None
-        return (_hypervisor(root) or Virtualization.UNKNOWN) if "hypervisor" in flags else Virtualization.NONE
+        return (_find_hypervisor(root) or Virtualization.UNKNOWN) if "hypervisor" in flags else Virtualization.NONE
     hints = (root / _SMBIOS).exists() or (root / _DEVICE_TREE).exists()
-    hypervisor = (_hypervisor(root) or Virtualization.NONE) if hints else None
-    emulated = hypervisor == Virtualization.QEMU and read_cpuinfo(root).get("BogoMIPS") == _QEMUS_TIMER
+    hypervisor = (_find_hypervisor(root) or Virtualization.NONE) if hints else None
+    emulated = hypervisor == Virtualization.QEMU and read_cpuinfo(root).get("BogoMIPS") == _EMULATED_BOGOMIPS
     return Virtualization.EMULATED if emulated else hypervisor
 
 
-def _hypervisor(root: Path) -> Virtualization | None:
+def _find_hypervisor(root: Path) -> Virtualization | None:
     clocks = (read_text(root, f"{_CLOCKS}/available_clocksource") or "").split()
     hints = [
         read_text(root, f"{_DEVICE_TREE}/hypervisor/compatible"),
         read_text(root, "sys/hypervisor/type"),
         *(clock for clock in clocks if clock.startswith(("kvm", "xen", "hyperv"))),
-        _product(root),
+        _read_product(root),
         read_text(root, f"{_DEVICE_TREE}/compatible"),
     ]
     return identify_hypervisor(hints)
 
 
-def _product(root: Path) -> str:
+def _read_product(root: Path) -> str:
     """Return the machine's maker and model as its firmware names them; nothing for a cloud's bare metal."""
     product = f"{read_text(root, f'{_SMBIOS}/sys_vendor') or ''} {read_text(root, f'{_SMBIOS}/product_name') or ''}"
     return "" if product.endswith(".metal") else product
@@ -227,7 +227,7 @@ def read_load(root: Path = ROOT) -> float | None:
 
 
 def read_isolated_cpus(root: Path = ROOT) -> str | None:
-    """Return the CPUs that Linux's scheduler leaves alone, in list format, or "none"."""
+    """Return the CPUs that the kernel's scheduler does not use, in list format, or "none"."""
     text = read_text(root, f"{_CPUS}/isolated")
     return None if text is None or parse_cpu_list(text) is None else text or "none"
 
@@ -249,7 +249,7 @@ def find_vdso_getcpu(root: Path = ROOT, machine: str | None = None) -> str | Non
 
 
 def read_clocksource(root: Path = ROOT) -> str | None:
-    """Return the clock that Linux keeps time by."""
+    """Return the clock that the kernel keeps time by."""
     return read_text(root, f"{_CLOCKS}/current_clocksource") or None
 
 

@@ -1,4 +1,4 @@
-"""What Linux and the C library offer this very process: rseq, membarrier, the auxiliary vector. It changes nothing."""
+"""Ask the kernel and the C library what they offer this process: rseq, membarrier, the auxiliary vector."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _RSEQ_FLAG_UNREGISTER = 1
 _TUNABLE = "glibc.pthread.rseq"
 
 
-def _numbers() -> tuple[int, int] | None:
+def _syscall_numbers() -> tuple[int, int] | None:
     """Return the system call numbers of this process, which on a 64-bit Linux may still be a 32-bit one."""
     wide = sys.maxsize > 2**32
     machine = platform.machine()
@@ -49,7 +49,7 @@ def _syscall(number: int, *arguments: int) -> tuple[int, int]:
 
 def probe_rseq() -> str | None:
     """Return why there is no rseq system call, as in "ENOSYS" or "EPERM"; "" if there is one, None if we cannot ask."""
-    numbers = _numbers()
+    numbers = _syscall_numbers()
     if numbers is None:
         return None
     _, code = _syscall(
@@ -60,7 +60,7 @@ def probe_rseq() -> str | None:
 
 def query_membarrier() -> int | None:
     """Return the membarrier commands that Linux offers, as bits; 0 for none, None if we cannot ask."""
-    numbers = _numbers()
+    numbers = _syscall_numbers()
     if numbers is None:
         return None
     commands, _ = _syscall(numbers[1], 0, 0, 0)
@@ -88,9 +88,9 @@ def read_auxiliary_vector(entry: int) -> int | None:
 
 def make_environment(registration: str) -> dict[str, str]:
     """Return our environment with the tunable that makes a registration possible (glibc 2.35 and newer)."""
-    found = dict(os.environ)
+    environment = dict(os.environ)
     if registration != "auto":
-        others = [t for t in found.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
+        others = [t for t in environment.get("GLIBC_TUNABLES", "").split(":") if t and not t.startswith(_TUNABLE)]
         choice = f"{_TUNABLE}={int(registration == Registration.GLIBC)}"
-        found["GLIBC_TUNABLES"] = ":".join([*others, choice])
-    return found
+        environment["GLIBC_TUNABLES"] = ":".join([*others, choice])
+    return environment

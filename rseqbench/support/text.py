@@ -14,9 +14,8 @@ _FROM_THE_LEFT = "L"
 def line(text: str) -> str:
     """Return foreign text as one harmless line: control and direction characters are spelled out, not obeyed."""
     joined = " ".join(text.split())
-    return (
-        joined if joined.isprintable() else "".join(map(_escape, joined))
-    )  # nearly all is, and a page has 100,000 texts
+    # Nearly every text is printable, and a page has 100,000 of them.
+    return joined if joined.isprintable() else "".join(map(_escape, joined))
 
 
 def is_control(char: str) -> bool:

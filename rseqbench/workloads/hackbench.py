@@ -12,10 +12,10 @@ from rseqbench.model import Benchmark, BenchmarkId, ProgramResult, Timing
 
 @dataclass(frozen=True)
 class Program:
-    """A program of Debian's that is measured as a whole.
+    """A program that is measured as a whole.
 
-    package: Debian's that it comes in; path: where it lies, on a machine as in a guest; figure: finds the seconds that
-    it prints of itself; arguments: by how time passes there, as it takes from seconds to minutes.
+    package: the Debian package that has it; path: the same on a machine and in a guest; figure: matches the seconds
+    that the program prints; arguments: by the machine's kind of time, since a run takes seconds to minutes.
     """
 
     benchmark: BenchmarkId
@@ -25,15 +25,15 @@ class Program:
     figure: re.Pattern[str]
     arguments: Mapping[Timing, str]
 
-    def seconds(self, ran: ProgramResult) -> float:
+    def seconds(self, result: ProgramResult) -> float:
         """Return the program's own figure. Raises TargetError when it failed, or printed none."""
-        if ran.code:
-            words = (ran.errors or ran.output).strip().partition("\n")[0]
-            raise TargetError(f"{self.path} exited with {ran.code}: {words or 'it says no more'}")
-        found = self.figure.search(ran.output)
-        if found is None:
-            raise TargetError(f"{self.path} printed no time: {ran.output.strip()[:80]!r}")
-        return float(found[1])
+        if result.code:
+            words = (result.errors or result.output).strip().partition("\n")[0]
+            raise TargetError(f"{self.path} exited with {result.code}: {words or 'it says no more'}")
+        match = self.figure.search(result.output)
+        if match is None:
+            raise TargetError(f"{self.path} printed no time: {result.output.strip()[:80]!r}")
+        return float(match[1])
 
 
 # The patch ran `hackbench -l 100000` ten times; its defaults are 10 groups of 40 processes over socket pairs. On a
@@ -52,7 +52,7 @@ PROGRAMS = {program.benchmark: program for program in (HACKBENCH,)}
 
 
 def describe_program(program: Program, unavailable: str = "") -> Benchmark:
-    """Return a program as what can be measured, or with the reason why it cannot here."""
+    """Return a program as a benchmark, with the reason why it cannot be measured here if it cannot."""
     return Benchmark(program.benchmark, program.doc, unavailable, whole=True)
 
 

@@ -57,16 +57,16 @@ class Method:
         """The benchmark's name."""
         return BenchmarkId.of_parts(GROUP, self.name)
 
-    def refused(self, found: Mapping[str, Any], registration: Registration) -> str:
-        """Return how a process is not what was asked for, by what it found in itself; empty when it is."""
+    def find_mismatch(self, document: Mapping[str, Any], registration: Registration) -> str:
+        """Return how a process differs from what was asked for, by its own document; empty when it does not."""
         rseq = registration == Registration.GLIBC
-        wrong = [
-            (not str(found["library"]).startswith(self.library), f"malloc() is from {found['library']}"),
-            (found["percpu_arena"] != self.arena, f"opt.percpu_arena is {found['percpu_arena'] or 'not known'}"),
-            (found["pools"] != self.pools, f"the pools are protected by {found['pools'] or 'nothing'}"),
-            (found["rseq"] != rseq, f"rseq is {'registered' if found['rseq'] else 'not registered'}"),
+        checks = [
+            (not str(document["library"]).startswith(self.library), f"malloc() is from {document['library']}"),
+            (document["percpu_arena"] != self.arena, f"opt.percpu_arena is {document['percpu_arena'] or 'not known'}"),
+            (document["pools"] != self.pools, f"the pools are protected by {document['pools'] or 'nothing'}"),
+            (document["rseq"] != rseq, f"rseq is {'registered' if document['rseq'] else 'not registered'}"),
         ]
-        return next((f"{self.name} did not take: {why}" for no, why in wrong if no), "")
+        return next((f"{self.name} did not take: {why}" for failed, why in checks if failed), "")
 
 
 _POOLED = "per-CPU pools before jemalloc"
@@ -95,8 +95,8 @@ def list_benchmarks(unavailable: str = "") -> list[Benchmark]:
 def server_command(method: Method) -> list[str]:
     """Return the words that start the server over a method's allocator. Raises BuildError."""
     preload = str(_pools(paths.cache())) if method.pools else products.JEMALLOC if method.library == _JEMALLOC else ""
-    told = [f"LD_PRELOAD={preload}", f"MALLOC_CONF={method.settings}"]
-    return ["/usr/bin/env", *told, *([f"RSEQBENCH_POOLS={method.pools}"] if method.pools else []), str(_server())]
+    variables = [f"LD_PRELOAD={preload}", f"MALLOC_CONF={method.settings}"]
+    return ["/usr/bin/env", *variables, *([f"RSEQBENCH_POOLS={method.pools}"] if method.pools else []), str(_server())]
 
 
 def server_arguments(cpus: Sequence[int], order: int) -> list[str]:
@@ -106,19 +106,19 @@ def server_arguments(cpus: Sequence[int], order: int) -> list[str]:
     return [*where, *_LENGTHS, "--order", str(order)]
 
 
-def parse_document(method: Method, ran: ProgramResult, registration: Registration) -> dict[str, Any]:
+def parse_document(method: Method, result: ProgramResult, registration: Registration) -> dict[str, Any]:
     """Return what a server printed. Raises TargetError when it failed, or had another allocator than was asked for."""
-    if ran.code:
-        said = ran.errors.strip().rpartition("\n")[2]
-        raise TargetError(f"the server ended with exit code {ran.code}: {said or 'it says no more'}")
+    if result.code:
+        message = result.errors.strip().rpartition("\n")[2]
+        raise TargetError(f"the server ended with exit code {result.code}: {message or 'it says no more'}")
     try:
-        found: dict[str, Any] = json.loads(ran.output)
-        refused = method.refused(found, registration)
+        document: dict[str, Any] = json.loads(result.output)
+        mismatch = method.find_mismatch(document, registration)
     except (ValueError, KeyError, TypeError) as error:
-        raise TargetError(f"the server printed garbage: {ran.output[:60]!r}") from error
-    if refused:
-        raise TargetError(refused)
-    return found
+        raise TargetError(f"the server printed garbage: {result.output[:60]!r}") from error
+    if mismatch:
+        raise TargetError(mismatch)
+    return document
 
 
 @contextlib.contextmanager
@@ -132,7 +132,7 @@ def open_() -> Iterator[JemallocEnvironment]:
         why = ""
     except BuildError as error:
         why = str(error)
-    yield JemallocEnvironment(_version(), why)
+    yield JemallocEnvironment(_read_version(), why)
 
 
 def calls() -> list[CommandLine]:
@@ -175,13 +175,13 @@ class JemallocEnvironment:
         return ""
 
 
-def _version() -> str:
+def _read_version() -> str:
     shipped = METHODS[0]
-    ran = process.run_program([*server_command(shipped), *_TRIAL], make_environment("auto"), _TRIAL_LIMIT_S)
+    result = process.run_program([*server_command(shipped), *_TRIAL], make_environment("auto"), _TRIAL_LIMIT_S)
     try:
-        return str(json.loads(ran.output)["jemalloc"]) or "not known"
+        return str(json.loads(result.output)["jemalloc"]) or "not known"
     except (ValueError, KeyError) as error:
-        raise TargetError(f"the server does not run over {products.JEMALLOC}: {ran.errors.strip()[:80]}") from error
+        raise TargetError(f"the server does not run over {products.JEMALLOC}: {result.errors.strip()[:80]}") from error
 
 
 def _server() -> Path:

@@ -1,4 +1,4 @@
-"""Shipped libraries that kernels call: what each needs, and the surroundings in which its kernels can be measured."""
+"""Shipped libraries that benchmarks call: what each needs, and the environment that its benchmarks run in."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rseqbench.support import process
 
 
 class Stage(Enum):
-    """What a process is about to do with a library: be timed, or be checked in the two ways that a check has."""
+    """The use that a process makes of a library: it is timed, or checked in one of the two ways of a check."""
 
     TIMED = auto()
     CHECKED = auto()
@@ -33,16 +33,16 @@ class Stage(Enum):
 
 
 class LibraryEnvironment(Protocol):
-    """What is around the processes that measure a library, from before the first to after the last."""
+    """All that the processes that measure a library need around them, from the first to the last."""
 
     def environment(self) -> Mapping[str, str]:
-        """Return what a process needs in its environment."""
+        """Return the environment variables that a process needs."""
 
     def prefix(self) -> Sequence[str]:
         """Return the words that a command is put behind, to run where the library finds what it needs."""
 
     def facts(self) -> Facts:
-        """Return versions and whatever else decides the numbers."""
+        """Return the versions and the settings that decide the numbers."""
 
     def absent(self, benchmark: str) -> str:
         """Return why a benchmark cannot be measured with this version of the library; empty when it can."""
@@ -59,20 +59,20 @@ class LibraryEnvironment(Protocol):
 
 def missing_packages(library: Library) -> list[str]:
     """Return which packages of a library are not here, by what they are needed for."""
-    return [package for package, needed in library.packages.items() if not _is_here(needed)]
+    return [package for package, needed in library.packages.items() if not _is_installed(needed)]
 
 
 def ensure_installed(library: Library) -> None:
     """Raise TargetError, with the packages to install, where something of a library is not here."""
-    lacking = missing_packages(library)
-    if lacking:
-        needed = ", ".join(library.packages[package] for package in lacking)
+    missing = missing_packages(library)
+    if missing:
+        needed = ", ".join(library.packages[package] for package in missing)
         raise TargetError(
-            f"{library.title} cannot be measured without {needed}", f"apt-get install {' '.join(lacking)}"
+            f"{library.title} cannot be measured without {needed}", f"apt-get install {' '.join(missing)}"
         )
 
 
-def _is_here(needed: str) -> bool:
+def _is_installed(needed: str) -> bool:
     if needed.endswith(".h"):
         return compilers.include(needed)
     if needed.endswith(".so"):
@@ -88,8 +88,8 @@ def ensure_loads(path: Path, environment: Mapping[str, str], prefix: Sequence[st
         command, env={**os.environ, **environment}, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
-        said = done.stderr.strip().rpartition("\n")[2] or process.describe_exit(done.returncode)
-        raise BuildError(f"what calls it does not load: {said.removeprefix('OSError: ')}")
+        message = done.stderr.strip().rpartition("\n")[2] or process.describe_exit(done.returncode)
+        raise BuildError(f"what calls it does not load: {message.removeprefix('OSError: ')}")
 
 
 def calls(groups: Sequence[str]) -> list[CommandLine]:
@@ -102,54 +102,54 @@ def _module(group: str) -> Any:
 
 
 class LibrarySession:
-    """The surroundings of the libraries that a run asks for, as one; a library without them is only its reason why."""
+    """The environments of all libraries that a run asks for; of one that cannot be opened, the reason."""
 
     def __init__(self, groups: Sequence[str], stack: contextlib.ExitStack) -> None:
         """Open those of `groups`; `stack` ends them."""
-        self._open: dict[str, LibraryEnvironment] = {}
-        self._absent = dict.fromkeys(LIBRARIES, "")
+        self._environments: dict[str, LibraryEnvironment] = {}
+        self._reasons = dict.fromkeys(LIBRARIES, "")
         for group in groups:
             try:
-                self._open[group] = stack.enter_context(_module(group).open_())
+                self._environments[group] = stack.enter_context(_module(group).open_())
             except RseqbenchError as error:
-                self._absent[group] = str(error)
+                self._reasons[group] = str(error)
 
     @property
     def there(self) -> bool:
         """Whether any library is."""
-        return bool(self._open)
+        return bool(self._environments)
 
     def have(self, benchmark: str) -> bool:
         """Whether a benchmark calls one of them."""
-        return BenchmarkId(benchmark).group in self._open
+        return BenchmarkId(benchmark).group in self._environments
 
     def environment(self) -> dict[str, str]:
-        """Return what a process needs in its environment."""
-        return {name: value for one in self._open.values() for name, value in one.environment().items()}
+        """Return the environment variables that a process needs."""
+        return {name: value for opened in self._environments.values() for name, value in opened.environment().items()}
 
     def prefix(self) -> list[str]:
         """Return the words that a command is put behind."""
-        return [word for one in self._open.values() for word in one.prefix()]
+        return [word for opened in self._environments.values() for word in opened.prefix()]
 
     def facts(self) -> Facts:
-        """Return versions and whatever else decides the numbers."""
-        return functools.reduce(operator.or_, (one.facts() for one in self._open.values()), Facts())
+        """Return the versions and the settings that decide the numbers."""
+        return functools.reduce(operator.or_, (opened.facts() for opened in self._environments.values()), Facts())
 
     def begin(self, benchmarks: Sequence[str], stage: Stage) -> str:
         """Take note that a process is about to measure `benchmarks`, some of which may be a library's.
 
         Return what went wrong with a library, whose benchmarks are void with that; empty when nothing did.
         """
-        groups = {BenchmarkId(benchmark).group for benchmark in benchmarks} & set(self._open)
-        return next(filter(None, [self._open[group].begin(stage) for group in sorted(groups)]), "")
+        groups = {BenchmarkId(benchmark).group for benchmark in benchmarks} & set(self._environments)
+        return next(filter(None, [self._environments[group].begin(stage) for group in sorted(groups)]), "")
 
     def doubts(self, benchmark: str) -> str:
         """Return why what a benchmark just did cannot be believed; empty when it can, or is no library's."""
-        found = self._open.get(BenchmarkId(benchmark).group)
+        found = self._environments.get(BenchmarkId(benchmark).group)
         return found.doubts(benchmark) if found else ""
 
     def described(self, benchmark: Benchmark) -> Benchmark:
         """Return a benchmark, with the reason why it cannot be measured where its library is not there."""
-        found = self._open.get(benchmark.group)
-        why = found.absent(benchmark.name) if found else self._absent.get(benchmark.group, "")
+        found = self._environments.get(benchmark.group)
+        why = found.absent(benchmark.name) if found else self._reasons.get(benchmark.group, "")
         return replace(benchmark, unavailable=why) if why else benchmark

@@ -1,4 +1,4 @@
-"""A program of Debian's for any architecture, with its loader and libraries: fetched once, for guests to run."""
+"""Programs of Debian for guests, each with its loader and libraries, fetched once; versions of what is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rseqbench.build.linux.image import require_qemu, unpack_deb
 from rseqbench.errors import TargetError
 from rseqbench.workloads.hackbench import Program
 
-_FACTS = "facts.json"
+_CONTENTS = "facts.json"
 _LIBRARIES = ("libc6",)  # Debian's packages that a program may need beside its own
 _NEEDED = re.compile(r"\(NEEDED\)\s+Shared library: \[(.+)\]")
 _LOADER = re.compile(r"Requesting program interpreter: /(.+)\]")
@@ -33,11 +33,11 @@ def fetch_program(arch: Arch, program: Program) -> dict[str, bytes]:
     Raises TargetError without apt, network or space.
     """
     folder = paths.cache() / "programs" / arch.name / program.package
-    if not (folder / _FACTS).is_file():
+    if not (folder / _CONTENTS).is_file():
         _fetch(arch, program, folder)
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
-        return {path: (folder / path).read_bytes() for path in facts["files"]}
+        contents = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
+        return {path: (folder / path).read_bytes() for path in contents["files"]}
     except (OSError, ValueError, KeyError) as error:
         raise TargetError(f"{folder} is damaged: {error}", f"rm -r {folder}") from error
 
@@ -52,54 +52,54 @@ def _fetch(arch: Arch, program: Program, folder: Path) -> None:
             debs = [apt.download(package) for package in (program.package, *_LIBRARIES)]
             for deb in debs:
                 unpack_deb(deb, scratch / "tree")
-            kept = _keep(scratch / "tree", program.path.removeprefix("/"), scratch / "keep")
-            package, of, _ = debs[0].stem.split("_")
-            facts = {"package": f"{package} {of}", "files": sorted(kept)}
-            (scratch / "keep" / _FACTS).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+            kept = _copy_program(scratch / "tree", program.path.removeprefix("/"), scratch / "keep")
+            package, version, _ = debs[0].stem.split("_")
+            contents = {"package": f"{package} {version}", "files": sorted(kept)}
+            (scratch / "keep" / _CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
             os.rename(scratch / "keep", folder)
     except OSError as error:
-        if not (folder / _FACTS).is_file():  # nobody else was faster
+        if not (folder / _CONTENTS).is_file():  # nobody else was faster
             raise TargetError(f"cannot write {folder}: {error.strerror or error}", "set XDG_CACHE_HOME") from error
 
 
-def _keep(tree: Path, path: str, keep: Path) -> list[str]:
+def _copy_program(tree: Path, path: str, keep: Path) -> list[str]:
     """Copy a program of an unpacked tree with all it needs into `keep`; return the paths, as the program asks for them.
 
     A library lies where the loader finds it without a cache of its own, which a guest has not.
     """
     wanted = {path: tree / path}
-    for name, found in _needed(tree, tree / path):
-        wanted[name] = found
-    for name, found in wanted.items():
+    for name, file in _find_needed(tree, tree / path):
+        wanted[name] = file
+    for name, file in wanted.items():
         (keep / name).parent.mkdir(parents=True, exist_ok=True)
-        (keep / name).write_bytes(found.read_bytes())
+        (keep / name).write_bytes(file.read_bytes())
     return list(wanted)
 
 
-def _needed(tree: Path, program: Path) -> Iterator[tuple[str, Path]]:
+def _find_needed(tree: Path, program: Path) -> Iterator[tuple[str, Path]]:
     """Yield the loader and the libraries of a program, theirs included: where each has to be, and where it is."""
-    loader = _LOADER.search(_headers(program))
+    loader = _LOADER.search(_read_headers(program))
     if loader is None:
         return
-    yield loader[1], _library(tree, Path(loader[1]).name)
+    yield loader[1], _find_library(tree, Path(loader[1]).name)
     seen: set[str] = set()
-    left = [program]
-    while left:
-        for name in _NEEDED.findall(_headers(left.pop())):
+    pending = [program]
+    while pending:
+        for name in _NEEDED.findall(_read_headers(pending.pop())):
             if name not in seen and name != Path(loader[1]).name:
                 seen.add(name)
-                left.append(_library(tree, name))
-                yield f"lib/{name}", left[-1]
+                pending.append(_find_library(tree, name))
+                yield f"lib/{name}", pending[-1]
 
 
-def _library(tree: Path, name: str) -> Path:
-    found = [path for path in sorted(tree.rglob(name)) if path.is_file() and not path.is_symlink()]
-    if not found:
+def _find_library(tree: Path, name: str) -> Path:
+    files = [path for path in sorted(tree.rglob(name)) if path.is_file() and not path.is_symlink()]
+    if not files:
         raise TargetError(f"none of {', '.join(_LIBRARIES)} holds {name}", "report it: Debian's packages have changed")
-    return found[0]
+    return files[0]
 
 
-def _headers(elf: Path) -> str:
+def _read_headers(elf: Path) -> str:
     command: Sequence[str] = ("readelf", "--wide", "--dynamic", "--program-headers", str(elf))
     try:
         return subprocess.run(
@@ -115,9 +115,9 @@ def read_library_version(module: str) -> str:
     """Return the version of a library by its pkg-config module, which is read as it is: pkg-config may be missing."""
     for pattern in _MODULES:
         for path in sorted(Path("/").glob(f"{pattern[1:]}/{module}.pc")):
-            found = re.search(r"^Version:\s*(\S+)", path.read_text(errors="replace"), re.MULTILINE)
-            if found:
-                return found[1]
+            match = re.search(r"^Version:\s*(\S+)", path.read_text(errors="replace"), re.MULTILINE)
+            if match:
+                return match[1]
     return _UNKNOWN
 
 
@@ -127,8 +127,8 @@ def read_program_version(name: str) -> str:
         done = subprocess.run([name, "--version"], capture_output=True, text=True, errors="replace", check=False)
     except OSError:
         return _UNKNOWN
-    found = _VERSION.search(done.stdout)
-    return found[0] if found else _UNKNOWN
+    match = _VERSION.search(done.stdout)
+    return match[0] if match else _UNKNOWN
 
 
 def describe_linking(provider: Built, libraries: Sequence[str]) -> str:

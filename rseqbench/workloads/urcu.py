@@ -1,4 +1,4 @@
-"""liburcu: each flavour that this version of it has, compiled into a provider of its own. Needs nothing around it."""
+"""liburcu: a provider for each flavour that the installed version has. It needs nothing around a process."""
 
 from __future__ import annotations
 
@@ -24,51 +24,51 @@ _FLAVOURS = ("memb", "mb", "bp", "qsbr", "signal")  # signal: until 0.14
 def open_() -> Iterator[UrcuEnvironment]:
     """Compile the flavours. Raises TargetError without liburcu, BuildError where none compiles."""
     ensure_installed(LIBRARIES["urcu"])
-    made, wrong = {}, {}
+    providers, errors = {}, {}
     for flavour in _FLAVOURS:
         try:
-            built = products.provider("urcu", _linked(flavour), _told(flavour))
-            ensure_loads(built.path, _preloaded([flavour]), ())
-            made[flavour] = built
+            built = products.provider("urcu", _linker_flags(flavour), _compiler_flags(flavour))
+            ensure_loads(built.path, _preload([flavour]), ())
+            providers[flavour] = built
         except BuildError as error:
-            wrong[flavour] = error.message
-    if not made:
-        raise BuildError(wrong[_FLAVOURS[0]])
-    yield UrcuEnvironment(made, wrong)
+            errors[flavour] = error.message
+    if not providers:
+        raise BuildError(errors[_FLAVOURS[0]])
+    yield UrcuEnvironment(providers, errors)
 
 
 def calls() -> list[CommandLine]:
     """Return the command lines of open_(), which are not executed."""
-    return [products.provider_call("urcu", _linked(flavour), _told(flavour)) for flavour in _FLAVOURS]
+    return [products.provider_call("urcu", _linker_flags(flavour), _compiler_flags(flavour)) for flavour in _FLAVOURS]
 
 
-def _told(flavour: str) -> tuple[str, ...]:
+def _compiler_flags(flavour: str) -> tuple[str, ...]:
     return _AS_A_PROGRAM, f"-DFLAVOUR={flavour}", f"-DURCU_HEADER=<urcu/urcu-{flavour}.h>"
 
 
-def _linked(flavour: str) -> tuple[str, ...]:
+def _linker_flags(flavour: str) -> tuple[str, ...]:
     return f"-lurcu-{flavour}", "-lurcu-common"
 
 
-def _preloaded(flavours: Iterable[str]) -> dict[str, str]:
-    found = filter(None, (find_library(f"urcu-{name}") for name in flavours))
-    return {"LD_PRELOAD": ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), *found])}
+def _preload(flavours: Iterable[str]) -> dict[str, str]:
+    libraries = filter(None, (find_library(f"urcu-{name}") for name in flavours))
+    return {"LD_PRELOAD": ":".join([*filter(None, [os.environ.get("LD_PRELOAD")]), *libraries])}
 
 
 class UrcuEnvironment:
     """The compiled flavours, and why others are not there."""
 
-    def __init__(self, made: Mapping[str, Built], wrong: Mapping[str, str]) -> None:
+    def __init__(self, providers: Mapping[str, Built], errors: Mapping[str, str]) -> None:
         """Take the providers by flavour, and the compiler's words."""
-        self._made, self._wrong = made, wrong
-        self._preloaded = _preloaded(made)
+        self._providers, self._errors = providers, errors
+        self._preloaded = _preload(providers)
 
     def environment(self) -> Mapping[str, str]:
         """Return where the providers are, and the libraries to load at a process's start, as a program does.
 
         Loaded later, one whose thread-local data is aligned to more than a cache line finds no place for that.
         """
-        where = {f"RSEQBENCH_URCU_{name}": str(built.path) for name, built in self._made.items()}
+        where = {f"RSEQBENCH_URCU_{name}": str(built.path) for name, built in self._providers.items()}
         return {**where, **self._preloaded}
 
     def prefix(self) -> Sequence[str]:
@@ -77,14 +77,14 @@ class UrcuEnvironment:
 
     def facts(self) -> Facts:
         """Return the version of what is linked with, and how."""
-        flavour, built = next(iter(self._made.items()))
-        told = f"{packages.describe_linking(built, _linked(flavour))}, and so for each flavour"
-        return Facts(liburcu=packages.read_library_version("liburcu"), liburcu_linked=told)
+        flavour, built = next(iter(self._providers.items()))
+        linking = f"{packages.describe_linking(built, _linker_flags(flavour))}, and so for each flavour"
+        return Facts(liburcu=packages.read_library_version("liburcu"), liburcu_linked=linking)
 
     def absent(self, benchmark: str) -> str:
         """Return why a flavour is not there, empty when it is."""
         flavour = BenchmarkId(benchmark).method.removesuffix("_inline")
-        return f"not in this liburcu: {self._wrong[flavour]}" if flavour in self._wrong else ""
+        return f"not in this liburcu: {self._errors[flavour]}" if flavour in self._errors else ""
 
     def begin(self, stage: Stage) -> str:
         """Do nothing, with which nothing goes wrong."""

@@ -1,4 +1,4 @@
-"""Settings of this machine changed for measuring, on request, and put back: what they were is written down first.
+"""Change settings of this machine for measuring, on request, and restore them from a record made before.
 
 pyperf knows which settings there are and changes them (`python -m pyperf system tune`); it does not remember them, and
 its own reset has fixed values. Here they are remembered: steps.py says what there is to change, settings.py reads and
@@ -35,7 +35,7 @@ _PASSES = 2  # a governor takes other settings along when it is put back, so tho
 
 @dataclass(frozen=True)
 class TuningResult:
-    """What was changed, a line for each, and what went wrong."""
+    """The changes that were made and the problems that arose, a line for each."""
 
     changes: tuple[str, ...]
     problems: tuple[str, ...]
@@ -43,7 +43,7 @@ class TuningResult:
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """What was put back, what could not be, and what is no longer there to be put back: lines for people."""
+    """The settings that were restored, those that could not be, and those that have gone, a line for each."""
 
     changes: tuple[str, ...]
     problems: tuple[str, ...]

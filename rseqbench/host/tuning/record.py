@@ -1,4 +1,4 @@
-"""What the settings were before: one file, on disk before anything is changed, whole or not at all, never replaced.
+"""The record of all settings before tuning: one file, complete on disk before any change, never replaced.
 
 It lies in /var/lib, not in a home: the settings are the machine's, root changes them, and every user's doctor tells.
 """
@@ -51,8 +51,8 @@ def save_record(root: Path, record: Record) -> None:
     except FileExistsError as error:
         raise UsageError(f"there is a record already: {file}", "first: rseqbench doctor --restore") from error
     except OSError as error:
-        what = f"cannot write down what the settings are: {file}: {error.strerror or error}"
-        raise RseqbenchError(what, "nothing was changed") from error
+        message = f"cannot write down what the settings are: {file}: {error.strerror or error}"
+        raise RseqbenchError(message, "nothing was changed") from error
 
 
 def load_record(root: Path) -> Record | None:
@@ -62,10 +62,10 @@ def load_record(root: Path) -> Record | None:
         raw = json.loads(file.read_text(encoding="utf-8"))
         if raw["schema"] > _SCHEMA:
             raise RseqbenchError(f"{file}: written by a newer rseqbench", "restore with that one")
-        found = Record(raw["since"], raw["boot"], raw["values"])
-        words = [found.since, found.boot, *found.values, *found.values.values()]
-        if all(isinstance(word, str) for word in words) and all(map(settings.is_setting, found.values)):
-            return found
+        record = Record(raw["since"], raw["boot"], raw["values"])
+        words = [record.since, record.boot, *record.values, *record.values.values()]
+        if all(isinstance(word, str) for word in words) and all(map(settings.is_setting, record.values)):
+            return record
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

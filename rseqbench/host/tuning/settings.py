@@ -47,10 +47,10 @@ _TURBO = {False: "turbo on", True: "turbo off"}
 def read_snapshot(root: Path) -> dict[str, str]:
     """Read every setting there is; those that cannot be read are left out, as they cannot be changed either."""
     names = [str(path.relative_to(root)) for pattern in _ORDER[:-1] for path in root.glob(pattern)]
-    found = read_settings(root, [*names, IRQBALANCE])
-    if found.get(IRQBALANCE) == "active":  # it moves interrupts as it likes, and will when it is started again
-        found = {key: value for key, value in found.items() if not is_interrupt(key)}
-    return found
+    values = read_settings(root, [*names, IRQBALANCE])
+    if values.get(IRQBALANCE) == "active":  # it moves interrupts as it likes, and will when it is started again
+        values = {key: value for key, value in values.items() if not is_interrupt(key)}
+    return values
 
 
 def read_settings(root: Path, keys: Iterable[str]) -> dict[str, str]:
@@ -65,7 +65,7 @@ def read_setting(root: Path, key: str) -> str | None:
     if not fnmatch.fnmatch(key, _MSR):
         return facts.read_text(root, key) or None
     try:
-        return _TURBO[bool(_msr(root / key) & _NO_TURBO_BIT)]
+        return _TURBO[bool(_read_msr(root / key) & _NO_TURBO_BIT)]
     except OSError:
         return None
 
@@ -76,10 +76,11 @@ def write_setting(root: Path, key: str, value: str) -> None:
         _service(root, "start" if value == "active" else "stop")
         return
     if fnmatch.fnmatch(key, _MSR):
-        others = _msr(root / key) & ~_NO_TURBO_BIT
-        _put(root / key, struct.pack("=Q", others | (_NO_TURBO_BIT if value == _TURBO[True] else 0)), _MISC_ENABLE)
+        others = _read_msr(root / key) & ~_NO_TURBO_BIT
+        bit = _NO_TURBO_BIT if value == _TURBO[True] else 0
+        _write_file(root / key, struct.pack("=Q", others | bit), _MISC_ENABLE)
         return
-    _put(root / key, value.encode() + b"\n", 0, os.O_TRUNC)
+    _write_file(root / key, value.encode() + b"\n", 0, os.O_TRUNC)
 
 
 def is_setting(key: str) -> bool:
@@ -95,11 +96,11 @@ def is_interrupt(key: str) -> bool:
 def sort_for_restoring(keys: Iterable[str]) -> list[str]:
     """Sort settings into the order in which they have to be put back."""
 
-    def place(key: str) -> tuple[int, list[int]]:
-        first = next(at for at, pattern in enumerate(_ORDER) if fnmatch.fnmatch(key, pattern))
+    def position(key: str) -> tuple[int, list[int]]:
+        first = next(index for index, pattern in enumerate(_ORDER) if fnmatch.fnmatch(key, pattern))
         return first, [int(number) for number in re.findall(r"\d+", key)]
 
-    return sorted(keys, key=place)
+    return sorted(keys, key=position)
 
 
 def display_name(key: str, numbers: str = "") -> str:
@@ -111,16 +112,16 @@ def display_name(key: str, numbers: str = "") -> str:
 
 def describe_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Return a line for each change, those of several CPUs in one: /sys/.../cpu0-3/...: powersave -> performance."""
-    alike: dict[tuple[str, str, str], list[int]] = {}
+    numbers: dict[tuple[str, str, str], list[int]] = {}
     for key in sort_for_restoring(before):
         if key in after and after[key] != before[key]:
             number = re.search(r"(?<=/cpu)\d+|(?<=/)\d+(?=/)", key)
             name = display_name(key, "*") if number else display_name(key)
-            alike.setdefault((name, before[key], after[key]), []).extend([int(number[0])] if number else [])
-    return [f"{name.replace('*', _listed(of))}: {old} -> {new}" for (name, old, new), of in alike.items()]
+            numbers.setdefault((name, before[key], after[key]), []).extend([int(number[0])] if number else [])
+    return [f"{name.replace('*', _list_format(of))}: {old} -> {new}" for (name, old, new), of in numbers.items()]
 
 
-def _listed(numbers: list[int]) -> str:
+def _list_format(numbers: list[int]) -> str:
     """Write numbers, sorted, in Linux's list format: 0-3,8."""
     spans: list[list[int]] = []
     for number in numbers:
@@ -131,7 +132,7 @@ def _listed(numbers: list[int]) -> str:
     return ",".join(f"{first}-{last}" if last > first else str(first) for first, last in spans)
 
 
-def _msr(device: Path) -> int:
+def _read_msr(device: Path) -> int:
     file = os.open(device, os.O_RDONLY)
     try:
         data = os.pread(file, 8, _MISC_ENABLE)
@@ -142,11 +143,11 @@ def _msr(device: Path) -> int:
     return int(struct.unpack("=Q", data)[0])
 
 
-def _put(file: Path, data: bytes, place: int, flags: int = 0) -> None:
+def _write_file(file: Path, data: bytes, offset: int, flags: int = 0) -> None:
     """Write to a file that is there, in one call, as Linux's settings want it."""
     handle = os.open(file, os.O_WRONLY | flags)
     try:
-        os.pwrite(handle, data, place)
+        os.pwrite(handle, data, offset)
     finally:
         os.close(handle)
 

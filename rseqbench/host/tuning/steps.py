@@ -1,7 +1,8 @@
-"""What can be changed for measuring, step by step: pyperf's own tuning, and the two settings that it does not know."""
+"""The steps of tuning: pyperf's own, and the two settings that it does not know."""
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -34,19 +35,19 @@ def plan_steps(root: Path, pyperf: Sequence[str] = PYPERF) -> list[Step]:
 
     pyperf goes first: with SMT off it would look for CPUs that are not there. Raises OSError when it cannot be started.
     """
-    found = []
-    shown = _ran([*pyperf, "show"])
-    if shown.returncode:  # it exits with 0 where there is nothing to tune
-        advice = _section(shown.stdout, "Advices") or ["none"]
-        found.append(Step(TITLE, ("follows what it can of its own advice:", *advice), lambda: _tune(pyperf)))
+    steps = []
+    advised = _run_pyperf([*pyperf, "show"])
+    if advised.returncode:  # it exits with 0 where there is nothing to tune
+        advice = _section(advised.stdout, "Advices") or ["none"]
+        steps.append(Step(TITLE, ("follows what it can of its own advice:", *advice), lambda: _tune(pyperf)))
     if facts.read_turbo(root) == "on" and facts.read_text(root, facts.BOOST) == "1":
-        found.append(_file(root, facts.BOOST, "0", "turbo where the driver is not intel_pstate: off"))
+        steps.append(_write_step(root, facts.BOOST, "0", "turbo where the driver is not intel_pstate: off"))
     if facts.read_smt(root) == "on" and facts.read_text(root, settings.SMT) == "on":
-        found.append(_file(root, settings.SMT, "off", "SMT: off, every second CPU goes away"))
-    return found
+        steps.append(_write_step(root, settings.SMT, "off", "SMT: off, every second CPU goes away"))
+    return steps
 
 
-def _file(root: Path, key: str, value: str, about: str) -> Step:
+def _write_step(root: Path, key: str, value: str, about: str) -> Step:
     def take() -> list[str]:
         settings.write_setting(root, key, value)
         return []
@@ -55,15 +56,15 @@ def _file(root: Path, key: str, value: str, about: str) -> Step:
 
 
 def _tune(pyperf: Sequence[str]) -> list[str]:
-    done = _ran([*pyperf, "tune"])
-    said = _section(done.stdout, "Errors")
-    if done.returncode and not said:
+    done = _run_pyperf([*pyperf, "tune"])
+    problems = _section(done.stdout, "Errors")
+    if done.returncode and not problems:
         last = done.stderr.strip().rpartition("\n")[2] or "nothing said"
-        said = [f"{TITLE} exited with {done.returncode}: {last}"]
-    return said
+        problems = [f"{TITLE} exited with {done.returncode}: {last}"]
+    return problems
 
 
-def _ran(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run_pyperf(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Run pyperf, which ends when we do: were we killed, it would go on tuning while somebody restores."""
     return subprocess.run(
         command,
@@ -86,9 +87,4 @@ def _section(text: str, title: str) -> list[str]:
             break
     else:
         return []
-    found = []
-    for line in rest:
-        if not line:
-            break
-        found.append(line)
-    return found
+    return list(itertools.takewhile(bool, rest))

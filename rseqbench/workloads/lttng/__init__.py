@@ -55,21 +55,21 @@ def calls() -> list[CommandLine]:
     where = (
         "in a mount namespace of its own, where that can be" if os.geteuid() == 0 else "with an LTTNG_HOME of its own"
     )
-    started = CommandLine(f"start LTTng's session daemon {where}, and sessions of ours in it", COMMAND)
-    return [products.provider_call("lttng", _LINKED), started]
+    daemon = CommandLine(f"start LTTng's session daemon {where}, and sessions of ours in it", COMMAND)
+    return [products.provider_call("lttng", _LINKED), daemon]
 
 
 class LttngEnvironment:
-    """What is around the kernels of group lttng."""
+    """The environment of the benchmarks of group lttng: a daemon, its sessions, and the count of their events."""
 
     def __init__(self, daemon: SessionDaemon, provider: Built) -> None:
         """Take a running daemon and the compiled provider, and have the events recorded."""
         self._daemon, self._provider = daemon, provider
         self._snapshots = 0
-        self._begun: dict[int, trace.Packet] = {}  # the last of each stream when a round began
+        self._before: dict[int, trace.Packet] = {}  # the last of each stream when a round began
         self._stage = Stage.TIMED
-        self._wrong = ""  # with whatever is measured, until the next round begins
-        self._found: Mapping[str, str] | None = None
+        self._failure = ""  # of whatever is measured, until the next round begins
+        self._missing: Mapping[str, str] | None = None  # of each method, the events that are not there
         ensure_loads(provider.path, self.environment(), self.prefix())
         daemon.lttng("create", _TIMED[0], "--snapshot", f"--output={daemon.home / 'traces'}")
         self._record(*_TIMED, "rseqbench:event,rseqbench:told")
@@ -98,46 +98,47 @@ class LttngEnvironment:
 
     def begin(self, stage: Stage) -> str:
         """Empty the buffers and note where they are; under stress, have every single event counted besides."""
-        self._wrong, self._found, self._stage = "", None, stage
+        self._failure, self._missing, self._stage = "", None, stage
         try:
             self._end_proof()  # of a check that failed before it was asked
             self._daemon.lttng("clear", _TIMED[0])
-            with self._snapshot() as taken:
-                self._begun = trace.last_packets(trace.read_packets(taken))
+            with self._take_snapshot() as snapshot:
+                self._before = trace.last_packets(trace.read_packets(snapshot))
             if stage == Stage.STRESSED:
                 self._daemon.lttng("create", _PROOF[0], f"--output={self._daemon.home / 'proof'}")
                 self._record(*_PROOF, "rseqbench:event")
         except TargetError as error:
-            self._wrong = error.message
-        return self._wrong
+            self._failure = error.message
+        return self._failure
 
     def doubts(self, benchmark: str) -> str:
         """Return how the events that a method has emitted since begin() are not all there; empty when they are."""
         method = BenchmarkId(benchmark).method
-        if self._found is None and not self._wrong:
+        if self._missing is None and not self._failure:
             try:
-                self._found = self._look()
+                self._missing = self._inspect_trace()
             except TargetError as error:
-                self._wrong = error.message
-        return self._wrong or (self._found or {}).get(method, trace.NOTHING)
+                self._failure = error.message
+        return self._failure or (self._missing or {}).get(method, trace.NOTHING)
 
-    def _look(self) -> Mapping[str, str]:
-        """Take a snapshot and return, for every method that told how much it emitted, what is wrong with it."""
+    def _inspect_trace(self) -> Mapping[str, str]:
+        """Take a snapshot; return, for every method that reported its events, how they are not all there."""
         stressed = self._stage == Stage.STRESSED
         try:
-            self._ensure_alone([_TIMED[0], _PROOF[0]] if stressed else [_TIMED[0]])
-            with self._snapshot() as taken:
-                seen = trace.parse_trace(self._text(taken))
+            self._ensure_no_other_session([_TIMED[0], _PROOF[0]] if stressed else [_TIMED[0]])
+            with self._take_snapshot() as snapshot:
+                contents = trace.parse_trace(self._read_text(snapshot))
                 recorders = 2 if stressed else 1
-                found = trace.find_missing_events(
-                    seen, self._begun, trace.read_packets(taken), self._stage != Stage.TIMED, recorders
-                )
-            return {method: why or self._uncounted(seen) for method, why in found.items()} if stressed else found
+                packets, may_discard = trace.read_packets(snapshot), self._stage != Stage.TIMED
+                missing = trace.find_missing_events(contents, self._before, packets, may_discard, recorders)
+            if stressed:
+                missing = {method: why or self._find_uncounted(contents) for method, why in missing.items()}
+            return missing
         finally:
             if stressed:
                 self._end_proof()
 
-    def _uncounted(self, seen: trace.TraceContents) -> str:
+    def _find_uncounted(self, contents: trace.TraceContents) -> str:
         """Return how recorded and discarded are not all in the session that counts, which then stops."""
         folder = self._daemon.home / "proof"
         self._daemon.lttng("stop", _PROOF[0])
@@ -145,7 +146,7 @@ class LttngEnvironment:
         recorded = (
             trace.parse_event_count(self._daemon.run(*_COUNTER, str(folder))) if any(folder.rglob("metadata")) else 0
         )
-        emitted = sum(told.emitted for told in seen.told.values())
+        emitted = sum(report.emitted for report in contents.reports.values())
         if recorded + discarded == emitted:
             return ""
         return f"LTTng recorded {recorded} and discarded {discarded} of the {emitted} events that were emitted"
@@ -156,7 +157,7 @@ class LttngEnvironment:
             self._daemon.lttng("destroy", "--no-wait", _PROOF[0])
         shutil.rmtree(self._daemon.home / "proof", ignore_errors=True)
 
-    def _ensure_alone(self, ours: Sequence[str]) -> None:
+    def _ensure_no_other_session(self, ours: Sequence[str]) -> None:
         """Raise TargetError where a session that is not ours records in our daemon."""
         others = [name for name, active in self._sessions().items() if active and name not in ours]
         if others:
@@ -174,18 +175,18 @@ class LttngEnvironment:
         self._daemon.lttng("start", name)
 
     @contextlib.contextmanager
-    def _snapshot(self) -> Iterator[Path]:
+    def _take_snapshot(self) -> Iterator[Path]:
         """Yield the folder of a new snapshot, gone afterwards; there is none while nothing was ever recorded."""
         self._snapshots += 1
         name = f"s{self._snapshots}"
         self._daemon.lttng("snapshot", "record", f"--session={_TIMED[0]}", f"--name={name}")
         traces = self._daemon.home / "traces"
-        taken = next(traces.glob(f"{name}-*"), traces / name)
+        snapshot = next(traces.glob(f"{name}-*"), traces / name)
         try:
-            yield taken
+            yield snapshot
         finally:
-            shutil.rmtree(taken, ignore_errors=True)
+            shutil.rmtree(snapshot, ignore_errors=True)
 
-    def _text(self, taken: Path) -> str:
+    def _read_text(self, snapshot: Path) -> str:
         """Return what babeltrace2 reads in a snapshot; without one event there is no trace."""
-        return self._daemon.run("babeltrace2", str(taken)) if any(taken.rglob("metadata")) else ""
+        return self._daemon.run("babeltrace2", str(snapshot)) if any(snapshot.rglob("metadata")) else ""

@@ -1,4 +1,4 @@
-"""Where a session daemon of ours meets no other, and what it leaves there.
+"""A mount namespace in which our session daemon meets no other, and the removal of what it leaves behind.
 
 Root's daemon has its sockets at one place of the whole machine, and so has what programs wait for one with. Ours gets a
 mount namespace in which both places are empty; so do the processes that are measured, and with the namespace all is
@@ -28,33 +28,33 @@ _HOLD = 'for place in "$@"; do mount -t tmpfs tmpfs "$place" || exit; done; echo
 
 @contextlib.contextmanager
 def enter_namespace(group: int, needed: Sequence[Path]) -> Iterator[Sequence[str]]:
-    """Yield the words that put a command into a place of our own; processes of it belong to `group`.
+    """Yield the words that put a command into the namespace; its processes belong to the group `group`.
 
-    `needed` is what has to be seen there. Raises TargetError where there is no such place.
+    `needed` are paths that have to be visible in it. Raises TargetError where there can be none.
     """
     if os.geteuid():
-        with _left_as_found((_SHM,)):
+        with _remove_leftovers((_SHM,)):
             yield ()
         return
-    with _held(group) as holder:
+    with _open_namespace(group) as holder:
         if holder is not None:
             _refuse_hidden([*needed, Path(sys.prefix), Path.cwd()])
             yield ("nsenter", f"--mount=/proc/{holder.pid}/ns/mnt", "--")
             return
-    if _taken():
+    if _daemon_is_running():
         raise TargetError(
             "root's own lttng-sessiond is running, and a place for another takes a mount namespace",
             "end it, be another user, or have CAP_SYS_ADMIN",
         )
-    with _left_as_found((_LTTNG, _SHM)):
+    with _remove_leftovers((_LTTNG, _SHM)):
         yield ()
 
 
 @contextlib.contextmanager
-def _held(group: int) -> Iterator[subprocess.Popen[bytes] | None]:
-    """Yield a process that holds a namespace in which root's places are empty; None where Linux refuses one."""
-    places = [os.path.realpath(_RUN), str(_SHM)]
-    command = ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", _HOLD, "sh", *places]
+def _open_namespace(group: int) -> Iterator[subprocess.Popen[bytes] | None]:
+    """Yield a process that holds a namespace in which root's folders are empty; None where the kernel refuses one."""
+    folders = [os.path.realpath(_RUN), str(_SHM)]
+    command = ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", _HOLD, "sh", *folders]
     try:
         holder = subprocess.Popen(
             command,
@@ -73,13 +73,13 @@ def _held(group: int) -> Iterator[subprocess.Popen[bytes] | None]:
 
 def _refuse_hidden(needed: Sequence[Path]) -> None:
     for path in needed:
-        for place in (_RUN.resolve(), _SHM):
-            if path.resolve().is_relative_to(place):
-                why = f"{path} lies in {place}, which is empty where root's LTTng is measured"
+        for hidden in (_RUN.resolve(), _SHM):
+            if path.resolve().is_relative_to(hidden):
+                why = f"{path} lies in {hidden}, which is empty where root's LTTng is measured"
                 raise TargetError(why, "set TMPDIR or XDG_CACHE_HOME, or change to another folder")
 
 
-def _taken() -> bool:
+def _daemon_is_running() -> bool:
     """Whether a session daemon of root's answers at its place."""
     with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
         client.connect(str(_LTTNG / "client-lttng-sessiond"))
@@ -88,48 +88,48 @@ def _taken() -> bool:
 
 
 @contextlib.contextmanager
-def _left_as_found(places: Sequence[Path]) -> Iterator[None]:
-    """Remove afterwards what LTTng puts into places of the whole machine and leaves there."""
-    there = {place: place.is_dir() for place in places}
-    before = {path for place in places for path in _entries(place)}
+def _remove_leftovers(folders: Sequence[Path]) -> Iterator[None]:
+    """Remove afterwards the files that LTTng leaves in folders of the whole machine."""
+    existed = {folder: folder.is_dir() for folder in folders}
+    before = {path for folder in folders for path in _entries(folder)}
     try:
         yield
     finally:
-        mapped = _mapped()
-        for place in places:
-            for path in _entries(place) - before:
-                if _file(path) not in mapped:
+        mapped = _mapped_files()
+        for folder in folders:
+            for path in _entries(folder) - before:
+                if _identify(path) not in mapped:
                     _remove(path)
-            if not there[place]:
+            if not existed[folder]:
                 with contextlib.suppress(OSError):
-                    place.rmdir()
+                    folder.rmdir()
 
 
-def _entries(place: Path) -> set[Path]:
-    """Return what of LTTng's is in a place."""
-    return set(place.glob(_WAIT if place == _SHM else "*"))
+def _entries(folder: Path) -> set[Path]:
+    """Return the files of LTTng in a folder."""
+    return set(folder.glob(_WAIT if folder == _SHM else "*"))
 
 
-def _mapped() -> set[tuple[str, str]]:
+def _mapped_files() -> set[tuple[str, str]]:
     """Return which files of shared memory processes that we may look at have mapped: those are in use.
 
     By their device and number (proc_pid_maps(5)): in another namespace, or container, a file of the same name is
     another.
     """
-    found = set()
+    files = set()
     for maps in Path("/proc").glob("[0-9]*/maps"):
         with contextlib.suppress(OSError):
             lines = maps.read_text(errors="replace").splitlines()
             fields = [line.split(maxsplit=5) for line in lines if str(_SHM) in line]
-            found |= {(device, number) for _, _, _, device, number, *_ in fields}
-    return found
+            files |= {(device, number) for _, _, _, device, number, *_ in fields}
+    return files
 
 
-def _file(path: Path) -> tuple[str, str]:
-    """Return the device and the number of a file, as _mapped() does."""
+def _identify(path: Path) -> tuple[str, str]:
+    """Return the device and the number of a file, as _mapped_files() does."""
     with contextlib.suppress(OSError):
-        found = path.stat()
-        return f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}", str(found.st_ino)
+        status = path.stat()
+        return f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}", str(status.st_ino)
     return "", ""
 
 

@@ -1,4 +1,4 @@
-"""LTTng's session daemon, ours alone, and the commands to it."""
+"""A session daemon of LTTng that only we use, and the commands to it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SessionDaemon:
     """A running session daemon; `home` is a folder for all that it writes."""
 
     def __init__(self, home: Path, enter: Sequence[str], group: int) -> None:
-        """Take its folder, the words that put a command into its place, and the process group to be in."""
+        """Take its folder, the words that put a command into its namespace, and the group of its processes."""
         self.home, self._enter, self._group = home, tuple(enter), group
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -52,7 +52,7 @@ class SessionDaemon:
         self._stop()
 
     def prefix(self) -> list[str]:
-        """Return what puts a command into its place, in our folder."""
+        """Return the words that put a command into its namespace, in our folder."""
         return [*self._enter, "env", "-C", str(Path.cwd())] if self._enter else []
 
     def environment(self) -> dict[str, str]:
@@ -63,7 +63,7 @@ class SessionDaemon:
         """Give a command to it and return what is printed. Raises TargetError with the first words of complaint."""
         if self._process is not None and self._process.poll() is not None:
             raise TargetError(
-                f"lttng-sessiond ended with {process.describe_exit(self._process.returncode)}{self._said()}"
+                f"lttng-sessiond ended with {process.describe_exit(self._process.returncode)}{self._last_words()}"
             )
         return self.run("lttng", "--no-sessiond", *words)
 
@@ -84,9 +84,9 @@ class SessionDaemon:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise TargetError(f"{command[0]}: {error}") from error
         if done.returncode:
-            said = (done.stderr or done.stdout).strip().partition("\n")[0]
-            what = " ".join(word for word in command if not word.startswith("--"))
-            raise TargetError(f"{what} failed: {said or process.describe_exit(done.returncode)}")
+            message = (done.stderr or done.stdout).strip().partition("\n")[0]
+            failed = " ".join(word for word in command if not word.startswith("--"))
+            raise TargetError(f"{failed} failed: {message or process.describe_exit(done.returncode)}")
         return done.stdout
 
     def _wait(self) -> None:
@@ -101,7 +101,7 @@ class SessionDaemon:
                 return
             time.sleep(0.1)
 
-    def _said(self) -> str:
+    def _last_words(self) -> str:
         """Return its own last words, where it said any."""
         with contextlib.suppress(OSError):
             lines = (self.home / "daemon.log").read_text(errors="replace").strip().splitlines()

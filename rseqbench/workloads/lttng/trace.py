@@ -44,9 +44,9 @@ class Packet:
 
 @dataclass(frozen=True)
 class EmissionReport:
-    """What a method has left word of: the last `proved` of the events that it `emitted` have the value `proof`.
+    """A method's own report: the last `proved` of the events that it `emitted` have the value `proof`.
 
-    Each of them was recorded by `recorders`: as many sessions, of any daemon, had the event on when it was told.
+    `recorders` sessions, of any daemon, had the event enabled when the method reported.
     """
 
     proof: int
@@ -57,11 +57,11 @@ class EmissionReport:
 
 @dataclass(frozen=True)
 class TraceContents:
-    """What babeltrace2 finds: how many events, how often each value that proves, and what the methods told."""
+    """The contents of a trace: how many events, how often each value that proves, and the reports of the methods."""
 
     events: int
     proofs: Counter[int] = field(default_factory=Counter)
-    told: Mapping[str, EmissionReport] = field(default_factory=dict)
+    reports: Mapping[str, EmissionReport] = field(default_factory=dict)
 
 
 def read_packets(trace: Path) -> list[Packet]:
@@ -70,88 +70,89 @@ def read_packets(trace: Path) -> list[Packet]:
 
 
 def _packets(data: bytes) -> Iterator[Packet]:
-    place = 0
-    while place < len(data):
-        if len(data) - place < _PACKET.size:
+    offset = 0
+    while offset < len(data):
+        if len(data) - offset < _PACKET.size:
             raise TargetError("LTTng's trace is cut off")
-        magic, _, _, stream, _, _, content, size, number, discarded, _ = _PACKET.unpack_from(data, place)
-        if magic != _MAGIC or not _PACKET.size * 8 <= content <= size or size % 8 or place + size // 8 > len(data):
+        magic, _, _, stream, _, _, content, size, number, discarded, _ = _PACKET.unpack_from(data, offset)
+        if magic != _MAGIC or not _PACKET.size * 8 <= content <= size or size % 8 or offset + size // 8 > len(data):
             raise TargetError("LTTng's trace is cut off, or its packets are not those of LTTng-UST 2.8 to 2.13")
         yield Packet(stream, number, content // 8 - _PACKET.size, discarded)
-        place += size // 8
+        offset += size // 8
 
 
-def last_packets(found: Iterable[Packet]) -> dict[int, Packet]:
+def last_packets(packets: Iterable[Packet]) -> dict[int, Packet]:
     """Return the last packet of each stream."""
-    return {packet.stream: packet for packet in sorted(found, key=lambda packet: packet.number)}
+    return {packet.stream: packet for packet in sorted(packets, key=lambda packet: packet.number)}
 
 
 def parse_trace(text: str) -> TraceContents:
     """Return what stands in the text of babeltrace2."""
     values = [int(value) for value in _EVENT.findall(text)]
-    told = {}
-    for found in _TOLD.findall(text):
-        method, number, proved, emitted, recorders = map(int, found)
-        told[_METHODS.get(method, str(method))] = EmissionReport(
+    reports = {}
+    for fields in _TOLD.findall(text):
+        method, number, proved, emitted, recorders = map(int, fields)
+        reports[_METHODS.get(method, str(method))] = EmissionReport(
             1 << 31 | method << 24 | number, proved, emitted, recorders
         )
-    return TraceContents(len(values), Counter(value for value in values if value >> 31), told)
+    return TraceContents(len(values), Counter(value for value in values if value >> 31), reports)
 
 
 def parse_event_count(text: str) -> int:
     """Return how many events babeltrace2 counted, from the words of its counter."""
-    found = _COUNTED.search(text)
-    return int(found[1]) if found else 0
+    match = _COUNTED.search(text)
+    return int(match[1]) if match else 0
 
 
 def find_missing_events(
-    seen: TraceContents,
-    begun: Mapping[int, Packet],
-    found: Sequence[Packet],
+    trace: TraceContents,
+    before: Mapping[int, Packet],
+    packets: Sequence[Packet],
     may_discard: bool = False,
     recorders: int = 1,
 ) -> dict[str, str]:
-    """Return why each method that told something cannot be believed, empty where it can.
+    """Return why each method that reported cannot be believed; empty where it can.
 
-    `begun` are the last packets from before, and `found` those of the snapshot that `seen` was read from.
+    `before` are the last packets of the snapshot before, `packets` those of the snapshot that `trace` was read from.
     `may_discard`: LTTng may have had no room for an event, as where a writer is interrupted for so long that others
     come round to what it has not committed; an event that it discards takes less time than others.
     `recorders`: by how many sessions an event is recorded; one more takes as much time again.
     """
-    each = {method: _unproved(told, seen.proofs[told.proof]) for method, told in seen.told.items()}
-    often = max((told.recorders for told in seen.told.values()), default=recorders)
-    ends = last_packets(found)
-    discarded_now = sum(end.discarded - _before(begun, end).discarded for end in ends.values())
+    reports = trace.reports.values()
+    unproved = {method: _unproved(report, trace.proofs[report.proof]) for method, report in trace.reports.items()}
+    often = max((report.recorders for report in reports), default=recorders)
+    ends = last_packets(packets)
+    discarded_now = sum(end.discarded - _previous(before, end).discarded for end in ends.values())
     if often > recorders:
         whole = f"LTTng recorded each event {often} times: another session has it on"
     elif discarded_now and not may_discard:
         whole = f"LTTng discarded {discarded_now} events"
     else:
-        least = sum(told.emitted for method, told in seen.told.items() if not each[method])
-        most = sum(told.emitted for told in seen.told.values())
-        tells = sum(told.proof & 0xFFFFFF for told in seen.told.values())
-        there = _entered(seen, begun, found) + discarded_now
-        right = least <= there <= most + _PAUSES + _TELLS * tells
-        whole = "" if right else f"LTTng's buffers took {there} events, and {most} were emitted"
-    return {method: why or whole for method, why in each.items()}
+        least = sum(report.emitted for method, report in trace.reports.items() if not unproved[method])
+        most = sum(report.emitted for report in reports)
+        tells = sum(report.proof & 0xFFFFFF for report in reports)
+        entered = _count_entered(trace, before, packets) + discarded_now
+        right = least <= entered <= most + _PAUSES + _TELLS * tells
+        whole = "" if right else f"LTTng's buffers took {entered} events, and {most} were emitted"
+    return {method: why or whole for method, why in unproved.items()}
 
 
-def _unproved(told: EmissionReport, there: int) -> str:
-    if there == told.proved:
+def _unproved(report: EmissionReport, recorded: int) -> str:
+    if recorded == report.proved:
         return ""
-    return f"LTTng recorded {there} of the {told.proved} events that this method left last"
+    return f"LTTng recorded {recorded} of the {report.proved} events that this method left last"
 
 
-def _entered(seen: TraceContents, begun: Mapping[int, Packet], found: Sequence[Packet]) -> int:
+def _count_entered(trace: TraceContents, before: Mapping[int, Packet], packets: Sequence[Packet]) -> int:
     """Return how many events went into the buffers: those that are there, and those of the packets overwritten."""
-    used = sum(packet.used for packet in found)
-    if not seen.events or not used:
+    used = sum(packet.used for packet in packets)
+    if not trace.events or not used:
         return 0
-    full = (SUB_BUFFER - _PACKET.size) // round(used / seen.events)
-    fresh = [packet for packet in found if packet.number > _before(begun, packet).number]
+    full = (SUB_BUFFER - _PACKET.size) // round(used / trace.events)
+    fresh = [packet for packet in packets if packet.number > _previous(before, packet).number]
     firsts = {packet.stream: packet for packet in sorted(fresh, key=lambda packet: -packet.number)}.values()
-    return seen.events + full * sum(first.number - _before(begun, first).number - 1 for first in firsts)
+    return trace.events + full * sum(first.number - _previous(before, first).number - 1 for first in firsts)
 
 
-def _before(begun: Mapping[int, Packet], packet: Packet) -> Packet:
-    return begun.get(packet.stream, Packet(packet.stream, -1, 0, 0))
+def _previous(before: Mapping[int, Packet], packet: Packet) -> Packet:
+    return before.get(packet.stream, Packet(packet.stream, -1, 0, 0))

@@ -527,7 +527,7 @@ def test_an_unknown_architecture_is_not_asked(monkeypatch):
 def test_system_call_numbers_follow_the_process(monkeypatch, machine, maxsize, numbers):
     monkeypatch.setattr(rseq_support.platform, "machine", lambda: machine)
     monkeypatch.setattr(rseq_support.sys, "maxsize", maxsize)
-    assert rseq_support._numbers() == numbers
+    assert rseq_support._syscall_numbers() == numbers
 
 
 def test_pyperf_is_asked_and_its_exit_code_ignored():

@@ -138,7 +138,7 @@ def test_what_cannot_be_put_back_is_said_and_the_record_kept(root, pyperf, monke
     kept = recorded(root)
     file = root / GOVERNOR
     words = {"gone": "No such file", "read-only": "Permission denied", "deaf": "it is performance, whatever is written"}
-    put = settings._put
+    put = settings._write_file
 
     def refuse(path, *rest):
         if path == file and refuses == "read-only":
@@ -149,7 +149,7 @@ def test_what_cannot_be_put_back_is_said_and_the_record_kept(root, pyperf, monke
     if refuses == "gone":
         file.unlink()
     with monkeypatch.context() as patch:
-        patch.setattr(settings, "_put", refuse)
+        patch.setattr(settings, "_write_file", refuse)
         restored = tuning.restore(root)
     assert len(restored.problems) == 1
     assert restored.problems[0].startswith(f"/{GOVERNOR} should be powersave: ")
@@ -164,7 +164,7 @@ def test_what_cannot_be_put_back_is_said_and_the_record_kept(root, pyperf, monke
 def test_a_governor_that_takes_others_along_is_no_problem(root, pyperf, monkeypatch):
     """Settings that change when the governor is put back are put back after it, and the preference once more."""
     tuning.apply(root, pyperf(then=f"(root / '{TURBO}').write_text('1')"))
-    put = settings._put
+    put = settings._write_file
 
     def along(path, *rest):
         put(path, *rest)
@@ -172,7 +172,7 @@ def test_a_governor_that_takes_others_along_is_no_problem(root, pyperf, monkeypa
             (root / TURBO).write_text("1\n")
             (root / f"{CPU}/smt/control").write_text("off\n")
 
-    monkeypatch.setattr(settings, "_put", along)
+    monkeypatch.setattr(settings, "_write_file", along)
     assert tuning.restore(root).problems == ()
     assert seen(root, [TURBO, f"{CPU}/smt/control"]) == {TURBO: "0", f"{CPU}/smt/control": "on"}
 
@@ -236,8 +236,8 @@ def test_where_nothing_can_be_written_down_nothing_is_changed(root, pyperf):
 
 def test_a_step_that_fails_does_not_stop_the_others(root, pyperf, monkeypatch):
     chosen = pyperf(then="print('Errors\\n======\\n\\nno such governor\\n'); sys.exit(1)")
-    put = settings._put
-    monkeypatch.setattr(settings, "_put", lambda path, *rest: put(path / "nowhere", *rest))
+    put = settings._write_file
+    monkeypatch.setattr(settings, "_write_file", lambda path, *rest: put(path / "nowhere", *rest))
     tuned = tuning.apply(root, chosen)
     assert tuned.problems == ("no such governor", f"echo off > /{CPU}/smt/control: Not a directory")
     assert len(tuned.changes) == 2, "the governors of both CPUs"

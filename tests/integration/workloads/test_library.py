@@ -77,7 +77,7 @@ def test_what_was_at_a_place_before_stays_and_what_came_goes(tmp_path, monkeypat
     shm.mkdir()
     monkeypatch.setattr(namespace, "_SHM", shm)
     (shm / "lttng-ust-wait-8").write_text("somebody's")
-    with namespace._left_as_found((run, shm)):
+    with namespace._remove_leftovers((run, shm)):
         (run / "ustconsumerd64").mkdir(parents=True)
         (run / "lttng-sessiond.pid").write_text("1")
         (shm / "lttng-ust-wait-8-1000").write_text("ours")
@@ -88,8 +88,8 @@ def test_what_was_at_a_place_before_stays_and_what_came_goes(tmp_path, monkeypat
 
 def test_what_is_in_use_by_somebody_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(namespace, "_SHM", tmp_path)
-    monkeypatch.setattr(namespace, "_mapped", lambda: {namespace._file(tmp_path / "lttng-ust-wait-8")})
-    with namespace._left_as_found((tmp_path,)):
+    monkeypatch.setattr(namespace, "_mapped_files", lambda: {namespace._identify(tmp_path / "lttng-ust-wait-8")})
+    with namespace._remove_leftovers((tmp_path,)):
         (tmp_path / "lttng-ust-wait-8").write_text("")
         (tmp_path / "lttng-ust-wait-9").write_text("")
     assert {path.name for path in tmp_path.iterdir()} == {"lttng-ust-wait-8"}

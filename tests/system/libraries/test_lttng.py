@@ -123,12 +123,12 @@ def test_the_session_that_counts_all_finds_one_event_too_few(here):
     told = type(session)._uncounted
 
     def one_more(self, seen):
-        for method, one in seen.told.items():
-            seen.told[method] = type(one)(one.proof, one.proved, one.emitted + 1)
+        for method, one in seen.reports.items():
+            seen.reports[method] = type(one)(one.proof, one.proved, one.emitted + 1)
         return told(self, seen)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(session), "_uncounted", one_more)
+        patch.setattr(type(session), "_find_uncounted", one_more)
         check = checked(here, "lttng/syscall", disturbances=20)
     assert not check.passed
     assert "LTTng recorded " in check.message
@@ -188,7 +188,7 @@ def test_a_snapshot_that_cannot_be_taken_leaves_no_session_that_counts(here, mon
     session = here._libraries._open["lttng"]
     here._libraries.begin(["lttng/syscall"], Stage.STRESSED)
     with monkeypatch.context() as patch:
-        patch.setattr(session, "_text", lambda taken: session._daemon.run("false"))
+        patch.setattr(session, "_read_text", lambda taken: session._daemon.run("false"))
         here._libraries.doubts("lttng/syscall")
     assert session._sessions() == {"rseqbench": True}
 
@@ -216,7 +216,7 @@ def test_what_another_session_records_too_is_void(here):
 def test_what_is_recorded_twice_is_void_whoever_does_it(here, monkeypatch):
     """As by a daemon of root's, of which a user's own lists nothing: the process itself sees who calls."""
     session = here._libraries._open["lttng"]
-    monkeypatch.setattr(type(session), "_ensure_alone", lambda self, ours: None)
+    monkeypatch.setattr(type(session), "_ensure_no_other_session", lambda self, ours: None)
     with another_session(here):
         check = checked(here, "lttng/constant", disturbances=5)
     assert not check.passed
@@ -252,7 +252,7 @@ def test_a_process_waits_but_once_for_a_daemon_that_is_gone(tmp_path, monkeypatc
     told = "static int naps;\n\n\t\tif (++naps > PATIENCE_MS)\n\t\t\treturn EDEADLK;\n"
     broken(tmp_path, monkeypatch, KERNELS, f"\t\t{NAP}", f"\t{{\n\t\t{told}\t\t{NAP}\n\t}}")
     with orphaned() as (target, case, plan):
-        monkeypatch.setattr(target, "_begin", lambda benchmark, stage: None)
+        monkeypatch.setattr(target, "_begin_case", lambda benchmark, stage: None)
         assert target.measure(case, plan, 0, 1000).get_nvalue() == plan.values
         assert target.doubts(case) == GONE
 

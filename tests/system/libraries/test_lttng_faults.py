@@ -264,7 +264,7 @@ else:
     command = ["unshare", "--mount", "sh", "-c", there, "sh", sys.executable, __file__, "neighbour"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as neighbour:
         neighbour.stdout.readline()
-        with namespace._left_as_found((Path("/dev/shm"),)):
+        with namespace._remove_leftovers((Path("/dev/shm"),)):
             held, _ = mapped("held"), mapped("ours").close()
         neighbour.stdin.close()
     print(*(path.name for path in Path("/dev/shm").iterdir()))

@@ -99,7 +99,7 @@ def test_the_text_of_babeltrace2_is_read():
 def test_the_last_telling_of_a_method_counts():
     fields = "method = 4, number = {0}, proved = 2, emitted = {0}3, recorders = 1"
     line = f"x rseqbench:told: {{{{ cpu_id = 0 }}}}, {{{{ {fields} }}}}\n"
-    assert trace.parse_trace(line.format(1) + line.format(2)).told["rseq"].emitted == 23
+    assert trace.parse_trace(line.format(1) + line.format(2)).reports["rseq"].emitted == 23
 
 
 @pytest.mark.parametrize(
