@@ -38,7 +38,7 @@ from rseqbench.model import (
     Timing,
 )
 from rseqbench.selection import choose_cpus
-from rseqbench.support import process as lifetime
+from rseqbench.support import process
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.targets.runner.line_channel import LineChannel
 from rseqbench.workloads import hackbench, jemalloc
@@ -320,23 +320,23 @@ class LocalRunnerTarget(RunnerTarget):
     def _connect(self, program: Path, stack: contextlib.ExitStack) -> RunnerSession:
         """Start the runner as a child of ours, in a group of its own."""
         try:
-            process = subprocess.Popen(
+            child = subprocess.Popen(
                 _command(program),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for us, who end it in order
-                preexec_fn=lifetime.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
+                preexec_fn=process.die_with_parent,  # noqa: PLW1509 - it calls one function of the C library
             )
         except OSError as error:
             why = f"{self._arch.name} code does not run on this {os.uname().machine}: {error.strerror}"
             raise TargetError(why, f"--target qemu-system emulates {self._arch.name}") from error
-        stack.callback(lifetime.kill, process)
-        assert process.stdin is not None and process.stdout is not None
+        stack.callback(process.kill, child)
+        assert child.stdin is not None and child.stdout is not None
 
         def ended(reason: str) -> TargetError:
-            return TargetError(f"the runner is gone ({reason or lifetime.describe_exit(process.wait())})")
+            return TargetError(f"the runner is gone ({reason or process.describe_exit(child.wait())})")
 
-        return RunnerSession(LineChannel(process.stdout.fileno(), process.stdin.fileno(), "the runner", ended))
+        return RunnerSession(LineChannel(child.stdout.fileno(), child.stdin.fileno(), "the runner", ended))
 
     def _start_commands(self, program: Path) -> list[CommandLine]:
         """Return the start of the runner."""
