@@ -120,7 +120,7 @@ def test_events_that_are_lost_before_the_last_are_noticed_in_a_check(tmp_path, m
 def test_the_session_that_counts_all_finds_one_event_too_few(here):
     """The equality itself: of a check that was exact, one event more is said to have been emitted."""
     session = here._libraries._open["lttng"]
-    told = type(session)._uncounted
+    told = type(session)._find_uncounted
 
     def one_more(self, seen):
         for method, one in seen.reports.items():
