@@ -16,7 +16,7 @@ from rseqbench.errors import ConfigError, unknown_name
 T = TypeVar("T")
 
 
-def _limits(low: float, high: float) -> Mapping[str, float]:
+def _bounds(low: float, high: float) -> Mapping[str, float]:
     return {"low": low, "high": high}
 
 
@@ -47,14 +47,14 @@ class RequestedOptions:
     engine: str
     preset: str
     benchmarks: list[str]
-    threads: list[int] = field(metadata=_limits(1, 4096))
+    threads: list[int] = field(metadata=_bounds(1, 4096))
     cpus: str
     registration: str = field(metadata={"choices": REGISTRATIONS})
     linux: str
     runner: str = field(metadata={"choices": RUNNERS})
     rseq: str = field(metadata={"choices": ("any", "n", "y")})
     boot: str = field(metadata={"choices": ("guest", "host")})
-    boots: int = field(metadata=_limits(1, 1000))
+    boots: int = field(metadata=_bounds(1, 1000))
     hackbench: str
 
 
@@ -98,32 +98,32 @@ class LinuxOptions:
 class Preset:
     """How long a run takes."""
 
-    rounds: int = field(metadata=_limits(1, 10_000))
-    values: int = field(metadata=_limits(1, 10_000))
-    value_ms: float = field(metadata=_limits(0.001, 10_000))
+    rounds: int = field(metadata=_bounds(1, 10_000))
+    values: int = field(metadata=_bounds(1, 10_000))
+    value_ms: float = field(metadata=_bounds(0.001, 10_000))
 
 
 @dataclass(frozen=True)
 class CheckOptions:
     """How hard a kernel is stressed before it may be timed."""
 
-    threads_per_cpu: int = field(metadata=_limits(1, 256))
-    disturbances: int = field(metadata=_limits(1, 1_000_000))
-    operations: int = field(metadata=_limits(1000, 1_000_000_000))
-    timeout_s: float = field(metadata=_limits(1, 86_400))
+    threads_per_cpu: int = field(metadata=_bounds(1, 256))
+    disturbances: int = field(metadata=_bounds(1, 1_000_000))
+    operations: int = field(metadata=_bounds(1000, 1_000_000_000))
+    timeout_s: float = field(metadata=_bounds(1, 86_400))
 
 
 @dataclass(frozen=True)
 class VerdictRules:
     """The tolerances of every judgement; see claims.py for the rules themselves."""
 
-    confidence: float = field(metadata=_limits(0.5, 0.9999))
-    reach: float = field(metadata=_limits(0.1, 1))
-    widest: float = field(metadata=_limits(1, 1000))
-    same_within: float = field(metadata=_limits(0, 1))
-    equal_band: float = field(metadata=_limits(0, 1))
-    floor: float = field(metadata=_limits(0, 1))
-    mode: float = field(metadata=_limits(0, 1))
+    confidence: float = field(metadata=_bounds(0.5, 0.9999))
+    reach: float = field(metadata=_bounds(0.1, 1))
+    widest: float = field(metadata=_bounds(1, 1000))
+    same_within: float = field(metadata=_bounds(0, 1))
+    equal_band: float = field(metadata=_bounds(0, 1))
+    floor: float = field(metadata=_bounds(0, 1))
+    mode: float = field(metadata=_bounds(0, 1))
 
 
 @dataclass(frozen=True)
@@ -139,8 +139,8 @@ class Config:
     verdict: VerdictRules
     configurations: Mapping[str, Mapping[str, Any]]
 
-    def options(self, configuration: str | None, given: Mapping[str, Any]) -> RequestedOptions:
-        """Return [run], overlaid with the named configuration, overlaid with the options that were `given`.
+    def options(self, configuration: str | None, overrides: Mapping[str, Any]) -> RequestedOptions:
+        """Return [run], overlaid with the named configuration, overlaid with `overrides`.
 
         Raises UsageError when there is no such configuration or preset.
         """
@@ -149,7 +149,7 @@ class Config:
             named = self.configurations.get(configuration, {})
             if configuration not in self.configurations:
                 raise unknown_name("configuration", configuration, self.configurations, f"in {self.source}")
-        options = dataclasses.replace(self.run, **{**named, **given})
+        options = dataclasses.replace(self.run, **{**named, **overrides})
         if options.preset not in self.presets:
             raise unknown_name("preset", options.preset, self.presets, f"in {self.source}")
         return options
@@ -174,15 +174,15 @@ def load(path: Path | None = None) -> Config:
     Raises ConfigError naming file and key when something is not as expected.
     """
     default = paths.default_config()
-    base = _read(default)
+    base = _read_toml(default)
     chosen = path or Path("bench.toml")
     if path is None and not chosen.exists():
-        return _build(default, base)
-    _build(default, base)  # the built-in one is sound, so what fails below is the user's
-    return _build(chosen, _overlay(base, _read(chosen)))
+        return _parse_config(default, base)
+    _parse_config(default, base)  # the built-in one is sound, so what fails below is the user's
+    return _parse_config(chosen, _overlay(base, _read_toml(chosen)))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -191,46 +191,40 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
-def _overlay(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def _overlay(base: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
-    for key, value in over.items():
+    for key, value in overrides.items():
         old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _overlay(old, value) if both and isinstance(old, dict) else value
+        merged[key] = _overlay(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
 
 
-def _build(source: Path, raw: dict[str, Any]) -> Config:
-    sections = {"paths", "run", "linux", "presets", "check", "verdict", "configurations"}
-    _refuse_unknown(source, "", raw, sections)
-    presets = _table(source, "presets", raw)
-    configurations = _table(source, "configurations", raw)
-    run_keys = {f.name for f in dataclasses.fields(RequestedOptions)}
-    run = _typed(RequestedOptions, source, "run", _table(source, "run", raw))  # first: configurations are laid over it
-    checked = {}
+def _parse_config(source: Path, raw: dict[str, Any]) -> Config:
+    _refuse_unknown(source, "", raw, {"paths", "run", "linux", "presets", "check", "verdict", "configurations"})
+    presets = _check_table(source, "presets", raw.get("presets", {}))
+    configurations = _check_table(source, "configurations", raw.get("configurations", {}))
+    run_table = _check_table(source, "run", raw.get("run", {}))
+    run = _parse_section(RequestedOptions, source, "run", run_table)  # first: configurations are laid over it
+    overlays = {}
     for name, entry in configurations.items():
         where = f"configurations.{name}"
-        table = _table(source, where, {where: entry})
-        _refuse_unknown(source, f"{where}.", table, run_keys)
-        merged = _typed(RequestedOptions, source, where, {**_table(source, "run", raw), **table})
-        checked[name] = {key: getattr(merged, key) for key in table}
+        table = _check_table(source, where, entry)
+        _refuse_unknown(source, f"{where}.", table, {f.name for f in dataclasses.fields(RequestedOptions)})
+        merged = _parse_section(RequestedOptions, source, where, {**run_table, **table})
+        overlays[name] = {key: getattr(merged, key) for key in table}
     return Config(
         source=source,
-        paths=_typed(Paths, source, "paths", _table(source, "paths", raw)),
+        paths=_parse_section(Paths, source, "paths", raw.get("paths", {})),
         run=run,
-        linux=_typed(LinuxOptions, source, "linux", _table(source, "linux", raw)),
-        presets={
-            name: _typed(Preset, source, f"presets.{name}", _table(source, f"presets.{name}", {f"presets.{name}": e}))
-            for name, e in presets.items()
-        },
-        check=_typed(CheckOptions, source, "check", _table(source, "check", raw)),
-        verdict=_typed(VerdictRules, source, "verdict", _table(source, "verdict", raw)),
-        configurations=checked,
+        linux=_parse_section(LinuxOptions, source, "linux", raw.get("linux", {})),
+        presets={name: _parse_section(Preset, source, f"presets.{name}", entry) for name, entry in presets.items()},
+        check=_parse_section(CheckOptions, source, "check", raw.get("check", {})),
+        verdict=_parse_section(VerdictRules, source, "verdict", raw.get("verdict", {})),
+        configurations=overlays,
     )
 
 
-def _table(source: Path, key: str, raw: Mapping[str, Any]) -> dict[str, Any]:
-    value = raw.get(key, {})
+def _check_table(source: Path, key: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConfigError(f"{source}: {key}: expected a table, found {value!r}", f"write [{key}]")
     return value
@@ -243,33 +237,35 @@ def _refuse_unknown(source: Path, prefix: str, raw: Mapping[str, Any], known: se
             raise ConfigError(f"{source}: unknown key {prefix + key!r}", error.hint)
 
 
-def _typed(cls: type[T], source: Path, where: str, raw: Mapping[str, Any]) -> T:
+def _parse_section(cls: type[T], source: Path, where: str, table: object) -> T:
     """Build the dataclass `cls` from a TOML table, checking presence, type and bounds of every field."""
+    raw = _check_table(source, where, table)
     hints = get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     _refuse_unknown(source, f"{where}.", raw, set(fields))
     values = {}
     for name, spec in fields.items():
+        expected = f"expected {_describe_expected(hints[name], spec)}"
         if name not in raw:
-            raise ConfigError(f"{source}: {where}.{name}: missing", f"expected {_expected(hints[name], spec)}")
+            raise ConfigError(f"{source}: {where}.{name}: missing", expected)
         value = raw[name]
         if hints[name] is float and type(value) is int:
             value = float(value)
-        if not _fits(value, hints[name]) or not _within(value, spec):
-            raise ConfigError(f"{source}: {where}.{name}: expected {_expected(hints[name], spec)}, found {value!r}")
+        if not _matches(value, hints[name]) or not _is_allowed(value, spec):
+            raise ConfigError(f"{source}: {where}.{name}: {expected}, found {value!r}")
         values[name] = value
     return cls(**values)
 
 
-def _fits(value: object, hint: Any) -> bool:
+def _matches(value: object, hint: Any) -> bool:
     if get_origin(hint) is list:
-        return isinstance(value, list) and bool(value) and all(_fits(item, get_args(hint)[0]) for item in value)
+        return isinstance(value, list) and bool(value) and all(_matches(item, get_args(hint)[0]) for item in value)
     if isinstance(hint, UnionType):
-        return any(_fits(value, option) for option in get_args(hint))
+        return any(_matches(value, option) for option in get_args(hint))
     return type(value) is hint
 
 
-def _within(value: Any, spec: dataclasses.Field[Any]) -> bool:
+def _is_allowed(value: Any, spec: dataclasses.Field[Any]) -> bool:
     if "choices" in spec.metadata:
         return value in spec.metadata["choices"]
     if "low" not in spec.metadata:
@@ -278,7 +274,7 @@ def _within(value: Any, spec: dataclasses.Field[Any]) -> bool:
     return all(spec.metadata["low"] <= item <= spec.metadata["high"] for item in items)
 
 
-def _expected(hint: Any, spec: dataclasses.Field[Any]) -> str:
+def _describe_expected(hint: Any, spec: dataclasses.Field[Any]) -> str:
     words = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
     text = f"a list of {words[get_args(hint)[0]][2:]}s" if get_origin(hint) is list else words.get(hint, str(hint))
     if "choices" in spec.metadata:

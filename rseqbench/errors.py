@@ -48,7 +48,7 @@ class CheckError(RseqbenchError):
 
 
 def describe_damage(error: Exception) -> str:
-    """Return in words what an error of reading says of the file that was read."""
+    """Return why a file cannot be read, in words, from the error that reading it raised."""
     if isinstance(error, json.JSONDecodeError):
         return "it is not JSON"
     if isinstance(error, KeyError):
@@ -57,10 +57,10 @@ def describe_damage(error: Exception) -> str:
     return str(error) if own else "something in it is not of its kind, is missing or is unknown"
 
 
-def unknown_name(what: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
+def unknown_name(kind: str, name: str, known: Iterable[str], where: str = "") -> UsageError:
     """Build the error for a name that is not there, with the nearest names that are."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     hint = f"did you mean {', '.join(near)}?" if near else f"there is: {', '.join(names[:_NAMED]) or 'none'}{more}"
-    return UsageError(f"unknown {what} {name!r}" + (f" {where}" if where else ""), hint)
+    return UsageError(f"unknown {kind} {name!r}" + (f" {where}" if where else ""), hint)

@@ -14,26 +14,32 @@ def _shipped(name: str) -> Path:
 
 
 def kernels() -> Path:
-    """The folder with the C sources of all benchmarks."""
+    """Return the folder with the C sources of all benchmarks."""
     return Path(os.environ.get("RSEQBENCH_KERNELS") or _shipped("kernels"))
 
 
 def default_config() -> Path:
-    """The bench.toml with every key and its default."""
+    """Return the bench.toml with every key and its default."""
     return _shipped("bench.toml")
 
 
 def builtin_results() -> Path:
-    """The folder of the runs that come with rseqbench: the patch's own table."""
+    """Return the folder of the runs that come with rseqbench: the patch's own table."""
     return _shipped("results")
 
 
 def recorded() -> Path:
-    """The folder of the one run that is there to be replayed. It is not among the built-in results: it is no result."""
+    """Return the folder of the one run that is there to be replayed.
+
+    It is not among the built-in results: it is no result.
+    """
     return _PACKAGE / "recorded"
 
 
 def cache() -> Path:
-    """The folder for compiled kernels: $XDG_CACHE_HOME/rseqbench, else ~/.cache/rseqbench."""
+    """Return the folder for compiled benchmarks and kernels: $XDG_CACHE_HOME/rseqbench, else ~/.cache/rseqbench.
+
+    Raises RuntimeError for a user without a home.
+    """
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "rseqbench"

@@ -36,11 +36,11 @@ def select_benchmarks(
     """
     chosen = set(along)
     for pattern in patterns:
-        found = [b.name for b in benchmarks if matches(b, pattern)]
-        if not found:
-            names = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {ALL}
-            raise unknown_name("benchmark", pattern, names)
-        chosen.update(found)
+        names = [b.name for b in benchmarks if matches(b, pattern)]
+        if not names:
+            known = {b.name for b in benchmarks} | {b.group for b in benchmarks} | {ALL}
+            raise unknown_name("benchmark", pattern, known)
+        chosen.update(names)
     return [b for b in benchmarks if b.name in chosen]
 
 
@@ -60,13 +60,13 @@ def choose_cpus(wanted: str | None, allowed: Set[int], isolated: Set[int]) -> tu
     if wanted is None:
         free = sorted(allowed, reverse=True)
         return tuple([*(cpu for cpu in free if cpu in isolated), *(cpu for cpu in free if cpu not in isolated)])
-    found = parse_cpu_list(wanted)
-    if not found:
+    cpus = parse_cpu_list(wanted)
+    if not cpus:
         raise UsageError(f"bad CPU list {wanted!r}", "write it like 0,2-3, or auto")
-    absent = [cpu for cpu in found if cpu not in allowed]
-    if absent:
-        raise UsageError(f"CPU {absent[0]} is not one we may use", f"there are {sorted(allowed)}")
-    return tuple(dict.fromkeys(found))
+    missing = [cpu for cpu in cpus if cpu not in allowed]
+    if missing:
+        raise UsageError(f"CPU {missing[0]} is not one we may use", f"there are {sorted(allowed)}")
+    return tuple(dict.fromkeys(cpus))
 
 
 @dataclass(frozen=True)

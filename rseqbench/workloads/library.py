@@ -145,11 +145,11 @@ class LibrarySession:
 
     def doubts(self, benchmark: str) -> str:
         """Return why what a benchmark just did cannot be believed; empty when it can, or is no library's."""
-        found = self._environments.get(BenchmarkId(benchmark).group)
-        return found.doubts(benchmark) if found else ""
+        environment = self._environments.get(BenchmarkId(benchmark).group)
+        return environment.doubts(benchmark) if environment else ""
 
     def described(self, benchmark: Benchmark) -> Benchmark:
         """Return a benchmark, with the reason why it cannot be measured where its library is not there."""
-        found = self._environments.get(benchmark.group)
-        why = found.absent(benchmark.name) if found else self._reasons.get(benchmark.group, "")
+        environment = self._environments.get(benchmark.group)
+        why = environment.absent(benchmark.name) if environment else self._reasons.get(benchmark.group, "")
         return replace(benchmark, unavailable=why) if why else benchmark

@@ -128,8 +128,8 @@ def _make_recipe(arch: Arch, options: LinuxOptions, rseq: str) -> _Recipe:
 def _read_base(arch: Arch, wanted: str) -> str:
     files = [Path(wanted)]
     if wanted in OWN_CONFIGURATIONS:
-        ours = (paths.kernels() / name for name in ("linux.config", *OWN_CONFIGURATIONS[wanted]))
-        files = [*ours, arch.folder / "linux.config"]
+        shipped = (paths.kernels() / name for name in ("linux.config", *OWN_CONFIGURATIONS[wanted]))
+        files = [*shipped, arch.folder / "linux.config"]
     try:
         text = "\n".join(path.expanduser().read_text(encoding="utf-8") for path in files)
     except (OSError, UnicodeDecodeError) as error:

@@ -58,8 +58,8 @@ Progress = Callable[[int, int | None], None]  # steps done, of how many, None wh
 
 def make_environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment for Linux's make: ours without what would change a build, and with `variables`."""
-    ours = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
-    return {**ours, **_FIXED, **(variables or {})}
+    inherited = {name: value for name, value in os.environ.items() if not _FOREIGN.match(name)}
+    return {**inherited, **_FIXED, **(variables or {})}
 
 
 @dataclass(frozen=True)
