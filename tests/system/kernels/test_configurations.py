@@ -179,7 +179,7 @@ def test_the_guest_of_kvm_is_a_machine_whose_time_is_real(built, monkeypatch):
     options = config.load(paths.default_config())
     arch = architectures.named(ARCH)
     image = build.find_built_kernel(arch, options.linux, "y")
-    monkeypatch.setattr(kvm, "unusable", lambda arch, image: "")
+    monkeypatch.setattr(kvm, "find_kvm_problem", lambda arch, image: "")
     monkeypatch.setattr(VirtualMachine, "_processor", lambda *_: ("-cpu", "qemu64", "-accel", "tcg,thread=multi"))
     given = {"target": "qemu-kvm", "linux": str(image.folder), "benchmarks": ["hackbench"]}
     with resolve.create_target(

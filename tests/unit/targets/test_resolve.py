@@ -29,25 +29,25 @@ def built(tmp_path, monkeypatch):
         asked.append((arch.name, linux, rseq))
         return BuiltKernel(tmp_path / rseq, arch.name, rseq, "Linux 6.12", "small", "gcc 12", "6.12.1", 0.0)
 
-    monkeypatch.setattr(build, "built", built)
+    monkeypatch.setattr(build, "find_built_kernel", built)
     return asked
 
 
 @pytest.mark.parametrize(("why", "target"), [("qemu ended with SIGABRT", "qemu-system"), ("", "qemu-kvm")])
 def test_a_guest_boots_what_was_built_under_kvm_where_that_works(built, tmp_path, monkeypatch, why, target):
-    monkeypatch.setattr(kvm, "unusable", lambda arch, image: why)
+    monkeypatch.setattr(kvm, "find_kvm_problem", lambda arch, image: why)
     found = resolve.resolve_options(options(rseq="n", boot="guest"), LINUX)
     assert (found.target, found.linux) == (target, str(tmp_path / "n"))
     assert built == [(architectures.host().name, LINUX, "n")]
 
 
 def test_a_target_that_is_named_is_taken(built, monkeypatch):
-    monkeypatch.setattr(kvm, "unusable", lambda arch, image: pytest.fail("nobody asked"))
+    monkeypatch.setattr(kvm, "find_kvm_problem", lambda arch, image: pytest.fail("nobody asked"))
     assert resolve.resolve_options(options(rseq="y", target="qemu-system"), LINUX).target == "qemu-system"
 
 
 def test_what_is_not_built_yet_is_refused_with_the_command_that_builds_it(monkeypatch):
-    monkeypatch.setattr(build, "built", lambda arch, linux, rseq: None)
+    monkeypatch.setattr(build, "find_built_kernel", lambda arch, linux, rseq: None)
     with pytest.raises(UsageError, match=r"CONFIG_RSEQ=n is not built yet; rseqbench linux build --arch arm32"):
         resolve.resolve_options(options(arch="arm32", rseq="n"), LINUX)
 
