@@ -9,9 +9,9 @@ from rseqbench import __version__
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
 from rseqbench.report import charts, context, data, formatting, prose
-from rseqbench.report.html import run
-from rseqbench.report.html.run import Figure
-from rseqbench.report.tables import patch
+from rseqbench.report.html import page
+from rseqbench.report.html.page import Figure
+from rseqbench.report.tables import comparison
 from rseqbench.store.runs import Run
 
 _CAPTION = "What each takes in the other runs, against the first"
@@ -20,15 +20,15 @@ _COST = "What restartable sequences cost the rest of the system, measured"
 
 def render_page(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return the whole page of the comparisons of all further `runs` with the first one."""
-    return run.environment().get_template("versus.html").render(**_parts(runs, found, rules))
+    return page.create_environment().get_template("versus.html").render(**_parts(runs, found, rules))
 
 
 def _parts(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> dict[str, object]:
     """Return what the template names."""
     labels = [one.label for one in runs]
     title = " against ".join([", ".join(labels[1:]), labels[0]])
-    drawn = run.drawn(partial(charts.draw_differences, found), "differences")
-    measured, absent = patch.split_unmeasured(found)
+    drawn = page.draw_twice(partial(charts.draw_differences, found), "differences")
+    measured, absent = comparison.split_unmeasured(found)
     return {
         "version": __version__,
         "title": title,
@@ -37,18 +37,18 @@ def _parts(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRu
         "notes": context.limits_of(runs, found, rules),
         "figure": Figure("differences", _CAPTION, _reading(rules), drawn),
         "result": context.of_runs(runs, found, rules).holds,
-        "parts": [{"title": title, "grids": grids} for title, grids in patch.tabulate_sections(measured)],
+        "parts": [{"title": title, "grids": grids} for title, grids in comparison.tabulate_sections(measured)],
         "absent": absent,
         "facts": context.facts_of(runs),
         "commands": [*map(formatting.line, context.commands_of(runs))],
-        "download": run.download(
+        "download": page.embed_download(
             f"{'-against-'.join(labels)}.json",
             "every table",
             "application/json",
             data.comparisons_json(found, runs, context.limits_of(runs, found, rules)),
         ),
         "icons": formatting.ICONS,
-        "style": run.style(),
+        "style": page.load_style(),
     }
 
 

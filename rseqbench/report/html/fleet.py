@@ -16,8 +16,8 @@ from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import VerdictWord
 from rseqbench.report import charts, data, fleet_prose, formatting
 from rseqbench.report.formatting import FormattedNumber
-from rseqbench.report.html import run
-from rseqbench.report.html.run import Download, Figure
+from rseqbench.report.html import page
+from rseqbench.report.html.page import Download, Figure
 from rseqbench.report.tables import Grid, build_grid, fleet
 from rseqbench.store.runs import Header
 
@@ -65,7 +65,7 @@ class Part:
 
 def render_page(found: FleetComparison) -> str:
     """Return the whole page."""
-    return run.environment().get_template("fleet.html").render(**_parts(found))
+    return page.create_environment().get_template("fleet.html").render(**_parts(found))
 
 
 def _parts(found: FleetComparison) -> dict[str, object]:
@@ -89,7 +89,7 @@ def _parts(found: FleetComparison) -> dict[str, object]:
         "downloads": list(_downloads(found, said, limits)),
         "rules": found.rules,
         "icons": formatting.ICONS,
-        "style": run.style(),
+        "style": page.load_style(),
     }
 
 
@@ -103,7 +103,7 @@ def _part(found: FleetComparison, one: Matrix, number: int) -> Part:
         notes=summary.notes,
         on_paper=tuple(fleet.tabulate_cells(found, one)),
     )
-    drawn = run.drawn(partial(_draw, found, one), name)
+    drawn = page.draw_twice(partial(_draw, found, one), name)
     return Part(number, title, box, summary, Figure(name, f"Every machine: {title}", _reading(one), drawn))
 
 
@@ -164,5 +164,5 @@ def _label(label: str, header: Header | None) -> str:
 def _downloads(found: FleetComparison, said: list[str], limits: list[str]) -> Iterator[Download]:
     name = "-against-".join(reversed(found.labels))
     csv, json = data.fleets_csv(found, said, limits), data.fleets_json(found, said, limits)
-    yield run.download(f"{name}.csv", "a row a machine, cell and verdict", "text/csv", csv)
-    yield run.download(f"{name}.json", "the same", "application/json", json)
+    yield page.embed_download(f"{name}.csv", "a row a machine, cell and verdict", "text/csv", csv)
+    yield page.embed_download(f"{name}.json", "the same", "application/json", json)

@@ -13,8 +13,8 @@ from rseqbench.analysis.history import History, Series
 from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import VerdictRules
 from rseqbench.report import caveats, charts, data, formatting, prose
-from rseqbench.report.html import run
-from rseqbench.report.html.run import Download, Figure
+from rseqbench.report.html import page
+from rseqbench.report.html.page import Download, Figure
 from rseqbench.report.tables import history as history_tables
 
 _MOST_VALUES = 5000  # rows of the CSV that still fit a page
@@ -27,7 +27,7 @@ def render_page(found: Sequence[Summary], rules: VerdictRules, left_out: Sequenc
     `left_out` are sentences about those that are not in it, which limits it.
     """
     parts = _parts(history.history(found, rules), rules, left_out)
-    return run.environment().get_template("history.html").render(**parts)
+    return page.create_environment().get_template("history.html").render(**parts)
 
 
 def _parts(found: History, rules: VerdictRules, left_out: Sequence[str]) -> dict[str, object]:
@@ -49,7 +49,7 @@ def _parts(found: History, rules: VerdictRules, left_out: Sequence[str]) -> dict
         "commands": _commands(found),
         "download": _download(found) if values <= _MOST_VALUES else None,
         "icons": formatting.ICONS,
-        "style": run.style(),
+        "style": page.load_style(),
     }
 
 
@@ -69,7 +69,7 @@ def _figures(found: History) -> Iterator[Figure]:
     for number, ((arch, unit, group), series) in enumerate(parts):
         own = list(series)
         draw = partial(_draw, found, own, formatting.unit(unit))
-        drawn = run.drawn(draw, f"runs-{number}")
+        drawn = page.draw_twice(draw, f"runs-{number}")
         title = patch_claims.group_title(group)
         caption = formatting.line(f"{group} on {arch}, {formatting.unit(unit)}" + (f": {title}" if title else ""))
         if drawn:
@@ -110,7 +110,7 @@ def _commands(found: History) -> list[str]:
 
 
 def _download(found: History) -> Download:
-    return run.download("history.csv", "a row a benchmark and run", "text/csv", data.to_csv(records(found)))
+    return page.embed_download("history.csv", "a row a benchmark and run", "text/csv", data.to_csv(records(found)))
 
 
 def records(found: History) -> list[Mapping[str, object]]:

@@ -2,86 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
-
 from rseqbench.analysis.library_costs import LibraryComparison
 from rseqbench.analysis.summary import BenchmarkRow
-from rseqbench.model import VerdictWord
 from rseqbench.report import charts, context, data, formatting, headline, prose
 from rseqbench.report.charts import shares
-from rseqbench.report.formatting import FormattedNumber
-from rseqbench.report.html import captions
+from rseqbench.report.html import captions, page
+from rseqbench.report.html.page import Download, Figure
 from rseqbench.report.run_view import RunView
-from rseqbench.report.tables import Cell, Grid, Reason, allocators, claims, run
+from rseqbench.report.tables import allocators, claims, run
 from rseqbench.support import attachments
-from rseqbench.support import text as bidi
 from rseqbench.support.attachments import Listing
 
 _MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
 _MOST = 300_000  # characters on a page
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A plot with its caption and two sentences on how to read it, empty where they stand elsewhere.
-
-    `svg` is empty where nothing was measured; it holds the plot twice, for a wide screen and for a narrow one.
-    """
-
-    name: str
-    caption: str
-    reading: str
-    svg: Markup
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file that the page carries inside: its name, what it holds, and its content as a data: address."""
-
-    name: str
-    holds: str
-    address: str
-
-
 def render_page(shown: RunView) -> str:
     """Return the whole page of one run."""
-    return environment().get_template("report.html").render(**_parts(shown))
-
-
-def environment() -> jinja2.Environment:
-    """Return what renders the templates of all pages."""
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["line"] = formatting.line  # for attributes and titles, which hold no elements
-    made.filters["text"] = _text
-    made.tests["reason"] = lambda cell: isinstance(cell, Reason)
-    made.tests["printed"] = lambda cell: isinstance(cell, FormattedNumber)
-    made.tests["verdict"] = lambda cell: isinstance(cell, VerdictWord)
-    made.globals["missing"] = _missing
-    return made
-
-
-def _text(text: object) -> Markup:
-    """Return text for the inside of an element: one harmless line, whatever its direction."""
-    return text if isinstance(text, Markup) else bidi.isolated(formatting.line(str(text)))
-
-
-def _missing(grid: Grid, row: Sequence[Cell]) -> int:
-    """Return how many columns the last cell of a row has to span."""
-    return len(grid.columns) - len(row) + 1
+    return page.create_environment().get_template("report.html").render(**_parts(shown))
 
 
 def _parts(shown: RunView) -> dict[str, object]:
@@ -121,30 +65,14 @@ def _parts(shown: RunView) -> dict[str, object]:
         "commands": [*map(formatting.line, context.commands_of_run(shown.run))],
         "downloads": list(_downloads(shown)),
         "too_many_rounds": len(shown.frame) > _MOST_ROUNDS,
-        "style": style(),
+        "style": page.load_style(),
     }
-
-
-def style() -> Markup:
-    """Return the style sheet of all pages."""
-    return Markup(Path(__file__).with_name("style.css").read_text(encoding="utf-8"))
-
-
-def drawn(draw: Callable[[str, bool], str], name: str) -> Markup:
-    """Return a plot for a wide screen and one for a narrow one, of which the style sheet shows one; empty of nothing.
-
-    `draw` takes the name that its ids begin with, and whether it is to be narrow.
-    """
-    wide = draw(name, False)
-    return Markup(
-        f'<div class="wide">{wide}</div><div class="narrow">{draw(f"{name}-narrow", True)}</div>' if wide else ""
-    )
 
 
 def _figures(shown: RunView) -> list[Figure]:
     readings = captions.of_counts() if shown.counts else captions.of_times()
     each = {"speedups": charts.draw_speedups, "reading": charts.draw_cpu_number, "threads": charts.draw_threads}
-    found = {name: drawn(partial(draw, shown), name) for name, draw in each.items()}
+    found = {name: page.draw_twice(partial(draw, shown), name) for name, draw in each.items()}
     if not found["threads"]:  # what nobody asked for is not missing
         del found["threads"]
     if not found["reading"] and any(one.row and one.group == "cpu_id" for one in shown.measured):
@@ -155,35 +83,36 @@ def _figures(shown: RunView) -> list[Figure]:
 def _beside(one: LibraryComparison) -> Figure:
     caption, how = captions.of_library(one.library.title)
     name = f"library-{one.library.group}-{one.arch}"
-    return Figure(name, caption, how, drawn(partial(charts.draw_library, one), name))
+    return Figure(name, caption, how, page.draw_twice(partial(charts.draw_library, one), name))
 
 
 def _gains(shown: RunView) -> Figure:
     return Figure(
-        "jemalloc", shares.CAPTION, shares.READING, drawn(partial(shares.draw_gains, shown.served), "jemalloc")
+        "jemalloc",
+        shares.CAPTION,
+        shares.READING,
+        page.draw_twice(partial(shares.draw_gains, shown.served), "jemalloc"),
     )
 
 
 def _distributions(shown: RunView) -> Figure:
     caption, how = (captions.of_counts() if shown.counts else captions.of_times())["rounds"]
-    return Figure("rounds", caption, how, drawn(partial(charts.draw_rounds, shown), "rounds"))
+    return Figure("rounds", caption, how, page.draw_twice(partial(charts.draw_rounds, shown), "rounds"))
 
 
 def _downloads(shown: RunView) -> Iterator[Download]:
     label = shown.run.label
     summary = data.to_csv(data.measured(label, shown.measured))
-    yield download(f"{label}-table.csv", "a row a benchmark", "text/csv", summary)
-    yield download(f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(shown.judged)))
+    yield page.embed_download(f"{label}-table.csv", "a row a benchmark", "text/csv", summary)
+    yield page.embed_download(
+        f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(shown.judged))
+    )
     if len(shown.frame) <= _MOST_ROUNDS:
-        yield download(f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(shown))
+        yield page.embed_download(
+            f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(shown)
+        )
     whole = "all of these but the rounds, and the header"
-    yield download(f"{label}.json", whole, "application/json", data.run_json(shown))
-
-
-def download(name: str, holds: str, kind: str, text: str) -> Download:
-    """Return a file to be carried in a page."""
-    encoded = base64.b64encode(text.encode("utf-8", errors="replace")).decode("ascii")
-    return Download(name, holds, f"data:{kind};charset=utf-8;base64,{encoded}")
+    yield page.embed_download(f"{label}.json", whole, "application/json", data.run_json(shown))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from rseqbench.report import formatting
 from rseqbench.report.progress import live, run
+from rseqbench.report.text import console
 from rseqbench.store.events import (
     CaseMeasured,
     Checked,
@@ -120,8 +121,8 @@ def _told(now: _Now, place: str, told: MemberEvent) -> str:
 
 def follow_fleet(events: Iterable[JobEvent[Member, MemberEvent]], of: int, done: int) -> FleetProgress:
     """Go through the events of members and show them; return the state at the end. `done` of `of` were done before."""
-    out, crowd = live.console(), FleetProgress(of, done)
-    if live.is_interactive(out):
+    out, crowd = console.progress_console(), FleetProgress(of, done)
+    if console.is_interactive(out):
         _draw(events, crowd, out)
     else:
         _tell(events, crowd, out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -17,16 +16,6 @@ from rseqbench.report import formatting
 
 _WIDE, _MEDIUM = 90, 50  # columns: with room for a bar of 20, and of 10
 _LEFT = len("99 s left")
-
-
-def console() -> Console:
-    """Return the console for what is not a result: standard error."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
-
-
-def is_interactive(out: Console) -> bool:
-    """Whether a console can have lines that change; FORCE_COLOR makes no terminal of a pipe."""
-    return out.is_terminal and not out.is_dumb_terminal and sys.stderr.isatty()
 
 
 class LiveLines:

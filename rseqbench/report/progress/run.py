@@ -14,6 +14,7 @@ from rseqbench.model import Case
 from rseqbench.report import formatting
 from rseqbench.report.progress import live
 from rseqbench.report.progress.estimate import RunningEstimate
+from rseqbench.report.text import console
 from rseqbench.store.events import (
     BootDone,
     CaseMeasured,
@@ -37,8 +38,8 @@ def follow_run(events: Iterable[RunEvent], running: RunningEstimate, mark: str =
     or into the pause that engine gated makes between rounds; and the sums of `running`, some milliseconds, are made
     once a round.
     """
-    out = live.console()
-    if not live.is_interactive(out):
+    out = console.progress_console()
+    if not console.is_interactive(out):
         _follow_plainly(events, out, f"{mark}: " if mark else "")
         return
     with live.LiveLines(out, mark) as foot:
@@ -50,8 +51,8 @@ def follow_run(events: Iterable[RunEvent], running: RunningEstimate, mark: str =
 @contextlib.contextmanager
 def show_activity(what: str) -> Iterator[None]:
     """Say on a terminal, as long as it takes, what is done before there are any events."""
-    out = live.console()
-    if not live.is_interactive(out):
+    out = console.progress_console()
+    if not console.is_interactive(out):
         yield
         return
     with live.LiveLines(out) as foot:
@@ -176,12 +177,12 @@ def _follow_plainly(events: Iterable[RunEvent], out: Console, mark: str) -> None
 @contextlib.contextmanager
 def show_build(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show how far a build is, by what the yielded function is told: steps done, and of how many if that is known."""
-    console = live.console()
-    if not live.is_interactive(console):
-        yield _Plainly(what, console)
+    out = console.progress_console()
+    if not console.is_interactive(out):
+        yield _Plainly(what, out)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=out, transient=True) as progress:
         task = progress.add_task(what, total=None)
         begun = False
 
@@ -199,8 +200,8 @@ def show_build(what: str) -> Iterator[Callable[[int, int | None], None]]:
 class _Plainly:
     """Prints a line a tenth of a build, or every 200 steps where nobody knows how many there are."""
 
-    def __init__(self, what: str, console: Console) -> None:
-        self._what, self._console = what, console
+    def __init__(self, what: str, out: Console) -> None:
+        self._what, self._out = what, out
         self._begun: tuple[float, int] | None = None  # when, with so many steps of earlier attempts
         self._shown = 0
 
@@ -214,4 +215,4 @@ class _Plainly:
         began, before = self._begun
         took = time.monotonic() - began
         left = f"{took * (of - done) / (done - before):.0f} s left" if of else f"{took:.0f} s so far"
-        self._console.print(f"{self._what}: {done} steps{f' of {of}' if of else ''}, {left}")
+        self._out.print(f"{self._what}: {done} steps{f' of {of}' if of else ''}, {left}")

@@ -1,4 +1,4 @@
-"""The console that results are printed on. Of packages it needs but rich, so that doctor can say which are missing."""
+"""The consoles for results and for progress. They need no package but rich: doctor says which others are missing."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ def console() -> Console:
     probe = Console(file=sys.stdout, highlight=False)
     width = min(probe.width, WIDTH) if probe.is_terminal else WIDTH
     return _Results(file=sys.stdout, highlight=False, width=width)
+
+
+def progress_console() -> Console:
+    """Return the console for what is not a result: standard error."""
+    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def is_interactive(out: Console) -> bool:
+    """Whether a console can have lines that change; FORCE_COLOR makes no terminal of a pipe."""
+    return out.is_terminal and not out.is_dumb_terminal and sys.stderr.isatty()

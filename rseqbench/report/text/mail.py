@@ -15,7 +15,7 @@ from rseqbench.report import context, fleet_prose, formatting
 from rseqbench.report.context import KeyLines
 from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.run_view import RunView
-from rseqbench.report.tables import Cell, Column, Grid, allocators, build_grid, claims, fleet, patch, run
+from rseqbench.report.tables import Cell, Column, Grid, allocators, build_grid, claims, comparison, fleet, run
 from rseqbench.report.text import ascii_table
 from rseqbench.store.runs import Run
 
@@ -112,10 +112,12 @@ def render_comparison(each: Sequence[Run], found: Sequence[RunComparison], rules
 
 def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
     yield from _brief("Runs:   ", "Result: ", context.of_runs(each, found, rules))
-    for title, grids in patch.tabulate_sections(found, narrow=True):
-        yield from _section(title, [grid for grid in grids if grid.caption != patch.NOWHERE])
-        nowhere = ((str(row[0]), str(row[1])) for grid in grids if grid.caption == patch.NOWHERE for row in grid.rows)
-        yield from _by_reason(patch.NOWHERE, nowhere)
+    for title, grids in comparison.tabulate_sections(found, narrow=True):
+        yield from _section(title, [grid for grid in grids if grid.caption != comparison.NOWHERE])
+        nowhere = (
+            (str(row[0]), str(row[1])) for grid in grids if grid.caption == comparison.NOWHERE for row in grid.rows
+        )
+        yield from _by_reason(comparison.NOWHERE, nowhere)
     yield from _limits(context.limits_of(each, found, rules))
     facts = context.facts_of(each)
     same = [row for row in facts.rows if len(set(row[1:])) == 1]

@@ -15,7 +15,7 @@ from rseqbench.config import VerdictRules
 from rseqbench.report import context, fleet_prose, formatting
 from rseqbench.report.context import KeyLines
 from rseqbench.report.run_view import RunView
-from rseqbench.report.tables import Cell, Grid, allocators, claims, fleet, patch, run
+from rseqbench.report.tables import Cell, Grid, allocators, claims, comparison, fleet, run
 from rseqbench.store.runs import Run
 
 _ACTIVE = re.compile(r"([\\`*\[\]~#!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
@@ -99,7 +99,7 @@ def render_comparison(each: Sequence[Run], found: Sequence[RunComparison], rules
 
 def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
     yield _brief("Runs", "Result", context.of_runs(each, found, rules))
-    for number, (title, grids) in enumerate(patch.tabulate_sections(found)):
+    for number, (title, grids) in enumerate(comparison.tabulate_sections(found)):
         yield from _tables(grids) if not number else _folded(title, _tables(grids))
     yield from _folded("What limits this", _list(context.limits_of(each, found, rules)))
     yield from _folded("Machines and builds", _tables([context.facts_of(each)]))

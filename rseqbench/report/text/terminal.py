@@ -17,7 +17,7 @@ from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import DryRun, VerdictWord
 from rseqbench.report import caveats, fleet_prose, formatting, prose
 from rseqbench.report.run_view import RunView
-from rseqbench.report.tables import Cell, Grid, Reason, allocators, claims, fleet, listing, patch, run
+from rseqbench.report.tables import Cell, Grid, Reason, allocators, claims, comparison, fleet, listing, run
 from rseqbench.report.text import console as screen
 from rseqbench.store import runs
 
@@ -87,7 +87,7 @@ def print_claims(shown: RunView, out: Console, verdicts: bool) -> None:
 
 def print_comparison(found: Sequence[RunComparison], out: Console) -> None:
     """Print runs beside the first, the speed-ups inside each, what their Linuxes differ by, and the limits."""
-    for grid in patch.tabulate_everything(found):
+    for grid in comparison.tabulate_everything(found):
         print_grid(grid, out)
     for text in dict.fromkeys(text for one in found for text in caveats.comparison_notes(one)):
         print_paragraph(f"Note: {text}", out, "yellow")

@@ -46,7 +46,7 @@ def test_where_nobody_knows_how_many_it_says_how_long(capsys, clock):
 def test_on_a_terminal_earlier_steps_are_no_speed_either(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(run.live, "wanted", lambda out: True)
+    monkeypatch.setattr(run.console, "is_interactive", lambda out: True)
     shown = []
     stop = Progress.stop
     monkeypatch.setattr(Progress, "stop", lambda self: (shown.append(self.tasks[0]), stop(self)))

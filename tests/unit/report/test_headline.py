@@ -4,7 +4,7 @@ import pytest
 
 from rseqbench.model import Skip, VerdictWord
 from rseqbench.report import caveats, headline
-from rseqbench.support import text as bidi
+from rseqbench.report.html import page
 from tests.support.simulated_runs import COSTS, Simulation, shown
 
 
@@ -97,4 +97,4 @@ def test_no_share_of_what_was_not_measured(tmp_path):
     ],
 )
 def test_what_runs_from_the_right_is_isolated(text, html):
-    assert bidi.isolated(text) == html
+    assert page.isolate_direction(text) == html

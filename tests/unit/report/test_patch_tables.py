@@ -12,8 +12,8 @@ from rseqbench.analysis import summary
 from rseqbench.config import load
 from rseqbench.report import charts, data
 from rseqbench.report.charts import canvas
-from rseqbench.report.html import comparison
-from rseqbench.report.tables import patch
+from rseqbench.report.html.comparison import render_page
+from rseqbench.report.tables import comparison
 from rseqbench.report.text import terminal
 from rseqbench.store.runs import Store
 from tests.support.html_page import Page
@@ -35,7 +35,7 @@ def three(tmp_path_factory):
 
 
 def grids(found):
-    return {grid.caption: grid for grid in patch.tabulate_everything(found)}
+    return {grid.caption: grid for grid in comparison.tabulate_everything(found)}
 
 
 def printed(found):
@@ -57,7 +57,7 @@ def test_a_sign_with_several_reasons_names_the_benchmarks_of_each(tmp_path):
     few = dataclasses.replace(timed, label="c", seed=3, rounds=1)
     _, found = together_of(tmp_path, timed, wide, few)
     note = next(
-        note for note in patch.tabulate_everything(found)[0].notes if note.startswith("~ no difference resolved")
+        note for note in comparison.tabulate_everything(found)[0].notes if note.startswith("~ no difference resolved")
     )
     assert "too few rounds for an interval (1) (counter/plain, counter/rseq, linux/yield)" in note
 
@@ -130,7 +130,7 @@ def test_the_json_of_two_runs_is_one_comparison_and_of_more_a_list(three):
 
 
 def test_the_page_is_sound_and_holds_all_of_it(three):
-    text = comparison.render_page(*three, RULES)
+    text = render_page(*three, RULES)
     page = Page(text)
     assert page.scripts == 0
     assert len(page.ids) == len(set(page.ids))
@@ -154,7 +154,7 @@ def test_the_page_is_sound_and_holds_all_of_it(three):
 
 def test_a_page_of_other_runs_does_not_speak_of_linux(tmp_path):
     one = Simulation("a", {"counter/rseq": 5.0}, rounds=8, skips=())
-    body = comparison.render_page(*together_of(tmp_path, one, dataclasses.replace(one, label="b", seed=2)), RULES)
+    body = render_page(*together_of(tmp_path, one, dataclasses.replace(one, label="b", seed=2)), RULES)
     assert "<h1>b against a, measured</h1>" in body
     assert "The Linuxes" not in body
 

@@ -14,6 +14,7 @@ from rseqbench.model import Case, Check, Plan, Registration
 from rseqbench.report.progress import live
 from rseqbench.report.progress import run as progress
 from rseqbench.report.progress.estimate import RunningEstimate
+from rseqbench.report.text import console
 from rseqbench.store.events import CaseMeasured, Checked, ChecksBegun, Preparing, RoundBegun, RoundDone
 from rseqbench.store.runs import Store
 from rseqbench.workloads import jemalloc
@@ -99,8 +100,8 @@ class Drawn:
 
 @pytest.fixture
 def drawn(monkeypatch):
-    monkeypatch.setattr(live, "wanted", lambda out: True)
-    monkeypatch.setattr(live, "Foot", Drawn)
+    monkeypatch.setattr(console, "is_interactive", lambda out: True)
+    monkeypatch.setattr(live, "LiveLines", Drawn)
     return lambda *given: (progress.follow_run(*given), Drawn.last)[1]
 
 
@@ -136,7 +137,7 @@ def test_what_is_measured_at_once_is_said_to_be(clock, drawn):
 def test_nothing_is_drawn_between_events_and_no_thread_is_there_for_it(clock, monkeypatch):
     made = []
     real = live.Live
-    monkeypatch.setattr(live, "wanted", lambda out: True)
+    monkeypatch.setattr(console, "is_interactive", lambda out: True)
     monkeypatch.setattr(live, "Live", lambda **given: (made.append(given), real(**given))[1])
     progress.follow_run(events(clock), Silent())
     assert [(given["auto_refresh"], given["transient"]) for given in made] == [(False, True)]
