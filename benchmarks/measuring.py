@@ -21,8 +21,9 @@ from rseqbench.measure import engines
 from rseqbench.measure import plan as planning
 from rseqbench.measure.engines.composite import create_engine
 from rseqbench.measure.rounds import MOST_VOID
-from rseqbench.model import Case, ChunkRequest, Estimate, GatedRound, Plan
+from rseqbench.model import Case, Estimate, Plan
 from rseqbench.targets import Target, resolve
+from rseqbench.targets.measurements import ChunkRequest, GatedRound
 
 
 class Watched:

@@ -19,8 +19,9 @@ from rseqbench.analysis import stats
 from rseqbench.config import Preset
 from rseqbench.measure import plan
 from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, classify_chunks
-from rseqbench.model import Case, Chunk, ChunkRequest, Plan
+from rseqbench.model import Case, Plan
 from rseqbench.targets import resolve
+from rseqbench.targets.measurements import Chunk, ChunkRequest
 
 KERNELS = (
     "counter/rseq",

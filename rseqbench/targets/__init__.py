@@ -12,19 +12,8 @@ from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 
 from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
-from rseqbench.model import (
-    Benchmark,
-    Case,
-    Check,
-    ChunkRequest,
-    CommandLine,
-    Counts,
-    GatedRound,
-    Machine,
-    Plan,
-    ProgramResult,
-    Registration,
-)
+from rseqbench.model import Benchmark, Case, Check, CommandLine, Machine, Plan, ProgramResult, Registration
+from rseqbench.targets.measurements import ChunkRequest, Counts, GatedRound
 
 if TYPE_CHECKING:
     import pyperf  # doctor looks at targets where it is missing

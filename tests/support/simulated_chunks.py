@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from rseqbench.measure.engines.gated import LIMIT_MS, SLOWEST_PROBE, SPREAD_S, WANTED_CHUNKS
-from rseqbench.model import Chunk
+from rseqbench.targets.measurements import Chunk
 
 # In microseconds, but for the probe.
 CHUNK, BETWEEN, NAP = 50.0, 5.0, 200.0

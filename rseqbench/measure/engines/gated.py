@@ -18,8 +18,9 @@ import pyperf
 
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import CaseResult
-from rseqbench.model import COUNTED, FEWEST_CHUNKS, Case, Chunk, ChunkRequest, GatedRound, Plan, Registration
+from rseqbench.model import COUNTED, FEWEST_CHUNKS, Case, Plan, Registration
 from rseqbench.targets import RunsGatedRounds, Target, require
+from rseqbench.targets.measurements import Chunk, ChunkRequest, GatedRound
 
 CHUNK_NS = 50_000
 WANTED_CHUNKS = 96

@@ -18,8 +18,9 @@ import pyperf
 
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines.sequential import SequentialEngine
-from rseqbench.model import Case, Counts, Plan
+from rseqbench.model import Case, Plan
 from rseqbench.targets import CountsInstructions, Target, require
+from rseqbench.targets.measurements import Counts
 
 BUDGET = 500_000  # instructions: a fifth of the time between two timer ticks, and long beside a step of the clock
 REPEAT = 5

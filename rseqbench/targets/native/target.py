@@ -19,21 +19,10 @@ from rseqbench.config import CheckOptions, ResolvedOptions
 from rseqbench.errors import TargetError, UsageError
 from rseqbench.host import facts
 from rseqbench.host.rseq_support import make_environment
-from rseqbench.model import (
-    Benchmark,
-    Case,
-    Check,
-    ChunkRequest,
-    CommandLine,
-    Facts,
-    GatedRound,
-    Machine,
-    Plan,
-    ProgramResult,
-    Registration,
-)
+from rseqbench.model import Benchmark, Case, Check, CommandLine, Facts, Machine, Plan, ProgramResult, Registration
 from rseqbench.selection import choose_cpus
 from rseqbench.support import process
+from rseqbench.targets.measurements import ChunkRequest, GatedRound
 from rseqbench.targets.native.worker_process import WorkerProcess
 from rseqbench.targets.runner import messages
 from rseqbench.workloads import hackbench, jemalloc, library

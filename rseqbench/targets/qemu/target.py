@@ -13,8 +13,9 @@ from rseqbench import selection
 from rseqbench.build.linux import kvm
 from rseqbench.build.linux.image import KernelImage, choose_image, read_qemu_version, require_qemu
 from rseqbench.errors import TargetError
-from rseqbench.model import Case, CommandLine, Counts, Facts, Plan
+from rseqbench.model import Case, CommandLine, Facts, Plan
 from rseqbench.support.attachments import BuiltKernel
+from rseqbench.targets.measurements import Counts
 from rseqbench.targets.qemu import virtual_machine
 from rseqbench.targets.qemu.virtual_machine import VirtualMachine
 from rseqbench.targets.runner import protocol

@@ -19,8 +19,9 @@ from rseqbench.build import products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.linux.image import require_qemu
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, Case, CommandLine, Counts, Facts, Plan
+from rseqbench.model import Benchmark, Case, CommandLine, Facts, Plan
 from rseqbench.support.process import describe_exit, die_with_parent
+from rseqbench.targets.measurements import Counts
 from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.target import RunnerTarget
 

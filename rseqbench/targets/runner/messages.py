@@ -13,18 +13,8 @@ import pyperf
 
 from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
-from rseqbench.model import (
-    Benchmark,
-    Case,
-    Check,
-    Chunk,
-    ChunkRequest,
-    Facts,
-    GatedRound,
-    Plan,
-    ProgramResult,
-    Registration,
-)
+from rseqbench.model import Benchmark, Case, Check, Facts, Plan, ProgramResult, Registration
+from rseqbench.targets.measurements import Chunk, ChunkRequest, GatedRound
 from rseqbench.targets.runner import protocol
 
 # How host_start() and the runner call the registration that a process has by itself.

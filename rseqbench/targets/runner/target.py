@@ -27,10 +27,8 @@ from rseqbench.model import (
     Benchmark,
     Case,
     Check,
-    ChunkRequest,
     CommandLine,
     Facts,
-    GatedRound,
     Machine,
     Plan,
     ProgramResult,
@@ -39,6 +37,7 @@ from rseqbench.model import (
 )
 from rseqbench.selection import choose_cpus
 from rseqbench.support import process
+from rseqbench.targets.measurements import ChunkRequest, GatedRound
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.targets.runner.line_channel import LineChannel
 from rseqbench.workloads import hackbench, jemalloc

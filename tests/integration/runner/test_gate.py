@@ -20,9 +20,10 @@ from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.measure import rounds
 from rseqbench.measure.engines import gated
-from rseqbench.model import Case, Check, ChunkRequest, Plan
+from rseqbench.model import Case, Check, Plan
 from rseqbench.store.events import CaseMeasured
 from rseqbench.store.runs import Header, Store
+from rseqbench.targets.measurements import ChunkRequest
 from rseqbench.targets.native import target as native_module
 from tests.support.requirements import defaults, native, some_rseq, two_cpus
 

@@ -19,8 +19,9 @@ import pytest
 from rseqbench.build import architectures
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines.instructions import slope
-from rseqbench.model import Case, ChunkRequest, Counts, Plan, Registration
+from rseqbench.model import Case, Plan, Registration
 from rseqbench.targets import CountsInstructions, require, resolve
+from rseqbench.targets.measurements import ChunkRequest, Counts
 from tests.support.commands import processes_with
 from tests.support.labgrid_lab import Lab, daemons
 from tests.support.requirements import defaults, resolved

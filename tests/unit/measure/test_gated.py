@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rseqbench.analysis.stats import quantile, round_value
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import gated
-from rseqbench.model import FEWEST_CHUNKS, Case, Chunk, GatedRound, Plan, Registration
+from rseqbench.model import FEWEST_CHUNKS, Case, Plan, Registration
+from rseqbench.targets.measurements import Chunk, GatedRound
 
 N = gated.WANTED_CHUNKS
 FAST = 1000  # the fastest probe, in ticks

@@ -15,7 +15,8 @@ from rseqbench.measure.engines.instructions import (
     slopes,
     undisturbed,
 )
-from rseqbench.model import Case, Counts, Plan, Registration
+from rseqbench.model import Case, Plan, Registration
+from rseqbench.targets.measurements import Counts
 
 PAIR = (1000, 3000)
 ONE, OTHER = Case("counter/rseq", 1, Registration.GLIBC), Case("cpu_id/sched_getcpu_norseq", 1, Registration.NONE)

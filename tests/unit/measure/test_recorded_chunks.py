@@ -15,7 +15,7 @@ import pytest
 from rseqbench import model
 from rseqbench.analysis import stats
 from rseqbench.measure.engines import gated
-from rseqbench.model import Chunk
+from rseqbench.targets.measurements import Chunk
 
 RECORDING = Path(__file__).parents[2] / "data" / "chunks-loaded.json.gz"
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from rseqbench.errors import TargetError
-from rseqbench.model import Benchmark, Case, ChunkRequest, Registration
+from rseqbench.model import Benchmark, Case, Registration
+from rseqbench.targets.measurements import ChunkRequest
 from rseqbench.targets.runner.messages import MOST_OPERATIONS, CheckAnswer, conclude_check, read_gated_round, run_check
 from tests.support.requirements import defaults
 
