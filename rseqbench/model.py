@@ -15,16 +15,6 @@ ALL = "all"  # the pattern of benchmarks that means all kernels
 USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
 REPLAY = "replay"  # the target that measures nothing: it hands out the rounds of a stored run
 COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
-_FLAGS = {
-    "needs_rseq": 0x01,
-    "needs_no_rseq": 0x04,
-    "shared": 0x08,
-    "sequence": 0x10,
-    "threaded": 0x20,
-    "trivial": 0x40,
-    "own_cpus": 0x80,
-    "library": 0x800,
-}
 FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anything
 Status = Literal["ok", "warn", "bad"]
 
@@ -455,12 +445,6 @@ class LabPlace:
     tags: Mapping[str, str]
     holder: str
     resources: tuple[str, ...]
-
-
-def described(name: str, doc: str, unavailable: str, flags: int) -> dict[str, Any]:
-    """Return a kernel as the mapping that a target makes a Benchmark of; `flags` is struct host_benchmark's."""
-    named = {flag: bool(flags & bit) for flag, bit in _FLAGS.items()}
-    return {"name": name, "doc": doc, "unavailable": unavailable, **named}
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from rseqbench.model import described
 from rseqbench.support.process import die_with_parent
+from rseqbench.targets.runner.protocol import describe_benchmark
 
 # The fields of struct host_chunk, in the order in which a gated round's answer lists them.
 _CHUNK = ("job", "disturbed", "before", "after", "ticks", "aborts", "instructions", "cycles", "branch_misses")
@@ -56,7 +56,7 @@ class Kernels:
         kernel = self.ffi.new("struct host_benchmark *")
         self.lib.host_benchmark(number, kernel)
         name, doc, unavailable = map(self.text, (kernel.name, kernel.doc, kernel.unavailable))
-        return described(name, doc, unavailable, kernel.flags)
+        return describe_benchmark(name, doc, unavailable, kernel.flags)
 
     def number(self, name: str) -> int:
         """Return the number of the kernel called `name`. Raises RuntimeError when there is none."""

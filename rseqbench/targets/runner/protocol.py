@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from rseqbench.errors import TargetError
-from rseqbench.model import described
 
 VERSION = 1
 LONGEST_REQUEST = 65535  # bytes, without the newline: MAX_LINE of kernels/runner/request.h
@@ -26,6 +25,16 @@ Argument = str | int | bool | Sequence[str] | Sequence[int]
 _NAME = f"rseqbench/{VERSION}"
 _SHOWN = 60  # bytes of a reply that an error shows from its begin, and again from its end
 _REPLY = re.compile(rb"rseqbench/%d (\d{1,18}) (ok|error) ([0-9a-f]{8}) (.+)" % VERSION, re.DOTALL)
+_FLAGS = {
+    "needs_rseq": 0x01,
+    "needs_no_rseq": 0x04,
+    "shared": 0x08,
+    "sequence": 0x10,
+    "threaded": 0x20,
+    "trivial": 0x40,
+    "own_cpus": 0x80,
+    "library": 0x800,
+}
 
 
 class ProtocolError(TargetError):
@@ -102,7 +111,7 @@ def _json(text: bytes, line: bytes) -> Any:
 def decode_kernels(listed: Any) -> list[dict[str, Any]]:
     """Return what `list` answered as the worker's hello describes kernels. Raises WireError when it is not that."""
     try:
-        return [described(row["name"], row["doc"], row["unavailable"], row["flags"]) for row in listed]
+        return [describe_benchmark(row["name"], row["doc"], row["unavailable"], row["flags"]) for row in listed]
     except (KeyError, TypeError) as error:
         raise ProtocolError("no list of kernels", json.dumps(listed).encode()) from error
 
@@ -119,3 +128,9 @@ def _shown(line: bytes) -> str:
     if len(line) <= 2 * _SHOWN:
         return repr(line)
     return f"{line[:_SHOWN]!r} ... {line[-_SHOWN:]!r} ({len(line)} bytes)"
+
+
+def describe_benchmark(name: str, doc: str, unavailable: str, flags: int) -> dict[str, Any]:
+    """Return a kernel as the mapping that a target makes a Benchmark of; `flags` is struct host_benchmark's."""
+    named = {flag: bool(flags & bit) for flag, bit in _FLAGS.items()}
+    return {"name": name, "doc": doc, "unavailable": unavailable, **named}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rseqbench import model, paths
+from rseqbench import paths
 from rseqbench.errors import TargetError
 from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.line_channel import LineChannel
@@ -210,7 +210,7 @@ def test_every_flag_has_the_bit_of_benchmark_h():
     unlike = {"needs_own_cpus": "own_cpus"}
     bits = {unlike.get(name, name.removeprefix("is_")): bit for name, bit in bits.items() if name != "needs_libc_rseq"}
     for name, bit in bits.items():
-        kernel = model.described("a/b", "", "", bit)
+        kernel = protocol.describe_benchmark("a/b", "", "", bit)
         assert [key for key, value in kernel.items() if value is True] == [name]
         assert set(kernel) - {"name", "doc", "unavailable"} == set(bits)
 
