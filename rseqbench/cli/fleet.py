@@ -62,7 +62,7 @@ def run(ctx: click.Context, /, **values: Any) -> None:
     begun = fleets.read(store.root, _resumed_label(given)) if "resume" in given else None
     if begun and "wait" in given:
         begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
-    requested = begun.options if begun else members.shared_options(options.run_options(config, given))
+    requested = begun.options if begun else members.shared_options(options.requested_options(config, given))
     scheduler.raise_file_limit(at_once)
     with progress.show_activity("asking the coordinator"):
         lab = ctx.with_resource(client.share_client(requested.coordinator, requested.environment))
@@ -111,7 +111,7 @@ def _new_fleet(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=session.command_line(),
         options=requested,
-        preset=options.preset(requested, given, config),
+        preset=options.choose_preset(requested, given, config),
         seed=given.get("seed", secrets.randbelow(2**32)),
         members=tuple(fleets.Member(*place_label) for place_label in run_labels.items()),
         force=bool(given.get("force")),

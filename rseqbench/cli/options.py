@@ -1,4 +1,4 @@
-"""The options that say how something is measured, on one machine or on many; [run] of bench.toml has the defaults."""
+"""The options that several commands share: benchmarks, targets, measuring; [run] of bench.toml has the defaults."""
 
 from __future__ import annotations
 
@@ -74,37 +74,6 @@ _MEASURING_OPTIONS = (
 )
 
 
-def measuring_options(command: Command) -> Command:
-    """Add the options to a command, which gets None for what was not given."""
-    for option in reversed(_MEASURING_OPTIONS):
-        command = option(command)
-    return command
-
-
-def preset(options: RequestedOptions, chosen: dict[str, Any], config: Config) -> Preset:
-    """Return the preset of the options, overlaid with what was given on the command line."""
-    import dataclasses
-
-    overlay = {name: chosen[name] for name in ("rounds", "values") if name in chosen}
-    return dataclasses.replace(config.presets[options.preset], **overlay)
-
-
-def run_options(config: Config, chosen: dict[str, Any]) -> RequestedOptions:
-    """Overlay [run] with the options of a command line that have the same names.
-
-    Takes the benchmarks out of `chosen`. Raises UsageError for a suite, a configuration or a preset that is not there.
-    """
-    from dataclasses import fields
-
-    from rseqbench.config import RequestedOptions
-
-    patterns = benchmark_patterns(chosen)
-    chosen |= {"benchmarks": patterns} if patterns else {}
-    names = {field.name for field in fields(RequestedOptions)}
-    overlay = {name: list(v) if isinstance(v, tuple) else v for name, v in chosen.items() if name in names}
-    return config.options(chosen.get("configuration"), overlay)
-
-
 def benchmark_options(command: Command) -> Command:
     """Add the argument BENCHMARK... and the option --suite to a command."""
     command = click.option(
@@ -115,25 +84,53 @@ def benchmark_options(command: Command) -> Command:
         shell_complete=completion.suites,
         help="A library as it is shipped beside the kernels that do the same: lttng, urcu, jemalloc; kernels; all.",
     )(command)
-    shown = click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=completion.benchmarks)
-    return shown(command)
-
-
-def benchmark_patterns(values: dict[str, Any]) -> list[str]:
-    """Take both out of the options of a command; return the patterns that they mean together. Raises UsageError."""
-    return selection.suite_patterns(values.pop("suites", ()), values.pop("benchmarks", ()))
+    argument = click.argument("benchmarks", nargs=-1, metavar="[BENCHMARK]...", shell_complete=completion.benchmarks)
+    return argument(command)
 
 
 def target_options(command: Command, only: Sequence[str] = tuple(_TARGET_OPTIONS)) -> Command:
-    """Add the options, or `only` those, to a command, which gets None for what was not given.
-
-    [run] of bench.toml has the defaults.
-    """
+    """Add the options of a target, or `only` those, to a command, which gets None for those not given."""
     for name in reversed(only):
         command = _TARGET_OPTIONS[name](command)
     return command
 
 
+def measuring_options(command: Command) -> Command:
+    """Add the options of measuring to a command, which gets None for those not given."""
+    for option in reversed(_MEASURING_OPTIONS):
+        command = option(command)
+    return command
+
+
 def given_options(values: dict[str, Any]) -> dict[str, Any]:
-    """Return those that were given of the options of a command."""
+    """Return the options of a command that were given."""
     return {name: value for name, value in values.items() if value is not None and value is not False and value != ()}
+
+
+def benchmark_patterns(values: dict[str, Any]) -> list[str]:
+    """Take the benchmarks and suites out of the options; return their patterns. Raises UsageError."""
+    return selection.suite_patterns(values.pop("suites", ()), values.pop("benchmarks", ()))
+
+
+def requested_options(config: Config, given: dict[str, Any]) -> RequestedOptions:
+    """Overlay [run] with the options of a command line that have the same names.
+
+    Takes the suites out of `given`. Raises UsageError for a suite, a configuration or a preset that is not there.
+    """
+    from dataclasses import fields
+
+    from rseqbench.config import RequestedOptions
+
+    patterns = benchmark_patterns(given)
+    given |= {"benchmarks": patterns} if patterns else {}
+    names = {field.name for field in fields(RequestedOptions)}
+    overlay = {name: list(v) if isinstance(v, tuple) else v for name, v in given.items() if name in names}
+    return config.options(given.get("configuration"), overlay)
+
+
+def choose_preset(options: RequestedOptions, given: dict[str, Any], config: Config) -> Preset:
+    """Return the preset of the options, overlaid with the command line."""
+    import dataclasses
+
+    overlay = {name: given[name] for name in ("rounds", "values") if name in given}
+    return dataclasses.replace(config.presets[options.preset], **overlay)

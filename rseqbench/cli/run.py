@@ -50,7 +50,7 @@ def command(ctx: click.Context, /, **values: Any) -> None:
     given = options.given_options(values)
     if "resume" in given:
         ctx.exit(_resume(given, config, store))
-    requested = options.run_options(config, given)
+    requested = options.requested_options(config, given)
     if values["dry_run"]:
         _print_dry_run(requested, given, config, store)
     else:
@@ -63,7 +63,7 @@ def _print_dry_run(requested: RequestedOptions, given: dict[str, Any], config: C
 
     if "label" in given:
         store.ensure_free(given["label"], bool(given.get("force")))
-    preset = options.preset(requested, given, config)
+    preset = options.choose_preset(requested, given, config)
     rehearsed = dry_run.rehearse_run(requested, preset, config.linux, given.get("seed"))
     terminal.print_dry_run(rehearsed, terminal.console())
 
@@ -83,7 +83,7 @@ def _run(requested: RequestedOptions, given: dict[str, Any], config: Config, sto
     label, force = given.get("label", ""), bool(given.get("force"))
     for name in session.run_labels(label, engine_names).values() if label else ():
         store.ensure_free(name, force)
-    preset = options.preset(requested, given, config)
+    preset = options.choose_preset(requested, given, config)
     failures: list[str] = []
     for engine in engine_names:
         seed = given.get("seed", secrets.randbelow(2**32))
