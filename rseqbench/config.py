@@ -88,7 +88,7 @@ class ResolvedOptions:
 
 @dataclass(frozen=True)
 class LinuxOptions:
-    """What `rseqbench linux build` builds: a source tree, "debian" or a path; a configuration, "small" or a path."""
+    """The kernel that `rseqbench linux build` builds: source "debian" or a path, configuration "small" or a path."""
 
     source: str
     config: str
@@ -96,7 +96,7 @@ class LinuxOptions:
 
 @dataclass(frozen=True)
 class Preset:
-    """How long a run takes."""
+    """The length of a run: rounds, values a round, milliseconds a value."""
 
     rounds: int = field(metadata=_bounds(1, 10_000))
     values: int = field(metadata=_bounds(1, 10_000))
@@ -105,7 +105,7 @@ class Preset:
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """How hard a kernel is stressed before it may be timed."""
+    """The stress that a benchmark has to pass before it is timed."""
 
     threads_per_cpu: int = field(metadata=_bounds(1, 256))
     disturbances: int = field(metadata=_bounds(1, 1_000_000))

@@ -1,4 +1,4 @@
-"""Where the files that are not Python live: in the checkout, or inside the installed package."""
+"""The folders of all files that are not Python: in the checkout, or inside the installed package."""
 
 from __future__ import annotations
 

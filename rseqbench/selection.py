@@ -16,7 +16,7 @@ ALWAYS_MEASURED = frozenset({BASELINE, *(name for pair in CONTROLS for name in p
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...] | None:
-    """Parse Linux's list format, "0-3,8", into CPU numbers in order; None if that is not what it is."""
+    """Parse Linux's list format, "0-3,8", into CPU numbers in order; None for other text."""
     numbers: list[int] = []
     for part in filter(None, text.strip().split(",")):
         span = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part)
@@ -99,7 +99,7 @@ _LIBRARIES = (
 LIBRARIES = {library.group: library for library in _LIBRARIES}
 
 
-# What `--suite` names: patterns of benchmarks. A library is measured beside the kernels that do the same.
+# The patterns that `--suite` stands for. With a library, the benchmarks that do the same without it are measured.
 SUITES = {
     **{library.group: (library.group, library.kernels) for library in _LIBRARIES},
     "kernels": (ALL,),

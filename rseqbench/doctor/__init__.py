@@ -25,7 +25,7 @@ def run_checks(host: Host) -> list[Finding]:
 
 
 def can_run_natively(findings: Iterable[Finding]) -> bool:
-    """Whether nothing that was found keeps a native run from working."""
+    """Whether a native run works here, by the findings."""
     return all(finding.status != "bad" for finding in findings)
 
 

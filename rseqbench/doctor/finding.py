@@ -1,4 +1,4 @@
-"""What all checks share: the machine they look at, the commands that mend it, and how packages are installed."""
+"""The parts that all checks share: the machine to look at, commands for root, the installation of packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes times unsteady: hypervisors, changing frequencies, shared cores, other load."""
+"""Checks of what makes times unsteady: hypervisors, changing frequencies, shared cores, other load."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from rseqbench.support import kconfig
 from rseqbench.support.serialization import matches_type
 
 BUILD_FILE = "build.json"
-SIZES_FILE = "sizes.json"  # their name wherever a Linux or a run has them
+SIZES_FILE = "sizes.json"  # in the folders of kernels and of runs
 ASSEMBLY_FILE = "assembly.txt"
 _HEAD = re.compile(r"(\S+) <(\S+)>")
 

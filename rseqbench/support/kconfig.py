@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from rseqbench.errors import BuildError
 
-CONFIG_FILE = "linux.config"  # the name of a final .config wherever a Linux or a run has one
+CONFIG_FILE = "linux.config"  # the name of a final .config in the folders of kernels and of runs
 RSEQ = "CONFIG_RSEQ"
 _SET = re.compile(r"^(CONFIG_\w+)=(.*)$")
 _UNSET = re.compile(r"^# (CONFIG_\w+) is not set$")

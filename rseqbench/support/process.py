@@ -59,7 +59,7 @@ def terminate(process: subprocess.Popen[bytes], patience_s: float) -> None:
 def kill(process: subprocess.Popen[bytes], group: int | None = None) -> None:
     """Kill a process and the group that it leads, or is in, with all that it started; wait for it, close its pipes.
 
-    It must have been started in a session or a process group of its own. One that has ended already is no error.
+    It must have been started in a new session or process group. One that has ended already is no error.
     """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group or process.pid, signal.SIGKILL)

@@ -13,7 +13,7 @@ def line(text: str) -> str:
 
 
 def is_control(char: str) -> bool:
-    """Whether a character directs what stands beside it, or the terminal, and shows nothing itself."""
+    """Whether a character shows nothing itself, but directs its neighbours or the terminal."""
     return unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 

@@ -141,7 +141,7 @@ def calls() -> list[CommandLine]:
 
 
 class JemallocEnvironment:
-    """What there is to measure, and why the pools are not."""
+    """The allocators that can be measured, and the reason where the pools cannot."""
 
     def __init__(self, version: str, no_pools: str) -> None:
         """Take jemalloc's version, and why the pools could not be compiled."""

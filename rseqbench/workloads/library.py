@@ -58,7 +58,7 @@ class LibraryEnvironment(Protocol):
 
 
 def missing_packages(library: Library) -> list[str]:
-    """Return which packages of a library are not here, by what they are needed for."""
+    """Return the packages of a library that are not installed."""
     return [package for package, needed in library.packages.items() if not _is_installed(needed)]
 
 
@@ -81,7 +81,7 @@ def _is_installed(needed: str) -> bool:
 
 
 def ensure_loads(path: Path, environment: Mapping[str, str], prefix: Sequence[str]) -> None:
-    """Load a compiled provider once, in a process of its own. Raises BuildError with the loader's words."""
+    """Load a compiled provider once, in a new process. Raises BuildError with the loader's words."""
     load = "import ctypes, os, sys; ctypes.CDLL(sys.argv[1], os.RTLD_NOW)"
     command = [*prefix, sys.executable, "-c", load, str(path)]
     done = subprocess.run(
@@ -116,11 +116,11 @@ class LibrarySession:
 
     @property
     def there(self) -> bool:
-        """Whether any library is."""
+        """Whether any library could be opened."""
         return bool(self._environments)
 
     def have(self, benchmark: str) -> bool:
-        """Whether a benchmark calls one of them."""
+        """Whether a benchmark calls a library that could be opened."""
         return BenchmarkId(benchmark).group in self._environments
 
     def environment(self) -> dict[str, str]:

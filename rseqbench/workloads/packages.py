@@ -19,7 +19,7 @@ from rseqbench.errors import TargetError
 from rseqbench.workloads.hackbench import Program
 
 _CONTENTS = "facts.json"
-_LIBRARIES = ("libc6",)  # Debian's packages that a program may need beside its own
+_LIBRARIES = ("libc6",)  # further packages of Debian that a program may need
 _NEEDED = re.compile(r"\(NEEDED\)\s+Shared library: \[(.+)\]")
 _LOADER = re.compile(r"Requesting program interpreter: /(.+)\]")
 _UNKNOWN = "not known"
@@ -65,7 +65,7 @@ def _fetch(arch: Arch, program: Program, folder: Path) -> None:
 def _copy_program(tree: Path, path: str, keep: Path) -> list[str]:
     """Copy a program of an unpacked tree with all it needs into `keep`; return the paths, as the program asks for them.
 
-    A library lies where the loader finds it without a cache of its own, which a guest has not.
+    A library lies where the loader finds it without ld.so.cache, which a guest does not have.
     """
     wanted = {path: tree / path}
     for name, file in _find_needed(tree, tree / path):

@@ -99,7 +99,7 @@ def compare_configurations(
 ) -> Mapping[str, tuple[str, str]]:
     """Return how the final configurations of two builds differ: in CONFIG_RSEQ and what comes from it.
 
-    It is kept beside both, as difference.json. Raises BuildError when they differ in anything else.
+    Both folders get it as difference.json. Raises BuildError when they differ in anything else.
     """
     tree = source.find_source(options.source).path
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in tree.rglob("Kconfig*") if path.is_file())

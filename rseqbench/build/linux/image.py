@@ -20,7 +20,7 @@ from rseqbench.errors import TargetError, UsageError
 from rseqbench.support.attachments import BuiltKernel
 from rseqbench.support.kconfig import CONFIG_FILE
 
-DEBIAN = "debian"  # as a Linux to boot, in place of a path: Debian's own
+DEBIAN = "debian"  # in place of the path of an image: Debian's kernel
 _FACTS = "facts.json"
 _NEEDED_MIB = 600  # while a package is fetched and unpacked
 _HEAD = 4096  # bytes; every architecture's magic number lies within
@@ -163,7 +163,7 @@ def _find_modules(tree: Path, release: str) -> Path:
 
 
 def unpack_deb(deb: Path, tree: Path) -> None:
-    """Unpack a package into `tree`, beside what is there. Raises TargetError."""
+    """Unpack a package into `tree`, which may hold others. Raises TargetError."""
     try:
         done = subprocess.run(["dpkg-deb", "-x", str(deb), str(tree)], capture_output=True, text=True, check=False)
     except FileNotFoundError as error:

@@ -22,8 +22,8 @@ from rseqbench.support import atomic_io
 DEBIAN = "debian"
 _PACKAGE = r"^linux-source-[0-9]+\.[0-9]+$"
 _NEEDED_MIB = 2200  # its tree and its archive, while that is unpacked: 1640 and 150 were measured
-_VERSION = "rseqbench-version"  # a file in a tree of ours, so that the tree says what it is
-_CONFIGURED = (".config", "include/config")  # what a build in the tree leaves there, beside generated headers
+_VERSION = "rseqbench-version"  # the file in a fetched tree that holds the version of its package
+_CONFIGURED = (".config", "include/config")  # left by a build in the tree, as generated headers are
 _WITHOUT_APT = "mend that, or give a tree of your own: source = PATH in [linux]"
 
 
@@ -45,7 +45,7 @@ def find_source(wanted: str) -> KernelSource:
 
 
 def is_available(wanted: str) -> bool:
-    """Whether a source can be had without the network: a path, or Debian's where the cache has it."""
+    """Whether a source needs no network: a path, or Debian's in the cache."""
     return wanted != DEBIAN or bool(_cached_versions())
 
 

@@ -1,8 +1,8 @@
 """Change settings of this machine for measuring, on request, and restore them from a record made before.
 
 pyperf knows which settings there are and changes them (`python -m pyperf system tune`); it does not remember them, and
-its own reset has fixed values. Here they are remembered: steps.py says what there is to change, settings.py reads and
-writes what a step may touch, record.py keeps it where a crash or a reboot does not reach it.
+its own reset has fixed values. Here they are remembered: steps.py lists the changes, settings.py reads and writes each
+setting, and record.py keeps the old values where neither a crash nor a reboot reaches them.
 """
 
 from __future__ import annotations

@@ -84,12 +84,12 @@ def write_setting(root: Path, key: str, value: str) -> None:
 
 
 def is_setting(key: str) -> bool:
-    """Whether this names a setting: a damaged record must not have us write just anywhere."""
+    """Whether a key names a setting: with a damaged record we must not write to any other file."""
     return ".." not in key and any(fnmatch.fnmatch(key, pattern) for pattern in _ORDER)
 
 
 def is_interrupt(key: str) -> bool:
-    """Whether this is where one interrupt goes, which is only known by a number that Linux gives."""
+    """Whether a key is the CPUs of one interrupt, which only has a number that the kernel gives it."""
     return fnmatch.fnmatch(key, _INTERRUPT)
 
 

@@ -20,7 +20,7 @@ TITLE = "python -m pyperf system tune"
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to ask for: what it is called, what it would see to, and how it is done.
+    """One change to ask the user for: its title, lines about it, and the function that makes it.
 
     take() returns what went wrong, a line for each, or raises OSError.
     """

@@ -80,7 +80,7 @@ def _refuse_hidden(needed: Sequence[Path]) -> None:
 
 
 def _daemon_is_running() -> bool:
-    """Whether a session daemon of root's answers at its place."""
+    """Whether root's session daemon answers on its socket."""
     with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
         client.connect(str(_LTTNG / "client-lttng-sessiond"))
         return True
