@@ -142,7 +142,7 @@ class Make:
     def build(self, steps: int | None, progress: Progress) -> int:
         """Make Linux and return in how many steps; `steps` are about how many. Raises BuildError with what was said.
 
-        `progress` is called after every step with the number of steps done, in earlier attempts too, and the number of all.
+        `progress` is called after every step with the number of steps done, earlier attempts included, and of all.
         """
         done = _count_steps(self._log)
         progress(done, None if steps is None else max(steps, done))
