@@ -75,7 +75,7 @@ class Library:
 
     packages: Debian's, that it takes to compile and measure, each with the program, header or library it is needed for;
     kernels: the group of the patch that does the same without it. The module of its group's name in this folder has a
-    function open_() that makes its Surroundings and ends them, and calls(), the command lines of that.
+    function open_environment() that makes its LibraryEnvironment and ends it, and calls(), its command lines.
     """
 
     group: str

@@ -122,7 +122,7 @@ def parse_document(method: Method, result: ProgramResult, registration: Registra
 
 
 @contextlib.contextmanager
-def open_() -> Iterator[JemallocEnvironment]:
+def open_environment() -> Iterator[JemallocEnvironment]:
     """Compile the server, and try it. Raises TargetError or BuildError where there is no jemalloc, or no server."""
     if find_library(GROUP) is None:
         raise TargetError(f"no {products.JEMALLOC} here", f"apt-get install {' '.join(LIBRARIES[GROUP].packages)}")
@@ -136,7 +136,7 @@ def open_() -> Iterator[JemallocEnvironment]:
 
 
 def calls() -> list[CommandLine]:
-    """Return the command lines of open_(), which are not executed."""
+    """Return the command lines of open_environment(), which are not executed."""
     return [products.server_call(), products.pools_call(architectures.host())]
 
 

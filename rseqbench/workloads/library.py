@@ -110,7 +110,7 @@ class LibrarySession:
         self._reasons = dict.fromkeys(LIBRARIES, "")
         for group in groups:
             try:
-                self._environments[group] = stack.enter_context(_module(group).open_())
+                self._environments[group] = stack.enter_context(_module(group).open_environment())
             except RseqbenchError as error:
                 self._reasons[group] = str(error)
 

@@ -21,7 +21,7 @@ _FLAVOURS = ("memb", "mb", "bp", "qsbr", "signal")  # signal: until 0.14
 
 
 @contextlib.contextmanager
-def open_() -> Iterator[UrcuEnvironment]:
+def open_environment() -> Iterator[UrcuEnvironment]:
     """Compile the flavours. Raises TargetError without liburcu, BuildError where none compiles."""
     ensure_installed(LIBRARIES["urcu"])
     providers, errors = {}, {}
@@ -38,7 +38,7 @@ def open_() -> Iterator[UrcuEnvironment]:
 
 
 def calls() -> list[CommandLine]:
-    """Return the command lines of open_(), which are not executed."""
+    """Return the command lines of open_environment(), which are not executed."""
     return [products.provider_call("urcu", _linker_flags(flavour), _compiler_flags(flavour)) for flavour in _FLAVOURS]
 
 

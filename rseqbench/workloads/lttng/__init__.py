@@ -37,7 +37,7 @@ _COUNTER = ("babeltrace2", "--component=sink.utils.counter", "--params=step=+0")
 
 
 @contextlib.contextmanager
-def open_() -> Iterator[LttngEnvironment]:
+def open_environment() -> Iterator[LttngEnvironment]:
     """Start a session; end it and all that belongs to it. Raises TargetError or BuildError where it cannot be had."""
     ensure_installed(LIBRARIES["lttng"])
     provider = products.provider("lttng", _LINKED)
@@ -51,7 +51,7 @@ def open_() -> Iterator[LttngEnvironment]:
 
 
 def calls() -> list[CommandLine]:
-    """Return the command lines of open_(), which are not executed."""
+    """Return the command lines of open_environment(), which are not executed."""
     where = (
         "in a mount namespace of its own, where that can be" if os.geteuid() == 0 else "with an LTTNG_HOME of its own"
     )

@@ -185,7 +185,7 @@ def test_misuse_is_refused(arguments):
 
 def test_without_a_jemalloc_there_is_a_reason_and_a_command(monkeypatch):
     monkeypatch.setattr(jemalloc, "find_library", lambda name: None)
-    with pytest.raises(TargetError) as caught, jemalloc.open_():
+    with pytest.raises(TargetError) as caught, jemalloc.open_environment():
         pass
     assert str(caught.value) == "no libjemalloc.so.2 here; apt-get install libjemalloc2"
 
@@ -195,14 +195,14 @@ def test_pools_that_do_not_compile_leave_the_others(monkeypatch):
         raise BuildError("gcc failed: no such thing")
 
     monkeypatch.setattr(jemalloc, "_pools", refuse)
-    with jemalloc.open_() as opened:
+    with jemalloc.open_environment() as opened:
         absent = {one.name: opened.absent(one.benchmark) for one in jemalloc.METHODS}
     assert {name for name, why in absent.items() if why} == {one.name for one in jemalloc.METHODS if one.pools}
     assert absent["pools_rseq"] == "gcc failed: no such thing"
 
 
 def test_the_version_is_the_library_s_own():
-    with jemalloc.open_() as opened:
+    with jemalloc.open_environment() as opened:
         assert opened.facts().jemalloc[:2] in ("4.", "5.")
 
 
