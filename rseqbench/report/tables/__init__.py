@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from rseqbench.analysis.dataset import Row
 from rseqbench.model import VerdictWord
@@ -15,6 +16,7 @@ class Reason(str):
     """Why there is no value: as the last cell of a row, it takes the place of all that are missing."""
 
 
+RowT = TypeVar("RowT")
 Cell = str | FormattedNumber | VerdictWord
 
 
@@ -39,6 +41,42 @@ class Grid:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class ColumnSpec(Generic[RowT]):
+    """How one column comes out of typed rows: its heading, what it takes from a row, whether that is a number."""
+
+    head: str
+    value: Callable[[RowT], Cell]
+    numeric: bool = False
+
+
+Columns = tuple[ColumnSpec[RowT], ...]
+
+
+def number_column(head: str, value: Callable[[RowT], Cell]) -> ColumnSpec[RowT]:
+    """Return the specification of a column of numbers."""
+    return ColumnSpec(head, value, numeric=True)
+
+
+def tabulate(
+    caption: str, columns: Sequence[ColumnSpec[RowT]], rows: Iterable[RowT], notes: Iterable[str] = ()
+) -> Grid:
+    """Build a grid of typed rows by the specification of its columns; a row ends where its cell is a Reason."""
+    heads = [column.head for column in columns]
+    numeric = "".join("n" if column.numeric else "-" for column in columns)
+    cells = [_take_cells(columns, row) for row in rows]  # before the notes are read: cells may add to them
+    return build_grid(caption, heads, numeric, cells, notes)
+
+
+def _take_cells(columns: Sequence[ColumnSpec[RowT]], row: RowT) -> list[Cell]:
+    cells: list[Cell] = []
+    for column in columns:
+        cells.append(column.value(row))
+        if isinstance(cells[-1], Reason):
+            break
+    return cells
+
+
 def build_grid(
     caption: str, heads: Sequence[str], numeric: str, rows: Iterable[Sequence[Cell]], notes: Iterable[str] = ()
 ) -> Grid:
@@ -55,19 +93,19 @@ def _clean(cell: Cell) -> Cell:
 
 
 class Footnotes:
-    """The marks [1], [2] of one grid, a number for each distinct note."""
+    """The marks [1], [2] of one grid, a number for each distinct note; iterate for the notes in that order."""
 
     def __init__(self) -> None:
         """Begin without notes."""
         self._numbers: dict[str, int] = {}
 
-    def of(self, note: str) -> str:
+    def mark(self, note: str) -> str:
         """Return the mark of a note, the same one for the same note; an empty string for none."""
         return f"[{self._numbers.setdefault(note, len(self._numbers) + 1)}]" if note else ""
 
-    def notes(self) -> list[str]:
-        """Return the notes with their marks, in the order of the marks."""
-        return [f"[{number}] {note}" for note, number in self._numbers.items()]
+    def __iter__(self) -> Iterator[str]:
+        """Yield the notes with their marks, in the order of the marks."""
+        return (f"[{number}] {note}" for note, number in self._numbers.items())
 
 
 def format_cost(row: Row) -> FormattedNumber:

@@ -9,7 +9,17 @@ from rseqbench.analysis.library_costs import LibraryComparison
 from rseqbench.model import Estimate
 from rseqbench.report import formatting
 from rseqbench.report.formatting import FormattedNumber
-from rseqbench.report.tables import Cell, Grid, Reason, build_grid, format_cost
+from rseqbench.report.tables import (
+    Cell,
+    Columns,
+    ColumnSpec,
+    Grid,
+    Reason,
+    build_grid,
+    format_cost,
+    number_column,
+    tabulate,
+)
 
 _LOOP = (
     "Closed loop: a thread's next request begins when its last is done, so a stall delays requests that never came; "
@@ -57,38 +67,30 @@ def tabulate_server_briefly(of: AllocatorResults | None) -> list[Grid]:
 
 
 def _phase(of: AllocatorResults, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
-    rows = [_row(one, of) for one in of.phases if (one.threads, one.work) == (threads, work)]
+    rows = [phase for phase in of.phases if (phase.threads, phase.work) == (threads, work)]
     other = f"{work * of.step_ns / 1000:.3g} us of other work" if work else "no other work"
-    heads = (
-        "allocator",
-        "mean ns",
-        "p50",
-        "p99",
-        "p99.9",
-        "worst",
-        "requests/s",
-        "waits",
-        "inside",
-        "share",
-        "peak MB",
+    columns: Columns[Phase] = (
+        ColumnSpec("allocator", lambda phase: phase.method),
+        number_column("mean ns", lambda phase: _format_latency(phase.mean)),
+        number_column("p50", lambda phase: _format_latency(phase.p50)),
+        number_column("p99", lambda phase: _format_latency(phase.p99)),
+        number_column("p99.9", lambda phase: _format_latency(phase.p999)),
+        number_column("worst", lambda phase: f"{phase.maximum:,.0f}"),
+        number_column("requests/s", lambda phase: f"{phase.throughput.value:,.0f}"),
+        number_column("waits", lambda phase: f"{phase.waits:.0%}"),
+        number_column("inside", lambda phase: f"{phase.inside.value:.0%}"),
+        number_column("share", lambda phase: f"{phase.share.value:.1%}"),
+        number_column("peak MB", lambda phase: f"{of.peaks[phase.method].value / 1e6:.1f}"),
     )
-    return build_grid(f"jemalloc: a request over it, {threads} threads, {other}", heads, "-nnnnnnnnnn", rows, notes)
+    return tabulate(f"jemalloc: a request over it, {threads} threads, {other}", columns, rows, notes)
 
 
 def _notes(of: AllocatorResults) -> list[str]:
     return [_PROVED, _LOOP, _BETWEEN, _KEEPS, *_bound(of)]
 
 
-def _row(one: Phase, of: AllocatorResults) -> tuple[Cell, ...]:
-    peak = of.peaks[one.method]
-    latencies = [f"{number.value:.4g}" if number.value < 1e4 else f"{number.value:,.0f}" for number in
-                 (one.mean, one.p50, one.p99, one.p999)]  # fmt: skip
-    parts = (f"{one.waits:.0%}", f"{one.inside.value:.0%}", f"{one.share.value:.1%}")
-    return (one.method, *latencies, f"{one.maximum:,.0f}", f"{one.throughput.value:,.0f}", *parts, _mb(peak))
-
-
-def _mb(peak: Estimate) -> str:
-    return f"{peak.value / 1e6:.1f}"
+def _format_latency(latency: Estimate) -> str:
+    return f"{latency.value:.4g}" if latency.value < 1e4 else f"{latency.value:,.0f}"
 
 
 def _bound(of: AllocatorResults) -> list[str]:

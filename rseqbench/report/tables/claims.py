@@ -10,46 +10,33 @@ from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.report import formatting, prose
 from rseqbench.report.formatting import FormattedNumber
-from rseqbench.report.tables import Cell, Footnotes, Grid, build_grid
+from rseqbench.report.tables import Cell, ColumnSpec, Footnotes, Grid, build_grid, number_column, tabulate
 
 
 def tabulate_claims(judged: Sequence[JudgedClaim]) -> list[Grid]:
     """Return every number of the message: a grid a section for those in its text, then the times in its tables."""
-    written, times = [one for one in judged if prose.is_written(one)], split_claims(judged)[2]
-    parts: dict[str, list[tuple[Cell, ...]]] = {}
-    for one in written:
-        parts.setdefault(patch_claims.section_of(one.claim).title, []).append(_claim_row(one))
-    heads = ("claim", "words of the message", "stated", "its own table", "gives", "agrees")
-    grids = [build_grid(title, heads, "--n-n-", rows) for title, rows in parts.items()]
-    rows = [(one.claim.id, _stated(one), patch_claims.section_of(one.claim).title) for one in times]
-    return [*grids, build_grid("The times in its tables", ("claim", "stated", "place"), "-n-", rows)]
-
-
-def _claim_row(one: JudgedClaim) -> tuple[Cell, ...]:
-    own = one.arithmetic
-    first = one.claim.id, one.claim.text, _stated(one)
-    if own is None:
-        return *first, "", "", ""
-    gives = formatting.ratio(Estimate(own.value, own.low, own.high, 1, 1.0))
-    return *first, own.formula, gives, "yes" if own.agrees else "NO"
+    sections: dict[str, list[JudgedClaim]] = {}
+    for claim in filter(prose.is_written, judged):
+        sections.setdefault(_section(claim), []).append(claim)
+    times = tabulate(
+        "The times in its tables", (_CLAIM, _STATED, ColumnSpec("place", _section)), split_claims(judged)[2]
+    )
+    return [*(tabulate(title, _ARITHMETIC, claims) for title, claims in sections.items()), times]
 
 
 def tabulate_arithmetic(judged: Sequence[JudgedClaim]) -> Grid:
     """Return the claims that are computed from other numbers of the message, recomputed."""
-    heads = ("claim", "words of the message", "stated", "its own table", "gives", "agrees")
-    rows = [_claim_row(one) for one in judged if one.arithmetic]
-    return build_grid("The message's own arithmetic", heads, "--n-n-", rows)
+    return tabulate("The message's own arithmetic", _ARITHMETIC, [claim for claim in judged if claim.arithmetic])
 
 
 def tabulate_times(judged: Sequence[JudgedClaim]) -> Grid:
     """Return the times in the message's tables beside the measured ones."""
-    marks = Footnotes()
-    rows = []
-    for one in split_claims(judged)[2]:
-        note = marks.of(one.verdict.reason) if one.measured is None else ""
-        rows.append((one.claim.id, _stated(one), _measured_cell(one), one.verdict.word, note))
-    heads = ("claim", "claimed", "measured", "verdict", "why")
-    return build_grid("The times in the message's tables, of other machines", heads, "-nn--", rows, marks.notes())
+    footnotes = Footnotes()
+    why: ColumnSpec[JudgedClaim] = ColumnSpec(
+        "why", lambda claim: footnotes.mark(claim.verdict.reason) if claim.measured is None else ""
+    )
+    caption = "The times in the message's tables, of other machines"
+    return tabulate(caption, (_CLAIM, _CLAIMED, _MEASURED, _VERDICT, why), split_claims(judged)[2], footnotes)
 
 
 def tabulate_run(judged: Sequence[JudgedClaim], label: str) -> list[Grid]:
@@ -66,60 +53,27 @@ def tabulate_run(judged: Sequence[JudgedClaim], label: str) -> list[Grid]:
 
 def tabulate_verdicts(judged: Sequence[JudgedClaim], caption: str) -> Grid:
     """Return claimed, measured and the verdict with its reason, a row a claim."""
-    heads = ("claim", "claimed", "measured", "verdict", "why")
-    rows = [(one.claim.id, _stated(one), _measured_cell(one), one.verdict.word, one.verdict.reason) for one in judged]
-    return build_grid(caption, heads, "-nn--", rows)
+    return tabulate(caption, (_CLAIM, _CLAIMED, _MEASURED, _VERDICT, _WHY), judged)
 
 
 def tabulate_verdicts_widely(judged: Sequence[JudgedClaim], caption: str) -> Grid:
     """Return the verdicts with what each claim compares and what a user would replace today: the wide form."""
-    heads = ("claim", "claimed", "measured", "verdict", "why", "today")
-    rows = [
-        (_named(one), _stated(one), _measured_cell(one), one.verdict.word, one.verdict.reason, _today(one))
-        for one in judged
-    ]
-    return build_grid(caption, heads, "-nn---", rows)
+    return tabulate(caption, (_NAMED, _CLAIMED, _MEASURED, _VERDICT, _WHY, ColumnSpec("today", _today)), judged)
 
 
 def tabulate_unmeasured(judged: Sequence[JudgedClaim], caption: str) -> Grid:
     """Return the claims that were not measured, each with the reason."""
-    rows = [(_named(one), _stated(one), one.verdict.word, one.verdict.reason) for one in judged]
-    return build_grid(caption, ("claim", "claimed", "verdict", "why"), "-n--", rows)
-
-
-def _stated(one: JudgedClaim) -> str:
-    return formatting.claimed(one.claim)
-
-
-def _named(one: JudgedClaim) -> Cell:
-    name = formatting.claim(one.claim)
-    return FormattedNumber(formatting.line(name), one.claim.id) if name != one.claim.id else name
-
-
-def _today(one: JudgedClaim) -> Cell:
-    if one.claim.today is None or one.today is None:
-        return ""
-    return dataclasses.replace(formatting.ratio(one.today), after=f"over {formatting.method(one.claim.today[0])}")
-
-
-def _measured_cell(one: JudgedClaim) -> Cell:
-    if one.measured is None:
-        return ""
-    return (
-        formatting.cost(one.measured, f" {formatting.short(one.unit)}")
-        if one.claim.kind == "time"
-        else formatting.ratio(one.measured)
-    )
+    return tabulate(caption, (_NAMED, _CLAIMED, _VERDICT, _WHY), judged)
 
 
 def tabulate_today(judged: Sequence[JudgedClaim]) -> Grid:
     """Return, for the claims whose comparison has changed since, what a user would replace now and its speed-up."""
-    rows = []
-    for one in judged:
-        if one.claim.today and one.today is not None:
-            slow, fast = one.claim.today
-            rows.append((one.claim.id, slow, fast, formatting.ratio(one.today)))
-    times = all(one.unit in ("ns", "") for one in judged)
+    rows = [
+        (claim.claim.id, *claim.claim.today, formatting.ratio(claim.today))
+        for claim in judged
+        if claim.claim.today and claim.today is not None
+    ]
+    times = all(claim.unit in ("ns", "") for claim in judged)
     heads = ("claim", "in use today", "rseq way", "speedup" if times else "quotient of instructions")
     return build_grid("What a user would replace today", heads, "---n", rows)
 
@@ -130,3 +84,57 @@ def split_claims(judged: Sequence[JudgedClaim]) -> tuple[list[JudgedClaim], list
     times = [one for one in judged if not prose.is_written(one)]
     absent = [one for one in written if one.verdict.word == VerdictWord.NOT_MEASURED]
     return [one for one in written if one not in absent], absent, times
+
+
+def _section(claim: JudgedClaim) -> str:
+    return patch_claims.section_of(claim.claim).title
+
+
+def _stated(claim: JudgedClaim) -> str:
+    return formatting.claimed(claim.claim)
+
+
+def _name(claim: JudgedClaim) -> Cell:
+    name = formatting.claim(claim.claim)
+    return FormattedNumber(formatting.line(name), claim.claim.id) if name != claim.claim.id else name
+
+
+def _gives(claim: JudgedClaim) -> Cell:
+    own = claim.arithmetic
+    return formatting.ratio(Estimate(own.value, own.low, own.high, 1, 1.0)) if own else ""
+
+
+def _agrees(claim: JudgedClaim) -> Cell:
+    return "" if claim.arithmetic is None else "yes" if claim.arithmetic.agrees else "NO"
+
+
+def _measured(claim: JudgedClaim) -> Cell:
+    if claim.measured is None:
+        return ""
+    if claim.claim.kind == "time":
+        return formatting.cost(claim.measured, f" {formatting.short(claim.unit)}")
+    return formatting.ratio(claim.measured)
+
+
+def _today(claim: JudgedClaim) -> Cell:
+    if claim.claim.today is None or claim.today is None:
+        return ""
+    return dataclasses.replace(formatting.ratio(claim.today), after=f"over {formatting.method(claim.claim.today[0])}")
+
+
+# The columns of these grids.
+_CLAIM = ColumnSpec[JudgedClaim]("claim", lambda claim: claim.claim.id)
+_NAMED = ColumnSpec("claim", _name)
+_STATED = number_column("stated", _stated)
+_CLAIMED = number_column("claimed", _stated)
+_MEASURED = number_column("measured", _measured)
+_VERDICT = ColumnSpec[JudgedClaim]("verdict", lambda claim: claim.verdict.word)
+_WHY = ColumnSpec[JudgedClaim]("why", lambda claim: claim.verdict.reason)
+_ARITHMETIC = (
+    _CLAIM,
+    ColumnSpec[JudgedClaim]("words of the message", lambda claim: claim.claim.text),
+    _STATED,
+    ColumnSpec[JudgedClaim]("its own table", lambda claim: claim.arithmetic.formula if claim.arithmetic else ""),
+    number_column("gives", _gives),
+    ColumnSpec("agrees", _agrees),
+)

@@ -179,9 +179,9 @@ def _by_machine(found: RunComparison) -> list[tuple[str, list[compare.Comparison
 
 def _comparison(found: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
     heads, caption = _headed(found, arch, rows)
-    marks = Footnotes()
-    cells = [(*_comparison_row(row), f"{row.word} {marks.of(row.reason)}") for row in rows]
-    return build_grid(caption, (*heads, "difference"), "-nnn-", cells, [*marks.notes(), *_operations(rows)])
+    footnotes = Footnotes()
+    cells = [(*_comparison_row(row), f"{row.word} {footnotes.mark(row.reason)}") for row in rows]
+    return build_grid(caption, (*heads, "difference"), "-nnn-", cells, [*footnotes, *_operations(rows)])
 
 
 def _headed(found: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> tuple[tuple[str, ...], str]:

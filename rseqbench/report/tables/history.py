@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rseqbench.analysis import history, patch_claims
 from rseqbench.analysis.history import Change, History, Series, Step
 from rseqbench.report import formatting
-from rseqbench.report.tables import Cell, Grid, build_grid, format_cost
+from rseqbench.report.tables import Cell, Columns, ColumnSpec, Grid, build_grid, format_cost, number_column, tabulate
 from rseqbench.report.tables.run import name_fact
 
 _MOST_STEPS = 200  # of a table
@@ -23,30 +23,29 @@ def sort_series(series: Iterable[Series]) -> list[Series]:
 
 def tabulate_steps(found: History) -> Grid:
     """Return a row for each step, by date; of very many the largest."""
-    each = [(one, step) for one in found.series for step in one.steps]
-    largest = sorted(each, key=lambda pair: -abs(math.log(pair[1].ratio.value)))[:_MOST_STEPS]
-    rows = [_step(found, *pair) for pair in sorted(largest, key=lambda p: (p[1].after, p[0].key[1], p[0].key[0]))]
-    left = len(each) - len(largest)
-    notes = [f"{left} smaller steps are left out; the CSV has the values of all runs."] if left else []
-    heads = ("benchmark", "between runs", "before", "after", "after / before", "what changed with it")
-    return build_grid("By how much, and what else changed", heads, "--nnn-", rows, notes)
-
-
-def _step(found: History, one: Series, step: Step) -> Sequence[Cell]:
-    rows = dict(one.points)
-    between = f"{step.before + 1} and {step.after + 1}"
-    changes = history.changed(found.runs[step.before], found.runs[step.after])
-    costs = [
-        formatting.FormattedNumber(formatting.cost(rows[n].gross).value, after=formatting.short(one.unit))
-        for n in (step.before, step.after)
-    ]
-    return (
-        _name(one, found),
-        between,
-        *costs,
-        formatting.ratio(step.ratio),
-        describe_changes(changes) or "nothing that is watched",
+    columns: Columns[tuple[Series, Step]] = (
+        ColumnSpec("benchmark", lambda row: _name(row[0], found)),
+        ColumnSpec("between runs", lambda row: f"{row[1].before + 1} and {row[1].after + 1}"),
+        number_column("before", lambda row: _cost_in_run(row[0], row[1].before)),
+        number_column("after", lambda row: _cost_in_run(row[0], row[1].after)),
+        number_column("after / before", lambda row: formatting.ratio(row[1].ratio)),
+        ColumnSpec("what changed with it", lambda row: _changes_at(found, row[1]) or "nothing that is watched"),
     )
+    steps = [(series, step) for series in found.series for step in series.steps]
+    largest = sorted(steps, key=lambda row: -abs(math.log(row[1].ratio.value)))[:_MOST_STEPS]
+    largest.sort(key=lambda row: (row[1].after, row[0].key[1], row[0].key[0]))
+    left = len(steps) - len(largest)
+    notes = [f"{left} smaller steps are left out; the CSV has the values of all runs."] if left else []
+    return tabulate("By how much, and what else changed", columns, largest, notes)
+
+
+def _cost_in_run(series: Series, number: int) -> Cell:
+    cost = formatting.cost(dict(series.points)[number].gross)
+    return formatting.FormattedNumber(cost.value, after=formatting.short(series.unit))
+
+
+def _changes_at(found: History, step: Step) -> str:
+    return describe_changes(history.changed(found.runs[step.before], found.runs[step.after]))
 
 
 def _name(one: Series, found: History) -> str:

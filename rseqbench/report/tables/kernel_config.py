@@ -11,7 +11,7 @@ from rseqbench.analysis.patch_claims import Claim
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import VerdictWord
 from rseqbench.report import formatting
-from rseqbench.report.tables import Column, Footnotes, Grid, build_grid
+from rseqbench.report.tables import Column, Columns, ColumnSpec, Footnotes, Grid, build_grid, number_column, tabulate
 from rseqbench.support.attachments import BuiltKernel, KernelSizes
 from rseqbench.support.kconfig import RSEQ
 
@@ -27,14 +27,16 @@ _KINDS = {"code": kernel_config.TEXT, "data": kernel_config.DATA, "read-only dat
 
 def tabulate_builds(wanted: Mapping[str, str], made: Mapping[str, BuiltKernel]) -> Grid:
     """Return a row a configuration, by the CONFIG_RSEQ that it is `wanted` with: the Linux that was made for it."""
-    rows = []
-    for name, rseq in wanted.items():
-        one = made[rseq]
-        took = f"{one.seconds:.0f} s" if one.seconds else "in the cache"
-        rows.append((name, rseq, f"{one.source}, {one.base}", one.release, took))
-    compilers = sorted({one.compiler for one in made.values()})
-    heads = ("configuration", "CONFIG_RSEQ", "source, base", "release", "built")
-    return build_grid("Linuxes that configurations boot", heads, "-----", rows, [f"compiled by {', '.join(compilers)}"])
+    columns: Columns[tuple[str, BuiltKernel]] = (
+        ColumnSpec("configuration", lambda row: row[0]),
+        ColumnSpec("CONFIG_RSEQ", lambda row: wanted[row[0]]),
+        ColumnSpec("source, base", lambda row: f"{row[1].source}, {row[1].base}"),
+        ColumnSpec("release", lambda row: row[1].release),
+        ColumnSpec("built", lambda row: f"{row[1].seconds:.0f} s" if row[1].seconds else "in the cache"),
+    )
+    compilers = sorted({kernel.compiler for kernel in made.values()})
+    rows = [(name, made[rseq]) for name, rseq in wanted.items()]
+    return tabulate("Linuxes that configurations boot", columns, rows, [f"compiled by {', '.join(compilers)}"])
 
 
 def tabulate_options(found: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y", beyond: str = "") -> Grid:
@@ -89,14 +91,15 @@ def _linuxes(one: RunComparison) -> object:
 
 def tabulate_verdicts(found: Sequence[ConfigVerdict], caption: str) -> Grid:
     """Return what two runs say of the claims about the two configurations."""
-    marks = Footnotes()
-    rows = [
-        (one.claim.id, formatting.claimed(one.claim), one.measured, one.verdict.word,
-         marks.of(one.verdict.reason))
-        for one in found
-    ]  # fmt: skip
-    heads = ("claim", "claimed", "here", "verdict", "why")
-    return build_grid(caption, heads, "-nn--", rows, marks.notes())
+    footnotes = Footnotes()
+    columns: Columns[ConfigVerdict] = (
+        ColumnSpec("claim", lambda judged: judged.claim.id),
+        number_column("claimed", lambda judged: formatting.claimed(judged.claim)),
+        number_column("here", lambda judged: judged.measured),
+        ColumnSpec("verdict", lambda judged: judged.verdict.word),
+        ColumnSpec("why", lambda judged: footnotes.mark(judged.verdict.reason)),
+    )
+    return tabulate(caption, columns, found, footnotes)
 
 
 def tabulate_size(one: BuiltKernel) -> Grid:
@@ -140,12 +143,15 @@ def _sized(
 
 
 def _kinds(a: KernelSizes, b: KernelSizes) -> Grid:
-    grown = {name: kernel_config.growth(a, b, types) for name, types in _KINDS.items()} | {
-        "all": kernel_config.growth(a, b)
-    }
-    rows = [(name, f"+{one.added:,}", f"-{one.removed:,}", f"{one.net:+,}") for name, one in grown.items()]
-    heads = ("symbols", "added", "removed", "growth")
-    return build_grid("Growth of the symbols, bytes, as Linux's bloat-o-meter counts it", heads, "-nnn", rows)
+    kinds = {name: kernel_config.growth(a, b, types) for name, types in _KINDS.items()}
+    columns: Columns[tuple[str, Growth]] = (
+        ColumnSpec("symbols", lambda row: row[0]),
+        number_column("added", lambda row: f"+{row[1].added:,}"),
+        number_column("removed", lambda row: f"-{row[1].removed:,}"),
+        number_column("growth", lambda row: f"{row[1].net:+,}"),
+    )
+    rows = [*kinds.items(), ("all", kernel_config.growth(a, b))]
+    return tabulate("Growth of the symbols, bytes, as Linux's bloat-o-meter counts it", columns, rows)
 
 
 def _symbols(one: str, other: str, grown: Growth) -> Grid:

@@ -14,7 +14,17 @@ from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
 from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Estimate, Fact, Machine
 from rseqbench.report import formatting
 from rseqbench.report.formatting import FormattedNumber
-from rseqbench.report.tables import Cell, Grid, Reason, build_grid, format_cost
+from rseqbench.report.tables import (
+    Cell,
+    Columns,
+    ColumnSpec,
+    Grid,
+    Reason,
+    build_grid,
+    format_cost,
+    number_column,
+    tabulate,
+)
 
 NET = "net of the loop"  # the heading of what the empty loop is subtracted from
 _FACTS = {
@@ -198,19 +208,18 @@ def tabulate_ratios(found: Sequence[PairSpeedup]) -> Grid:
     unit = next((formatting.short(one.unit) for one in found), "")
     time = unit == formatting.short("ns")
     busy = any(one.beside for one in found)
-    heads = (
-        "slow / fast",
-        "alone on the core" if time else unit,
-        *(("beside a neighbour",) if busy else ()),
-        "what it is",
-    )
-    rows = []
-    for one in found:
-        beside = _of_rounds(one.beside) if one.beside else formatting.NOTHING
-        rows.append(
-            (formatting.quotient(one.pair), formatting.ratio(one.alone), *((beside,) if busy else ()), one.pair.why)
-        )
-    return build_grid("Quotients inside each round", heads, "-n" + "n" * busy + "-", rows)
+    columns: list[ColumnSpec[PairSpeedup]] = [
+        ColumnSpec("slow / fast", lambda row: formatting.quotient(row.pair)),
+        number_column("alone on the core" if time else unit, lambda row: formatting.ratio(row.alone)),
+        ColumnSpec("what it is", lambda row: row.pair.why),
+    ]
+    if busy:
+        columns.insert(2, number_column("beside a neighbour", _format_beside))
+    return tabulate("Quotients inside each round", columns, found)
+
+
+def _format_beside(row: PairSpeedup) -> Cell:
+    return _of_rounds(row.beside) if row.beside else formatting.NOTHING
 
 
 def _of_rounds(ratio: Estimate) -> FormattedNumber:
@@ -221,13 +230,23 @@ def _of_rounds(ratio: Estimate) -> FormattedNumber:
 
 def tabulate_checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:
     """Return the outcome of every exactness check, and why others of the benchmarks `asked` for had none."""
-    rows: list[tuple[Cell, ...]] = [
-        (c.benchmark, c.verdict, str(c.threads), str(c.operations), str(c.disturbances), str(c.aborts), c.message)
-        for c in sorted(found, key=lambda c: (patch_claims.group_order(c.benchmark.group), c.benchmark))
+    columns: Columns[Check] = (
+        ColumnSpec("benchmark", lambda check: check.benchmark),
+        ColumnSpec("outcome", lambda check: check.verdict),
+        number_column("threads", lambda check: str(check.threads)),
+        number_column("operations", lambda check: str(check.operations)),
+        number_column("disturbances", lambda check: str(check.disturbances)),
+        number_column("aborts taken", lambda check: str(check.aborts)),
+        ColumnSpec("remark", lambda check: check.message),
+    )
+    ordered = sorted(found, key=lambda check: (patch_claims.group_order(check.benchmark.group), check.benchmark))
+    grid = tabulate("Exactness checks, made before anything was timed", columns, ordered)
+    unchecked = [
+        (formatting.line(benchmark.name), Reason(formatting.line(f"not checked: {benchmark.unavailable}")))
+        for benchmark in asked
+        if benchmark.unavailable
     ]
-    rows += [(b.name, Reason(f"not checked: {b.unavailable}")) for b in asked if b.unavailable]
-    heads = ("benchmark", "outcome", "threads", "operations", "disturbances", "aborts taken", "remark")
-    return build_grid("Exactness checks, made before anything was timed", heads, "--nnnn-", rows)
+    return replace(grid, rows=(*grid.rows, *unchecked))
 
 
 def tabulate_facts(machines: Sequence[Machine], names: Sequence[str] = ()) -> Grid:
@@ -262,6 +281,9 @@ def _fact(value: Fact) -> str:
 
 
 def tabulate_descriptions(found: Sequence[BenchmarkRow]) -> Grid:
-    """Return what each benchmark does, in the words of its kernel."""
-    rows = [(formatting.with_threads(one.benchmark, one.threads), one.doc) for one in found if one.doc]
-    return build_grid("What each benchmark does", ("benchmark", "what one operation is"), "--", rows)
+    """Return what each benchmark does, in the words of its source."""
+    columns: Columns[BenchmarkRow] = (
+        ColumnSpec("benchmark", lambda row: formatting.with_threads(row.benchmark, row.threads)),
+        ColumnSpec("what one operation is", lambda row: row.doc),
+    )
+    return tabulate("What each benchmark does", columns, [row for row in found if row.doc])
