@@ -159,7 +159,7 @@ class JemallocEnvironment:
         """Return the version, as the library says it."""
         return Facts(jemalloc=self._version)
 
-    def absent(self, benchmark: str) -> str:
+    def unavailable_reason(self, benchmark: str) -> str:
         """Return why a method cannot be measured here; empty when it can."""
         pools = BY_NAME[benchmark].pools
         if pools == "lsl_lock" and architectures.host().name != "x86_64":

@@ -44,7 +44,7 @@ class LibraryEnvironment(Protocol):
     def facts(self) -> Facts:
         """Return the versions and the settings that decide the numbers."""
 
-    def absent(self, benchmark: str) -> str:
+    def unavailable_reason(self, benchmark: str) -> str:
         """Return why a benchmark cannot be measured with this version of the library; empty when it can."""
 
     def begin(self, stage: Stage) -> str:
@@ -115,11 +115,11 @@ class LibrarySession:
                 self._reasons[group] = str(error)
 
     @property
-    def there(self) -> bool:
+    def any_open(self) -> bool:
         """Whether any library could be opened."""
         return bool(self._environments)
 
-    def have(self, benchmark: str) -> bool:
+    def has(self, benchmark: str) -> bool:
         """Whether a benchmark calls a library that could be opened."""
         return BenchmarkId(benchmark).group in self._environments
 
@@ -148,8 +148,8 @@ class LibrarySession:
         environment = self._environments.get(BenchmarkId(benchmark).group)
         return environment.doubts(benchmark) if environment else ""
 
-    def described(self, benchmark: Benchmark) -> Benchmark:
+    def describe(self, benchmark: Benchmark) -> Benchmark:
         """Return a benchmark, with the reason why it cannot be measured where its library is not there."""
         environment = self._environments.get(benchmark.group)
-        why = environment.absent(benchmark.name) if environment else self._reasons.get(benchmark.group, "")
+        why = environment.unavailable_reason(benchmark.name) if environment else self._reasons.get(benchmark.group, "")
         return replace(benchmark, unavailable=why) if why else benchmark

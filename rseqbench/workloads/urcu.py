@@ -81,7 +81,7 @@ class UrcuEnvironment:
         linking = f"{packages.describe_linking(built, _linker_flags(flavour))}, and so for each flavour"
         return Facts(liburcu=packages.read_library_version("liburcu"), liburcu_linked=linking)
 
-    def absent(self, benchmark: str) -> str:
+    def unavailable_reason(self, benchmark: str) -> str:
         """Return why a flavour is not there, empty when it is."""
         flavour = BenchmarkId(benchmark).method.removesuffix("_inline")
         return f"not in this liburcu: {self._errors[flavour]}" if flavour in self._errors else ""

@@ -57,7 +57,7 @@ class NativeTarget:
         self._built = products.extension(self._arch)
         with contextlib.ExitStack() as stack:
             self._libraries = library.LibrarySession(self._groups, stack)
-            amid = self._libraries.there
+            amid = self._libraries.any_open
             worker = self._start_worker(self._default, amid)
             self._first = worker
             self._workers[Registration(worker.hello.registration), amid] = worker
@@ -104,7 +104,7 @@ class NativeTarget:
 
     def benchmarks(self) -> list[Benchmark]:
         """Return all kernels; those that need rseq to be off are asked of a worker without it."""
-        without = self._worker(Registration.NONE, self._libraries.there).benchmarks
+        without = self._worker(Registration.NONE, self._libraries.any_open).benchmarks
         programs = [
             hackbench.describe_program(
                 program, "" if os.access(program.path, os.X_OK) else hackbench.missing_reason(program)
@@ -112,7 +112,7 @@ class NativeTarget:
             for program in hackbench.PROGRAMS.values()
         ]
         kernels = messages.describe_benchmarks(self._first.benchmarks, without)
-        shipped = map(self._libraries.described, [*kernels, *jemalloc.list_benchmarks()])
+        shipped = map(self._libraries.describe, [*kernels, *jemalloc.list_benchmarks()])
         return messages.sort_by_name([*shipped, *programs])
 
     def check(self, benchmark: Benchmark, options: CheckOptions) -> Check:
@@ -121,7 +121,7 @@ class NativeTarget:
 
         def ask(request: messages.CheckRequest) -> messages.CheckAnswer:
             self._begin_case(benchmark.name, Stage.STRESSED if request.stress else Stage.CHECKED)
-            worker = self._worker(registration, self._libraries.have(benchmark.name))
+            worker = self._worker(registration, self._libraries.has(benchmark.name))
             answer = messages.CheckAnswer.read(worker.request(request, options.timeout_s))
             why = self._libraries.doubts(benchmark.name) if answer.passed else ""
             return replace(answer, passed=False, message=why) if why else answer
@@ -148,7 +148,7 @@ class NativeTarget:
             },
         }
         self._begin_case(case.benchmark, Stage.TIMED)
-        worker = self._worker(case.registration, self._libraries.have(case.benchmark))
+        worker = self._worker(case.registration, self._libraries.has(case.benchmark))
         text = worker.ask(request, _MEASURE_TIMEOUT_S)
         return pyperf.Benchmark.loads(text)
 
@@ -156,7 +156,7 @@ class NativeTarget:
         """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""
         request = messages.calibrate_request(case, plan, chunk_ns)
         self._libraries.begin([case.benchmark], Stage.TIMED)
-        worker = self._worker(self.registration(), self._libraries.have(case.benchmark))
+        worker = self._worker(self.registration(), self._libraries.has(case.benchmark))
         return int(worker.request(request, _MEASURE_TIMEOUT_S))
 
     def gate(self, requests: Sequence[ChunkRequest], plan: Plan, options: Mapping[str, int]) -> GatedRound:
@@ -164,7 +164,7 @@ class NativeTarget:
         request = messages.gate_request(requests, plan, options)
         names = [request.case.benchmark for request in requests]
         self._libraries.begin(names, Stage.TIMED)
-        worker = self._worker(self.registration(), any(map(self._libraries.have, names)))
+        worker = self._worker(self.registration(), any(map(self._libraries.has, names)))
         answer = worker.request(request, _MEASURE_TIMEOUT_S)
         return messages.read_gated_round(answer, requests, not self._first.hello.no_counters, self.registration())
 

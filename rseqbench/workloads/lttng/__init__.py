@@ -92,7 +92,7 @@ class LttngEnvironment:
             lttng_channel=" ".join([_TIMED[1], *_SUB_BUFFERS]),
         )
 
-    def absent(self, benchmark: str) -> str:
+    def unavailable_reason(self, benchmark: str) -> str:
         """Return nothing: all versions have all of it."""
         return ""
 

@@ -196,7 +196,7 @@ def test_pools_that_do_not_compile_leave_the_others(monkeypatch):
 
     monkeypatch.setattr(jemalloc, "_pools", refuse)
     with jemalloc.open_environment() as opened:
-        absent = {one.name: opened.absent(one.benchmark) for one in jemalloc.METHODS}
+        absent = {one.name: opened.unavailable_reason(one.benchmark) for one in jemalloc.METHODS}
     assert {name for name, why in absent.items() if why} == {one.name for one in jemalloc.METHODS if one.pools}
     assert absent["pools_rseq"] == "gcc failed: no such thing"
 

@@ -61,8 +61,8 @@ def test_what_is_measured_with_says_what_it_is(here):
 def test_the_header_of_an_event_is_as_wide_as_said(here):
     """kernels/providers/lttng/event.h and docs/method.md: 48 bits, not the 32 of the patch."""
     checked(here, "lttng/constant", disturbances=1)
-    session = here._libraries._open["lttng"]
-    with session._snapshot() as taken:
+    session = here._libraries._environments["lttng"]
+    with session._take_snapshot() as taken:
         text = next(taken.rglob("metadata")).read_bytes().replace(b"\0", b"").decode(errors="replace")
     assert "event.header := struct event_header_large;" in text
 
@@ -119,7 +119,7 @@ def test_events_that_are_lost_before_the_last_are_noticed_in_a_check(tmp_path, m
 
 def test_the_session_that_counts_all_finds_one_event_too_few(here):
     """The equality itself: of a check that was exact, one event more is said to have been emitted."""
-    session = here._libraries._open["lttng"]
+    session = here._libraries._environments["lttng"]
     told = type(session)._find_uncounted
 
     def one_more(self, seen):
@@ -160,7 +160,7 @@ def test_a_check_that_goes_wrong_leaves_nothing_to_the_next(tmp_path, monkeypatc
     with native(benchmarks=["lttng"]) as target:
         first = checked(target, "lttng/syscall", disturbances=5, timeout_s=5.0)
         second = checked(target, "lttng/constant", disturbances=5)
-        sessions = target._libraries._open["lttng"]._sessions()
+        sessions = target._libraries._environments["lttng"]._sessions()
     assert not first.passed
     assert words in first.message
     assert second.passed and second.exercised, second.message
@@ -177,7 +177,7 @@ def test_a_check_that_goes_wrong_leaves_the_rounds_of_others_as_they_are(tmp_pat
 
 def test_what_was_left_is_gone_before_an_operation_is_calibrated(here):
     here._libraries.begin(["lttng/syscall"], Stage.STRESSED)
-    session = here._libraries._open["lttng"]
+    session = here._libraries._environments["lttng"]
     assert session._sessions() == {"rseqbench": True, "rseqbench-proof": True}
     plan = Plan((), (), 8, 1, 1.0, 1, "gated", "quick", here.cpus())
     here.calibrate(Case("lttng/constant"), plan, 1_000_000)
@@ -185,7 +185,7 @@ def test_what_was_left_is_gone_before_an_operation_is_calibrated(here):
 
 
 def test_a_snapshot_that_cannot_be_taken_leaves_no_session_that_counts(here, monkeypatch):
-    session = here._libraries._open["lttng"]
+    session = here._libraries._environments["lttng"]
     here._libraries.begin(["lttng/syscall"], Stage.STRESSED)
     with monkeypatch.context() as patch:
         patch.setattr(session, "_read_text", lambda taken: session._daemon.run("false"))
@@ -196,7 +196,7 @@ def test_a_snapshot_that_cannot_be_taken_leaves_no_session_that_counts(here, mon
 @contextlib.contextmanager
 def another_session(target):
     """Have somebody else's session record the same event."""
-    lttng = target._libraries._open["lttng"]._daemon.lttng
+    lttng = target._libraries._environments["lttng"]._daemon.lttng
     lttng("create", "other", "--snapshot")
     lttng("enable-event", "--userspace", "--session=other", "rseqbench:event")
     lttng("start", "other")
@@ -215,7 +215,7 @@ def test_what_another_session_records_too_is_void(here):
 
 def test_what_is_recorded_twice_is_void_whoever_does_it(here, monkeypatch):
     """As by a daemon of root's, of which a user's own lists nothing: the process itself sees who calls."""
-    session = here._libraries._open["lttng"]
+    session = here._libraries._environments["lttng"]
     monkeypatch.setattr(type(session), "_ensure_no_other_session", lambda self, ours: None)
     with another_session(here):
         check = checked(here, "lttng/constant", disturbances=5)
@@ -232,7 +232,7 @@ def orphaned():
     """Yield an entered target whose session daemon was killed, and a plan of one case of LTTng's and its case."""
     with native(benchmarks=["lttng/syscall"], engine="pyperf") as target:
         case = Case("lttng/syscall")
-        daemon = target._libraries._open["lttng"]._daemon._process
+        daemon = target._libraries._environments["lttng"]._daemon._process
         daemon.kill()
         daemon.wait()
         yield target, case, Plan((case,), (), 2, 3, 1.0, 1, "pyperf", "quick", target.cpus())
