@@ -32,7 +32,7 @@ def command(ctx: click.Context, output: str | None) -> None:
     from rseqbench import paths
     from rseqbench.cli.output import print_run, write_document
     from rseqbench.report import run_view
-    from rseqbench.report.html import run as html
+    from rseqbench.report.html.run import render_page
     from rseqbench.store.runs import PATCH, Store
 
     state = ctx.find_object(State) or State(None)
@@ -42,7 +42,7 @@ def command(ctx: click.Context, output: str | None) -> None:
         run = _replayed(recorded, config, Path(scratch))
         if output != "-":
             print_run(run, store, config)
-        page = html.render_page(run_view.build_run_view(run, store.load(PATCH), config.verdict))
+        page = render_page(run_view.build_run_view(run, store.load(PATCH), config.verdict))
     path = write_document(page, output, "demo", config)
     click.echo("a replay: nothing was measured here" + (f"; its page is {path}" if path else ""), err=True)
 

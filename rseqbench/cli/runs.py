@@ -17,17 +17,17 @@ def command(ctx: click.Context, style: str) -> None:
     if ctx.invoked_subcommand is not None:
         return
     from rseqbench.report import data
-    from rseqbench.report.tables import listing as grids
+    from rseqbench.report.tables import listing
     from rseqbench.report.text import terminal
     from rseqbench.store import manage
 
     store = (ctx.find_object(State) or State(None)).store()
     found = manage.entries(store)
     if style == "json":
-        click.echo(data.to_json("runs", runs=grids.list_run_records(found)), nl=False)
+        click.echo(data.to_json("runs", runs=listing.list_run_records(found)), nl=False)
     else:
         out = terminal.console()
-        terminal.print_grid(grids.tabulate_runs(found, str(store.root), out.width), out)
+        terminal.print_grid(listing.tabulate_runs(found, str(store.root), out.width), out)
 
 
 @command.command("rm")

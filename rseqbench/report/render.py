@@ -1,4 +1,4 @@
-"""A run, a comparison or a fleet as one document, in one of the formats of `report` and `compare`."""
+"""A run, its claims, a comparison or a fleet as one document, in one of the formats of the commands."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
 from rseqbench.report import context, data, fleet_prose
 from rseqbench.report.run_view import RunView
+from rseqbench.report.tables import claims
 from rseqbench.report.text import mail, markdown
 from rseqbench.store.runs import Run
 
@@ -22,6 +23,18 @@ def render_run(shown: RunView, style: str) -> str:
     if style == "json":
         return data.run_json(shown, each_round=True)
     return {"mail": mail.render_run, "markdown": markdown.render_run, "csv": data.run_csv}[style](shown)
+
+
+def render_claims(shown: RunView, style: str, verdicts: bool) -> str:
+    """Return each number of the message, with `verdicts` what the run says of it, as markdown, json or csv."""
+    if style == "markdown":
+        grids = claims.tabulate_run(shown.judged, shown.run.label) if verdicts else claims.tabulate_claims(shown.judged)
+        return markdown.render_grids(grids)
+    records = data.verdicts(shown.judged) if verdicts else data.claims(shown.judged)
+    if style == "csv":
+        return data.to_csv(records)
+    label = {"label": shown.run.label} if verdicts else {}
+    return data.to_json("claims", **label, claims=records)
 
 
 def render_comparison(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules, style: str) -> str:

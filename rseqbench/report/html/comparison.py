@@ -20,7 +20,7 @@ _COST = "What restartable sequences cost the rest of the system, measured"
 
 def render_page(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return the whole page of the comparisons of all further `runs` with the first one."""
-    return page.create_environment().get_template("versus.html").render(**_parts(runs, found, rules))
+    return page.create_environment().get_template("comparison.html").render(**_parts(runs, found, rules))
 
 
 def _parts(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> dict[str, object]:

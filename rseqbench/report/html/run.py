@@ -25,7 +25,7 @@ _MOST = 300_000  # characters on a page
 
 def render_page(shown: RunView) -> str:
     """Return the whole page of one run."""
-    return page.create_environment().get_template("report.html").render(**_parts(shown))
+    return page.create_environment().get_template("run.html").render(**_parts(shown))
 
 
 def _parts(shown: RunView) -> dict[str, object]:

@@ -1,7 +1,8 @@
-"""Some lines at the foot of a terminal that say what is done now, and are gone when it is over."""
+"""Some lines at the foot of a terminal that say what is done now, and are gone when it is over; the time left."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,34 @@ from rseqbench.report import formatting
 
 _WIDE, _MEDIUM = 90, 50  # columns: with room for a bar of 20, and of 10
 _LEFT = len("99 s left")
+_LONG_S = 600  # from which on nobody wants the seconds
+
+
+class Clock:
+    """How long what is left will take, if it goes on as it went; what was done `before` says nothing of that."""
+
+    def __init__(self, before: float = 0.0) -> None:
+        """Take how much was done before; the clock stands until begin()."""
+        self._before = before
+        self._began: float | None = None
+        self._each_s = 0.0  # of a part with the pauses between rounds
+
+    def begin(self, done: float = 0.0) -> None:
+        """Begin, or begin the next round when so many parts are `done`."""
+        if self._began is None:
+            self._began = time.monotonic()
+        self._each_s = self.elapsed() / done if done else 0.0
+
+    def elapsed(self) -> float:
+        """Return the seconds since it began; 0 before."""
+        return 0.0 if self._began is None else time.monotonic() - self._began
+
+    def time_left(self, done: float, of: float) -> str:
+        """Return "12 s left", or minutes of very many, when `done` of `of` are; empty while that cannot be told."""
+        if self._began is None or not self._before < done <= of:
+            return ""
+        seconds = (self._each_s or self.elapsed() / (done - self._before)) * (of - done)
+        return f"{seconds:.0f} s left" if seconds < _LONG_S else f"{seconds / 60:.0f} min left"
 
 
 class LiveLines:

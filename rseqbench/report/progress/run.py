@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console
@@ -26,8 +25,6 @@ from rseqbench.store.events import (
     RunEvent,
 )
 
-_LONG_S = 600  # from which on nobody wants the seconds
-
 
 def follow_run(events: Iterable[RunEvent], running: RunningEstimate, mark: str = "") -> None:
     """Go through the events of a run and show them: some live lines on a terminal, else one line a round.
@@ -43,7 +40,7 @@ def follow_run(events: Iterable[RunEvent], running: RunningEstimate, mark: str =
         _follow_plainly(events, out, f"{mark}: " if mark else "")
         return
     with live.LiveLines(out, mark) as foot:
-        shown = _Shown(foot, running)
+        shown = _LiveRun(foot, running)
         for event in events:
             shown.event(event)
 
@@ -60,38 +57,12 @@ def show_activity(what: str) -> Iterator[None]:
         yield
 
 
-def format_time_left(seconds: float) -> str:
-    """Return "12 s left", or minutes where nobody wants the seconds."""
-    return f"{seconds:.0f} s left" if seconds < _LONG_S else f"{seconds / 60:.0f} min left"
-
-
-class _Clock:
-    """How long what is left will take, if it goes on as it went."""
-
-    def __init__(self) -> None:
-        self._began: float | None = None
-        self._each = 0.0  # s, of a part with the pauses between rounds
-
-    def begin(self, done: int = 0) -> None:
-        """Begin, or begin the next round when so many parts are `done`."""
-        now = time.monotonic()
-        self._began = now if self._began is None else self._began
-        self._each = (now - self._began) / done if done else 0.0
-
-    def left(self, done: int, of: int) -> str:
-        """Return "12 s left" when `done` of `of` like parts are; empty while that cannot be told."""
-        if self._began is None or not 0 < done <= of:
-            return ""
-        seconds = (self._each or (time.monotonic() - self._began) / done) * (of - done)
-        return format_time_left(seconds)
-
-
-class _Shown:
+class _LiveRun:
     """Shows the events of a run at the foot of a terminal, a line for each stage of it."""
 
     def __init__(self, foot: live.LiveLines, running: RunningEstimate) -> None:
         self._foot, self._running = foot, running
-        self._clock, self._so_far = _Clock(), running.said()
+        self._clock, self._so_far = live.Clock(), running.said()
         self._names: tuple[str, ...] = ()  # of what is checked
         self._title = ""  # of the round
         self._steps: list[tuple[Case, ...]] = []  # that are left of it
@@ -110,7 +81,7 @@ class _Shown:
                     self._foot.say(f"check FAILED: {check.benchmark}: {check.message}")
                 self._draw_check(done)
             case Preparing():
-                self._clock = _Clock()
+                self._clock = live.Clock()
                 self._foot.show("getting ready for the first round", so_far=self._so_far)
             case RoundBegun(number, rounds, steps):
                 self._clock.begin(self._done)
@@ -140,12 +111,12 @@ class _Shown:
         of = len(self._names)
         if done < of:
             now = f"check {done + 1} of {of}: {self._names[done]}"
-            self._foot.show(now, done / of, self._clock.left(done, of))
+            self._foot.show(now, done / of, self._clock.time_left(done, of))
 
     def _draw_round(self) -> None:
         share = self._done / self._of if self._of else 0.0
         now = f"{self._title}: {_step(self._steps[0])}" if self._steps else self._title
-        self._foot.show(now, share, self._clock.left(self._done, self._of), self._so_far)
+        self._foot.show(now, share, self._clock.time_left(self._done, self._of), self._so_far)
 
 
 def _step(cases: Sequence[Case]) -> str:
@@ -154,7 +125,7 @@ def _step(cases: Sequence[Case]) -> str:
 
 
 def _follow_plainly(events: Iterable[RunEvent], out: Console, mark: str) -> None:
-    clock, part = _Clock(), (0, 0)
+    clock, part = live.Clock(), (0, 0)
     for event in events:
         match event:
             case Checked(check, done, of):
@@ -169,7 +140,7 @@ def _follow_plainly(events: Iterable[RunEvent], out: Console, mark: str) -> None
                 if failure:
                     out.print(Text(formatting.line(f"{mark}round {number + 1}: {case.id} is void: {failure}")))
             case RoundDone(_, done, of, _):
-                out.print(f"{mark}round {done} of {of} done, {clock.left(*part)}")
+                out.print(f"{mark}round {done} of {of} done, {clock.time_left(*part)}")
             case BootDone(done, of):
                 out.print(f"{mark}boot {done} of {of} done")
 
@@ -179,7 +150,7 @@ def show_build(what: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show how far a build is, by what the yielded function is told: steps done, and of how many if that is known."""
     out = console.progress_console()
     if not console.is_interactive(out):
-        yield _Plainly(what, out)
+        yield _BuildLines(what, out)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
     with Progress(*columns, console=out, transient=True) as progress:
@@ -197,22 +168,21 @@ def show_build(what: str) -> Iterator[Callable[[int, int | None], None]]:
         yield seen
 
 
-class _Plainly:
+class _BuildLines:
     """Prints a line a tenth of a build, or every 200 steps where nobody knows how many there are."""
 
     def __init__(self, what: str, out: Console) -> None:
         self._what, self._out = what, out
-        self._begun: tuple[float, int] | None = None  # when, with so many steps of earlier attempts
+        self._clock: live.Clock | None = None
         self._shown = 0
 
     def __call__(self, done: int, of: int | None) -> None:
         step = done * 10 // of if of else done // 200
-        if self._begun is None:
-            self._begun, self._shown = (time.monotonic(), done), step
+        if self._clock is None:
+            self._clock, self._shown = live.Clock(before=done), step
+            self._clock.begin()
         if step <= self._shown:
             return
         self._shown = step
-        began, before = self._begun
-        took = time.monotonic() - began
-        left = f"{took * (of - done) / (done - before):.0f} s left" if of else f"{took:.0f} s so far"
-        self._out.print(f"{self._what}: {done} steps{f' of {of}' if of else ''}, {left}")
+        time_left = self._clock.time_left(done, of) if of else f"{self._clock.elapsed():.0f} s so far"
+        self._out.print(f"{self._what}: {done} steps{f' of {of}' if of else ''}, {time_left}")

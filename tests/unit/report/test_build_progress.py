@@ -5,14 +5,14 @@ import re
 import pytest
 from rich.progress import Progress
 
-from rseqbench.report.progress import run
+from rseqbench.report.progress import live, run
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Return a clock that a test sets."""
     now = [100.0]
-    monkeypatch.setattr(run.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
     return now
 
 

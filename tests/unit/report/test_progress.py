@@ -28,7 +28,7 @@ ONE, TWO = Case("counter/rseq"), Case("counter/plain")
 def clock(monkeypatch):
     """Return a clock that a test sets."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(live.time, "monotonic", lambda: now[0])
     return now
 
 
