@@ -45,10 +45,10 @@ def read_dependencies(elf: bytes) -> list[str]:
     """Return the names of the modules that a module says it depends on. Raises TargetError for what is no module."""
     try:
         fields = _read_section(elf, b".modinfo").split(b"\0")
-    except (struct.error, IndexError, KeyError, ValueError) as error:
+        names = next((field[len(b"depends=") :] for field in fields if field.startswith(b"depends=")), b"").decode()
+    except (struct.error, IndexError, KeyError, OverflowError, ValueError) as error:
         raise TargetError("a Linux module is damaged: no .modinfo in it") from error
-    (names,) = [field[len(b"depends=") :] for field in fields if field.startswith(b"depends=")] or [b""]
-    return [name.replace("-", "_") for name in names.decode().split(",") if name]
+    return [name.replace("-", "_") for name in names.split(",") if name]
 
 
 def _read_section(elf: bytes, wanted: bytes) -> bytes:

@@ -96,7 +96,7 @@ def test_an_interruption_leaves_nothing(repository, monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(image.modules, "in_load_order", interrupted)
+    monkeypatch.setattr(image.modules, "resolve_modules", interrupted)
     with pytest.raises(KeyboardInterrupt):
         image.fetch_debian_image(architectures.named("arm32"))
     assert left() == []

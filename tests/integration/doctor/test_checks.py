@@ -342,7 +342,7 @@ def test_kvm_is_tried(host, user, monkeypatch, tmp_path, device, ours, image, wh
     access = os.access
     monkeypatch.setattr(emulation.kvm, "DEVICE", str(path))
     monkeypatch.setattr(emulation.os, "access", lambda name, mode: access(name, mode) and (ours or name != str(path)))
-    monkeypatch.setattr(emulation.kvm, "unusable", lambda arch, booted: why)
+    monkeypatch.setattr(emulation.kvm, "find_kvm_problem", lambda arch, booted: why)
     found = emulation.check_kvm(machine)
     assert found.status == status
     assert words in found.value
@@ -395,7 +395,7 @@ def test_missing_python_headers_keep_a_run_from_working(host, monkeypatch, tmp_p
 
 
 def test_missing_python_packages_are_named(host, monkeypatch):
-    monkeypatch.setattr(toolchain.facts, "package", lambda name: None if name == "cffi" else "1")
+    monkeypatch.setattr(toolchain.facts, "read_package_version", lambda name: None if name == "cffi" else "1")
     found = toolchain.check_python_packages(host())
     assert (found.status, found.command) == ("bad", f"{sys.executable} -m pip install cffi")
 
@@ -432,7 +432,7 @@ def test_a_user_without_a_home_is_told_of_the_cache(monkeypatch):
     [("", "ok", ""), ("ENOSYS", "warn", "CONFIG_RSEQ=y"), ("EPERM", "warn", "seccomp"), (None, "warn", "x86-64")],
 )
 def test_rseq(host, monkeypatch, error, status, advice):
-    monkeypatch.setattr(rseq_support, "rseq_error", lambda: error)
+    monkeypatch.setattr(rseq_support, "probe_rseq", lambda: error)
     found = rseq.check_rseq(host())
     assert found.status == status
     assert advice in found.advice
@@ -448,15 +448,15 @@ def test_rseq(host, monkeypatch, error, status, advice):
     ],
 )
 def test_registration(host, monkeypatch, size, error, words):
-    monkeypatch.setattr(facts, "libc", lambda: "glibc 2.36")
-    monkeypatch.setattr(rseq_support, "libc_rseq_size", lambda: size)
-    monkeypatch.setattr(rseq_support, "rseq_error", lambda: error)
+    monkeypatch.setattr(facts, "read_libc_version", lambda: "glibc 2.36")
+    monkeypatch.setattr(rseq_support, "read_libc_rseq_size", lambda: size)
+    monkeypatch.setattr(rseq_support, "probe_rseq", lambda: error)
     assert rseq.check_registration(host()) == Finding("registration", words)
 
 
 @pytest.mark.parametrize("value", [0, None])
 def test_without_feature_size_the_newer_fields_are_missed(host, monkeypatch, value):
-    monkeypatch.setattr(rseq_support, "auxiliary", lambda entry: value)
+    monkeypatch.setattr(rseq_support, "read_auxiliary_vector", lambda entry: value)
     assert "mm_cid" in rseq.check_rseq_features(host()).advice
 
 
@@ -474,7 +474,7 @@ def test_without_feature_size_the_newer_fields_are_missed(host, monkeypatch, val
     ],
 )
 def test_membarrier(host, monkeypatch, commands, status, value):
-    monkeypatch.setattr(rseq_support, "membarrier_commands", lambda: commands)
+    monkeypatch.setattr(rseq_support, "query_membarrier", lambda: commands)
     found = rseq.check_membarrier(host())
     assert (found.status, found.value) == (status, value)
 
@@ -542,10 +542,10 @@ def test_pyperf_that_does_not_end_is_one_line():
 def findings(monkeypatch, tmp_path):
     """Return a function that lets doctor find what we say."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(doctor, "pyperf_system", lambda: "pyperf's words")
+    monkeypatch.setattr(doctor, "run_pyperf_check", lambda: "pyperf's words")
 
     def set_to(*found):
-        monkeypatch.setattr(doctor, "examine", lambda host: list(found))
+        monkeypatch.setattr(doctor, "run_checks", lambda host: list(found))
 
     return set_to
 

@@ -33,7 +33,7 @@ def machine(tmp_path, monkeypatch):
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setattr(finding.os, "geteuid", lambda: euid)
         installed = lambda: log.exists() and "install" in log.read_text()  # noqa: E731
-        monkeypatch.setattr(doctor, "examine", lambda host: list(after if installed() else before))
+        monkeypatch.setattr(doctor, "run_checks", lambda host: list(after if installed() else before))
         return lambda: log.read_text().splitlines() if log.exists() else []
 
     return make
