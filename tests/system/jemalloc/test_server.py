@@ -123,10 +123,10 @@ def test_a_block_that_is_handed_out_twice_is_seen(twice):
 
 def test_its_row_is_void_and_the_others_are_kept(twice, monkeypatch):
     command = jemalloc.server_command
-    monkeypatch.setattr(jemalloc, "arguments", lambda cpus, order: [*SMALL, "--order", str(order)])
+    monkeypatch.setattr(jemalloc, "server_arguments", lambda cpus, order: [*SMALL, "--order", str(order)])
     monkeypatch.setattr(
         jemalloc,
-        "command",
+        "server_command",
         lambda one: ["/usr/bin/env", f"LD_PRELOAD={twice}", command(one)[-1]] if one is SHIPPED else command(one),
     )
     cases = [Case(f"jemalloc/{name}", 1, Registration.GLIBC) for name in ("shipped", "glibc")]
