@@ -20,25 +20,25 @@ _SPREAD = 0.6  # of a row's room, over which its machines are spread
 _ROW, _LEAST = 0.01, 0.3  # inches of a machine in a row, and of a row at least
 
 
-def draw_fleet(found: FleetComparison, one: Matrix, name: str = "machines", narrow: bool = False) -> str:
+def draw_fleet(fleets: FleetComparison, matrix: Matrix, name: str = "machines", narrow: bool = False) -> str:
     """Draw each column of a matrix as a strip: its machines from the lowest to the highest, each with its interval."""
-    columns = [column for column in one.columns if column.valued]
+    columns = [column for column in matrix.columns if column.valued]
     if not columns:
         return ""
-    few = len(one.machines) <= _MARKED
-    row = max(_LEAST, _ROW * len(one.machines))
+    few = len(matrix.machines) <= _MARKED
+    row = max(_LEAST, _ROW * len(matrix.machines))
     labels, notes = [named(column.what) for column in columns], list(map(_note, columns))
     figure, axes = canvas.create_rows(labels, notes, narrow, row)
     spread = _SPREAD * canvas.free_share(labels, notes, narrow, row)
     for place, column in enumerate(columns):
-        _strip(axes, column, place, spread, one.machines if few else ())
+        _strip(axes, column, place, spread, matrix.machines if few else ())
     axes.axvline(1, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
     logarithmic = canvas.center_on_one(axes, [1.0, *_reached(columns)])
-    axes.set_xlabel(_axis(found, one, logarithmic))
+    axes.set_xlabel(_axis(fleets, matrix, logarithmic))
     if few:
-        shapes = [canvas.choose_mark(number) for number in range(len(one.machines))]
+        shapes = [canvas.choose_mark(number) for number in range(len(matrix.machines))]
         keys = [
-            (mark, not hollow, formatting.line(m)) for (mark, _, hollow), m in zip(shapes, one.machines, strict=True)
+            (mark, not hollow, formatting.line(m)) for (mark, _, hollow), m in zip(shapes, matrix.machines, strict=True)
         ]
         canvas.draw_legend(axes, keys)
     return canvas.render_svg(figure, name, "What comes out on every machine", "; ".join(map(_spoken, columns)))
@@ -69,12 +69,12 @@ def _reached(columns: Sequence[MatrixColumn]) -> list[float]:
     return [x for column in columns for cell in column.valued.values() for x in canvas.span(cell.ratio)]
 
 
-def _axis(found: FleetComparison, one: Matrix, logarithmic: bool) -> str:
-    unit = "" if one.unit == TIME else f" of {one.unit}"
-    if len(found.labels) == 1:
+def _axis(fleets: FleetComparison, matrix: Matrix, logarithmic: bool) -> str:
+    unit = "" if matrix.unit == TIME else f" of {matrix.unit}"
+    if len(fleets.labels) == 1:
         return f"slow / fast{unit}: above 1 the fast way takes less" + ("; logarithmic" if logarithmic else "")
     times = "times what it takes" if logarithmic else "more or less than it takes"
-    return f"{times} in {formatting.line(found.labels[0])}{unit}" + (", logarithmic" if logarithmic else "")
+    return f"{times} in {formatting.line(fleets.labels[0])}{unit}" + (", logarithmic" if logarithmic else "")
 
 
 def _spoken(column: MatrixColumn) -> str:

@@ -61,19 +61,19 @@ def draw_history(found: History, series: Sequence[Series], name: str, unit: str,
     )
 
 
-def _spoken(one: Series) -> str:
-    first, last = one.points[0], one.points[-1]
-    number = len(one.steps)
+def _spoken(series: Series) -> str:
+    first, last = series.points[0], series.points[-1]
+    number = len(series.steps)
     steps = f"{number or 'no'} step{'' if number == 1 else 's'} beyond noise"
     cost = [f"{formatting.cost(row.gross)} in run {run + 1}" for run, row in (first, last)]
-    return f"{formatting.with_threads(one.key[1], one.key[2])} on {one.key[0]}: {cost[0]}, {cost[1]}, {steps}"
+    return f"{formatting.with_threads(series.key[1], series.key[2])} on {series.key[0]}: {cost[0]}, {cost[1]}, {steps}"
 
 
-def _panel(axes: Axes, one: Series, found: History) -> None:
-    points = gather_points(one)
+def _panel(axes: Axes, series: Series, found: History) -> None:
+    points = gather_points(series)
     runs, values = [point.run + 1 for point in points], [point.value for point in points]
     low, high = min(point.low for point in points), max(point.high for point in points)
-    if len(one.points) <= _BARS:
+    if len(series.points) <= _BARS:
         axes.vlines(runs, [point.low for point in points], [point.high for point in points], color=canvas.FIRST,
                     linewidth=1.6, zorder=3)  # fmt: skip
         axes.plot(runs, values, color=canvas.FIRST, linewidth=0.6, marker="o", markersize=3.2, zorder=4)
@@ -81,11 +81,11 @@ def _panel(axes: Axes, one: Series, found: History) -> None:
         axes.fill_between(runs, [point.low for point in points], [point.high for point in points], color=canvas.BAND,
                           linewidth=0, zorder=2)  # fmt: skip
         axes.plot(runs, values, color=canvas.FIRST, linewidth=1, zorder=4)
-    _marks(axes, one)
+    _marks(axes, series)
     for number in _changes(found):
         axes.axvline(number + 0.5, color=canvas.TEXT, linewidth=0.6, linestyle=(0, (1, 3)), zorder=1)
-    steps = f", {len(one.steps)} steps" if len(one.steps) > 1 else ", 1 step" if one.steps else ""
-    name = formatting.with_threads(BenchmarkId(one.key[1]).method, one.key[2])
+    steps = f", {len(series.steps)} steps" if len(series.steps) > 1 else ", 1 step" if series.steps else ""
+    name = formatting.with_threads(BenchmarkId(series.key[1]).method, series.key[2])
     axes.set_title(f"{name}{steps}", loc="left", fontsize=9,
                    pad=4)  # fmt: skip
     room = (high - low or high * 0.02) * _LIFTED * 3
@@ -98,12 +98,12 @@ def _panel(axes: Axes, one: Series, found: History) -> None:
     canvas.strip_axes(axes, "y")
 
 
-def gather_points(one: Series, most: int = MOST_DRAWN) -> list[Point]:
+def gather_points(series: Series, most: int = MOST_DRAWN) -> list[Point]:
     """Return at most `most` points: of each few neighbours the middle value, and all that their intervals reach."""
-    size = math.ceil(len(one.points) / most)
+    size = math.ceil(len(series.points) / most)
     found = []
-    for start in range(0, len(one.points), size):
-        part = one.points[start : start + size]
+    for start in range(0, len(series.points), size):
+        part = series.points[start : start + size]
         numbers = [number for number, _ in part]
         values = sorted(row.gross.value for _, row in part)
         reached = [x for _, row in part for x in canvas.span(row.gross)]
@@ -111,10 +111,10 @@ def gather_points(one: Series, most: int = MOST_DRAWN) -> list[Point]:
     return found
 
 
-def _marks(axes: Axes, one: Series) -> None:
+def _marks(axes: Axes, series: Series) -> None:
     """Mark where a step went: a triangle that points up where it takes more from then on, down where less."""
-    values = {number: row.gross.value for number, row in one.points}
-    largest = sorted(one.steps, key=lambda step: -abs(math.log(step.ratio.value)))[:_MOST_STEPS]
+    values = {number: row.gross.value for number, row in series.points}
+    largest = sorted(series.steps, key=lambda step: -abs(math.log(step.ratio.value)))[:_MOST_STEPS]
     for mark, up in (("^", True), ("v", False)):
         numbers = sorted(step.after for step in largest if step.up == up)
         axes.plot([n + 1 for n in numbers], [values[n] for n in numbers], linestyle="", marker=mark, markersize=7,

@@ -33,9 +33,9 @@ _SHAPES: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def draw_gains(of: AllocatorResults | None, name: str = "jemalloc", narrow: bool = False) -> str:
+def draw_gains(results: AllocatorResults | None, name: str = "jemalloc", narrow: bool = False) -> str:
     """Draw the gain in mean and median over each other one, with the most threads; empty where none was measured."""
-    curves = [one for over in AGAINST for column in _COLUMNS if of and (one := of.curve(over, column))]
+    curves = [one for over in AGAINST for column in _COLUMNS if results and (one := results.curve(over, column))]
     if not curves:
         return ""
     with mpl.rc_context(canvas.STYLE):

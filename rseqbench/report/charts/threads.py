@@ -26,41 +26,41 @@ _LINES = ((0, ()), (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 Line = list[tuple[int, Estimate]]  # thread count and cost
 
 
-def draw_threads(shown: RunView, name: str = "threads", narrow: bool = False) -> str:
+def draw_threads(view: RunView, name: str = "threads", narrow: bool = False) -> str:
     """Draw the cost of an operation over thread counts, of all methods that were measured with several."""
-    panels = _panels(shown)
+    panels = _panels(view)
     if not panels:
         return ""
     with mpl.rc_context(canvas.STYLE):
         figure = Figure(figsize=(_NARROW if narrow else canvas.WIDTH - _NARROWER, _HEIGHT * len(panels)))
         each = figure.subplots(len(panels), 1, squeeze=False)[:, 0]
         for axes, (title, lines) in zip(each, panels.items(), strict=True):
-            _panel(axes, title, lines, shown.unit)
+            _panel(axes, title, lines, view.unit)
         figure.subplots_adjust(hspace=0.5)
     spoken = [
         f"{title}, {method}: " + ", ".join(f"{formatting.cost(cost)} with {_threads(n)}" for n, cost in line)
         for title, lines in panels.items()
         for method, line in lines.items()
     ]
-    return canvas.render_svg(figure, name, f"Cost against threads, in {shown.unit}", "; ".join(spoken))
+    return canvas.render_svg(figure, name, f"Cost against threads, in {view.unit}", "; ".join(spoken))
 
 
-def _panels(shown: RunView) -> dict[str, dict[str, Line]]:
+def _panels(view: RunView) -> dict[str, dict[str, Line]]:
     """Return the lines with several thread counts, by group (and architecture, where there are several) and method."""
-    arches = {one.arch for one in shown.measured}
+    arches = {one.arch for one in view.measured}
     found: dict[str, dict[str, Line]] = {}
-    for one in sorted(shown.measured, key=lambda one: one.threads):
+    for one in sorted(view.measured, key=lambda one: one.threads):
         if one.row:
             found.setdefault(_title(one, len(arches) > 1), {}).setdefault(one.method, []).append(
                 (one.threads, one.row.gross)
             )
     several = {title: {m: line for m, line in lines.items() if len(line) > 1} for title, lines in found.items()}
-    order = dict.fromkeys(_title(one, len(arches) > 1) for one in shown.measured)
+    order = dict.fromkeys(_title(one, len(arches) > 1) for one in view.measured)
     return {title: several[title] for title in order if several.get(title)}
 
 
-def _title(one: BenchmarkRow, with_arch: bool) -> str:
-    return one.group + (f" on {one.arch}" if with_arch else "")
+def _title(row: BenchmarkRow, with_arch: bool) -> str:
+    return row.group + (f" on {row.arch}" if with_arch else "")
 
 
 def _threads(number: int) -> str:

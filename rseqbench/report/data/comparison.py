@@ -15,29 +15,29 @@ from rseqbench.store.runs import Run
 _MORE = ("name", "claim", "stated", "stated_unit", "measured", "a_text", "b_text", "label", "text")
 
 
-def comparison(found: RunComparison) -> list[Record]:
+def comparison(comparison: RunComparison) -> list[Record]:
     """Return a record per benchmark of two runs, then (kind "skip") what neither measured."""
-    rows = [_compared(found, row) for row in found.rows]
+    rows = [_compared(comparison, row) for row in comparison.rows]
     skips = [
-        {**_empty(found), "kind": "skip", "benchmark": skip.benchmark, "threads": skip.threads,
+        {**_empty(comparison), "kind": "skip", "benchmark": skip.benchmark, "threads": skip.threads,
          "verdict": compare.MISSING, "reason": f"{label}: {skip.reason}"}
-        for label, skip in found.skips
+        for label, skip in comparison.skips
     ]  # fmt: skip
     return [*rows, *skips]
 
 
-def _empty(found: RunComparison) -> Record:
+def _empty(comparison: RunComparison) -> Record:
     """Return a record that has every column of a comparison and says nothing."""
-    return {**dict.fromkeys(formats.field_names("row")), "a": found.a, "b": found.b}
+    return {**dict.fromkeys(formats.field_names("row")), "a": comparison.a, "b": comparison.b}
 
 
-def _compared(found: RunComparison, row: compare.Comparison) -> Record:
+def _compared(comparison: RunComparison, row: compare.Comparison) -> Record:
     values = {"a": row.a, "b": row.b}
     a, b = (one.gross if one else None for one in values.values())
     return {
         "kind": "benchmark",
-        "a": found.a,
-        "b": found.b,
+        "a": comparison.a,
+        "b": comparison.b,
         "arch": row.arch,
         "benchmark": row.benchmark,
         "threads": row.threads,
@@ -53,9 +53,9 @@ def _compared(found: RunComparison, row: compare.Comparison) -> Record:
     }
 
 
-def speedups(found: RunComparison) -> list[Record]:
+def speedups(comparison: RunComparison) -> list[Record]:
     """Return a record (kind "speedup") per quotient inside each of two runs; the values are quotients."""
-    return [{**_empty(found), "kind": "speedup", **_speedup(one)} for one in found.speedups]
+    return [{**_empty(comparison), "kind": "speedup", **_speedup(one)} for one in comparison.speedups]
 
 
 def _speedup(one: SpeedupComparison) -> Record:
@@ -64,70 +64,72 @@ def _speedup(one: SpeedupComparison) -> Record:
     return {**pair, **units, **estimate("a_value", one.a), **estimate("b_value", one.b)}
 
 
-def linuxes(found: RunComparison) -> dict[str, object]:
+def linuxes(comparison: RunComparison) -> dict[str, object]:
     """Return what a comparison says of the two Linuxes behind it; empty where they were not built for it."""
     parts: dict[str, object] = {}
-    if found.said:
+    if comparison.said:
         parts["claims"] = [
             {"claim": one.claim.id, "stated": one.claim.stated, "unit": one.claim.unit, "measured": one.measured,
              "verdict": one.verdict.word, "reason": one.verdict.reason}
-            for one in found.said
+            for one in comparison.said
         ]  # fmt: skip
-    if found.sizes:
+    if comparison.sizes:
         parts["sizes"] = {
-            **dict(_whole(found)),
-            "sections": dict(_sections(found)),
-            "symbols": dict(_symbols(found)),
-            "symbols_growth": kernel_config.growth(*found.sizes).net,
+            **dict(_whole(comparison)),
+            "sections": dict(_sections(comparison)),
+            "symbols": dict(_symbols(comparison)),
+            "symbols_growth": kernel_config.growth(*comparison.sizes).net,
         }
-    if found.options:
-        parts["options"] = {name: list(values) for name, values in found.options.items()}
-    if found.beyond:
-        parts["beyond"] = found.beyond
+    if comparison.options:
+        parts["options"] = {name: list(values) for name, values in comparison.options.items()}
+    if comparison.beyond:
+        parts["beyond"] = comparison.beyond
     return parts
 
 
 _Sized = list[tuple[str, tuple[int, int]]]
 
 
-def _whole(found: RunComparison) -> _Sized:
+def _whole(comparison: RunComparison) -> _Sized:
     """Return the sizes of two Linuxes as `size` prints them, in bytes."""
-    if not found.sizes:
+    if not comparison.sizes:
         return []
-    a, b = found.sizes
+    a, b = comparison.sizes
     return [("text", (a.text, b.text)), ("data", (a.data, b.data)), ("bss", (a.bss, b.bss))]
 
 
-def _sections(found: RunComparison) -> _Sized:
-    if not found.sizes:
+def _sections(comparison: RunComparison) -> _Sized:
+    if not comparison.sizes:
         return []
-    a, b = found.sizes
+    a, b = comparison.sizes
     return [(name, (a.sections.get(name, 0), b.sections.get(name, 0))) for name in {**a.sections, **b.sections}]
 
 
-def _symbols(found: RunComparison) -> _Sized:
-    return [(name, (a, b)) for name, a, b in kernel_config.growth(*found.sizes).changed] if found.sizes else []
+def _symbols(comparison: RunComparison) -> _Sized:
+    return (
+        [(name, (a, b)) for name, a, b in kernel_config.growth(*comparison.sizes).changed] if comparison.sizes else []
+    )
 
 
-def _linux_records(found: RunComparison) -> list[Record]:
+def _linux_records(comparison: RunComparison) -> list[Record]:
     """Return a record for each size in bytes, option and claim of two Linuxes, told apart by `kind`."""
-    sized = {"size": _whole(found), "section": _sections(found), "symbol": _symbols(found)}
+    sized = {"size": _whole(comparison), "section": _sections(comparison), "symbol": _symbols(comparison)}
     claims = [
         {"kind": "claim", "claim": one.claim.id, "stated": one.claim.stated, "stated_unit": one.claim.unit,
          "measured": one.measured, "verdict": one.verdict.word.value, "reason": one.verdict.reason}
-        for one in found.said
+        for one in comparison.said
     ]  # fmt: skip
     return [
         *claims,
         *({"kind": kind, "name": name, "a_unit": "bytes", "b_unit": "bytes", "a_value": a, "b_value": b}
           for kind, rows in sized.items() for name, (a, b) in rows),
-        *({"kind": "option", "name": name, "a_text": a, "b_text": b} for name, (a, b) in found.options.items()),
-        *texts("beyond", filter(None, [found.beyond])),
-        *texts("note", caveats.comparison_notes(found)),
+        *({"kind": "option", "name": name, "a_text": a, "b_text": b} for name, (a, b) in comparison.options.items()),
+        *texts("beyond", filter(None, [comparison.beyond])),
+        *texts("note", caveats.comparison_notes(comparison)),
     ]  # fmt: skip
 
 
-def comparisons_json(found: Sequence[RunComparison], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
+def comparisons_json(comparisons: Sequence[RunComparison], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
     """Return the comparisons of runs with the first one: of two runs the parts themselves, of more a list of them.
 
     With `runs`, the header of each and the `limits` of all are there too.
@@ -135,22 +137,22 @@ def comparisons_json(found: Sequence[RunComparison], runs: Sequence[Run] = (), l
     each = [
         {"a": one.a, "b": one.b, "benchmarks": comparison(one), "speedups": speedups(one), **linuxes(one),
          "notes": caveats.comparison_notes(one)}
-        for one in found
+        for one in comparisons
     ]  # fmt: skip
     parts: dict[str, object] = each[0] if len(each) == 1 else {"comparisons": each}
     headers = [run.header.to_dict() for run in runs]
     return to_json("compare", **parts, **({"headers": headers, "limits": limits} if runs else {}))
 
 
-def comparisons_csv(found: Sequence[RunComparison], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
+def comparisons_csv(comparisons: Sequence[RunComparison], runs: Sequence[Run] = (), limits: Sequence[str] = ()) -> str:
     """Return the comparisons of runs with the first one as one table: the column `kind` tells rows apart.
 
     With `runs`, the facts of each and the `limits` of all are there too.
     """
     rows = [
         {**record, "a": one.a, "b": one.b}
-        for one in found
+        for one in comparisons
         for record in (*comparison(one), *speedups(one), *_linux_records(one))
     ]
     known = [{**fact, "label": run.label} for run in runs for machine in run.header.machines for fact in facts(machine)]
-    return to_csv([*rows, *known, *texts("limit", limits)], [*_empty(found[0]), *_MORE])
+    return to_csv([*rows, *known, *texts("limit", limits)], [*_empty(comparisons[0]), *_MORE])

@@ -19,16 +19,16 @@ _RENAMED = {"measured": "ratio", "measured_low": "ratio_low", "measured_high": "
 _NET = {"net": "net_of_loop"}
 
 
-def fleets_json(found: FleetComparison, said: Sequence[str], limits: Sequence[str]) -> str:
+def fleets_json(fleets: FleetComparison, said: Sequence[str], limits: Sequence[str]) -> str:
     """Return one fleet, or two place by place, as JSON; `said` is what came out and `limits` what limits it."""
     return to_json(
         "fleet",
-        labels=found.labels,
+        labels=fleets.labels,
         sentences=said,
-        places=[_place(place) for place in found.places],
-        matrices=[_matrix(one) for one in found.matrices],
-        verdicts=_verdicts(found),
-        nowhere=[_what(what) for what in found.nowhere],
+        places=[_place(place) for place in fleets.places],
+        matrices=[_matrix(one) for one in fleets.matrices],
+        verdicts=_verdicts(fleets),
+        nowhere=[_what(what) for what in fleets.nowhere],
         limits=limits,
     )
 
@@ -45,24 +45,24 @@ def _place(place: FleetMachine) -> Record:
     }
 
 
-def _what(what: BenchmarkPair) -> Record:
-    single = not what.fast
+def _what(pair: BenchmarkPair) -> Record:
+    single = not pair.fast
     return {
-        "benchmark": what.slow if single else None,
-        "threads": what.threads,
-        "slow": None if single else what.slow,
-        "fast": None if single else what.fast,
-        "net": what.net,
-        "why": what.why,
+        "benchmark": pair.slow if single else None,
+        "threads": pair.threads,
+        "slow": None if single else pair.slow,
+        "fast": None if single else pair.fast,
+        "net": pair.net,
+        "why": pair.why,
     }
 
 
-def _matrix(one: Matrix) -> Record:
+def _matrix(matrix: Matrix) -> Record:
     return {
-        "unit": formatting.quotient_of(one.unit),
+        "unit": formatting.quotient_of(matrix.unit),
         "columns": [
             {**_what(column.what), **_column(column), "cells": [_cell(*cell) for cell in column.cells.items()]}
-            for column in one.columns
+            for column in matrix.columns
         ],
     }
 
@@ -96,7 +96,7 @@ def _cell(place: str, cell: Cell) -> Record:
     }
 
 
-def _verdicts(found: FleetComparison) -> list[Record]:
+def _verdicts(fleets: FleetComparison) -> list[Record]:
     return [
         {
             "place": place,
@@ -106,38 +106,38 @@ def _verdicts(found: FleetComparison) -> list[Record]:
             "verdict": one.verdict.word.value,
             "reason": one.verdict.reason,
         }
-        for place, judged in found.judged.items()
+        for place, judged in fleets.judged.items()
         for one in judged
     ]
 
 
-def fleets_csv(found: FleetComparison, said: Sequence[str] = (), limits: Sequence[str] = ()) -> str:
+def fleets_csv(fleets: FleetComparison, said: Sequence[str] = (), limits: Sequence[str] = ()) -> str:
     """Return the same as one table: the column `kind` tells rows apart."""
-    cells = [row for one in found.matrices for column in one.columns for row in _rows(one, column)]
+    cells = [row for one in fleets.matrices for column in one.columns for row in _rows(one, column)]
     verdicts = [
         {"kind": "claim", **{_RENAMED.get(name, name): value for name, value in one.items()}}
-        for one in _verdicts(found)
+        for one in _verdicts(fleets)
     ]
     texts = [{"kind": kind, "text": text} for kind, own in (("sentence", said), ("limit", limits)) for text in own]
-    nowhere = [{"kind": "nowhere", **_named(what)} for what in found.nowhere]
-    return to_csv([*_places(found), *cells, *verdicts, *nowhere, *texts], COLUMNS)
+    nowhere = [{"kind": "nowhere", **_named(what)} for what in fleets.nowhere]
+    return to_csv([*_places(fleets), *cells, *verdicts, *nowhere, *texts], COLUMNS)
 
 
-def _places(found: FleetComparison) -> Iterable[Record]:
-    for place in found.places:
+def _places(fleets: FleetComparison) -> Iterable[Record]:
+    for place in fleets.places:
         yield {"kind": "place", "place": place.name, "label": next(filter(None, place.labels)), "reason": place.reason}
         for label, header in zip(place.labels, place.headers, strict=True):
             if header:
                 yield from ({**fact, "place": place.name, "label": label} for fact in facts(header.machines[0]))
 
 
-def _named(what: BenchmarkPair) -> Record:
-    return {_NET.get(name, name): value for name, value in _what(what).items() if name != "why"}
+def _named(pair: BenchmarkPair) -> Record:
+    return {_NET.get(name, name): value for name, value in _what(pair).items() if name != "why"}
 
 
-def _rows(one: Matrix, column: MatrixColumn) -> Iterable[Record]:
+def _rows(matrix: Matrix, column: MatrixColumn) -> Iterable[Record]:
     """Yield a row for a column, then one for each of its cells."""
-    of = {"unit": formatting.quotient_of(one.unit), **_named(column.what)}
+    of = {"unit": formatting.quotient_of(matrix.unit), **_named(column.what)}
     whole = {"ratio" + name.removeprefix("apart") if name.startswith("apart") else name: value
              for name, value in _column(column).items()}  # fmt: skip
     yield {"kind": "column", **of, **whole}

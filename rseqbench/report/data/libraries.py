@@ -13,7 +13,7 @@ from rseqbench.report.tables import allocators
 RECORDS = ("phase", "peak", "gain", "bound", "price")  # of a run's CSV, in the order of their columns
 
 
-def shipped(found: Iterable[LibraryComparison]) -> list[Record]:
+def shipped(comparisons: Iterable[LibraryComparison]) -> list[Record]:
     """Return a record per library: which benchmarks stand beside each other, prices in `unit`, what it leaves out."""
     return [
         {
@@ -24,14 +24,14 @@ def shipped(found: Iterable[LibraryComparison]) -> list[Record]:
             "prices": [_price(one, difference) for difference in one.differences],
             "notes": list(one.notes),
         }
-        for one in found
+        for one in comparisons
     ]
 
 
-def _price(one: LibraryComparison, difference: Difference) -> Record:
-    units = {row.benchmark: formatting.unit(row.row.unit) for row in one.rows if row.row}
+def _price(comparison: LibraryComparison, difference: Difference) -> Record:
+    units = {row.benchmark: formatting.unit(row.row.unit) for row in comparison.rows if row.row}
     return {
-        "arch": one.arch,
+        "arch": comparison.arch,
         "slow": difference.slow,
         "fast": difference.fast,
         "unit": units[difference.slow],
@@ -41,45 +41,45 @@ def _price(one: LibraryComparison, difference: Difference) -> Record:
     }
 
 
-def served(of: AllocatorResults | None) -> Record | None:
+def served(results: AllocatorResults | None) -> Record | None:
     """Return what a run says of allocators in a server; None where it served nothing."""
-    if of is None:
+    if results is None:
         return None
     return {
-        "phases": [_phase(one, of) for one in of.phases],
+        "phases": [_phase(one, results) for one in results.phases],
         "peaks": [
             {"benchmark": f"{GROUP}/{method}", **estimate("peak_bytes", peak), "rounds": peak.n}
-            for method, peak in of.peaks.items()
+            for method, peak in results.peaks.items()
         ],
-        "gains": _gains(of),
-        "bound": _bound(of),
-        "notes": list(dict.fromkeys(note for grid in allocators.tabulate_server(of) for note in grid.notes)),
+        "gains": _gains(results),
+        "bound": _bound(results),
+        "notes": list(dict.fromkeys(note for grid in allocators.tabulate_server(results) for note in grid.notes)),
     }
 
 
-def _phase(one: Phase, of: AllocatorResults) -> Record:
+def _phase(phase: Phase, results: AllocatorResults) -> Record:
     return {
-        "benchmark": f"{GROUP}/{one.method}",
-        "threads": one.threads,
-        "work": one.work,
-        "work_ns": one.work * of.step_ns,
-        "step_ns": of.step_ns,
-        "requests": one.requests,
-        **estimate("mean", one.mean),
-        **estimate("p50", one.p50),
-        **estimate("p99", one.p99),
-        **estimate("p999", one.p999),
-        "maximum": one.maximum,
-        **estimate("throughput", one.throughput),
-        **estimate("share", one.share),
-        **estimate("inside", one.inside),
-        "waits": one.waits,
-        "getcpu_calls": one.getcpu_calls,
-        "rounds": one.mean.n,
+        "benchmark": f"{GROUP}/{phase.method}",
+        "threads": phase.threads,
+        "work": phase.work,
+        "work_ns": phase.work * results.step_ns,
+        "step_ns": results.step_ns,
+        "requests": phase.requests,
+        **estimate("mean", phase.mean),
+        **estimate("p50", phase.p50),
+        **estimate("p99", phase.p99),
+        **estimate("p999", phase.p999),
+        "maximum": phase.maximum,
+        **estimate("throughput", phase.throughput),
+        **estimate("share", phase.share),
+        **estimate("inside", phase.inside),
+        "waits": phase.waits,
+        "getcpu_calls": phase.getcpu_calls,
+        "rounds": phase.mean.n,
     }
 
 
-def _gains(of: AllocatorResults) -> list[Record]:
+def _gains(results: AllocatorResults) -> list[Record]:
     return [
         {
             "slow": f"{GROUP}/{curve.over}",
@@ -90,24 +90,27 @@ def _gains(of: AllocatorResults) -> list[Record]:
             **estimate("gain", point.gain),
             "rounds": point.gain.n,
         }
-        for curve in of.curves
+        for curve in results.curves
         for point in curve.gains
     ]
 
 
-def _bound(of: AllocatorResults) -> Record | None:
-    bound = of.bound
+def _bound(results: AllocatorResults) -> Record | None:
+    bound = results.bound
     if bound is None:
         return None
     return {"calls": bound.calls, "difference_ns": bound.difference_ns, "mean_ns": bound.mean_ns, "part": bound.part}
 
 
-def records(found: Iterable[LibraryComparison], of: AllocatorResults | None) -> list[Record]:
+def records(comparisons: Iterable[LibraryComparison], results: AllocatorResults | None) -> list[Record]:
     """Return all of it as rows of a CSV: kinds "price", "phase", "peak", "gain", "bound", and a "note" with its name.
 
     Which benchmarks stand beside each other is left to the groups in their names.
     """
-    beside, serving = shipped(found), served(of) or {"phases": (), "peaks": (), "gains": (), "bound": None, "notes": ()}
+    beside, serving = (
+        shipped(comparisons),
+        served(results) or {"phases": (), "peaks": (), "gains": (), "bound": None, "notes": ()},
+    )
     bound = serving["bound"]
     return [
         *({"kind": "price", **price} for one in beside for price in one["prices"]),

@@ -36,9 +36,9 @@ def table_csv(run: Run, confidence: float = 0.95) -> str:
     return to_csv([rounded(record) for record in measured(run.label, found)])
 
 
-def measured(label: str, found: Iterable[BenchmarkRow]) -> list[Record]:
+def measured(label: str, rows: Iterable[BenchmarkRow]) -> list[Record]:
     """Return a record per benchmark of a run; values per operation in `unit`, None where there are none."""
-    return [_measured(label, one) for one in found]
+    return [_measured(label, one) for one in rows]
 
 
 def _measured(label: str, one: BenchmarkRow) -> Record:
@@ -68,21 +68,21 @@ def verdicts(judged: Iterable[JudgedClaim]) -> list[Record]:
     return [{**_claim(one), **_verdict(one)} for one in judged]
 
 
-def _verdict(one: JudgedClaim) -> Record:
+def _verdict(judged: JudgedClaim) -> Record:
     return {
-        **estimate("measured", one.measured),
-        **estimate("today", one.today),
-        "measured_unit": _claim_unit(one),
-        "rounds": one.measured.n if one.measured else 0,
-        "verdict": one.verdict.word.value,
-        "reason": one.verdict.reason,
+        **estimate("measured", judged.measured),
+        **estimate("today", judged.today),
+        "measured_unit": _claim_unit(judged),
+        "rounds": judged.measured.n if judged.measured else 0,
+        "verdict": judged.verdict.word.value,
+        "reason": judged.verdict.reason,
     }
 
 
-def _claim_unit(one: JudgedClaim) -> str | None:
-    if one.measured is None:
+def _claim_unit(judged: JudgedClaim) -> str | None:
+    if judged.measured is None:
         return None
-    return formatting.unit(one.unit) if one.claim.kind == "time" else formatting.quotient_of(one.unit)
+    return formatting.unit(judged.unit) if judged.claim.kind == "time" else formatting.quotient_of(judged.unit)
 
 
 def claims(judged: Iterable[JudgedClaim]) -> list[Record]:
@@ -90,8 +90,8 @@ def claims(judged: Iterable[JudgedClaim]) -> list[Record]:
     return [_claim(one) for one in judged]
 
 
-def _claim(one: JudgedClaim) -> Record:
-    claim, own = one.claim, one.arithmetic
+def _claim(judged: JudgedClaim) -> Record:
+    claim, own = judged.claim, judged.arithmetic
     return {
         "claim": claim.id,
         "section": patch_claims.section_of(claim).title,
@@ -113,7 +113,7 @@ def _claim(one: JudgedClaim) -> Record:
     }
 
 
-def quotients(found: Iterable[PairSpeedup]) -> list[Record]:
+def quotients(speedups: Iterable[PairSpeedup]) -> list[Record]:
     """Return a record per quotient inside the rounds of a run: alone on the core, and beside a neighbour."""
     return [
         {
@@ -126,7 +126,7 @@ def quotients(found: Iterable[PairSpeedup]) -> list[Record]:
             **estimate("beside", one.beside),
             "why": one.pair.why,
         }
-        for one in found
+        for one in speedups
     ]
 
 
@@ -140,44 +140,44 @@ def _plain_rounds(frame: pd.DataFrame) -> list[Record]:
     return [dict(zip(names, row, strict=True)) for row in frame[names].itertuples(index=False)]
 
 
-def rounds_csv(shown: RunView) -> str:
+def rounds_csv(view: RunView) -> str:
     """Return every round of a run: one row a benchmark and round, values per operation."""
-    return to_csv(list(map(rounded, _plain_rounds(shown.frame))))
+    return to_csv(list(map(rounded, _plain_rounds(view.frame))))
 
 
-def run_json(shown: RunView, each_round: bool = False) -> str:
+def run_json(view: RunView, each_round: bool = False) -> str:
     """Return everything that is shown of a run, its header included; with `each_round` the rounds, one by one, too."""
     return to_json(
         "run",
-        summary=shown.summary,
-        header=shown.run.header.to_dict(),
-        measured=measured(shown.run.label, shown.measured),
-        claims=verdicts(shown.judged),
-        quotients=quotients(shown.quotients),
-        shipped=libraries.shipped(shown.shipped),
-        served=libraries.served(shown.served),
-        limits=shown.limits,
-        sentences=shown.sentences,
-        **({"rounds": rounds(shown.frame)} if each_round else {}),
+        summary=view.summary,
+        header=view.run.header.to_dict(),
+        measured=measured(view.run.label, view.measured),
+        claims=verdicts(view.judged),
+        quotients=quotients(view.quotients),
+        shipped=libraries.shipped(view.shipped),
+        served=libraries.served(view.served),
+        limits=view.limits,
+        sentences=view.sentences,
+        **({"rounds": rounds(view.frame)} if each_round else {}),
     )
 
 
-def run_csv(shown: RunView) -> str:
+def run_csv(view: RunView) -> str:
     """Return everything that is shown of a run, its rounds included, as one table: `kind` tells rows apart."""
-    header, label = shown.run.header, shown.run.label
-    values = zip(measured(label, shown.measured), shown.measured, strict=True)
+    header, label = view.run.header, view.run.label
+    values = zip(measured(label, view.measured), view.measured, strict=True)
     records: list[Record] = [
         *({"kind": "benchmark", **record, "doc": one.doc} for record, one in values),
-        *({"kind": "claim", **_renamed(one)} for one in verdicts(shown.judged)),
-        *({"kind": "quotient", **_renamed(one)} for one in quotients(shown.quotients)),
-        *libraries.records(shown.shipped, shown.served),
+        *({"kind": "claim", **_renamed(one)} for one in verdicts(view.judged)),
+        *({"kind": "quotient", **_renamed(one)} for one in quotients(view.quotients)),
+        *libraries.records(view.shipped, view.served),
         *({"kind": "check", **dataclasses.asdict(one), "verdict": one.verdict} for one in header.checks),
-        *texts("summary", [shown.summary]),
-        *texts("limit", shown.limits),
-        *texts("sentence", shown.sentences),
+        *texts("summary", [view.summary]),
+        *texts("limit", view.limits),
+        *texts("sentence", view.sentences),
         *(fact for machine in header.machines for fact in facts(machine)),
         *_header(header),
-        *({"kind": "round", **one} for one in rounds(shown.frame)),
+        *({"kind": "round", **one} for one in rounds(view.frame)),
     ]
     return to_csv([{**one, "label": label} for one in records], csv_columns())
 

@@ -18,25 +18,25 @@ _CAPTION = "What each takes in the other runs, against the first"
 _COST = "What restartable sequences cost the rest of the system, measured"
 
 
-def render_page(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
+def render_page(runs: Sequence[Run], comparisons: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return the whole page of the comparisons of all further `runs` with the first one."""
-    return page.create_environment().get_template("comparison.html").render(**_parts(runs, found, rules))
+    return page.create_environment().get_template("comparison.html").render(**_parts(runs, comparisons, rules))
 
 
-def _parts(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> dict[str, object]:
+def _parts(runs: Sequence[Run], comparisons: Sequence[RunComparison], rules: VerdictRules) -> dict[str, object]:
     """Return what the template names."""
     labels = [one.label for one in runs]
     title = " against ".join([", ".join(labels[1:]), labels[0]])
-    drawn = page.draw_twice(partial(charts.draw_differences, found), "differences")
-    measured, absent = comparison.split_unmeasured(found)
+    drawn = page.draw_twice(partial(charts.draw_differences, comparisons), "differences")
+    measured, absent = comparison.split_unmeasured(comparisons)
     return {
         "version": __version__,
         "title": title,
         "summaries": [f"{one.label}: {_summary(one)}" for one in runs],
-        "heading": _COST if any(one.said or one.sizes for one in found) else f"{title}, measured",
-        "notes": context.limits_of(runs, found, rules),
+        "heading": _COST if any(one.said or one.sizes for one in comparisons) else f"{title}, measured",
+        "notes": context.limits_of(runs, comparisons, rules),
         "figure": Figure("differences", _CAPTION, _reading(rules), drawn),
-        "result": context.of_runs(runs, found, rules).holds,
+        "result": context.of_runs(runs, comparisons, rules).holds,
         "parts": [{"title": title, "grids": grids} for title, grids in comparison.tabulate_sections(measured)],
         "absent": absent,
         "facts": context.facts_of(runs),
@@ -45,7 +45,7 @@ def _parts(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRu
             f"{'-against-'.join(labels)}.json",
             "every table",
             "application/json",
-            data.comparisons_json(found, runs, context.limits_of(runs, found, rules)),
+            data.comparisons_json(comparisons, runs, context.limits_of(runs, comparisons, rules)),
         ),
         "icons": formatting.ICONS,
         "style": page.load_style(),

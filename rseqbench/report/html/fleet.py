@@ -28,7 +28,7 @@ _LACKING = 4  # machines without a run that are told on the first screen, with t
 
 
 @dataclass(frozen=True)
-class Shown:
+class CellView:
     """A cell ready to draw: what stands in it, the sign and word for it, its tint, and why it says no more."""
 
     printed: FormattedNumber
@@ -39,7 +39,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Box:
+class MatrixView:
     """A table that scrolls in a box of its own: numbered heads, their words in pieces; and rows.
 
     On paper nothing scrolls: there the same stands in parts.
@@ -47,68 +47,73 @@ class Box:
 
     caption: str
     heads: tuple[tuple[str, Pieces], ...]
-    rows: tuple[tuple[str, tuple[Shown, ...]], ...]
+    rows: tuple[tuple[str, tuple[CellView, ...]], ...]
     notes: tuple[str, ...]
     on_paper: tuple[Grid, ...]
 
 
 @dataclass(frozen=True)
-class Part:
+class MatrixPart:
     """A matrix: its cells by machine, its table of columns, and its plot."""
 
     number: int
     title: str
-    box: Box
+    box: MatrixView
     summary: Grid
     figure: Figure
 
 
-def render_page(found: FleetComparison) -> str:
+def render_page(fleets: FleetComparison) -> str:
     """Return the whole page."""
-    return page.create_environment().get_template("fleet.html").render(**_parts(found))
+    return page.create_environment().get_template("fleet.html").render(**_parts(fleets))
 
 
-def _parts(found: FleetComparison) -> dict[str, object]:
+def _parts(fleets: FleetComparison) -> dict[str, object]:
     """Return what the template names."""
-    said, limits = fleet_prose.answers(found), fleet_prose.limits(found)
-    lacking = [f"{place.name}: {place.reason}" for place in found.places if place.reason]
+    said, limits = fleet_prose.answers(fleets), fleet_prose.limits(fleets)
+    lacking = [f"{place.name}: {place.reason}" for place in fleets.places if place.reason]
     return {
         "version": __version__,
-        "title": " against ".join(reversed(found.labels)),
-        "several": len(found.labels) > 1,
-        "summary": fleet_prose.number(found),
+        "title": " against ".join(reversed(fleets.labels)),
+        "several": len(fleets.labels) > 1,
+        "summary": fleet_prose.number(fleets),
         "said": said,
         "lacking": lacking[:_LACKING],
         "more_lacking": max(0, len(lacking) - _LACKING),
         "limits": limits,
-        "parts": [_part(found, one, number) for number, one in enumerate(found.matrices, start=1)],
-        "verdicts": _verdicts(found),
-        "places": fleet.tabulate_places(found),
-        "runs": _runs(found),
-        "commands": [*map(formatting.line, fleet_prose.commands(found))],
-        "downloads": list(_downloads(found, said, limits)),
-        "rules": found.rules,
+        "parts": [_part(fleets, one, number) for number, one in enumerate(fleets.matrices, start=1)],
+        "verdicts": _verdicts(fleets),
+        "places": fleet.tabulate_places(fleets),
+        "runs": _runs(fleets),
+        "commands": [*map(formatting.line, fleet_prose.commands(fleets))],
+        "downloads": list(_downloads(fleets, said, limits)),
+        "rules": fleets.rules,
         "icons": formatting.ICONS,
         "style": page.load_style(),
     }
 
 
-def _part(found: FleetComparison, one: Matrix, number: int) -> Part:
-    name, title = f"machines-{number}", fleet.describe_matrix(found, one)
-    summary = fleet.tabulate_summary(found, one)
-    box = Box(
+def _part(fleets: FleetComparison, matrix: Matrix, number: int) -> MatrixPart:
+    name, title = f"machines-{number}", fleet.describe_matrix(fleets, matrix)
+    summary = fleet.tabulate_summary(fleets, matrix)
+    box = MatrixView(
         caption=f"By machine: {title}",
-        heads=tuple((str(n), _pieces(fleet.name_column(column.what))) for n, column in enumerate(one.columns, start=1)),
-        rows=tuple((place, tuple(_shown(column.cells.get(place)) for column in one.columns)) for place in one.machines),
+        heads=tuple(
+            (str(n), _pieces(fleet.name_column(column.what))) for n, column in enumerate(matrix.columns, start=1)
+        ),
+        rows=tuple(
+            (place, tuple(_view_cell(column.cells.get(place)) for column in matrix.columns))
+            for place in matrix.machines
+        ),
         notes=summary.notes,
-        on_paper=tuple(fleet.tabulate_cells(found, one)),
+        on_paper=tuple(fleet.tabulate_cells(fleets, matrix)),
     )
-    drawn = page.draw_twice(partial(_draw, found, one), name)
-    return Part(number, title, box, summary, Figure(name, f"Every machine: {title}", _reading(one), drawn))
+    drawn = page.draw_twice(partial(_draw, fleets, matrix), name)
+    return MatrixPart(number, title, box, summary, Figure(name, f"Every machine: {title}", _reading(matrix), drawn))
 
 
-def _draw(found: FleetComparison, one: Matrix, name: str, narrow: bool) -> str:
-    return charts.draw_fleet(found, one, name, narrow)
+def _draw(fleets: FleetComparison, matrix: Matrix, name: str, narrow: bool) -> str:
+    return charts.draw_fleet(fleets, matrix, name, narrow)
 
 
 def _pieces(text: str) -> Pieces:
@@ -116,53 +121,53 @@ def _pieces(text: str) -> Pieces:
     return tuple(tuple(filter(None, re.findall(r"[^/_]*[/_]?", word))) for word in text.split())
 
 
-def _shown(cell: Cell | None) -> Shown:
+def _view_cell(cell: Cell | None) -> CellView:
     if cell is None:
-        return Shown(FormattedNumber(""), formatting.NOTHING, compare.MISSING, "", "")
+        return CellView(FormattedNumber(""), formatting.NOTHING, compare.MISSING, "", "")
     tint = "good" if cell.word in _GOOD else "bad" if cell.word in _BAD else ""
     printed = formatting.ratio(cell.ratio) if cell.ratio else FormattedNumber("")
-    return Shown(printed, formatting.SIGNS[cell.word], cell.word, tint, cell.reason)
+    return CellView(printed, formatting.SIGNS[cell.word], cell.word, tint, cell.reason)
 
 
-def _verdicts(found: FleetComparison) -> Box:
+def _verdicts(fleets: FleetComparison) -> MatrixView:
     """Return the verdicts on the message's claims by machine, of those that any machine could answer."""
-    grids = fleet.tabulate_verdicts(found)
+    grids = fleet.tabulate_verdicts(fleets)
     claims = [column.head for grid in grids for column in grid.columns[1:]]
     rows = []
     for place in [str(row[0]) for row in (grids[0].rows if grids else ())]:
-        judged = {one.claim.id: one for one in found.judged[place]}
-        rows.append((place, tuple(_verdict(judged[claim]) for claim in claims)))
+        judged = {one.claim.id: one for one in fleets.judged[place]}
+        rows.append((place, tuple(_view_verdict(judged[claim]) for claim in claims)))
     heads = tuple(("", _pieces(claim)) for claim in claims)
     notes = tuple(note for grid in grids for note in grid.notes)
-    return Box("What the patch claimed, by machine", heads, tuple(rows), notes, tuple(grids))
+    return MatrixView("What the patch claimed, by machine", heads, tuple(rows), notes, tuple(grids))
 
 
-def _verdict(one: JudgedClaim) -> Shown:
-    word = one.verdict.word
+def _view_verdict(judged: JudgedClaim) -> CellView:
+    word = judged.verdict.word
     tint = "good" if word in _CONFIRMED else "bad" if word == VerdictWord.CONTRADICTED else ""
-    printed = formatting.ratio(one.measured) if one.measured else FormattedNumber("")
-    return Shown(printed, formatting.ICONS[word], word.value, tint, one.verdict.reason)
+    printed = formatting.ratio(judged.measured) if judged.measured else FormattedNumber("")
+    return CellView(printed, formatting.ICONS[word], word.value, tint, judged.verdict.reason)
 
 
-def _reading(one: Matrix) -> str:
-    bar = "its interval" if timed(one.unit) else "the range of its counts"
+def _reading(matrix: Matrix) -> str:
+    bar = "its interval" if timed(matrix.unit) else "the range of its counts"
     return (
         f"A strip is a column of the matrix, in the same order; a point is a machine, its bar {bar}, from the lowest "
         "at the top to the highest. Left of the dashed line the quotient is below 1."
     )
 
 
-def _runs(found: FleetComparison) -> Grid:
-    rows = [(place.name, *map(_label, place.labels, place.headers)) for place in found.places]
-    return build_grid("The run of each machine", ("place", *found.labels), "-" * (1 + len(found.labels)), rows)
+def _runs(fleets: FleetComparison) -> Grid:
+    rows = [(place.name, *map(_label, place.labels, place.headers)) for place in fleets.places]
+    return build_grid("The run of each machine", ("place", *fleets.labels), "-" * (1 + len(fleets.labels)), rows)
 
 
 def _label(label: str, header: Header | None) -> str:
     return label if header else f"{label or formatting.NOTHING} (no run)"
 
 
-def _downloads(found: FleetComparison, said: list[str], limits: list[str]) -> Iterator[Download]:
-    name = "-against-".join(reversed(found.labels))
-    csv, json = data.fleets_csv(found, said, limits), data.fleets_json(found, said, limits)
+def _downloads(fleets: FleetComparison, said: list[str], limits: list[str]) -> Iterator[Download]:
+    name = "-against-".join(reversed(fleets.labels))
+    csv, json = data.fleets_csv(fleets, said, limits), data.fleets_json(fleets, said, limits)
     yield page.embed_download(f"{name}.csv", "a row a machine, cell and verdict", "text/csv", csv)
     yield page.embed_download(f"{name}.json", "the same", "application/json", json)

@@ -23,96 +23,96 @@ _MOST_ROUNDS = 5000  # rows of the rounds' CSV that still fit a page under 1 MB
 _MOST = 300_000  # characters on a page
 
 
-def render_page(shown: RunView) -> str:
+def render_page(view: RunView) -> str:
     """Return the whole page of one run."""
-    return page.create_environment().get_template("run.html").render(**_parts(shown))
+    return page.create_environment().get_template("run.html").render(**_parts(view))
 
 
-def _parts(shown: RunView) -> dict[str, object]:
+def _parts(view: RunView) -> dict[str, object]:
     """Return what the template names."""
-    header = shown.run.header
-    decided, absent, _ = claims.split_claims(shown.judged)
+    header = view.run.header
+    decided, absent, _ = claims.split_claims(view.judged)
     return {
         "header": header,
-        "answer": headline.answer_question(shown),
-        "about": headline.about(shown),
-        "counts": shown.counts,
+        "answer": headline.answer_question(view),
+        "about": headline.about(view),
+        "counts": view.counts,
         "published": all(machine.timing == "published" for machine in header.machines),
-        "summary": shown.summary,
-        "limits": shown.limits,
-        "sentences": shown.sentences,
-        "confidence": shown.rules.confidence,
+        "summary": view.summary,
+        "limits": view.limits,
+        "sentences": view.sentences,
+        "confidence": view.rules.confidence,
         "icons": formatting.ICONS,
-        "counted": prose.counted(shown.judged),
+        "counted": prose.counted(view.judged),
         "verdicts": claims.tabulate_verdicts_widely(decided, "Claims with a verdict"),
         "absent": claims.tabulate_unmeasured(absent, "Claims not measured here"),
-        "arithmetic": claims.tabulate_arithmetic(shown.judged),
-        "wrong": [one for one in shown.judged if one.arithmetic and not one.arithmetic.agrees],
-        "stated": claims.tabulate_claims(shown.judged),
-        "times": claims.tabulate_times(shown.judged),
-        "patch_tables": list(map(context.patch_table, shown.patch_tables)),
-        "shipped": [(allocators.tabulate_library(one), _beside(one)) for one in shown.shipped],
-        "figures": _figures(shown),
-        "distributions": _distributions(shown),
-        "code": timed(shown.run.folder, shown.measured),
-        "measured": run.tabulate_measured(shown.measured),
-        "allocators": allocators.tabulate_server(shown.served),
-        "gains": _gains(shown),
-        "quotients": run.tabulate_ratios(shown.quotients),
-        "what": run.tabulate_descriptions(shown.measured),
+        "arithmetic": claims.tabulate_arithmetic(view.judged),
+        "wrong": [one for one in view.judged if one.arithmetic and not one.arithmetic.agrees],
+        "stated": claims.tabulate_claims(view.judged),
+        "times": claims.tabulate_times(view.judged),
+        "patch_tables": list(map(context.patch_table, view.patch_tables)),
+        "shipped": [(allocators.tabulate_library(one), _beside(one)) for one in view.shipped],
+        "figures": _figures(view),
+        "distributions": _distributions(view),
+        "code": timed(view.run.folder, view.measured),
+        "measured": run.tabulate_measured(view.measured),
+        "allocators": allocators.tabulate_server(view.served),
+        "gains": _gains(view),
+        "quotients": run.tabulate_ratios(view.quotients),
+        "what": run.tabulate_descriptions(view.measured),
         "checks": run.tabulate_checks(header.checks),
         "facts": run.tabulate_facts(header.machines),
-        "commands": [*map(formatting.line, context.commands_of_run(shown.run))],
-        "downloads": list(_downloads(shown)),
-        "too_many_rounds": len(shown.frame) > _MOST_ROUNDS,
+        "commands": [*map(formatting.line, context.commands_of_run(view.run))],
+        "downloads": list(_downloads(view)),
+        "too_many_rounds": len(view.frame) > _MOST_ROUNDS,
         "style": page.load_style(),
     }
 
 
-def _figures(shown: RunView) -> list[Figure]:
-    readings = captions.of_counts() if shown.counts else captions.of_times()
+def _figures(view: RunView) -> list[Figure]:
+    readings = captions.of_counts() if view.counts else captions.of_times()
     each = {"speedups": charts.draw_speedups, "reading": charts.draw_cpu_number, "threads": charts.draw_threads}
-    found = {name: page.draw_twice(partial(draw, shown), name) for name, draw in each.items()}
+    found = {name: page.draw_twice(partial(draw, view), name) for name, draw in each.items()}
     if not found["threads"]:  # what nobody asked for is not missing
         del found["threads"]
-    if not found["reading"] and any(one.row and one.group == "cpu_id" for one in shown.measured):
+    if not found["reading"] and any(one.row and one.group == "cpu_id" for one in view.measured):
         del found["reading"]  # one method alone is measured, but no comparison
     return [Figure(name, *readings[name], svg) for name, svg in found.items()]
 
 
-def _beside(one: LibraryComparison) -> Figure:
-    caption, how = captions.of_library(one.library.title)
-    name = f"library-{one.library.group}-{one.arch}"
-    return Figure(name, caption, how, page.draw_twice(partial(charts.draw_library, one), name))
+def _beside(comparison: LibraryComparison) -> Figure:
+    caption, how = captions.of_library(comparison.library.title)
+    name = f"library-{comparison.library.group}-{comparison.arch}"
+    return Figure(name, caption, how, page.draw_twice(partial(charts.draw_library, comparison), name))
 
 
-def _gains(shown: RunView) -> Figure:
+def _gains(view: RunView) -> Figure:
     return Figure(
         "jemalloc",
         shares.CAPTION,
         shares.READING,
-        page.draw_twice(partial(shares.draw_gains, shown.served), "jemalloc"),
+        page.draw_twice(partial(shares.draw_gains, view.served), "jemalloc"),
     )
 
 
-def _distributions(shown: RunView) -> Figure:
-    caption, how = (captions.of_counts() if shown.counts else captions.of_times())["rounds"]
-    return Figure("rounds", caption, how, page.draw_twice(partial(charts.draw_rounds, shown), "rounds"))
+def _distributions(view: RunView) -> Figure:
+    caption, how = (captions.of_counts() if view.counts else captions.of_times())["rounds"]
+    return Figure("rounds", caption, how, page.draw_twice(partial(charts.draw_rounds, view), "rounds"))
 
 
-def _downloads(shown: RunView) -> Iterator[Download]:
-    label = shown.run.label
-    summary = data.to_csv(data.measured(label, shown.measured))
+def _downloads(view: RunView) -> Iterator[Download]:
+    label = view.run.label
+    summary = data.to_csv(data.measured(label, view.measured))
     yield page.embed_download(f"{label}-table.csv", "a row a benchmark", "text/csv", summary)
     yield page.embed_download(
-        f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(shown.judged))
+        f"{label}-claims.csv", "a row a claim", "text/csv", data.to_csv(data.verdicts(view.judged))
     )
-    if len(shown.frame) <= _MOST_ROUNDS:
+    if len(view.frame) <= _MOST_ROUNDS:
         yield page.embed_download(
-            f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(shown)
+            f"{label}-rounds.csv", "a row a benchmark and round", "text/csv", data.rounds_csv(view)
         )
     whole = "all of these but the rounds, and the header"
-    yield page.embed_download(f"{label}.json", whole, "application/json", data.run_json(shown))
+    yield page.embed_download(f"{label}.json", whole, "application/json", data.run_json(view))
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,9 @@ class Timed:
     missing: str
 
 
-def timed(folder: Path, found: Iterable[BenchmarkRow]) -> Timed:
+def timed(folder: Path, rows: Iterable[BenchmarkRow]) -> Timed:
     """Return the code of what was measured, from the run's folder. Raises ResultsError where its file is damaged."""
-    wanted = dict.fromkeys(one.benchmark for one in found if one.row)
+    wanted = dict.fromkeys(one.benchmark for one in rows if one.row)
     kept = attachments.load_listings(folder)
     if kept is None:
         return Timed(

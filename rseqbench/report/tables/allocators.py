@@ -43,32 +43,32 @@ _MANY = (
 _KEEPS = "The peak of resident memory is of a whole process, all its phases, without its latencies and its queues."
 
 
-def tabulate_server(of: AllocatorResults | None) -> list[Grid]:
+def tabulate_server(results: AllocatorResults | None) -> list[Grid]:
     """Return the grids, none where nothing was served: every phase, then the gains by share."""
-    if of is None:
+    if results is None:
         return []
-    keys = sorted({(one.threads, one.work) for one in of.phases}, key=lambda key: (-key[0], key[1]))
+    keys = sorted({(one.threads, one.work) for one in results.phases}, key=lambda key: (-key[0], key[1]))
     return [
-        *(_phase(of, *key) for key in keys[:-1]),
-        _phase(of, *keys[-1], notes=_notes(of)),
-        tabulate_gains(of.curves),
+        *(_phase(results, *key) for key in keys[:-1]),
+        _phase(results, *keys[-1], notes=_notes(results)),
+        tabulate_gains(results.curves),
     ]
 
 
-def tabulate_server_briefly(of: AllocatorResults | None) -> list[Grid]:
+def tabulate_server_briefly(results: AllocatorResults | None) -> list[Grid]:
     """Return the same for the most threads alone, and of the phases that without other work; none as all_of()."""
-    if of is None:
+    if results is None:
         return []
-    threads = max(one.threads for one in of.phases)
-    least = min(one.work for one in of.phases)
-    notes = [*_notes(of), "All amounts of work, and fewer threads: rseqbench report."]
-    curves = [one for one in of.curves if one.threads == threads]
-    return [_phase(of, threads, least, notes), tabulate_gains(curves)]
+    threads = max(one.threads for one in results.phases)
+    least = min(one.work for one in results.phases)
+    notes = [*_notes(results), "All amounts of work, and fewer threads: rseqbench report."]
+    curves = [one for one in results.curves if one.threads == threads]
+    return [_phase(results, threads, least, notes), tabulate_gains(curves)]
 
 
-def _phase(of: AllocatorResults, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
-    rows = [phase for phase in of.phases if (phase.threads, phase.work) == (threads, work)]
-    other = f"{work * of.step_ns / 1000:.3g} us of other work" if work else "no other work"
+def _phase(results: AllocatorResults, threads: int, work: int, notes: Sequence[str] = ()) -> Grid:
+    rows = [phase for phase in results.phases if (phase.threads, phase.work) == (threads, work)]
+    other = f"{work * results.step_ns / 1000:.3g} us of other work" if work else "no other work"
     columns: Columns[Phase] = (
         ColumnSpec("allocator", lambda phase: phase.method),
         number_column("mean ns", lambda phase: _format_latency(phase.mean)),
@@ -80,21 +80,21 @@ def _phase(of: AllocatorResults, threads: int, work: int, notes: Sequence[str] =
         number_column("waits", lambda phase: f"{phase.waits:.0%}"),
         number_column("inside", lambda phase: f"{phase.inside.value:.0%}"),
         number_column("share", lambda phase: f"{phase.share.value:.1%}"),
-        number_column("peak MB", lambda phase: f"{of.peaks[phase.method].value / 1e6:.1f}"),
+        number_column("peak MB", lambda phase: f"{results.peaks[phase.method].value / 1e6:.1f}"),
     )
     return tabulate(f"jemalloc: a request over it, {threads} threads, {other}", columns, rows, notes)
 
 
-def _notes(of: AllocatorResults) -> list[str]:
-    return [_PROVED, _LOOP, _BETWEEN, _KEEPS, *_bound(of)]
+def _notes(results: AllocatorResults) -> list[str]:
+    return [_PROVED, _LOOP, _BETWEEN, _KEEPS, *_bound(results)]
 
 
 def _format_latency(latency: Estimate) -> str:
     return f"{latency.value:.4g}" if latency.value < 1e4 else f"{latency.value:,.0f}"
 
 
-def _bound(of: AllocatorResults) -> list[str]:
-    bound = of.bound
+def _bound(results: AllocatorResults) -> list[str]:
+    bound = results.bound
     if bound is None:
         return []
     return [
@@ -124,13 +124,13 @@ def _percent(gain: Estimate) -> FormattedNumber:
     return FormattedNumber(f"{gain.value:+.1%}", f"{gain.low:+.1%} .. {gain.high:+.1%}")
 
 
-def tabulate_library(one: LibraryComparison) -> list[Grid]:
+def tabulate_library(comparison: LibraryComparison) -> list[Grid]:
     """Return the table of a library and its kernels, and that of what parts of an operation cost, where known."""
-    library = one.library
-    units = sorted({formatting.short(row.row.unit) for row in one.rows if row.row})
+    library = comparison.library
+    units = sorted({formatting.short(row.row.unit) for row in comparison.rows if row.row})
     per = ", ".join(units) or "per op"
     rows: list[tuple[Cell, ...]] = []
-    for row in one.rows:
+    for row in comparison.rows:
         name = formatting.with_threads(row.benchmark, row.threads)
         whose = library.title if row.group == library.group else "kernel"
         if row.row is None:
@@ -138,13 +138,17 @@ def tabulate_library(one: LibraryComparison) -> list[Grid]:
         else:
             net = formatting.cost(row.row.net) if row.row.net else "no baseline"
             rows.append((name, whose, format_cost(row.row), net))
-    caption = f"{library.title} as it is shipped, and kernels that do the same, on {one.arch}"
+    caption = f"{library.title} as it is shipped, and kernels that do the same, on {comparison.arch}"
     grids = [
-        build_grid(caption, ("benchmark", "whose", f"{per} with loop", f"{per} net of it"), "--nn", rows, one.notes)
+        build_grid(
+            caption, ("benchmark", "whose", f"{per} with loop", f"{per} net of it"), "--nn", rows, comparison.notes
+        )
     ]
-    if one.differences:
-        prices = [(f"{d.slow} - {d.fast}", formatting.cost(d.price), d.words) for d in one.differences]
+    if comparison.differences:
+        prices = [(f"{d.slow} - {d.fast}", formatting.cost(d.price), d.words) for d in comparison.differences]
         grids.append(
-            build_grid(f"What parts of it cost, on {one.arch}", ("difference", per, "the price of"), "-n-", prices)
+            build_grid(
+                f"What parts of it cost, on {comparison.arch}", ("difference", per, "the price of"), "-n-", prices
+            )
         )
     return grids

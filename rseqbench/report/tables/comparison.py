@@ -21,32 +21,34 @@ NOWHERE = "Measured in none of the runs"
 _BESIDE = 2  # further runs that a hundred columns hold, each with its interval
 
 
-def tabulate_sections(found: Sequence[RunComparison], narrow: bool = False) -> list[tuple[str, list[Grid]]]:
+def tabulate_sections(comparisons: Sequence[RunComparison], narrow: bool = False) -> list[tuple[str, list[Grid]]]:
     """Return all that is to be shown of the comparisons of further runs with the first: titles, each with its grids.
 
     A `narrow` place gets signs for what two runs differ by, as more of them do everywhere.
     """
-    if len(found) > 1:
-        values = [*_side_by_side(found), *_nowhere(found)]
+    if len(comparisons) > 1:
+        values = [*_side_by_side(comparisons), *_nowhere(comparisons)]
     else:
-        values = tabulate_narrowly(found[0]) + _nowhere(found) if narrow else tabulate_comparison(found[0])
+        values = (
+            tabulate_narrowly(comparisons[0]) + _nowhere(comparisons) if narrow else tabulate_comparison(comparisons[0])
+        )
     parts = [
-        ("Side by side", [*values, tabulate_spread(found), tabulate_speedups(*found)]),
-        ("What the patch claimed", kernel_config.tabulate_claims(found)),
-        ("The Linuxes", kernel_config.tabulate_kernels(found)),
+        ("Side by side", [*values, tabulate_spread(comparisons), tabulate_speedups(*comparisons)]),
+        ("What the patch claimed", kernel_config.tabulate_claims(comparisons)),
+        ("The Linuxes", kernel_config.tabulate_kernels(comparisons)),
     ]
     shown = [(title, [grid for grid in grids if grid.rows]) for title, grids in parts]
     return [(title, grids) for title, grids in shown if grids]
 
 
-def tabulate_everything(found: Sequence[RunComparison]) -> list[Grid]:
+def tabulate_everything(comparisons: Sequence[RunComparison]) -> list[Grid]:
     """Return the grids of all sections."""
-    return [grid for _, grids in tabulate_sections(found) for grid in grids]
+    return [grid for _, grids in tabulate_sections(comparisons) for grid in grids]
 
 
-def _side_by_side(found: Sequence[RunComparison]) -> list[Grid]:
+def _side_by_side(comparisons: Sequence[RunComparison]) -> list[Grid]:
     """Return a grid for each machine and each few of the further runs."""
-    parts = [found[start : start + _BESIDE] for start in range(0, len(found), _BESIDE)]
+    parts = [comparisons[start : start + _BESIDE] for start in range(0, len(comparisons), _BESIDE)]
     return [
         _one_machine(part, arch, list(keys))
         for part in parts
@@ -54,32 +56,32 @@ def _side_by_side(found: Sequence[RunComparison]) -> list[Grid]:
     ]
 
 
-def _keys(found: Iterable[RunComparison]) -> list[CaseKey]:
+def _keys(comparisons: Iterable[RunComparison]) -> list[CaseKey]:
     """Return what any of the runs measured: by machine, then as the message has the groups."""
-    keys = {CaseKey(row.arch, row.benchmark, row.threads) for one in found for row in one.rows}
+    keys = {CaseKey(row.arch, row.benchmark, row.threads) for one in comparisons for row in one.rows}
     return sorted(
         keys, key=lambda key: (key.arch, patch_claims.group_order(key.benchmark.group), key.threads, key.benchmark)
     )
 
 
-def _one_machine(found: Sequence[RunComparison], arch: str, keys: Sequence[CaseKey]) -> Grid:
+def _one_machine(comparisons: Sequence[RunComparison], arch: str, keys: Sequence[CaseKey]) -> Grid:
     """Return a row a benchmark: the first run's value, and by how much each of the others takes more or less."""
-    tables = [_complete(one, keys) for one in found]
+    tables = [_complete(one, keys) for one in comparisons]
     rows = [row for table in tables for row in table.values()]
     first = [row.a.unit if row.a else "" for row in rows]
     others = [[row.b.unit if row.b else "" for row in table.values()] for table in tables]
-    heads, per = head_columns([found[0].a, *(one.b for one in found)], [first, *others])
+    heads, per = head_columns([comparisons[0].a, *(one.b for one in comparisons)], [first, *others])
     cells = [_line([table[key] for table in tables]) for key in keys]
     columns = ("benchmark", heads[0], *(head for name in heads[1:] for head in (name, "")))
-    caption = f"{', '.join(one.b for one in found)} against {found[0].a} on {arch}{per}"
-    return build_grid(caption, columns, "-n" + "n-" * len(found), cells, explain_signs(rows))
+    caption = f"{', '.join(one.b for one in comparisons)} against {comparisons[0].a} on {arch}{per}"
+    return build_grid(caption, columns, "-n" + "n-" * len(comparisons), cells, explain_signs(rows))
 
 
-def _complete(one: RunComparison, keys: Iterable[CaseKey]) -> dict[CaseKey, compare.Comparison]:
+def _complete(comparison: RunComparison, keys: Iterable[CaseKey]) -> dict[CaseKey, compare.Comparison]:
     """Return a row for each of `keys`: what only further runs measured is not measured in these two, and why."""
-    rows = {(row.arch, row.benchmark, row.threads): row for row in one.rows}
-    why = {(skip.benchmark, skip.threads): f"{label}: {skip.reason}" for label, skip in one.skips}
-    return {key: rows.get(key) or _absent(key, why.get(key[1:], f"not in {one.b} for {key[0]}")) for key in keys}
+    rows = {(row.arch, row.benchmark, row.threads): row for row in comparison.rows}
+    why = {(skip.benchmark, skip.threads): f"{label}: {skip.reason}" for label, skip in comparison.skips}
+    return {key: rows.get(key) or _absent(key, why.get(key[1:], f"not in {comparison.b} for {key[0]}")) for key in keys}
 
 
 def _absent(key: CaseKey, why: str) -> compare.Comparison:
@@ -95,32 +97,32 @@ def _line(rows: Sequence[compare.Comparison]) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _nowhere(found: Sequence[RunComparison]) -> list[Grid]:
+def _nowhere(comparisons: Sequence[RunComparison]) -> list[Grid]:
     """Return what none of the runs could measure, and why."""
-    measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
-    skips = [skip for one in found for skip in one.skips if (skip[1].benchmark, skip[1].threads) not in measured]
+    measured = {(row.benchmark, row.threads) for one in comparisons for row in one.rows}
+    skips = [skip for one in comparisons for skip in one.skips if (skip[1].benchmark, skip[1].threads) not in measured]
     return [build_grid(NOWHERE, ("benchmark", "why"), "--", list_skips(skips))]
 
 
-def split_unmeasured(found: Sequence[RunComparison]) -> tuple[list[RunComparison], Grid]:
+def split_unmeasured(comparisons: Sequence[RunComparison]) -> tuple[list[RunComparison], Grid]:
     """Return the comparisons without what none of the runs could measure, and that on its own."""
-    measured = {(row.benchmark, row.threads) for one in found for row in one.rows}
+    measured = {(row.benchmark, row.threads) for one in comparisons for row in one.rows}
     kept = [
         replace(one, skips=tuple(skip for skip in one.skips if (skip[1].benchmark, skip[1].threads) in measured))
-        for one in found
+        for one in comparisons
     ]
-    return kept, _nowhere(found)[0]
+    return kept, _nowhere(comparisons)[0]
 
 
-def tabulate_spread(found: Sequence[RunComparison]) -> Grid:
+def tabulate_spread(comparisons: Sequence[RunComparison]) -> Grid:
     """Return how far counts of the same lie apart in each run, for those that do not repeat; none of them is noise."""
     runs: dict[str, dict[CaseKey, Row]] = {}
-    for one in found:
+    for one in comparisons:
         for row in one.rows:
             for label, side in ((one.a, row.a), (one.b, row.b)):
                 if side and side.gross.is_range and side.gross.n > 1:
                     runs.setdefault(label, {})[CaseKey(row.arch, row.benchmark, row.threads)] = side
-    keys = [key for key in _keys(found) if any(key in rows for rows in runs.values())]
+    keys = [key for key in _keys(comparisons) if any(key in rows for rows in runs.values())]
     moving = [key for key in keys if any(key in rows and not _repeats(rows[key]) for rows in runs.values())]
     lines = [
         (formatting.with_threads(key[1], key[2]), *(_apart(rows.get(key)) for rows in runs.values())) for key in moving
@@ -144,14 +146,14 @@ def _apart(row: Row | None) -> str:
     return "the same" if _repeats(row) else f"{(row.gross.high - row.gross.low) / row.gross.value:.2%}"
 
 
-def tabulate_comparison(found: RunComparison) -> list[Grid]:
+def tabulate_comparison(comparison: RunComparison) -> list[Grid]:
     """Return one grid a machine: both values, the quotient of the second by the first, and what that means.
 
     Of instructions, the difference takes the quotient's place: a few of them are what people argue about.
     """
-    grids = [_comparison(found, arch, rows) for arch, rows in _by_machine(found)]
-    if found.skips:
-        grids.append(build_grid("Measured in neither run", ("benchmark", "why"), "--", list_skips(found.skips)))
+    grids = [_comparison(comparison, arch, rows) for arch, rows in _by_machine(comparison)]
+    if comparison.skips:
+        grids.append(build_grid("Measured in neither run", ("benchmark", "why"), "--", list_skips(comparison.skips)))
     return grids
 
 
@@ -163,34 +165,34 @@ def list_skips(skips: Iterable[tuple[str, Skip]]) -> list[tuple[Cell, ...]]:
     return [(case, Reason(f"{', '.join(dict.fromkeys(who))}: {why}")) for (case, why), who in labels.items()]
 
 
-def tabulate_narrowly(found: RunComparison) -> list[Grid]:
+def tabulate_narrowly(comparison: RunComparison) -> list[Grid]:
     """Return one grid a machine, with a sign for what the difference means, and below it what the signs mean."""
     grids = []
-    for arch, rows in _by_machine(found):
-        heads, caption = _headed(found, arch, rows)
+    for arch, rows in _by_machine(comparison):
+        heads, caption = _headed(comparison, arch, rows)
         cells = [(*_comparison_row(row), formatting.SIGNS[row.word]) for row in rows]
         grids.append(build_grid(caption, (*heads, ""), "-nnn-", cells, explain_signs(rows)))
     return grids
 
 
-def _by_machine(found: RunComparison) -> list[tuple[str, list[compare.Comparison]]]:
-    return [(arch, list(rows)) for arch, rows in groupby(found.rows, key=lambda row: row.arch)]
+def _by_machine(comparison: RunComparison) -> list[tuple[str, list[compare.Comparison]]]:
+    return [(arch, list(rows)) for arch, rows in groupby(comparison.rows, key=lambda row: row.arch)]
 
 
-def _comparison(found: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
-    heads, caption = _headed(found, arch, rows)
+def _comparison(comparison: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
+    heads, caption = _headed(comparison, arch, rows)
     footnotes = Footnotes()
     cells = [(*_comparison_row(row), f"{row.word} {footnotes.mark(row.reason)}") for row in rows]
     return build_grid(caption, (*heads, "difference"), "-nnn-", cells, [*footnotes, *_operations(rows)])
 
 
-def _headed(found: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> tuple[tuple[str, ...], str]:
+def _headed(comparison: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> tuple[tuple[str, ...], str]:
     """Return the headings of the names, of both values and of what they differ by, and the caption."""
     units = [[row.a.unit if row.a else "" for row in rows], [row.b.unit if row.b else "" for row in rows]]
-    names, per = head_columns([found.a, found.b], units)
+    names, per = head_columns([comparison.a, comparison.b], units)
     counted = all(row.ratio is None or row.ratio.is_range for row in rows)
     by = "second - first" if counted else "second / first"
-    return ("benchmark", *names, by), f"{found.b} (second) against {found.a} (first) on {arch}{per}"
+    return ("benchmark", *names, by), f"{comparison.b} (second) against {comparison.a} (first) on {arch}{per}"
 
 
 def explain_signs(rows: Iterable[compare.Comparison]) -> list[str]:

@@ -28,19 +28,19 @@ _FACTS = {"CPU": "cpu", "Linux": "linux", "C library": "libc", "CPUs": "cpus"}
 _CHANGED = " → "
 
 
-def name_column(what: BenchmarkPair) -> str:
+def name_column(pair: BenchmarkPair) -> str:
     """Return what a column is of: "counter/vdso_atomic / rseq, net", "counter/rseq (4 threads)"."""
-    if not what.fast:
-        return formatting.with_threads(what.slow, what.threads)
-    fast = what.fast.method if what.slow.group == what.fast.group else what.fast
-    return f"{what.slow} / {fast}" + (", net" if what.net else "")
+    if not pair.fast:
+        return formatting.with_threads(pair.slow, pair.threads)
+    fast = pair.fast.method if pair.slow.group == pair.fast.group else pair.fast
+    return f"{pair.slow} / {fast}" + (", net" if pair.net else "")
 
 
-def tabulate_places(found: FleetComparison) -> Grid:
+def tabulate_places(fleets: FleetComparison) -> Grid:
     """Return a row a machine with its facts; one without a run has the reason in their place."""
     heads = ("place", "arch", *_FACTS, "time")
-    rows = [_place(place) for place in found.places]
-    notes = [f"a{_CHANGED}b: in {found.labels[0]}, and in {found.labels[1]}"] if len(found.labels) > 1 else []
+    rows = [_place(place) for place in fleets.places]
+    notes = [f"a{_CHANGED}b: in {fleets.labels[0]}, and in {fleets.labels[1]}"] if len(fleets.labels) > 1 else []
     changed = any(_CHANGED in str(cell) for row in rows for cell in row)
     return build_grid("The machines", heads, "-" * len(heads), rows, notes if changed else [])
 
@@ -65,28 +65,29 @@ def _both(values: Iterable[str]) -> str:
     return _CHANGED.join(dict.fromkeys(values))
 
 
-def describe_matrix(found: FleetComparison, one: Matrix) -> str:
+def describe_matrix(fleets: FleetComparison, matrix: Matrix) -> str:
     """Return what a matrix has in its cells."""
-    unit = "" if one.unit == TIME else f", in {one.unit}, which are no time"
-    if len(found.labels) > 1:
-        return f"{found.labels[1]} against {found.labels[0]}, times what it took{unit}"
+    unit = "" if matrix.unit == TIME else f", in {matrix.unit}, which are no time"
+    if len(fleets.labels) > 1:
+        return f"{fleets.labels[1]} against {fleets.labels[0]}, times what it took{unit}"
     return f"slow / fast inside each run: speed-ups{unit}" if not unit else f"slow / fast inside each run{unit}"
 
 
-def tabulate_summary(found: FleetComparison, one: Matrix) -> Grid:
+def tabulate_summary(fleets: FleetComparison, matrix: Matrix) -> Grid:
     """Return a row for each column of a matrix: its extremes, its median, whether machines differ, and the words."""
-    several = len(one.machines) > 1
-    middle = len(one.machines) >= _MEDIAN
+    several = len(matrix.machines) > 1
+    middle = len(matrix.machines) >= _MEDIAN
     ends = ("lowest", *(("median",) if middle else ()), "highest") if several else ("value",)
-    differ = ("highest / lowest",) if len(found.labels) == 1 and several else ()
-    heads = (_kind(found), *ends, *differ, "machines")
+    differ = ("highest / lowest",) if len(fleets.labels) == 1 and several else ()
+    heads = (_kind(fleets), *ends, *differ, "machines")
     rows = [
-        _summary(number, column, len(one.machines), bool(differ)) for number, column in enumerate(one.columns, start=1)
+        _summary(number, column, len(matrix.machines), bool(differ))
+        for number, column in enumerate(matrix.columns, start=1)
     ]
     numeric = "-" + "n" * (len(ends) + len(differ)) + "-"
-    notes = [*_legend(one), *(_ends(number, column) for number, column in enumerate(one.columns, start=1))]
+    notes = [*_legend(matrix), *(_ends(number, column) for number, column in enumerate(matrix.columns, start=1))]
     return build_grid(
-        f"What machines differ by: {describe_matrix(found, one)}", heads, numeric, rows, list(filter(None, notes))
+        f"What machines differ by: {describe_matrix(fleets, matrix)}", heads, numeric, rows, list(filter(None, notes))
     )
 
 
@@ -98,8 +99,8 @@ def _ends(number: int, column: MatrixColumn) -> str:
     return f"{number}: {held.highest} over {held.lowest}; {held.reason}"
 
 
-def _kind(found: FleetComparison) -> str:
-    return "slow / fast" if len(found.labels) == 1 else "benchmark"
+def _kind(fleets: FleetComparison) -> str:
+    return "slow / fast" if len(fleets.labels) == 1 else "benchmark"
 
 
 def _summary(number: int, column: MatrixColumn, machines: int, differ: bool) -> tuple[Shown, ...]:
@@ -132,35 +133,35 @@ def count_signs(column: MatrixColumn) -> str:
     return ", ".join(f"{len(found[word])} {sign}" for word, sign in formatting.SIGNS.items() if word in found)
 
 
-def _legend(one: Matrix) -> list[str]:
-    said = {cell.word for column in one.columns for cell in column.cells.values()}
-    if any(column.apart and not column.apart.differs for column in one.columns):
+def _legend(matrix: Matrix) -> list[str]:
+    said = {cell.word for column in matrix.columns for cell in column.cells.values()}
+    if any(column.apart and not column.apart.differs for column in matrix.columns):
         said.add(compare.UNRESOLVED)
     return ["; ".join(f"{sign} {word}" for word, sign in formatting.SIGNS.items() if word in said)]
 
 
-def tabulate_cells(found: FleetComparison, one: Matrix) -> list[Grid]:
+def tabulate_cells(fleets: FleetComparison, matrix: Matrix) -> list[Grid]:
     """Return the matrix, a row a machine, in parts of as many columns as a terminal holds.
 
     Columns that say of no machine that anything differs are left to summary(), and that is said.
     """
-    brief = len(one.machines) > _FEW
-    telling = [(number, column) for number, column in enumerate(one.columns, start=1) if column.is_telling]
-    grids = [_part(found, one, part, brief) for part in _abreast(one, telling, brief)]
-    quiet = len(one.columns) - len(telling)
-    note = f"On no machine does anything differ in the other {quiet} of {len(one.columns)}." if quiet else ""
+    brief = len(matrix.machines) > _FEW
+    telling = [(number, column) for number, column in enumerate(matrix.columns, start=1) if column.is_telling]
+    grids = [_part(fleets, matrix, part, brief) for part in _abreast(matrix, telling, brief)]
+    quiet = len(matrix.columns) - len(telling)
+    note = f"On no machine does anything differ in the other {quiet} of {len(matrix.columns)}." if quiet else ""
     return [*grids[:-1], *(replace(grid, notes=tuple(filter(None, [note]))) for grid in grids[-1:])]
 
 
 def _abreast(
-    one: Matrix, columns: Sequence[tuple[int, MatrixColumn]], brief: bool
+    matrix: Matrix, columns: Sequence[tuple[int, MatrixColumn]], brief: bool
 ) -> list[list[tuple[int, MatrixColumn]]]:
     """Part the columns so that no cell of a part has to be folded."""
-    places = max(map(len, one.machines), default=0)
+    places = max(map(len, matrix.machines), default=0)
     parts: list[list[tuple[int, MatrixColumn]]] = [[]]
     left, most = _BREADTH - places, _CLOSE if brief else _ABREAST
     for number, column in columns:
-        wide = 1 + max(len(str(format_cell(column.cells.get(machine), brief))) for machine in one.machines)
+        wide = 1 + max(len(str(format_cell(column.cells.get(machine), brief))) for machine in matrix.machines)
         if parts[-1] and (len(parts[-1]) == most or (brief and wide > left)):
             parts.append([])
             left = _BREADTH - places
@@ -169,12 +170,12 @@ def _abreast(
     return [part for part in parts if part]
 
 
-def _part(found: FleetComparison, one: Matrix, part: Sequence[tuple[int, MatrixColumn]], brief: bool) -> Grid:
+def _part(fleets: FleetComparison, matrix: Matrix, part: Sequence[tuple[int, MatrixColumn]], brief: bool) -> Grid:
     heads = [str(number) if brief else f"{number}: {name_column(column.what)}" for number, column in part]
     rows = [
-        (machine, *(format_cell(column.cells.get(machine), brief) for _, column in part)) for machine in one.machines
+        (machine, *(format_cell(column.cells.get(machine), brief) for _, column in part)) for machine in matrix.machines
     ]
-    return build_grid(f"By machine: {describe_matrix(found, one)}", ("place", *heads), "-" + "n" * len(part), rows)
+    return build_grid(f"By machine: {describe_matrix(fleets, matrix)}", ("place", *heads), "-" + "n" * len(part), rows)
 
 
 def format_cell(cell: Cell | None, brief: bool = False) -> Shown:
@@ -185,39 +186,39 @@ def format_cell(cell: Cell | None, brief: bool = False) -> Shown:
     return replace(shown, interval="") if brief else shown
 
 
-def tabulate_verdicts(found: FleetComparison) -> list[Grid]:
+def tabulate_verdicts(fleets: FleetComparison) -> list[Grid]:
     """Return the verdicts on the message's claims, a row a machine, in parts; claims that no machine answers are named.
 
     Each cell has what was measured and the verdict's icon.
     """
-    by_claim = {one.claim.id: one for judged in found.judged.values() for one in judged}
-    measured = {one.claim.id for judged in found.judged.values() for one in judged if one.measured is not None}
+    by_claim = {one.claim.id: one for judged in fleets.judged.values() for one in judged}
+    measured = {one.claim.id for judged in fleets.judged.values() for one in judged if one.measured is not None}
     shown = [name for name in by_claim if name in measured]
-    there = [name for name, judged in found.judged.items() if any(one.measured for one in judged)]
+    there = [name for name, judged in fleets.judged.items() if any(one.measured for one in judged)]
     parts = [shown[start : start + _CLAIMS] for start in range(0, len(shown), _CLAIMS)]
-    grids = [_verdicts(found, part, there) for part in parts]
+    grids = [_verdicts(fleets, part, there) for part in parts]
     absent = [name for name in by_claim if name not in measured]
     note = [f"Measured on no machine: {', '.join(absent)}."] if absent and grids else []
-    return [*grids[:-1], *(replace(grid, notes=(*_icons(found), *note)) for grid in grids[-1:])]
+    return [*grids[:-1], *(replace(grid, notes=(*_icons(fleets), *note)) for grid in grids[-1:])]
 
 
-def _verdicts(found: FleetComparison, part: Sequence[str], machines: Sequence[str]) -> Grid:
+def _verdicts(fleets: FleetComparison, part: Sequence[str], machines: Sequence[str]) -> Grid:
     rows = []
     for machine in machines:
-        judged = {one.claim.id: one for one in found.judged[machine]}
+        judged = {one.claim.id: one for one in fleets.judged[machine]}
         rows.append((machine, *(_verdict(judged.get(name)) for name in part)))
     heads = ("place", *part)
     return build_grid("What the patch claimed, by machine", heads, "-" + "n" * len(part), rows)
 
 
-def _verdict(one: JudgedClaim | None) -> Shown:
-    if one is None or one.measured is None:
+def _verdict(judged: JudgedClaim | None) -> Shown:
+    if judged is None or judged.measured is None:
         return formatting.ICONS[VerdictWord.NOT_MEASURED]
-    return FormattedNumber(formatting.ratio(one.measured).value, after=formatting.ICONS[one.verdict.word])
+    return FormattedNumber(formatting.ratio(judged.measured).value, after=formatting.ICONS[judged.verdict.word])
 
 
-def _icons(found: FleetComparison) -> tuple[str, ...]:
-    said = {one.verdict.word for judged in found.judged.values() for one in judged}
+def _icons(fleets: FleetComparison) -> tuple[str, ...]:
+    said = {one.verdict.word for judged in fleets.judged.values() for one in judged}
     return ("; ".join(f"{icon} {word}" for word, icon in formatting.ICONS.items() if word in said),)
 
 

@@ -39,42 +39,44 @@ def tabulate_builds(wanted: Mapping[str, str], made: Mapping[str, BuiltKernel]) 
     return tabulate("Linuxes that configurations boot", columns, rows, [f"compiled by {', '.join(compilers)}"])
 
 
-def tabulate_options(found: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y", beyond: str = "") -> Grid:
+def tabulate_options(
+    options: Mapping[str, tuple[str, str]], one: str = "n", other: str = "y", beyond: str = ""
+) -> Grid:
     """Return the options in which two final configurations differ: what comes from CONFIG_RSEQ, as a build proves.
 
     `beyond` tells in what else the two Linuxes differ; then nothing is proved of the options.
     """
-    names = sorted(found, key=lambda name: (name != RSEQ, name))
+    names = sorted(options, key=lambda name: (name != RSEQ, name))
     caption = "How the configurations of the two Linuxes differ"
     if len(names) > MOST_OPTIONS:
         caption += f": the first {MOST_OPTIONS} of {len(names)} options"
-    rows = [(name, *found[name]) for name in names[:MOST_OPTIONS]]
+    rows = [(name, *options[name]) for name in names[:MOST_OPTIONS]]
     note = f"these differ in more than CONFIG_RSEQ: {beyond}" if beyond else _PROVED
     return build_grid(caption, ("option", one, other), "---", rows, [note])
 
 
-def tabulate_claims(found: Sequence[RunComparison]) -> list[Grid]:
+def tabulate_claims(comparisons: Sequence[RunComparison]) -> list[Grid]:
     """Return what each pair of runs says of the claims; on the same two Linuxes, their sizes are told only once."""
     grids, told = [], []
-    for one in found:
+    for one in comparisons:
         again = _linuxes(one) in told
         told.append(_linuxes(one))
         rows = [row for row in one.said if not (again and row.claim.kind == "size")]
         if rows:
             caption = f"What the patch claimed of the two configurations: {one.b} against {one.a}"
-            grids.append(tabulate_verdicts(rows, caption if len(found) > 1 else _CLAIMED))
+            grids.append(tabulate_verdicts(rows, caption if len(comparisons) > 1 else _CLAIMED))
     return grids
 
 
-def tabulate_kernels(found: Sequence[RunComparison]) -> list[Grid]:
+def tabulate_kernels(comparisons: Sequence[RunComparison]) -> list[Grid]:
     """Return in which options the Linuxes of runs differ from the first's and how large they are, each of them once."""
     grids: list[Grid] = []
     told: list[object] = []
-    for one in found:
+    for one in comparisons:
         if _linuxes(one) in told:
             continue
         told.append(_linuxes(one))
-        other = ", ".join(each.b for each in found if _linuxes(each) == _linuxes(one))
+        other = ", ".join(each.b for each in comparisons if _linuxes(each) == _linuxes(one))
         if one.options:
             grids.append(tabulate_options(one.options, one.a, other, one.beyond))
         if one.sizes:
@@ -84,12 +86,12 @@ def tabulate_kernels(found: Sequence[RunComparison]) -> list[Grid]:
     return grids
 
 
-def _linuxes(one: RunComparison) -> object:
+def _linuxes(comparison: RunComparison) -> object:
     """Return what tells two Linuxes that are compared from two others."""
-    return one.sizes, one.options, one.beyond
+    return comparison.sizes, comparison.options, comparison.beyond
 
 
-def tabulate_verdicts(found: Sequence[ConfigVerdict], caption: str) -> Grid:
+def tabulate_verdicts(verdicts: Sequence[ConfigVerdict], caption: str) -> Grid:
     """Return what two runs say of the claims about the two configurations."""
     footnotes = Footnotes()
     columns: Columns[ConfigVerdict] = (
@@ -99,13 +101,13 @@ def tabulate_verdicts(found: Sequence[ConfigVerdict], caption: str) -> Grid:
         ColumnSpec("verdict", lambda judged: judged.verdict.word),
         ColumnSpec("why", lambda judged: footnotes.mark(judged.verdict.reason)),
     )
-    return tabulate(caption, columns, found, footnotes)
+    return tabulate(caption, columns, verdicts, footnotes)
 
 
-def tabulate_size(one: BuiltKernel) -> Grid:
+def tabulate_size(kernel: BuiltKernel) -> Grid:
     """Return how large a Linux is for which there is no other to compare it with."""
-    sizes = one.sizes
-    row = (one.rseq, *(f"{value:,}" for value in (sizes.text, sizes.data, sizes.bss, one.image.stat().st_size)))
+    sizes = kernel.sizes
+    row = (kernel.rseq, *(f"{value:,}" for value in (sizes.text, sizes.data, sizes.bss, kernel.image.stat().st_size)))
     return build_grid(_SIZE, ("CONFIG_RSEQ", "text", "data", "bss", "image"), "-nnnn", [row])
 
 

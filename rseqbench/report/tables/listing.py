@@ -27,9 +27,9 @@ _KEPT = (0, 1, 5, 6)  # of the columns, where all would be words broken in piece
 _MINUTE = 60
 
 
-def tabulate_runs(found: Sequence[Entry], where: str, width: int) -> Grid:
+def tabulate_runs(entries: Sequence[Entry], where: str, width: int) -> Grid:
     """Return a row a run, in the order given; the time is UTC, as it is stored. In a small `width` some is left out."""
-    rows = [_row(entry) for entry in found]
+    rows = [_row(entry) for entry in entries]
     if width >= _NARROW:
         return build_grid(f"Runs in {where}", _HEADS, "------n", rows)
     few = [row if len(row) < len(_HEADS) else [row[place] for place in _KEPT] for row in rows]
@@ -71,9 +71,9 @@ def _minute(when: str) -> str:
     return when[:16].replace("T", " ")
 
 
-def list_run_records(found: Sequence[Entry]) -> list[Record]:
+def list_run_records(entries: Sequence[Entry]) -> list[Record]:
     """Return the same as data: a record a run, null where something is not known."""
-    return [_record(entry) for entry in found]
+    return [_record(entry) for entry in entries]
 
 
 def _record(entry: Entry) -> Record:
@@ -143,36 +143,36 @@ def _leaf(benchmark: Benchmark, width: int) -> Table:
     return line
 
 
-def tabulate_plan(found: DryRun) -> Grid:
+def tabulate_plan(dry_run: DryRun) -> Grid:
     """Return what a run would do, a row a decision."""
-    options, first = found.options, found.plans[0]
+    options, first = dry_run.options, dry_run.plans[0]
     asked = ", ".join(options.benchmarks)
     each = f"{len(first.cases)} cases, for {asked}" if first.cases else f"those that {asked} names"
     rounds = f"{first.rounds}" + (f", over {first.boots} boots" if first.boots > 1 else "")
     rows = [
-        ("target", found.target),
-        ("architecture", found.arch),
-        ("engine", ", then ".join(one.engine for one in found.plans)),
+        ("target", dry_run.target),
+        ("architecture", dry_run.arch),
+        ("engine", ", then ".join(one.engine for one in dry_run.plans)),
         ("benchmarks", each),
         ("threads", ", ".join(map(str, options.threads))),
         ("rounds", f"{rounds} (preset {first.preset})"),
-        *(("values in a round", _values(one)) for one in found.plans if one.engine == "pyperf"),
-        ("order", f"seed {found.seed}" if found.seed is not None else "a new seed, drawn when it begins; --seed N"),
-        ("CPUs", ", ".join(map(str, found.cpus)) or "as the target has them"),
+        *(("values in a round", _values(one)) for one in dry_run.plans if one.engine == "pyperf"),
+        ("order", f"seed {dry_run.seed}" if dry_run.seed is not None else "a new seed, drawn when it begins; --seed N"),
+        ("CPUs", ", ".join(map(str, dry_run.cpus)) or "as the target has them"),
         ("registration", options.registration),
-        ("the rounds take", _expected(found)),
+        ("the rounds take", _expected(dry_run)),
     ]
     return build_grid("What would be done", ("what", "how"), "--", rows)
 
 
-def _values(one: Plan) -> str:
-    return f"{one.values}, of at least {one.value_ms:g} ms each"
+def _values(plan: Plan) -> str:
+    return f"{plan.values}, of at least {plan.value_ms:g} ms each"
 
 
-def _expected(found: DryRun) -> str:
-    if found.expected_s is None:
+def _expected(dry_run: DryRun) -> str:
+    if dry_run.expected_s is None:
         return "not known before they are tried"
-    seconds = found.expected_s
+    seconds = dry_run.expected_s
     about = f"{seconds:.0f} s" if seconds < 10 * _MINUTE else f"{seconds / _MINUTE:.0f} min"
     return f"about {about} on cores that are ours, more beside others; checks come before"
 
@@ -182,18 +182,18 @@ def tabulate_cases(plans: Sequence[Plan]) -> list[Grid]:
     return [_cases(one, several=len(plans) > 1) for one in plans if one.cases or one.skips]
 
 
-def _cases(one: Plan, several: bool) -> Grid:
+def _cases(plan: Plan, several: bool) -> Grid:
     groups: dict[tuple[str, str], list[str]] = {}
-    for name in dict.fromkeys(case.benchmark for case in one.cases):
-        threads = ", ".join(str(case.threads) for case in one.cases if case.benchmark == name)
+    for name in dict.fromkeys(case.benchmark for case in plan.cases):
+        threads = ", ".join(str(case.threads) for case in plan.cases if case.benchmark == name)
         groups.setdefault((name.group, threads), []).append(name.method)
     rows: list[tuple[Cell, ...]] = [
         (group, threads, ", ".join(methods)) for (group, threads), methods in groups.items()
     ]
     rows += [
-        (formatting.with_threads(skip.benchmark, skip.threads), Reason(f"not: {skip.reason}")) for skip in one.skips
+        (formatting.with_threads(skip.benchmark, skip.threads), Reason(f"not: {skip.reason}")) for skip in plan.skips
     ]
-    caption = "Benchmarks" + (f" of engine {one.engine}" if several else "")
+    caption = "Benchmarks" + (f" of engine {plan.engine}" if several else "")
     return build_grid(caption, ("group", "threads", "methods"), "---", rows)
 
 

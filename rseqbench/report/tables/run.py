@@ -72,9 +72,9 @@ _HARDWARE = ("virtual", "governor", "smt", "turbo", "load_1min", "isolated_cpus"
 _PRINTED_MACHINE = ("cpu", "machine", "libc")  # all that the message says of its machines
 
 
-def tabulate_measured(found: Sequence[BenchmarkRow]) -> list[Grid]:
+def tabulate_measured(rows: Sequence[BenchmarkRow]) -> list[Grid]:
     """Return one grid for each machine and group: with the loop, net of the baseline, registration, aborts, check."""
-    parts = groupby(found, key=lambda one: (one.arch, one.group))
+    parts = groupby(rows, key=lambda one: (one.arch, one.group))
     return [_measured(arch, group, list(part)) for (arch, group), part in parts]
 
 
@@ -120,21 +120,21 @@ def _measured_row(one: BenchmarkRow, counted: bool) -> tuple[Cell, ...]:
     )
 
 
-def tabulate_patch_table(shown: PatchTable) -> Grid:
+def tabulate_patch_table(table: PatchTable) -> Grid:
     """Return a table of the message, as printed, with the run beside it."""
-    return _pairs(shown) if shown.pairs else _lines(shown)
+    return _pairs(table) if table.pairs else _lines(table)
 
 
-def _pairs(shown: PatchTable) -> Grid:
-    units = sorted({formatting.short(one.unit) for line in shown.pairs for one in line.values if one})
-    notes = _printed_machines(shown)
+def _pairs(table: PatchTable) -> Grid:
+    units = sorted({formatting.short(one.unit) for line in table.pairs for one in line.values if one})
+    notes = _printed_machines(table)
     if len(units) > 1:  # each row says its own
-        rows = [_with_unit(line) for line in shown.pairs]
+        rows = [_with_unit(line) for line in table.pairs]
         columns = ("machine", "unit", "instead of", "takes", "rseq takes", "quotient")
-        return build_grid(shown.section.title, columns, "---nnn", rows, [*notes, *_no_price(shown.pairs)])
+        return build_grid(table.section.title, columns, "---nnn", rows, [*notes, *_no_price(table.pairs)])
     per = "".join(units) or "per op"
     heads = ("machine", "instead of", f"{per}", f"rseq, {per}", "speedup")
-    return build_grid(shown.section.title, heads, "--nnn", [_pair_row(line) for line in shown.pairs], notes)
+    return build_grid(table.section.title, heads, "--nnn", [_pair_row(line) for line in table.pairs], notes)
 
 
 def _with_unit(line: PairLine) -> tuple[Cell, ...]:
@@ -150,9 +150,9 @@ def _no_price(lines: Sequence[PairLine]) -> list[str]:
     return [f"{', '.join(fewer)}: fewer instructions, but these do not price an atomic."] if fewer else []
 
 
-def _printed_machines(shown: PatchTable) -> list[str]:
+def _printed_machines(table: PatchTable) -> list[str]:
     """Say which machines the message measured."""
-    return [f"patch, {m.arch}: {m.facts.cpu}" for m in shown.printed_on if m.facts.cpu]
+    return [f"patch, {m.arch}: {m.facts.cpu}" for m in table.printed_on if m.facts.cpu]
 
 
 def _pair_row(line: PairLine) -> tuple[Cell, ...]:
@@ -169,45 +169,45 @@ def _pair_row(line: PairLine) -> tuple[Cell, ...]:
     return line.who, instead, format_cost(slow), format_cost(fast), speedup
 
 
-def _lines(shown: PatchTable) -> Grid:
-    printed = [f"patch, {machine.arch}" for machine in shown.printed_on]
+def _lines(table: PatchTable) -> Grid:
+    printed = [f"patch, {machine.arch}" for machine in table.printed_on]
     beside: list[str] = []
-    units = [_units(shown, place) for place in range(len(shown.measured_on))]
+    units = [_units(table, place) for place in range(len(table.measured_on))]
     mixed = any(unit not in (formatting.short("ns"), "") for unit in units)
     if mixed:
         printed = [f"{head}, {formatting.short('ns')}" for head in printed]
-    for machine, unit in zip(shown.measured_on, units, strict=True):
+    for machine, unit in zip(table.measured_on, units, strict=True):
         who = REPLAYED if machine.target == REPLAY else "this run"
-        name = f"{who}, {machine.arch}" if len(shown.measured_on) > 1 else who
+        name = f"{who}, {machine.arch}" if len(table.measured_on) > 1 else who
         beside += [f"{name}, {unit}" if mixed and unit else name, NET]
     rows: list[list[Cell]] = []
-    for line in shown.lines:
+    for line in table.lines:
         row: list[Cell] = [line.words, *(formatting.as_printed(one.gross.value) if one else "" for one in line.printed)]
         for one in line.measured:
             row += _beside(one, last=one is line.measured[-1])
         rows.append(row)
     heads = ("way of reading", *printed, *beside)
-    caption = shown.section.title if mixed else f"{shown.section.title}, {formatting.short('ns')}"
-    return build_grid(caption, heads, "-" + "n" * (len(heads) - 1), rows, _printed_machines(shown))
+    caption = table.section.title if mixed else f"{table.section.title}, {formatting.short('ns')}"
+    return build_grid(caption, heads, "-" + "n" * (len(heads) - 1), rows, _printed_machines(table))
 
 
-def _units(shown: PatchTable, place: int) -> str:
-    found = {formatting.short(one.row.unit) for line in shown.lines if (one := line.measured[place]) and one.row}
+def _units(table: PatchTable, place: int) -> str:
+    found = {formatting.short(one.row.unit) for line in table.lines if (one := line.measured[place]) and one.row}
     return ", ".join(sorted(found))
 
 
-def _beside(one: BenchmarkRow | None, last: bool) -> tuple[Cell, ...]:
-    if one is None or one.row is None:
-        why = f"not measured: {one.reason if one else 'not selected in this run'}"
+def _beside(row: BenchmarkRow | None, last: bool) -> tuple[Cell, ...]:
+    if row is None or row.row is None:
+        why = f"not measured: {row.reason if row else 'not selected in this run'}"
         return (Reason(why),) if last else (why, "")
-    return format_cost(one.row), formatting.cost(one.row.net) if one.row.net else ""
+    return format_cost(row.row), formatting.cost(row.row.net) if row.row.net else ""
 
 
-def tabulate_ratios(found: Sequence[PairSpeedup]) -> Grid:
+def tabulate_ratios(speedups: Sequence[PairSpeedup]) -> Grid:
     """Return the quotients of a run; what they are beside a neighbour only where one was there."""
-    unit = next((formatting.short(one.unit) for one in found), "")
+    unit = next((formatting.short(one.unit) for one in speedups), "")
     time = unit == formatting.short("ns")
-    busy = any(one.beside for one in found)
+    busy = any(one.beside for one in speedups)
     columns: list[ColumnSpec[PairSpeedup]] = [
         ColumnSpec("slow / fast", lambda row: formatting.quotient(row.pair)),
         number_column("alone on the core" if time else unit, lambda row: formatting.ratio(row.alone)),
@@ -215,7 +215,7 @@ def tabulate_ratios(found: Sequence[PairSpeedup]) -> Grid:
     ]
     if busy:
         columns.insert(2, number_column("beside a neighbour", _format_beside))
-    return tabulate("Quotients inside each round", columns, found)
+    return tabulate("Quotients inside each round", columns, speedups)
 
 
 def _format_beside(row: PairSpeedup) -> Cell:
@@ -228,7 +228,7 @@ def _of_rounds(ratio: Estimate) -> FormattedNumber:
     return printed if ratio.n > 1 else replace(printed, after="in 1 round")
 
 
-def tabulate_checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> Grid:
+def tabulate_checks(checks: Sequence[Check], requested: Sequence[Benchmark] = ()) -> Grid:
     """Return the outcome of every exactness check, and why others of the benchmarks `asked` for had none."""
     columns: Columns[Check] = (
         ColumnSpec("benchmark", lambda check: check.benchmark),
@@ -239,11 +239,11 @@ def tabulate_checks(found: Sequence[Check], asked: Sequence[Benchmark] = ()) -> 
         number_column("aborts taken", lambda check: str(check.aborts)),
         ColumnSpec("remark", lambda check: check.message),
     )
-    ordered = sorted(found, key=lambda check: (patch_claims.group_order(check.benchmark.group), check.benchmark))
+    ordered = sorted(checks, key=lambda check: (patch_claims.group_order(check.benchmark.group), check.benchmark))
     grid = tabulate("Exactness checks, made before anything was timed", columns, ordered)
     unchecked = [
         (formatting.line(benchmark.name), Reason(formatting.line(f"not checked: {benchmark.unavailable}")))
-        for benchmark in asked
+        for benchmark in requested
         if benchmark.unavailable
     ]
     return replace(grid, rows=(*grid.rows, *unchecked))
@@ -280,10 +280,10 @@ def _fact(value: Fact) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def tabulate_descriptions(found: Sequence[BenchmarkRow]) -> Grid:
+def tabulate_descriptions(rows: Sequence[BenchmarkRow]) -> Grid:
     """Return what each benchmark does, in the words of its source."""
     columns: Columns[BenchmarkRow] = (
         ColumnSpec("benchmark", lambda row: formatting.with_threads(row.benchmark, row.threads)),
         ColumnSpec("what one operation is", lambda row: row.doc),
     )
-    return tabulate("What each benchmark does", columns, [row for row in found if row.doc])
+    return tabulate("What each benchmark does", columns, [row for row in rows if row.doc])

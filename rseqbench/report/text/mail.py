@@ -22,39 +22,39 @@ from rseqbench.store.runs import Run
 _ARITHMETIC = "The message's own arithmetic"  # as the grid calls it
 
 
-def render_run(shown: RunView) -> str:
+def render_run(view: RunView) -> str:
     """Return the mail about one run."""
-    return ascii_table.document(_run(shown))
+    return ascii_table.document(_run(view))
 
 
-def _run(shown: RunView) -> Iterator[str]:
-    yield from _brief("Run:    ", "Claims: ", context.of_run(shown))
-    published = context.published(shown.run)
+def _run(view: RunView) -> Iterator[str]:
+    yield from _brief("Run:    ", "Claims: ", context.of_run(view))
+    published = context.published(view.run)
     beside = "" if published else ", this run beside them"
-    yield from _section(f"The patch's tables{beside}", map(_patch_table, shown.patch_tables))
+    yield from _section(f"The patch's tables{beside}", map(_patch_table, view.patch_tables))
     if not published:
-        yield from _verdicts(shown)
-    yield from _limits(shown.limits)
-    yield from _section(_ARITHMETIC, [claims.tabulate_arithmetic(shown.judged)])
-    measured = [one for one in shown.measured if one.row is not None]
-    yield from _section("Everything measured", [*run.tabulate_measured(measured), run.tabulate_ratios(_untold(shown))])
-    beside_kernels = [grid for one in shown.shipped for grid in allocators.tabulate_library(one)]
+        yield from _verdicts(view)
+    yield from _limits(view.limits)
+    yield from _section(_ARITHMETIC, [claims.tabulate_arithmetic(view.judged)])
+    measured = [one for one in view.measured if one.row is not None]
+    yield from _section("Everything measured", [*run.tabulate_measured(measured), run.tabulate_ratios(_untold(view))])
+    beside_kernels = [grid for one in view.shipped for grid in allocators.tabulate_library(one)]
     yield from _section("The libraries themselves", beside_kernels)
-    yield from _section("A server over each allocator", allocators.tabulate_server(shown.served))
+    yield from _section("A server over each allocator", allocators.tabulate_server(view.served))
     reasons = (
-        (formatting.with_threads(one.benchmark, one.threads), one.reason) for one in shown.measured if not one.row
+        (formatting.with_threads(one.benchmark, one.threads), one.reason) for one in view.measured if not one.row
     )
     yield from _by_reason("Benchmarks without a value", reasons)
     if not published:
-        yield from _times(shown.judged)
-    yield from _section("Machine and build", [run.tabulate_facts(shown.run.header.machines)])
-    yield from _end(context.commands_of_run(shown.run))
+        yield from _times(view.judged)
+    yield from _section("Machine and build", [run.tabulate_facts(view.run.header.machines)])
+    yield from _end(context.commands_of_run(view.run))
 
 
-def _patch_table(shown: PatchTable) -> Grid:
+def _patch_table(table: PatchTable) -> Grid:
     """Return a table of the message as wide as a mail: the intervals of single values are told further down."""
-    grid = context.patch_table(shown)
-    if shown.pairs:
+    grid = context.patch_table(table)
+    if table.pairs:
         return replace(grid, rows=tuple((*map(_bare, row[:-1]), row[-1]) for row in grid.rows))
     return _without(grid, run.NET)
 
@@ -70,23 +70,23 @@ def _bare(cell: Cell) -> Cell:
     return replace(cell, interval="") if isinstance(cell, FormattedNumber) else cell
 
 
-def _verdicts(shown: RunView) -> Iterator[str]:
-    decided, absent, _ = claims.split_claims(shown.judged)
+def _verdicts(view: RunView) -> Iterator[str]:
+    decided, absent, _ = claims.split_claims(view.judged)
     verdicts = claims.tabulate_verdicts(decided, "What the patch claimed, what was measured, and whether it holds")
-    yield from _section("Verdicts", [verdicts, _without(claims.tabulate_today(shown.judged), "rseq way")])
-    if shown.sentences:
+    yield from _section("Verdicts", [verdicts, _without(claims.tabulate_today(view.judged), "rseq way")])
+    if view.sentences:
         yield from ("", "In words:", "")
-        yield from _bullets(shown.sentences)
+        yield from _bullets(view.sentences)
     stated = ((f"{c.id} ({formatting.claimed(c)})", one.verdict.reason) for one in absent for c in [one.claim])
     yield from _by_reason("Claims that were not measured here", stated)
 
 
-def _untold(shown: RunView) -> list[PairSpeedup]:
+def _untold(view: RunView) -> list[PairSpeedup]:
     """Return the quotients that are not among the verdicts, or all where a neighbour was there too."""
-    claims = [one.claim for one in shown.judged]
+    claims = [one.claim for one in view.judged]
     told = {(c.arch, *pair) for c in claims for pair in ((c.slow, c.fast), c.today) if pair}
-    busy = any(one.beside for one in shown.quotients)
-    return [q for q in shown.quotients if busy or (q.pair.arch, q.pair.slow, q.pair.fast) not in told]
+    busy = any(one.beside for one in view.quotients)
+    return [q for q in view.quotients if busy or (q.pair.arch, q.pair.slow, q.pair.fast) not in told]
 
 
 def _times(judged: Sequence[JudgedClaim]) -> Iterator[str]:
@@ -105,44 +105,44 @@ def _times(judged: Sequence[JudgedClaim]) -> Iterator[str]:
     yield from _by_reason("Times in the message's tables that were not measured here", absent)
 
 
-def render_comparison(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
+def render_comparison(runs: Sequence[Run], comparisons: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return the mail about the comparisons of further runs with the first one."""
-    return ascii_table.document(_runs(each, found, rules))
+    return ascii_table.document(_runs(runs, comparisons, rules))
 
 
-def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
-    yield from _brief("Runs:   ", "Result: ", context.of_runs(each, found, rules))
-    for title, grids in comparison.tabulate_sections(found, narrow=True):
+def _runs(runs: Sequence[Run], comparisons: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
+    yield from _brief("Runs:   ", "Result: ", context.of_runs(runs, comparisons, rules))
+    for title, grids in comparison.tabulate_sections(comparisons, narrow=True):
         yield from _section(title, [grid for grid in grids if grid.caption != comparison.NOWHERE])
         nowhere = (
             (str(row[0]), str(row[1])) for grid in grids if grid.caption == comparison.NOWHERE for row in grid.rows
         )
         yield from _by_reason(comparison.NOWHERE, nowhere)
-    yield from _limits(context.limits_of(each, found, rules))
-    facts = context.facts_of(each)
+    yield from _limits(context.limits_of(runs, comparisons, rules))
+    facts = context.facts_of(runs)
     same = [row for row in facts.rows if len(set(row[1:])) == 1]
     other = [row for row in facts.rows if row not in same]
     shared = replace(facts, columns=(facts.columns[0], Column("of all")), rows=tuple(row[:2] for row in same))
     own = replace(facts, rows=tuple(other))
     yield from _section(facts.caption, [own, shared])
-    yield from _end(context.commands_of(each))
+    yield from _end(context.commands_of(runs))
 
 
-def render_fleet(found: FleetComparison) -> str:
+def render_fleet(fleets: FleetComparison) -> str:
     """Return the mail about one fleet, or two held against each other."""
-    return ascii_table.document(_machines(found))
+    return ascii_table.document(_machines(fleets))
 
 
-def _machines(found: FleetComparison) -> Iterator[str]:
-    limits = fleet_prose.limits(found)
-    yield from _brief("Fleet:  ", "Result: ", fleet_prose.brief(found))
-    yield from _section("The machines", [fleet.tabulate_places(found)])
-    for one in found.matrices:
-        yield from _section(fleet.describe_matrix(found, one), [fleet.tabulate_summary(found, one)])
-        yield from _section("By machine", fleet.tabulate_cells(found, one))
-    yield from _section("Verdicts", fleet.tabulate_verdicts(found))
+def _machines(fleets: FleetComparison) -> Iterator[str]:
+    limits = fleet_prose.limits(fleets)
+    yield from _brief("Fleet:  ", "Result: ", fleet_prose.brief(fleets))
+    yield from _section("The machines", [fleet.tabulate_places(fleets)])
+    for one in fleets.matrices:
+        yield from _section(fleet.describe_matrix(fleets, one), [fleet.tabulate_summary(fleets, one)])
+        yield from _section("By machine", fleet.tabulate_cells(fleets, one))
+    yield from _section("Verdicts", fleet.tabulate_verdicts(fleets))
     yield from _limits(limits)
-    yield from _end(fleet_prose.commands(found))
+    yield from _end(fleet_prose.commands(fleets))
 
 
 def _by_reason(title: str, found: Iterable[tuple[str, str]]) -> Iterator[str]:

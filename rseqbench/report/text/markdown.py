@@ -55,71 +55,71 @@ def _inside(text: str) -> str:
     return _ACTIVE.sub(r"\\\1", marked).translate(_ENTITIES)
 
 
-def render_run(shown: RunView) -> str:
+def render_run(view: RunView) -> str:
     """Return what is shown of one run."""
-    return "\n\n".join(_run(shown)) + "\n"
+    return "\n\n".join(_run(view)) + "\n"
 
 
-def _run(shown: RunView) -> Iterator[str]:
-    header = shown.run.header
-    decided, absent, _ = claims.split_claims(shown.judged)
-    yield _brief("Run", "Claims", context.of_run(shown))
-    published = context.published(shown.run)
+def _run(view: RunView) -> Iterator[str]:
+    header = view.run.header
+    decided, absent, _ = claims.split_claims(view.judged)
+    yield _brief("Run", "Claims", context.of_run(view))
+    published = context.published(view.run)
     if not published:
         yield from _tables(
             [claims.tabulate_verdicts(decided, "What the patch claimed, what was measured, and whether it holds")]
         )
-    yield from _tables(map(context.patch_table, shown.patch_tables))
-    for one in shown.shipped:
+    yield from _tables(map(context.patch_table, view.patch_tables))
+    for one in view.shipped:
         yield from _tables(allocators.tabulate_library(one))
-    yield from _folded("A server over each allocator", _tables(allocators.tabulate_server(shown.served)))
-    yield from _folded("In words", _list(shown.sentences))
-    yield from _folded("What limits this", _list(shown.limits))
-    yield from _folded("The message's own arithmetic", _tables([claims.tabulate_arithmetic(shown.judged)]))
+    yield from _folded("A server over each allocator", _tables(allocators.tabulate_server(view.served)))
+    yield from _folded("In words", _list(view.sentences))
+    yield from _folded("What limits this", _list(view.limits))
+    yield from _folded("The message's own arithmetic", _tables([claims.tabulate_arithmetic(view.judged)]))
     other_claims = [
-        claims.tabulate_today(shown.judged),
+        claims.tabulate_today(view.judged),
         claims.tabulate_verdicts(absent, "Claims that were not measured here"),
-        claims.tabulate_times(shown.judged),
+        claims.tabulate_times(view.judged),
     ]
     yield from _folded("The other claims", [] if published else _tables(other_claims))
     everything = [
-        *run.tabulate_measured(shown.measured),
-        run.tabulate_ratios(shown.quotients),
+        *run.tabulate_measured(view.measured),
+        run.tabulate_ratios(view.quotients),
         run.tabulate_checks(header.checks),
     ]
     yield from _folded("Everything measured, skipped and checked", _tables(everything))
     yield from _folded("Machine and build", _tables([run.tabulate_facts(header.machines)]))
-    yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of_run(shown.run))])])
+    yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of_run(view.run))])])
 
 
-def render_comparison(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> str:
+def render_comparison(runs: Sequence[Run], comparisons: Sequence[RunComparison], rules: VerdictRules) -> str:
     """Return what is shown of the comparisons of further runs with the first one."""
-    return "\n\n".join(_runs(each, found, rules)) + "\n"
+    return "\n\n".join(_runs(runs, comparisons, rules)) + "\n"
 
 
-def _runs(each: Sequence[Run], found: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
-    yield _brief("Runs", "Result", context.of_runs(each, found, rules))
-    for number, (title, grids) in enumerate(comparison.tabulate_sections(found)):
+def _runs(runs: Sequence[Run], comparisons: Sequence[RunComparison], rules: VerdictRules) -> Iterator[str]:
+    yield _brief("Runs", "Result", context.of_runs(runs, comparisons, rules))
+    for number, (title, grids) in enumerate(comparison.tabulate_sections(comparisons)):
         yield from _tables(grids) if not number else _folded(title, _tables(grids))
-    yield from _folded("What limits this", _list(context.limits_of(each, found, rules)))
-    yield from _folded("Machines and builds", _tables([context.facts_of(each)]))
-    yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of(each))])])
+    yield from _folded("What limits this", _list(context.limits_of(runs, comparisons, rules)))
+    yield from _folded("Machines and builds", _tables([context.facts_of(runs)]))
+    yield from _folded("To reproduce", [_commands([*map(formatting.line, context.commands_of(runs))])])
 
 
-def render_fleet(found: FleetComparison) -> str:
+def render_fleet(fleets: FleetComparison) -> str:
     """Return what is shown of one fleet, or of two held against each other."""
-    return "\n\n".join(_machines(found)) + "\n"
+    return "\n\n".join(_machines(fleets)) + "\n"
 
 
-def _machines(found: FleetComparison) -> Iterator[str]:
-    yield _brief("Fleet", "Result", fleet_prose.brief(found))
-    yield from _tables([fleet.tabulate_summary(found, one) for one in found.matrices])
-    cells = [grid for one in found.matrices for grid in fleet.tabulate_cells(found, one)]
+def _machines(fleets: FleetComparison) -> Iterator[str]:
+    yield _brief("Fleet", "Result", fleet_prose.brief(fleets))
+    yield from _tables([fleet.tabulate_summary(fleets, one) for one in fleets.matrices])
+    cells = [grid for one in fleets.matrices for grid in fleet.tabulate_cells(fleets, one)]
     yield from _folded("By machine", _tables(cells))
-    yield from _folded("Verdicts", _tables(fleet.tabulate_verdicts(found)))
-    yield from _tables([fleet.tabulate_places(found)])
-    yield from _folded("What limits this", _list(fleet_prose.limits(found)))
-    yield from _folded("To reproduce", [_commands(fleet_prose.commands(found))])
+    yield from _folded("Verdicts", _tables(fleet.tabulate_verdicts(fleets)))
+    yield from _tables([fleet.tabulate_places(fleets)])
+    yield from _folded("What limits this", _list(fleet_prose.limits(fleets)))
+    yield from _folded("To reproduce", [_commands(fleet_prose.commands(fleets))])
 
 
 def _brief(what: str, holds: str, brief: KeyLines) -> str:

@@ -34,50 +34,50 @@ _STYLES = {
 }
 
 
-def print_run(shown: RunView, out: Console) -> None:
+def print_run(view: RunView, out: Console) -> None:
     """Print a run: what was measured where, all values, the verdicts, the limits, and the one sentence to repeat."""
-    print_paragraph(shown.summary, out)
+    print_paragraph(view.summary, out)
     out.print()
-    for grid in run.tabulate_measured(shown.measured):
+    for grid in run.tabulate_measured(view.measured):
         print_grid(grid, out)
-    for grid in allocators.tabulate_server_briefly(shown.served):
+    for grid in allocators.tabulate_server_briefly(view.served):
         print_grid(grid, out)
-    for patch_table in shown.patch_tables:
+    for patch_table in view.patch_tables:
         print_grid(run.tabulate_patch_table(patch_table), out)
-    for grid in (grid for one in shown.shipped for grid in allocators.tabulate_library(one)):
+    for grid in (grid for one in view.shipped for grid in allocators.tabulate_library(one)):
         print_grid(grid, out)
-    decided, absent, _ = claims.split_claims(shown.judged)
-    mark = "REPLAY: " if runs.is_replay(shown.run.header) else ""
+    decided, absent, _ = claims.split_claims(view.judged)
+    mark = "REPLAY: " if runs.is_replay(view.run.header) else ""
     if decided:
         print_grid(claims.tabulate_verdicts(decided, f"{mark}What the patch claimed"), out)
-    if shown.quotients:
-        quotients = run.tabulate_ratios(shown.quotients)
+    if view.quotients:
+        quotients = run.tabulate_ratios(view.quotients)
         print_grid(dataclasses.replace(quotients, caption=mark + quotients.caption), out)
     if absent:
         print_paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
-    for text in shown.limits:
+    for text in view.limits:
         print_paragraph(f"Note: {text}", out, "yellow")
-    if shown.headline:
-        print_paragraph(mark + shown.headline, out, "bold")
+    if view.headline:
+        print_paragraph(mark + view.headline, out, "bold")
 
 
-def print_dry_run(found: DryRun, out: Console) -> None:
+def print_dry_run(dry_run: DryRun, out: Console) -> None:
     """Print what a run would do, and each of its command lines as one line, to be copied."""
-    for grid in (listing.tabulate_plan(found), *listing.tabulate_cases(found.plans)):
+    for grid in (listing.tabulate_plan(dry_run), *listing.tabulate_cases(dry_run.plans)):
         print_grid(grid, out)
     out.print(Text("Command lines, none of which was executed", style="bold"))
-    for what, command in listing.format_commands(found.calls):
+    for what, command in listing.format_commands(dry_run.calls):
         print_paragraph(f"# {what}", out, "dim")
         if command:
             out.print(Text(command), soft_wrap=True)
-    for text in found.unknown:
+    for text in dry_run.unknown:
         print_paragraph(f"Note: {text}", out, "yellow")
 
 
-def print_claims(shown: RunView, out: Console, verdicts: bool) -> None:
+def print_claims(view: RunView, out: Console, verdicts: bool) -> None:
     """Print each number of the message with the arithmetic on it, or with `verdicts` what the run says of each."""
-    judged = shown.judged
-    grids = claims.tabulate_run(judged, shown.run.label) if verdicts else claims.tabulate_claims(judged)
+    judged = view.judged
+    grids = claims.tabulate_run(judged, view.run.label) if verdicts else claims.tabulate_claims(judged)
     for grid in grids:
         print_grid(grid, out)
     if verdicts:
@@ -85,25 +85,25 @@ def print_claims(shown: RunView, out: Console, verdicts: bool) -> None:
         print_paragraph(f"Of the claims in the text: {counted}.", out)
 
 
-def print_comparison(found: Sequence[RunComparison], out: Console) -> None:
+def print_comparison(comparisons: Sequence[RunComparison], out: Console) -> None:
     """Print runs beside the first, the speed-ups inside each, what their Linuxes differ by, and the limits."""
-    for grid in comparison.tabulate_everything(found):
+    for grid in comparison.tabulate_everything(comparisons):
         print_grid(grid, out)
-    for text in dict.fromkeys(text for one in found for text in caveats.comparison_notes(one)):
+    for text in dict.fromkeys(text for one in comparisons for text in caveats.comparison_notes(one)):
         print_paragraph(f"Note: {text}", out, "yellow")
 
 
-def print_fleet(found: FleetComparison, out: Console, each: bool = True) -> None:
+def print_fleet(fleets: FleetComparison, out: Console, each: bool = True) -> None:
     """Print fleets: what came out, what machines differ by, what `each` has, the verdicts, the machines, the limits."""
-    for text in (fleet_prose.summary(found), *fleet_prose.answers(found)):
+    for text in (fleet_prose.summary(fleets), *fleet_prose.answers(fleets)):
         print_paragraph(text, out, "bold")
     out.print()
-    for one in found.matrices:
-        for grid in (fleet.tabulate_summary(found, one), *(fleet.tabulate_cells(found, one) if each else ())):
+    for one in fleets.matrices:
+        for grid in (fleet.tabulate_summary(fleets, one), *(fleet.tabulate_cells(fleets, one) if each else ())):
             print_grid(grid, out)
-    for grid in (*(fleet.tabulate_verdicts(found) if each else ()), fleet.tabulate_places(found)):
+    for grid in (*(fleet.tabulate_verdicts(fleets) if each else ()), fleet.tabulate_places(fleets)):
         print_grid(grid, out)
-    for text in fleet_prose.limits(found):
+    for text in fleet_prose.limits(fleets):
         print_paragraph(f"Note: {text}", out, "yellow")
 
 
