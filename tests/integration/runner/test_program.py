@@ -156,8 +156,9 @@ def test_one_whose_reader_has_gone_is_ended_with_all_it_started(marked):
 
 
 def test_one_that_is_run_by_a_process_that_is_killed_is_ended_with_all_it_started(marked):
-    words = f"from rseqbench.support import process; process.run(['/bin/sh', '-c', {marked + SLEEPERS!r}], {{}}, 100)"
-    process = subprocess.Popen([sys.executable, "-c", words], start_new_session=True)
+    command = ["/bin/sh", "-c", marked + SLEEPERS]
+    code = f"from rseqbench.support import process; process.run_program({command!r}, {{}}, 100)"
+    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     try:
         sleeping(marked)
     finally:
