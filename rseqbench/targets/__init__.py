@@ -1,12 +1,13 @@
 """The protocols of a target: `Target` for all of them, and one for each capability that only some have.
 
-An engine asks for a capability with require(), which raises the one error for a target without it. resolve.py has the
-list of targets.
+An engine asks for a capability with require(), which raises the one error for a target without it. Each folder here is
+a way to reach a machine; resolve.py finds them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
 
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
     import pyperf  # doctor looks at targets where it is missing
 
 Capability = TypeVar("Capability")
+
+
+@dataclass(frozen=True)
+class TargetKind:
+    """A kind of target: its module and class, and its special properties.
+
+    emulated: its time is; boots: it boots a kernel; has_address: its name goes on with one, such as ssh:HOST.
+    """
+
+    module: str
+    name: str
+    emulated: bool = False
+    boots: bool = False
+    has_address: bool = False
 
 
 class Target(Protocol):

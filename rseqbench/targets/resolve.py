@@ -1,16 +1,18 @@
-"""The list of targets, and the resolving of options: RequestedOptions -> ResolvedOptions."""
+"""All targets, found in their folders, and the resolving of options: RequestedOptions -> ResolvedOptions."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import pkgutil
 import platform
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from rseqbench import targets
 from rseqbench.build import architectures, products
 from rseqbench.build.architectures import Arch
 from rseqbench.build.linux import build, kvm
@@ -18,35 +20,20 @@ from rseqbench.build.linux.image import DEBIAN
 from rseqbench.config import LinuxOptions, RequestedOptions, ResolvedOptions
 from rseqbench.errors import UsageError, unknown_name
 from rseqbench.model import Facts
-from rseqbench.targets import Target
+from rseqbench.targets import Target, TargetKind
 
 ANY, AUTO = "any", "auto"
 _ABSENT = "ENOSYS"
 
 
-@dataclass(frozen=True)
-class TargetKind:
-    """A kind of target: its module and class, and its special properties.
-
-    emulated: its time is; boots: it boots a kernel; has_address: its name goes on with one, such as ssh:HOST.
-    """
-
-    module: str
-    name: str
-    emulated: bool = False
-    boots: bool = False
-    has_address: bool = False
+def _find_targets() -> dict[str, TargetKind]:
+    """Return all kinds of targets by name: each folder beside this file lists its own in its __init__.py."""
+    folders = sorted(module.name for module in pkgutil.iter_modules(targets.__path__) if module.ispkg)
+    modules = [importlib.import_module(f"{targets.__name__}.{folder}") for folder in folders]
+    return {name: kind for module in modules for name, kind in module.TARGETS.items()}
 
 
-TARGETS = {
-    "native": TargetKind("native.target", "NativeTarget"),
-    "runner": TargetKind("runner.target", "LocalRunnerTarget"),
-    "ssh": TargetKind("ssh.target", "SshTarget", has_address=True),
-    "labgrid": TargetKind("labgrid.target", "LabgridTarget", has_address=True),
-    "qemu-system": TargetKind("qemu.target", "QemuSystemTarget", emulated=True, boots=True),
-    "qemu-kvm": TargetKind("qemu.target", "QemuKvmTarget", boots=True),
-    "qemu-user": TargetKind("qemu.user", "QemuUserTarget", emulated=True),
-}
+TARGETS = _find_targets()
 
 
 def may_run_here(arch: Arch) -> bool:
@@ -87,7 +74,7 @@ def target_kind(target: str) -> TargetKind:
 def create_target(options: ResolvedOptions) -> Target:
     """Return the target that the options name, which is not entered yet."""
     kind = target_kind(options.target)
-    module = importlib.import_module(f"rseqbench.targets.{kind.module}")  # a target is loaded when it is used
+    module = importlib.import_module(kind.module)  # a target is loaded when it is used
     target: Target = getattr(module, kind.name)(architectures.named(options.arch), options)
     return target
 
