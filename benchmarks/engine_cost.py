@@ -20,7 +20,7 @@ from measuring import Rounds, Session, session, take
 from rseqbench.analysis import stats
 from rseqbench.build import architectures, products
 from rseqbench.host.rseq_support import make_environment
-from rseqbench.targets.native.worker_process import WorkerProcess
+from rseqbench.targets.native.target import WorkerProcess
 
 TARGET_INSIDE, TARGET_START_MS = 90.0, 30.0
 

@@ -10,7 +10,7 @@ import pytest
 from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
-from rseqbench.targets.native.worker_process import WorkerProcess
+from rseqbench.targets.native.target import WorkerProcess
 from tests.support.requirements import defaults, libc_rseq, native, some_rseq, two_cpus, x86_only
 
 SEQUENCES = ("counter/rseq", "counter/rseq_cmp", "rcu/rseq", "freelist/rseq", "ring_buffer/rseq")

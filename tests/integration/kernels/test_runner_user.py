@@ -8,7 +8,7 @@ import pytest
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError, TargetError
 from rseqbench.host import rseq_support
-from rseqbench.targets.native import worker_process
+from rseqbench.targets.native import target
 from rseqbench.targets.runner import protocol
 
 VARIANTS = {
@@ -50,7 +50,7 @@ def test_it_says_which_instructions_it_is_made_of(variant):
 
 
 def test_it_lists_the_same_kernels_as_this_machine_s(variant):
-    worker = worker_process.WorkerProcess(
+    worker = target.WorkerProcess(
         products.extension(architectures.host()).path, "auto", rseq_support.make_environment("auto")
     )
     worker.stop()

@@ -13,7 +13,7 @@ from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.host import rseq_support
 from rseqbench.model import Case, Plan, Registration
-from rseqbench.targets.native.worker_process import WorkerProcess
+from rseqbench.targets.native.target import WorkerProcess
 from tests.support import guests, seccomp
 from tests.support.commands import PROGRAM, rseqbench
 from tests.support.requirements import libc_rseq, native, some_rseq

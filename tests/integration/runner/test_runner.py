@@ -15,7 +15,7 @@ from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.host import rseq_support
-from rseqbench.targets.native import worker_process
+from rseqbench.targets.native import target
 from rseqbench.targets.runner import protocol
 from rseqbench.targets.runner.line_channel import LineChannel
 from rseqbench.targets.runner.target import RunnerSession
@@ -81,7 +81,7 @@ def time_request(**changes):
 
 @pytest.mark.parametrize("registration", ["auto", "none", pytest.param("self", marks=some_rseq)])
 def test_it_says_the_same_of_itself_as_a_worker(ask, registration):
-    worker = worker_process.WorkerProcess(
+    worker = target.WorkerProcess(
         products.extension(architectures.host()).path, registration, rseq_support.make_environment(registration)
     )
     worker.stop()

@@ -1,4 +1,4 @@
-"""targets/native/worker_process.py: worker processes when all is well, when they die, hang or talk nonsense."""
+"""WorkerProcess of targets/native/target.py: when all is well, and when workers die, hang or talk nonsense."""
 
 import json
 import os
@@ -13,14 +13,14 @@ import pytest
 from rseqbench.build import architectures, products
 from rseqbench.errors import TargetError
 from rseqbench.host import rseq_support
-from rseqbench.targets.native import worker_process
+from rseqbench.targets.native import target
 
 REQUEST = {"do": "check", "kernel": "counter/plain", "threads": 1, "loops": 1000, "wanted": 1, "stress": False}
 
 
 @pytest.fixture
 def worker():
-    started = worker_process.WorkerProcess(products.extension(architectures.host()).path, "auto", dict(os.environ))
+    started = target.WorkerProcess(products.extension(architectures.host()).path, "auto", dict(os.environ))
     yield started
     started.stop()
 
@@ -60,7 +60,7 @@ def test_a_worker_that_does_not_answer_in_time_is_stopped(worker):
 
 def test_a_worker_that_cannot_start_is_an_error():
     with pytest.raises(TargetError, match=r"^a worker process died \(exit code 1\)$"):
-        worker_process.WorkerProcess("/dev/null", "auto", {"PYTHONHOME": "/nowhere"})
+        target.WorkerProcess("/dev/null", "auto", {"PYTHONHOME": "/nowhere"})
 
 
 @pytest.mark.parametrize("answer", ["hello", "[]", "{}", '"words"', "{"])
@@ -72,7 +72,7 @@ def test_an_answer_that_is_none_is_an_error(tmp_path, monkeypatch, answer):
         (package / "__init__.py").touch()
     (tmp_path / "rseqbench/targets/native/worker.py").write_text(f"print({answer!r})")
     with pytest.raises(TargetError, match=r"^a worker process answered garbage: "):
-        worker_process.WorkerProcess("/dev/null", "auto", {**os.environ, "PYTHONPATH": str(tmp_path)})
+        target.WorkerProcess("/dev/null", "auto", {**os.environ, "PYTHONPATH": str(tmp_path)})
 
 
 def test_a_worker_whose_starter_was_interrupted_meanwhile_ends_without_a_word():
@@ -95,7 +95,7 @@ def test_what_is_no_module_is_an_error(tmp_path):
     foreign = tmp_path / "_rseqbench_kernels.abi3.so"
     foreign.write_text("not an ELF file")
     with pytest.raises(TargetError, match=r"invalid ELF header|file too short"):
-        worker_process.WorkerProcess(foreign, "auto", dict(os.environ))
+        target.WorkerProcess(foreign, "auto", dict(os.environ))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_registration_is_chosen_by_the_tunable_and_others_are_kept(monkeypat
 
 
 def test_stopping_takes_the_measuring_child_along():
-    worker = worker_process.WorkerProcess(products.extension(architectures.host()).path, "auto", dict(os.environ))
+    worker = target.WorkerProcess(products.extension(architectures.host()).path, "auto", dict(os.environ))
     request = {**REQUEST, "kernel": "counter/shared_atomic", "threads": 8, "loops": 10**9, "wanted": 10**6}
     with pytest.raises(TargetError, match="did not answer"):
         worker.ask(request, 0.3)
