@@ -30,7 +30,8 @@ def command(ctx: click.Context, output: str | None) -> None:
     import tempfile
 
     from rseqbench import paths
-    from rseqbench.cli.output import print_run, write_document
+    from rseqbench.cli.output import write_document
+    from rseqbench.cli.show import print_run
     from rseqbench.report import run_view
     from rseqbench.report.html.run import render_page
     from rseqbench.store.runs import PATCH, Store

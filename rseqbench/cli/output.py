@@ -1,7 +1,9 @@
-"""What several commands do with a stored run or a document: find the last, print it, write it."""
+"""What several commands do with a document: name it, write it, print it."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from rseqbench.config import Config
-    from rseqbench.store.runs import Run, Store
+
+_LONGEST = 200  # characters of a file's name; a filesystem takes 255
 
 
 def write_document(text: str, output: str | None, name: str, config: Config) -> Path | None:
@@ -32,18 +35,11 @@ def print_document(text: str) -> None:
     click.echo(text.encode("utf-8", errors="replace"), nl=False)
 
 
-def latest_label(store: Store) -> str:
-    """Return the label of the last run; what could not be read, and may be later, is named on standard error."""
-    label, unreadable = store.latest()
-    for line in unreadable:
-        click.echo(f"rseqbench: passed over: {line}", err=True)
-    return label
-
-
-def print_run(run: Run, store: Store, config: Config) -> None:
-    """Print a run: what `run` does at its end, and `show` at any time."""
-    from rseqbench.report import run_view
-    from rseqbench.report.text import terminal
-    from rseqbench.store.runs import PATCH
-
-    terminal.print_run(run_view.build_run_view(run, store.load(PATCH), config.verdict), terminal.console())
+def name_document(labels: Sequence[str]) -> str:
+    """Return the name of a page's file without its ending, as its title has it, short enough for a filesystem."""
+    first, *others = labels
+    name = f"{'-and-'.join(others)}-against-{first}" if others else first
+    if len(name) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{len(others)}-others-against-{first}-{digest}"

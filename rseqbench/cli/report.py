@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import click
 
 from rseqbench.cli import State, completion
-from rseqbench.cli.output import write_document
+from rseqbench.cli.output import name_document, write_document
 
 FORMATS = ("html", "mail", "markdown", "json", "csv")
 HISTORY = 5  # labels from which on a page is their history without being asked to be: fewer are held against the first
-_LONGEST = 200  # characters of a file's name; a filesystem takes 255
 
 
 @click.command(
@@ -49,7 +47,7 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
     """Write about runs; `help` says it to users, with the number of labels."""
     from rseqbench.cli import compare
     from rseqbench.cli.compare import compare_runs
-    from rseqbench.cli.output import latest_label
+    from rseqbench.cli.show import latest_label
     from rseqbench.errors import UsageError
     from rseqbench.report import run_view
     from rseqbench.report.render import render_comparison, render_fleet, render_run
@@ -61,17 +59,17 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
         raise UsageError(f"a history is a page, and nothing in {style}", "give --format html, or no --history")
     fleet = None if history else compare.load_fleets(state, labels)
     if fleet:
-        name, text = _name(labels), render_fleet(fleet, style)
+        name, text = name_document(labels), render_fleet(fleet, style)
     elif history or (style == "html" and len(labels) >= HISTORY):
         text, number = _history(state, labels)
         name = f"history-of-{number}-runs"
     elif len(labels := labels or (latest_label(store),)) == 1:
         name, text = (
-            _name(labels),
+            name_document(labels),
             render_run(run_view.build_run_view(store.load(labels[0]), store.load(PATCH), config.verdict), style),
         )
     else:
-        name, text = _name(labels), render_comparison(*compare_runs(state, labels), config.verdict, style)
+        name, text = name_document(labels), render_comparison(*compare_runs(state, labels), config.verdict, style)
     path = write_document(text, "-" if output is None and style != "html" else output, name, config)
     if path:
         click.echo(path)
@@ -105,13 +103,3 @@ def _history(state: State, labels: Sequence[str]) -> tuple[str, int]:
         said = f"{twice!r} is given twice" if twice else "; ".join([f"a history of {number}", *unreadable])
         raise UsageError(said, "give the labels of two runs, or more")
     return history.render_page(found, config.verdict, unreadable), len(found)
-
-
-def _name(labels: Sequence[str]) -> str:
-    """Return the name of a page's file without its ending, as its title has it, short enough for a filesystem."""
-    first, *others = labels
-    name = f"{'-and-'.join(others)}-against-{first}" if others else first
-    if len(name) <= _LONGEST:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return f"{len(others)}-others-against-{first}-{digest}"

@@ -136,7 +136,7 @@ class _Ending:
 
 def _measure(own: ResolvedOptions, begin: Callable[[Target], UnfinishedRun], config: Config, store: Store) -> _Ending:
     """Go through the rounds of the run that `begin` opens on the entered target, store the run and print it."""
-    from rseqbench.cli.output import print_run
+    from rseqbench.cli.show import print_run
     from rseqbench.errors import TargetError
     from rseqbench.measure import rounds
     from rseqbench.measure.engines.composite import create_engine

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.text import Text
+
+from rseqbench.support.text import line
 
 WIDTH = 100
 
@@ -22,6 +25,11 @@ def console() -> Console:
     probe = Console(file=sys.stdout, highlight=False)
     width = min(probe.width, WIDTH) if probe.is_terminal else WIDTH
     return _Results(file=sys.stdout, highlight=False, width=width)
+
+
+def print_paragraph(text: str, out: Console, style: str = "") -> None:
+    """Print one paragraph, wrapped on a terminal; markup and control codes in it are not obeyed."""
+    out.print(Text(line(text), style=style), soft_wrap=not out.is_terminal)
 
 
 def progress_console() -> Console:

@@ -15,7 +15,7 @@ from rich.text import Text
 from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import DryRun, VerdictWord
-from rseqbench.report import caveats, fleet_prose, formatting, prose
+from rseqbench.report import caveats, fleet_prose, prose
 from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Cell, Grid, Reason, allocators, claims, comparison, fleet, listing, run
 from rseqbench.report.text import console as screen
@@ -36,7 +36,7 @@ _STYLES = {
 
 def print_run(view: RunView, out: Console) -> None:
     """Print a run: what was measured where, all values, the verdicts, the limits, and the one sentence to repeat."""
-    print_paragraph(view.summary, out)
+    screen.print_paragraph(view.summary, out)
     out.print()
     for grid in run.tabulate_measured(view.measured):
         print_grid(grid, out)
@@ -54,11 +54,11 @@ def print_run(view: RunView, out: Console) -> None:
         quotients = run.tabulate_ratios(view.quotients)
         print_grid(dataclasses.replace(quotients, caption=mark + quotients.caption), out)
     if absent:
-        print_paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
+        screen.print_paragraph(f"Not measured here: {', '.join(one.claim.id for one in absent)}.", out)
     for text in view.limits:
-        print_paragraph(f"Note: {text}", out, "yellow")
+        screen.print_paragraph(f"Note: {text}", out, "yellow")
     if view.headline:
-        print_paragraph(mark + view.headline, out, "bold")
+        screen.print_paragraph(mark + view.headline, out, "bold")
 
 
 def print_dry_run(dry_run: DryRun, out: Console) -> None:
@@ -67,11 +67,11 @@ def print_dry_run(dry_run: DryRun, out: Console) -> None:
         print_grid(grid, out)
     out.print(Text("Command lines, none of which was executed", style="bold"))
     for what, command in listing.format_commands(dry_run.calls):
-        print_paragraph(f"# {what}", out, "dim")
+        screen.print_paragraph(f"# {what}", out, "dim")
         if command:
             out.print(Text(command), soft_wrap=True)
     for text in dry_run.unknown:
-        print_paragraph(f"Note: {text}", out, "yellow")
+        screen.print_paragraph(f"Note: {text}", out, "yellow")
 
 
 def print_claims(view: RunView, out: Console, verdicts: bool) -> None:
@@ -82,7 +82,7 @@ def print_claims(view: RunView, out: Console, verdicts: bool) -> None:
         print_grid(grid, out)
     if verdicts:
         counted = ", ".join(f"{number} {word}" for word, number in prose.counted(judged))
-        print_paragraph(f"Of the claims in the text: {counted}.", out)
+        screen.print_paragraph(f"Of the claims in the text: {counted}.", out)
 
 
 def print_comparison(comparisons: Sequence[RunComparison], out: Console) -> None:
@@ -90,13 +90,13 @@ def print_comparison(comparisons: Sequence[RunComparison], out: Console) -> None
     for grid in comparison.tabulate_everything(comparisons):
         print_grid(grid, out)
     for text in dict.fromkeys(text for one in comparisons for text in caveats.comparison_notes(one)):
-        print_paragraph(f"Note: {text}", out, "yellow")
+        screen.print_paragraph(f"Note: {text}", out, "yellow")
 
 
 def print_fleet(fleets: FleetComparison, out: Console, each: bool = True) -> None:
     """Print fleets: what came out, what machines differ by, what `each` has, the verdicts, the machines, the limits."""
     for text in (fleet_prose.summary(fleets), *fleet_prose.answers(fleets)):
-        print_paragraph(text, out, "bold")
+        screen.print_paragraph(text, out, "bold")
     out.print()
     for one in fleets.matrices:
         for grid in (fleet.tabulate_summary(fleets, one), *(fleet.tabulate_cells(fleets, one) if each else ())):
@@ -104,12 +104,7 @@ def print_fleet(fleets: FleetComparison, out: Console, each: bool = True) -> Non
     for grid in (*(fleet.tabulate_verdicts(fleets) if each else ()), fleet.tabulate_places(fleets)):
         print_grid(grid, out)
     for text in fleet_prose.limits(fleets):
-        print_paragraph(f"Note: {text}", out, "yellow")
-
-
-def print_paragraph(text: str, out: Console, style: str = "") -> None:
-    """Print one paragraph, wrapped on a terminal; markup and control codes in it are not obeyed."""
-    out.print(Text(formatting.line(text), style=style), soft_wrap=not out.is_terminal)
+        screen.print_paragraph(f"Note: {text}", out, "yellow")
 
 
 def print_grid(grid: Grid, out: Console) -> None:
@@ -128,7 +123,7 @@ def print_grid(grid: Grid, out: Console) -> None:
         out.print(drawn)
     _print_reasons(reasons, max((len(str(row[0])) for row in grid.rows), default=0), out)
     for note in grid.notes:
-        print_paragraph(note, out)
+        screen.print_paragraph(note, out)
     out.print()
 
 
