@@ -160,6 +160,11 @@ def draw_estimate(
     axes.plot(number.value, y, marker=marker, markersize=5, color=colour, markerfacecolor=face, zorder=4)
 
 
+def draw_reference(axes: Axes, x: float) -> None:
+    """Draw the dashed line that a figure's values are compared with."""
+    axes.axvline(x, color=TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+
+
 def span(number: Estimate | None) -> list[float]:
     """Return all that an axis has to show of a value."""
     return [x for x in (number.value, number.low, number.high) if x is not None] if number else []

@@ -32,7 +32,7 @@ def draw_fleet(fleets: FleetComparison, matrix: Matrix, name: str = "machines", 
     spread = _SPREAD * canvas.free_share(labels, notes, narrow, row)
     for place, column in enumerate(columns):
         _strip(axes, column, place, spread, matrix.machines if few else ())
-    axes.axvline(1, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    canvas.draw_reference(axes, 1)
     logarithmic = canvas.center_on_one(axes, [1.0, *_reached(columns)])
     axes.set_xlabel(_axis(fleets, matrix, logarithmic))
     if few:

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from rseqbench.analysis import compare
 from rseqbench.analysis.compare import Comparison
+from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.library_costs import LibraryComparison
 from rseqbench.analysis.summary import BenchmarkRow, RunComparison
 from rseqbench.analysis.verdicts import JudgedClaim
@@ -47,7 +48,7 @@ def draw_differences(comparisons: Sequence[RunComparison], name: str = "differen
     for place, (one_key, next_key) in enumerate(pairwise(keys)):
         if BenchmarkId(one_key[1]).group != BenchmarkId(next_key[1]).group:
             axes.axhline(place + (0.35 if narrow else 0.7), color=canvas.RULE, linewidth=0.8)
-    axes.axvline(1, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    canvas.draw_reference(axes, 1)
     times = canvas.center_on_one(axes, values)
     first = formatting.line(comparisons[0].a)
     axes.set_xlabel(
@@ -82,7 +83,7 @@ def draw_library(comparison: LibraryComparison, name: str, narrow: bool = False)
     drawn = [(row, row.row) for row in comparison.rows if row.row]
     if not drawn:
         return ""
-    notes = [f"{formatting.cost(values.gross).value} {formatting.short(values.unit)}" for _, values in drawn]
+    notes = [_say_cost(values) for _, values in drawn]
     labels = [formatting.with_threads(row.benchmark, row.threads) for row, _ in drawn]
     figure, axes = canvas.create_rows(labels, notes, narrow)
     for y, (row, values) in enumerate(drawn):
@@ -107,10 +108,7 @@ def draw_cpu_number(view: RunView, name: str = "reading", narrow: bool = False) 
     drawn = sorted((one for one in drawn if one.arch == arch), key=lambda m: m.row.gross.value if m.row else math.inf)
     if sum(one.row is not None for one in drawn if one.benchmark != BASELINE) < _FEWEST:
         return ""
-    notes = [
-        f"{formatting.cost(one.row.gross).value} {formatting.short(one.row.unit)}" if one.row else "not measured"
-        for one in drawn
-    ]
+    notes = [_say_cost(one.row) if one.row else "not measured" for one in drawn]
     figure, axes = canvas.create_rows([one.method for one in drawn], notes, narrow)
     printed = _printed(view, arch)
     values: list[float] = []
@@ -122,7 +120,7 @@ def draw_cpu_number(view: RunView, name: str = "reading", narrow: bool = False) 
             axes.plot(printed[one.benchmark], y, marker="D", markersize=6, color=canvas.SECOND, markerfacecolor="none")
             values.append(printed[one.benchmark])
         if one.benchmark == BASELINE and one.row:
-            axes.axvline(one.row.gross.value, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+            canvas.draw_reference(axes, one.row.gross.value)
     canvas.set_logarithmic(axes, values)
     axes.set_xlabel(f"{view.unit} with the loop, logarithmic")
     keys = [("o", True, "measured"), ("--", True, "the empty loop, measured")]
@@ -152,7 +150,7 @@ def draw_speedups(view: RunView, name: str = "speedups", narrow: bool = False) -
         axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=canvas.TEXT, zorder=2)
         canvas.draw_estimate(axes, one.measured, y, "o", canvas.FIRST)
         canvas.draw_estimate(axes, one.today, y + (0.2 if narrow else 0.32), "s", canvas.SECOND, hollow=True)
-    axes.axvline(1, color=canvas.TEXT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=1)
+    canvas.draw_reference(axes, 1)
     values = [x for one in drawn for x in canvas.span(one.measured) + canvas.span(one.today)] + [
         j.claim.stated for j in drawn
     ]
@@ -212,7 +210,7 @@ def spread_dots(y: int, rounds: int) -> list[float]:
 
 
 def _median(row: BenchmarkRow) -> str:
-    return f"{formatting.cost(row.row.gross).value} {formatting.short(row.row.unit)}" if row.row else ""
+    return _say_cost(row.row) if row.row else ""
 
 
 def _deviations(view: RunView, row: BenchmarkRow) -> list[float]:
@@ -220,3 +218,7 @@ def _deviations(view: RunView, row: BenchmarkRow) -> list[float]:
     own = (frame["arch"] == row.arch) & (frame["benchmark"] == row.benchmark) & (frame["threads"] == row.threads)
     values = frame[own].sort_values("round")["value"]
     return [float(share) for share in (values / values.median() - 1) * 100]
+
+
+def _say_cost(row: Row) -> str:
+    return f"{formatting.cost(row.gross).value} {formatting.short(row.unit)}"
