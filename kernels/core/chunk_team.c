@@ -60,7 +60,7 @@ static int cpu_of(const struct chunk_team *team, unsigned int index)
 	return team->team.cpus[index % team->team.cpu_count];
 }
 
-static void time_chunk(struct chunk_team *team, unsigned int index)
+static void chunk_member_time(struct chunk_team *team, unsigned int index)
 {
 	struct chunk_member *self = &team->members[index];
 	uint64_t ran;
@@ -80,7 +80,7 @@ static void time_chunk(struct chunk_team *team, unsigned int index)
 	__atomic_add_fetch(&team->done, 1, __ATOMIC_ACQ_REL);
 }
 
-static void work(struct team_member *thread)
+static void chunk_member_work(struct team_member *thread)
 {
 	struct chunk_team *team = thread->team->context;
 	struct chunk_member *self = &team->members[thread->index];
@@ -94,12 +94,12 @@ static void work(struct team_member *thread)
 			;
 		if (team->stop)
 			break;
-		time_chunk(team, thread->index);
+		chunk_member_time(team, thread->index);
 	}
 	registration_leave();
 }
 
-static void team_free(struct chunk_team *team)
+static void chunk_team_free(struct chunk_team *team)
 {
 	for (unsigned int i = 0; i < team->team.size; i++)
 		sem_destroy(&team->members[i].wanted);
@@ -122,7 +122,7 @@ void chunk_team_stop(struct chunk_team *team)
 		first->failures += thread->failures;
 		first->retries += thread->retries;
 	}
-	team_free(team);
+	chunk_team_free(team);
 }
 
 const char *chunk_team_start(struct chunk_team **out, struct chunk_timer *first, unsigned int size,
@@ -145,7 +145,7 @@ const char *chunk_team_start(struct chunk_team **out, struct chunk_timer *first,
 				    .first = 1,
 				    .cpus = cpus,
 				    .cpu_count = cpu_count,
-				    .work = work,
+				    .work = chunk_member_work,
 				    .context = team };
 	for (unsigned int i = 0; i < size; i++) {
 		team->members[i].own = i ? &team->members[i].timer : first;
@@ -154,7 +154,7 @@ const char *chunk_team_start(struct chunk_team **out, struct chunk_timer *first,
 	}
 	error = team_start(&team->team);
 	if (error) {
-		team_free(team);
+		chunk_team_free(team);
 		return error;
 	}
 	spin_until(&team->done, size - 1);
@@ -214,7 +214,7 @@ const char *chunk_team_run(struct chunk_team *team, const struct benchmark *benc
 	team->arrived = team->done = 0;
 	for (unsigned int i = 1; i < threads; i++)
 		sem_post(&team->members[i].wanted);
-	time_chunk(team, 0);
+	chunk_member_time(team, 0);
 	spin_until(&team->done, threads);
 	*out = team->members[0].time;
 	probes[0] = probes[1] = 0;

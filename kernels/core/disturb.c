@@ -84,7 +84,7 @@ static void disturb_threads(struct disturbance *self)
 	}
 }
 
-static void work(struct team_member *member)
+static void disturb_work(struct team_member *member)
 {
 	struct disturbance *self = member->team->context;
 
@@ -109,7 +109,7 @@ const char *disturb_start(struct disturbance *self, const struct team *team)
 	self->disturbed = team;
 	self->team = (struct team){ .members = self->members,
 				    .size = self->beside ? 2 : 1,
-				    .work = work,
+				    .work = disturb_work,
 				    .context = self };
 	sigaction(SIGURG, &action, &self->before);
 	self->last = malloc(team->size * sizeof(*self->last));

@@ -18,7 +18,7 @@
 /* Of what a child says on stderr, of which the first line is shown. */
 #define MAX_ERRORS 4096
 
-struct command {
+struct child_command {
 	struct request *request;
 	char **words;
 };
@@ -42,9 +42,9 @@ static void choose_registration(const char *registration)
 }
 
 /* Become the process that does the request. */
-static void become(void *context, int error)
+static void become_child(void *context, int error)
 {
-	struct command *command = context;
+	struct child_command *command = context;
 	char *arguments[MAX_WORDS + 8] = { "runner", "once" };
 
 	if (error)
@@ -116,14 +116,14 @@ static void explain_end(const struct process *process, const struct request *req
 
 bool child_do(struct request *request, char **words, int out)
 {
-	struct command command = { request, words };
+	struct child_command command = { request, words };
 	struct process process;
 	struct answer answer;
 	bool read = true;
 	int error;
 
 	answer_open(&answer);
-	error = process_start(&process, MAX_REPLY, become, &command);
+	error = process_start(&process, MAX_REPLY, become_child, &command);
 	if (error) {
 		answer_fail(&answer, "cannot start a process: %s", strerror(error));
 	} else {

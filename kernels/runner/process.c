@@ -68,7 +68,7 @@ static void stream_drain(struct stream *stream)
 	stream->lost += (size_t)got - kept;
 }
 
-static enum process_end collect(struct process *process, uint64_t until_ns, int reader)
+static enum process_end process_collect(struct process *process, uint64_t until_ns, int reader)
 {
 	struct stream *streams = process->streams;
 
@@ -93,7 +93,7 @@ static enum process_end collect(struct process *process, uint64_t until_ns, int 
 
 enum process_end process_follow(struct process *process, uint64_t until_ns, int reader)
 {
-	enum process_end end = collect(process, until_ns, reader);
+	enum process_end end = process_collect(process, until_ns, reader);
 
 	if (end != PROCESS_ENDED)
 		kill(process->pid, SIGKILL);

@@ -28,7 +28,7 @@ struct watcher {
 	int lifeline;
 };
 
-static void watch(int lifeline, int ready)
+static void watcher_main(int lifeline, int ready)
 {
 	char byte;
 
@@ -51,7 +51,7 @@ static bool watcher_start(struct watcher *watcher)
 	if (!watcher->pid) {
 		close(lifeline[1]);
 		close(ready[0]);
-		watch(lifeline[0], ready[1]);
+		watcher_main(lifeline[0], ready[1]);
 		_exit(1);
 	}
 	close(lifeline[0]);
@@ -73,7 +73,7 @@ static void watcher_end(struct watcher *watcher)
 	close(watcher->lifeline);
 }
 
-struct command {
+struct program_command {
 	char **arguments;
 	pid_t group;
 	int failure;
@@ -83,9 +83,9 @@ struct command {
  * Become the program, in the watcher's group, so that all it starts can be ended with it. Where
  * that fails, the errno goes to the pipe `failure`.
  */
-static void become(void *context, int error)
+static void become_program(void *context, int error)
 {
-	struct command *command = context;
+	struct program_command *command = context;
 
 	/* serve_requests() ignores them, and an exec keeps that. */
 	signal(SIGINT, SIG_DFL);
@@ -105,7 +105,7 @@ static void become(void *context, int error)
 static const char *run_program(char **arguments, uint64_t limit_ms, struct process *process,
 			       bool *in_time, int *failure)
 {
-	struct command command = { .arguments = arguments };
+	struct program_command command = { .arguments = arguments };
 	struct watcher watcher;
 	int pipe[2], error = 0;
 
@@ -114,7 +114,7 @@ static const char *run_program(char **arguments, uint64_t limit_ms, struct proce
 	if (watcher_start(&watcher)) {
 		command.group = watcher.pid;
 		command.failure = pipe[1];
-		error = process_start(process, MAX_OUTPUT, become, &command);
+		error = process_start(process, MAX_OUTPUT, become_program, &command);
 	} else {
 		error = errno;
 	}
@@ -130,7 +130,7 @@ static const char *run_program(char **arguments, uint64_t limit_ms, struct proce
 	return error ? strerror(error) : NULL;
 }
 
-static void put_process(struct json *json, const struct process *process)
+static void put_program(struct json *json, const struct process *process)
 {
 	static const char *const names[] = { "stdout", "stderr" };
 	const struct stream *streams = process->streams;
@@ -190,6 +190,6 @@ void verb_program(struct request *request, struct answer *answer)
 		answer_fail(answer, "%s was ended by signal %d", arguments[0],
 			    WTERMSIG(process.status));
 	else
-		put_process(&answer->json, &process);
+		put_program(&answer->json, &process);
 	process_close(&process);
 }

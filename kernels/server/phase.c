@@ -186,7 +186,7 @@ static uint64_t time_request(struct server *self, uint64_t begin)
 	return end;
 }
 
-static void work(struct team_member *member)
+static void server_work(struct team_member *member)
 {
 	struct server *self = (struct server *)member->team->context + member->index;
 	uint64_t calls = getcpu_calls(), at;
@@ -257,7 +257,7 @@ struct phase_result phase_run(const struct phase *phase, struct queue *queues, u
 	struct team team = { .members = members,
 			     .size = phase->threads,
 			     .caller_waits = true,
-			     .work = work,
+			     .work = server_work,
 			     .context = servers };
 	const char *error;
 	struct phase_result sum = { 0 };
