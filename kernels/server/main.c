@@ -170,19 +170,13 @@ static void put_phase(struct json *json, const struct phase *phase,
 	json_open(json, NULL, '{');
 	json_integer(json, "threads", phase->threads);
 	json_integer(json, "work", phase->work);
-	json_integer(json, "requests", result->requests);
+#define PUT_COUNT(name) json_integer(json, #name, result->name);
+	PHASE_COUNTS(PUT_COUNT)
+#undef PUT_COUNT
+	json_string(json, "checksum", checksum);
 	json_number(json, "seconds", result->seconds, DIGITS);
-	json_integer(json, "all", result->all);
 	json_number(json, "rate", result->rate, DIGITS);
 	json_number(json, "inside", result->inside / phase->threads, DIGITS);
-	json_integer(json, "allocated", result->allocated);
-	json_integer(json, "freed_here", result->freed_here);
-	json_integer(json, "freed_elsewhere", result->freed_elsewhere);
-	json_string(json, "checksum", checksum);
-	json_integer(json, "waits", result->waits);
-	json_integer(json, "getcpu_calls", result->getcpu_calls);
-	json_integer(json, "sampled", result->sampled);
-	json_integer(json, "undisturbed", result->undisturbed);
 	json_number(json, "share", result->share / undisturbed, DIGITS);
 	json_number(json, "allocator_ns", result->allocator_ns / undisturbed, DIGITS);
 	json_open(json, "latencies", '[');

@@ -208,21 +208,15 @@ static void server_work(struct team_member *member)
 
 static void add_result(struct phase_result *sum, const struct phase_result *result)
 {
-	sum->requests += result->requests;
-	sum->all += result->all;
-	sum->allocated += result->allocated;
-	sum->freed_here += result->freed_here;
-	sum->freed_elsewhere += result->freed_elsewhere;
+#define ADD_COUNT(name) sum->name += result->name;
+	PHASE_COUNTS(ADD_COUNT)
+#undef ADD_COUNT
 	sum->filled += result->filled;
 	sum->verified += result->verified;
-	sum->waits += result->waits;
 	sum->rate += result->rate;
 	sum->inside += result->inside;
-	sum->sampled += result->sampled;
-	sum->undisturbed += result->undisturbed;
 	sum->share += result->share;
 	sum->allocator_ns += result->allocator_ns;
-	sum->getcpu_calls += result->getcpu_calls;
 	if (result->seconds > sum->seconds)
 		sum->seconds = result->seconds;
 }

@@ -23,27 +23,32 @@ struct phase {
 	uint64_t work, ns, warm_ns;
 };
 
+/* What a thread counts in a phase; the names are those of the output. */
+#define PHASE_COUNTS(X)                                                                            \
+	X(requests) /* served while latencies were recorded, sampled ones included */              \
+	X(all) /* requests, warming up included */                                                 \
+	X(allocated) /* blocks of all requests */                                                  \
+	X(freed_here)                                                                              \
+	X(freed_elsewhere)                                                                         \
+	X(waits) /* requests whose batch found its queue full */                                   \
+	X(getcpu_calls) /* of sched_getcpu(), warming up included */                               \
+	X(sampled) /* requests */                                                                  \
+	X(undisturbed) /* of the sampled: those that were not preempted */
+
 /*
- * @requests: served while latencies were recorded, sampled ones included
+ * @filled, @verified: sums of the blocks' patterns
  * @latencies: recorded: they begin the array that phase_run() was given
  * @seconds: of the slowest thread, after warming up
  * @rate: requests a second: each thread's own, added up
  * @inside: the part of its seconds that a thread spent in requests, added up over threads
- * @all: requests, warming up included
- * @allocated, @freed_here, @freed_elsewhere: blocks of all
- * @filled, @verified: sums of their patterns
- * @waits: requests whose batch found its queue full
- * @sampled, @undisturbed: requests that were, and those of them that were not preempted
  * @share, @allocator_ns: the allocator's part of the undisturbed requests, and its ns, added up
- * @getcpu_calls: of sched_getcpu(), warming up included
  */
 struct phase_result {
-	uint64_t requests, latencies;
-	double seconds, rate, inside;
-	uint64_t all, allocated, freed_here, freed_elsewhere, filled, verified, waits;
-	uint64_t sampled, undisturbed;
-	double share, allocator_ns;
-	uint64_t getcpu_calls;
+#define PHASE_COUNT_FIELD(name) uint64_t name;
+	PHASE_COUNTS(PHASE_COUNT_FIELD)
+#undef PHASE_COUNT_FIELD
+	uint64_t filled, verified, latencies;
+	double seconds, rate, inside, share, allocator_ns;
 };
 
 /*
