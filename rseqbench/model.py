@@ -402,14 +402,6 @@ class VerdictWord(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A word and its reason in one line."""
-
-    word: VerdictWord
-    reason: str
-
-
-@dataclass(frozen=True)
 class Plan:
     """What a run does, decided before it starts and stored with it, so that it can be taken up again.
 

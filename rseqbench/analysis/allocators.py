@@ -15,9 +15,10 @@ from typing import Any
 import pandas as pd
 
 from rseqbench.analysis import stats
+from rseqbench.analysis.outcomes import Reason, Verdict
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.errors import ResultsError
-from rseqbench.model import BenchmarkId, Estimate, Verdict, VerdictWord
+from rseqbench.model import BenchmarkId, Estimate, VerdictWord
 from rseqbench.store.runs import Run
 
 GROUP = "jemalloc"
@@ -29,7 +30,6 @@ SHIPPED, RSEQ = "shipped", "pools_rseq"
 AGAINST = (SHIPPED, "pools_lsl", "pools_vdso", "pools_off")  # what pools by rseq are held against
 GAINS = ("mean", "p50", "p99")  # a median is no claim, but no preemption is in it
 _CLAIMS = {"jemalloc-mean": "mean", "jemalloc-p99": "p99"}
-_WHY = "a production workload over a prototype of 2016, and not stated is the share of its allocator, which decides"
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,13 @@ class Curve:
     threads: int
     column: str
     gains: tuple[Gain, ...]
+
+
+@dataclass(frozen=True)
+class UnknownShare(Reason):
+    """The message does not state the share of the allocator in its workload; here are the gains by share."""
+
+    curve: Curve
 
 
 @dataclass(frozen=True)
@@ -222,18 +229,5 @@ def _judged(one: JudgedClaim, of: AllocatorResults) -> JudgedClaim:
     curve = of.curve(SHIPPED, column)
     if curve is None:
         return one
-    verdict = Verdict(VerdictWord.NOT_COMPARABLE, f"{_WHY}; here {told(curve)}")
+    verdict = Verdict(VerdictWord.NOT_COMPARABLE, (UnknownShare(curve),))
     return JudgedClaim(one.claim, one.arithmetic, None, None, verdict, "")
-
-
-def told(curve: Curve) -> str:
-    """Say what a curve is at each share that was measured: "..., 8 threads: +1.2% (+0.8% .. +2%) at a share of 9%"."""
-    parts = [f"{_signed(one.gain)} at a share of {one.share:.1%}" for one in curve.gains]
-    what = "mean" if curve.column == "mean" else "99th percentile"
-    return f"pools by rseq gain over {curve.over}, {what}, {curve.threads} threads: {', '.join(parts)}"
-
-
-def _signed(gain: Estimate) -> str:
-    if gain.low is None or gain.high is None:
-        return f"{gain.value:+.1%} ({gain.n} rounds, no interval)"
-    return f"{gain.value:+.1%} ({gain.low:+.1%} .. {gain.high:+.1%})"

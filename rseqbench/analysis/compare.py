@@ -9,34 +9,47 @@ import pandas as pd
 
 from rseqbench.analysis import dataset, stats
 from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.outcomes import (
+    BelowFloor,
+    ClockMoved,
+    CountsByChance,
+    CountsOverlap,
+    EmulatedClock,
+    Failure,
+    HoldsOne,
+    IsLoop,
+    Lacks,
+    NoRoundWithLoop,
+    NotBeyondChance,
+    NotInRun,
+    OtherOverLoop,
+    OtherTiming,
+    Outcome,
+    Printed,
+    Reason,
+    Reasons,
+    SameCount,
+    SameOverLoop,
+    TooFewRounds,
+    Unlike,
+    WithinBand,
+)
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, BenchmarkId, CaseKey, Estimate, Skip
-
-FASTER = "faster"
-SLOWER = "slower"
-EQUAL = "equal"
-UNRESOLVED = "no difference resolved"
-NOT_COMPARABLE = "not comparable"
-MISSING = "not measured"
-FEWER = "fewer instructions"
-MORE = "more instructions"
-DIFFERENT = (FASTER, SLOWER, FEWER, MORE)
-NOTHING = "Nothing to compare: no run has a value."
-NO_TIME = "by a clock that qemu emulates, which tells no time"
 
 
 @dataclass(frozen=True)
 class Relative:
     """What a benchmark takes over the empty loop of the same round, in two runs between which the clock moved.
 
-    `ratio` and `p` as in Comparison. `words` are what would be said by what was measured alone, and by this alone.
-    Where no round has both, the second is empty and the numbers are what was measured.
+    `ratio` and `p` as in Comparison. `outcomes` are those by what was measured alone, and by this alone. Where no round
+    has both, the second is None and the numbers are what was measured.
     """
 
     ratio: Estimate
     p: float
-    words: tuple[str, str] = ("", "")
+    outcomes: tuple[Outcome | None, Outcome | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -54,8 +67,8 @@ class Comparison:
     b: Row | None
     ratio: Estimate | None
     p: float | None
-    word: str
-    reason: str
+    word: Outcome
+    reasons: Reasons = ()
     relative: Relative | None = None
 
     @property
@@ -64,9 +77,8 @@ class Comparison:
         if self.relative is None or self.ratio is None:
             return 0.0
         values = self.ratio.value, self.relative.ratio.value
-        return max(
-            (value for value, word in zip(values, self.relative.words, strict=True) if word == SLOWER), default=0
-        )
+        slower = [outcome == Outcome.SLOWER for outcome in self.relative.outcomes]
+        return max((value for value, counts in zip(values, slower, strict=True) if counts), default=0)
 
 
 def compare(
@@ -76,7 +88,7 @@ def compare(
     rules: VerdictRules,
     skips: Sequence[tuple[str, Skip]] = (),
     same_machine: bool = False,
-    unlike: Mapping[str, str] | None = None,
+    unlike: Mapping[str, Unlike] | None = None,
     emulates: bool = False,
 ) -> list[Comparison]:
     """Compare run `b` with run `a`: one row for every benchmark that either of them measured.
@@ -93,7 +105,7 @@ def compare_benchmarks(
     b: str,
     rules: VerdictRules,
     skips: Sequence[tuple[str, Skip]] = (),
-    unlike: Mapping[str, str] | None = None,
+    unlike: Mapping[str, Unlike] | None = None,
 ) -> list[Comparison]:
     """Return a row for every benchmark that run `a` or `b` measured; `p` is that of the row alone, if it is tested.
 
@@ -108,7 +120,7 @@ def compare_benchmarks(
     unalike = unlike or {}
     keys = sorted(set(rows[a]) | set(rows[b]), key=lambda key: (key.benchmark, key.threads, key.arch))
     found = [
-        _one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons, unalike.get(key.benchmark, ""))
+        _one(frame, (a, rows[a].get(key)), (b, rows[b].get(key)), key, rules, reasons, unalike.get(key.benchmark))
         for key in keys
     ]
     moved = _moved(found, rules)
@@ -118,7 +130,10 @@ def compare_benchmarks(
 def without_verdicts(found: Sequence[Comparison]) -> list[Comparison]:
     """Return the rows of a machine whose clock tells no time: none of them is tested, or says anything."""
     return [
-        replace(row, p=None, relative=None, word=NOT_COMPARABLE, reason=NO_TIME) if row.ratio else row for row in found
+        replace(row, p=None, relative=None, word=Outcome.NOT_COMPARABLE, reasons=(EmulatedClock(),))
+        if row.ratio
+        else row
+        for row in found
     ]
 
 
@@ -173,50 +188,49 @@ def _one(
     key: CaseKey,
     rules: VerdictRules,
     reasons: Mapping[tuple[str, BenchmarkId, int], str],
-    unlike: str,
+    unlike: Unlike | None,
 ) -> Comparison:
     (a, row_a), (b, row_b) = left, right
-    row = Comparison(*key, row_a, row_b, None, None, MISSING, "")
+    row = Comparison(*key, row_a, row_b, None, None, Outcome.MISSING)
     if row_a is None or row_b is None:
         absent = a if row_a is None else b
-        why = reasons.get((absent, key[1], key[2]), f"not in {absent} for {key[0]}")
-        return replace(row, reason=f"{absent}: {why}" if (absent, key[1], key[2]) in reasons else why)
+        skipped = reasons.get((absent, key[1], key[2]))
+        absence = NotInRun(absent, key[0]) if skipped is None else Lacks(absent, Failure(skipped))
+        return replace(row, reasons=(absence,))
     if unlike:
-        return replace(row, word=NOT_COMPARABLE, reason=unlike)
+        return replace(row, word=Outcome.NOT_COMPARABLE, reasons=(unlike,))
     if row_a.unit != row_b.unit:
-        return replace(row, word=NOT_COMPARABLE, reason=f"{row_a.unit} against {row_b.unit}")
+        return replace(row, word=Outcome.NOT_COMPARABLE, reasons=(Unlike(row_a.unit, row_b.unit),))
     published = [r.label for r in (row_a, row_b) if r.timing == "published"]
     if published:
         ratio = _against_constant(row_a.gross, row_b.gross)
-        reason = f"{published[0]}: another machine, one printed value without spread"
-        return replace(row, ratio=ratio, word=NOT_COMPARABLE, reason=reason)
+        return replace(row, ratio=ratio, word=Outcome.NOT_COMPARABLE, reasons=(Printed(published[0]),))
     if row_a.unit != "ns":
-        ratio, word, reason = compare_counts(row_a.gross, row_b.gross, rules.confidence)
-        return replace(row, ratio=ratio, word=word, reason=reason)
+        ratio, word, why = compare_counts(row_a.gross, row_b.gross, rules.confidence)
+        return replace(row, ratio=ratio, word=word, reasons=why)
     ratio, p = stats.independent_ratio(
         dataset.series(frame, b, key).to_list(), dataset.series(frame, a, key).to_list(), rules.confidence
     )
-    return replace(row, ratio=ratio, p=p, word=UNRESOLVED)
+    return replace(row, ratio=ratio, p=p, word=Outcome.UNRESOLVED)
 
 
-def compare_counts(a: Estimate, b: Estimate, confidence: float) -> tuple[Estimate, str, str]:
+def compare_counts(a: Estimate, b: Estimate, confidence: float) -> tuple[Estimate, Outcome, Reasons]:
     """Compare counts of instructions, each with the range of its rounds, or of its boots where there are several.
 
-    Returns b/a with its range, a word, and the reason for that. Counts that do not repeat may lie apart by chance, the
+    Returns b/a with its range, the outcome, and why. Counts that do not repeat may lie apart by chance, the
     likelier the fewer there are. Raises ValueError for one without its range.
     """
     if a.low is None or a.high is None or b.low is None or b.high is None:
         raise ValueError("a count without its range")
     ratio = Estimate(b.value / a.value, b.low / a.high, b.high / a.low, min(a.n, b.n), 0.0)
     if abs(b.value - a.value) <= stats.SAME_COUNT:
-        return ratio, EQUAL, f"to {stats.SAME_COUNT:g} of an instruction"
+        return ratio, Outcome.EQUAL, (SameCount(stats.SAME_COUNT),)
     if a.low <= b.high and b.low <= a.high:
-        return ratio, UNRESOLVED, "the counts overlap"
+        return ratio, Outcome.UNRESOLVED, (CountsOverlap(),)
     chance = stats.apart_by_chance(a.n, b.n)
     if max(a.high - a.low, b.high - b.low) > stats.SAME_COUNT and chance > 1 - confidence:
-        why = f"{a.n} and {b.n} counts that do not repeat lie apart by chance in {chance:.0%} of cases"
-        return ratio, UNRESOLVED, why
-    return ratio, MORE if b.value > a.value else FEWER, ""
+        return ratio, Outcome.UNRESOLVED, (CountsByChance(a.n, b.n, chance),)
+    return ratio, Outcome.MORE if b.value > a.value else Outcome.FEWER, ()
 
 
 def _against_constant(a: Estimate, b: Estimate) -> Estimate:
@@ -233,42 +247,41 @@ def _judge(row: Comparison, rules: VerdictRules, moved: Estimate | None) -> Comp
     if row.ratio is None or row.p is None:
         return row
     if row.a is not None and row.b is not None and row.a.timing != row.b.timing:
-        return replace(row, word=NOT_COMPARABLE, reason=f"{row.a.timing} against {row.b.timing} time")
-    word, reason = _word(row.ratio, row.p, rules)
+        return replace(row, word=Outcome.NOT_COMPARABLE, reasons=(OtherTiming(row.a.timing, row.b.timing),))
+    outcome, why = _outcome(row.ratio, row.p, rules)
     if moved is None:
-        return replace(row, word=word, reason=reason)
-    clock = f"the empty loop is {moved.value:.3f}x (another clock, or another loop)"
+        return replace(row, word=outcome, reasons=why)
+    clock = ClockMoved(moved.value)
     if row.benchmark == BASELINE:
-        return replace(row, word=UNRESOLVED, reason=f"{clock}; this is the loop")
+        return replace(row, word=Outcome.UNRESOLVED, reasons=(clock, IsLoop()))
     own = row.relative
     if own is None:
-        alone = Relative(row.ratio, row.p, (word, ""))
-        return replace(row, word=UNRESOLVED, reason=f"{clock}; no round has both", relative=alone)
-    other, _ = _word(own.ratio, own.p, rules)
-    row = replace(row, relative=replace(own, words=(word, other)))
-    if word == other:
-        return replace(row, word=word, reason="; ".join(filter(None, (reason, clock, f"relative to it {word} too"))))
-    by = f", {own.ratio.value:.3f}x" if other in DIFFERENT else ""
-    return replace(row, word=UNRESOLVED, reason=f"{clock}; as measured {word}, relative to it {other}{by}")
+        alone = Relative(row.ratio, row.p, (outcome, None))
+        return replace(row, word=Outcome.UNRESOLVED, reasons=(clock, NoRoundWithLoop()), relative=alone)
+    other, _ = _outcome(own.ratio, own.p, rules)
+    row = replace(row, relative=replace(own, outcomes=(outcome, other)))
+    if outcome == other:
+        return replace(row, word=outcome, reasons=(*why, clock, SameOverLoop(outcome)))
+    return replace(row, word=Outcome.UNRESOLVED, reasons=(clock, OtherOverLoop(outcome, other, own.ratio.value)))
 
 
-def _word(ratio: Estimate, p: float, rules: VerdictRules) -> tuple[str, str]:
-    """Return the word for a ratio of times, and why no difference is said."""
+def _outcome(ratio: Estimate, p: float, rules: VerdictRules) -> tuple[Outcome, Reasons]:
+    """Return the outcome of a ratio of times, and why it is no difference."""
     if not ratio.has_interval:
-        return UNRESOLVED, f"too few rounds for an interval ({ratio.n})"
+        return Outcome.UNRESOLVED, (TooFewRounds(ratio.n),)
     beyond = stats.beyond_floor(ratio, rules.floor)
     if beyond and p <= 1 - rules.confidence:
-        return (SLOWER if ratio.value > 1 else FASTER), ""
+        return (Outcome.SLOWER if ratio.value > 1 else Outcome.FASTER), ()
     if within(ratio, rules.same_within):
-        return EQUAL, f"the whole interval lies within {rules.same_within:.1%} of 1"
-    return UNRESOLVED, why_undecided(ratio, beyond, rules)
+        return Outcome.EQUAL, (WithinBand(rules.same_within),)
+    return Outcome.UNRESOLVED, (why_undecided(ratio, beyond, rules),)
 
 
-def why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> str:
-    """Say why a ratio is no difference; `beyond` the floor it then is only by chance."""
+def why_undecided(ratio: Estimate, beyond: bool, rules: VerdictRules) -> Reason:
+    """Return why a ratio is no difference; `beyond` the floor it then is only by chance."""
     if beyond:
-        return "not beyond chance among all rows compared (Holm)"
-    return f"below the floor of {rules.floor:.1%}" if _excludes_one(ratio) else "interval holds 1"
+        return NotBeyondChance()
+    return BelowFloor(rules.floor) if _excludes_one(ratio) else HoldsOne()
 
 
 def within(ratio: Estimate, band: float) -> bool:

@@ -16,6 +16,7 @@ from statistics import median
 from rseqbench import model
 from rseqbench.analysis import compare, kernel_config, stats
 from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.analysis.summary_csv import Summary
 from rseqbench.config import VerdictRules
 from rseqbench.model import BASELINE, BenchmarkId, CaseKey, Estimate
@@ -166,7 +167,7 @@ def stepped(
         return None
     if a.unit != "ns":
         ratio, word, _ = compare.compare_counts(a.gross, b.gross, rules.confidence)
-        return ratio if word in (compare.MORE, compare.FEWER) else None
+        return ratio if word in (Outcome.MORE, Outcome.FEWER) else None
     ratio = quotient(a.gross, b.gross)
     if not stats.beyond_floor(ratio, rules.floor) or abs(math.log(ratio.value)) <= FURTHER * (usual or 0.0):
         return None

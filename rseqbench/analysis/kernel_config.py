@@ -11,15 +11,32 @@ that differ in more than CONFIG_RSEQ, in Linux's source or in the machine, say n
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 
 from rseqbench.analysis import compare, dataset, patch_claims, stats, verdicts
 from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.outcomes import (
+    ClaimOfArchitecture,
+    Failure,
+    KernelGrowth,
+    Lacks,
+    Leeway,
+    MoreThanConfig,
+    NotSelected,
+    OtherCommand,
+    OtherMachinesProgram,
+    OtherOptions,
+    ProgramInstructions,
+    Reason,
+    UnknownSizes,
+    Unlike,
+    Verdict,
+)
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.config import VerdictRules
-from rseqbench.model import BenchmarkId, CaseKey, Estimate, Facts, Machine, Verdict, VerdictWord
+from rseqbench.model import BenchmarkId, CaseKey, Estimate, Facts, Machine, VerdictWord
 from rseqbench.store.runs import Header, Run
 from rseqbench.support import kconfig
 from rseqbench.support.attachments import KernelSizes
@@ -36,10 +53,13 @@ _RELEASE = re.compile(r"\d+(\.\d+)*")  # what comes behind that is a name that e
 
 @dataclass(frozen=True)
 class ConfigVerdict:
-    """What two runs say of one claim: the message's number, ours in words, and the verdict."""
+    """What two runs say of one claim: the message's number, ours, and the verdict.
+
+    `measured` is a program's row, a ratio without over with CONFIG_RSEQ, a growth in bytes, or None.
+    """
 
     claim: Claim
-    measured: str
+    measured: Row | Estimate | int | None
     verdict: Verdict
 
 
@@ -66,26 +86,23 @@ def other_cpu(a: Machine, b: Machine) -> tuple[str, str] | None:
     return None
 
 
-def unlike(a: Header, b: Header) -> dict[str, str]:
+def unlike(a: Header, b: Header) -> dict[str, Unlike]:
     """Return the benchmarks that are not the same in two runs, each with the reason: a program's other arguments."""
     commands = [header.plan.hackbench for header in (a, b)]
-    return {HACKBENCH: " against ".join(commands)} if commands[0] != commands[1] else {}
+    return {HACKBENCH: Unlike(*commands)} if commands[0] != commands[1] else {}
 
 
-def beyond(a: Run, b: Run) -> str:
-    """Return in what the Linuxes of two runs differ beside their options: "the source of Linux: A against B".
-
-    Empty where nothing is known to differ.
-    """
+def beyond(a: Run, b: Run) -> Unlike | None:
+    """Return in what the kernels of two runs differ apart from their options; None where nothing is known to differ."""
     one, other = (run.header.machines[0].facts for run in (a, b))
     releases = [_RELEASE.match(facts.linux or "") for facts in (one, other)]
     numbers = [found[0] if found else "" for found in releases]
     if all(numbers) and numbers[0] != numbers[1]:
-        return f"Linux's version: {numbers[0]} against {numbers[1]}"
+        return Unlike(numbers[0], numbers[1], "Linux's version")
     return _first_difference(one, other)
 
 
-def _first_difference(one: Facts, other: Facts) -> str:
+def _first_difference(one: Facts, other: Facts) -> Unlike | None:
     sources = (
         ("the source of Linux", one.linux_source, other.linux_source),
         ("its configuration", one.linux_base, other.linux_base),
@@ -93,19 +110,19 @@ def _first_difference(one: Facts, other: Facts) -> str:
     )
     for words, first, second in sources:
         if first != second:
-            return f"{words}: {first or _UNKNOWN} against {second or _UNKNOWN}"
-    return ""
+            return Unlike(first or _UNKNOWN, second or _UNKNOWN, words)
+    return None
 
 
-def _elsewhere(n: Run, y: Run) -> str:
+def _elsewhere(n: Run, y: Run) -> Unlike | None:
     """Return in what two runs differ that decides how long a program takes, beside CONFIG_RSEQ."""
     a, b = n.header.machines[0], y.header.machines[0]
     if a.timing != b.timing:
-        return f"time: {a.timing} against {b.timing}"
+        return Unlike(a.timing, b.timing, "time")
     if _command(n) != _command(y):
-        return f"{_command(n)} against {_command(y)}"
+        return Unlike(_command(n), _command(y))
     cpus = other_cpu(a, b)
-    return f"the CPU: {cpus[0]} against {cpus[1]}" if cpus else beyond(n, y)
+    return Unlike(*cpus, "the CPU") if cpus else beyond(n, y)
 
 
 def judge(n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRules) -> list[ConfigVerdict]:
@@ -126,15 +143,15 @@ def _judge(claim: Claim, n: Run, y: Run, frame: pd.DataFrame, rules: VerdictRule
     rows = [_row(frame, run, machine) for run in (n, y)]
     if rows[0] is None or rows[1] is None:
         absent = n if rows[0] is None else y
-        return _not_measured(claim, f"{absent.label}: {_reason(absent)}")
+        return _not_measured(claim, Lacks(absent.label, _reason(absent)))
     if claim.kind == "between":
         elsewhere = _elsewhere(n, y)
         if elsewhere:
-            return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {elsewhere}")
+            return _not_comparable(claim, MoreThanConfig(elsewhere))
         return _faster(claim, rows[0], rows[1], _command(n), frame, rules)
     row, run = (rows[0], n) if claim.id == "hackbench-n" else (rows[1], y)
-    reason = f"another machine's time; here {_command(run)}"
-    return ConfigVerdict(claim, _amount(row), Verdict(VerdictWord.NOT_COMPARABLE, reason))
+    reason = OtherMachinesProgram(_command(run))
+    return ConfigVerdict(claim, row, Verdict(VerdictWord.NOT_COMPARABLE, (reason,)))
 
 
 def _row(frame: pd.DataFrame, run: Run, machine: Machine) -> Row | None:
@@ -143,26 +160,21 @@ def _row(frame: pd.DataFrame, run: Run, machine: Machine) -> Row | None:
     return next((row for row in found if row.key == key), None)
 
 
-def _reason(run: Run) -> str:
-    return next((s.reason for s in run.header.plan.skips if s.benchmark == HACKBENCH), "hackbench was not selected")
+def _reason(run: Run) -> Reason:
+    reasons = (Failure(skip.reason) for skip in run.header.plan.skips if skip.benchmark == HACKBENCH)
+    return next(reasons, NotSelected("hackbench"))
 
 
-def _not_measured(claim: Claim, why: str) -> ConfigVerdict:
-    return ConfigVerdict(claim, "-", Verdict(VerdictWord.NOT_MEASURED, why))
+def _not_measured(claim: Claim, why: Reason) -> ConfigVerdict:
+    return ConfigVerdict(claim, None, Verdict(VerdictWord.NOT_MEASURED, (why,)))
 
 
-def _not_comparable(claim: Claim, why: str) -> ConfigVerdict:
-    return ConfigVerdict(claim, "-", Verdict(VerdictWord.NOT_COMPARABLE, why))
+def _not_comparable(claim: Claim, why: Reason) -> ConfigVerdict:
+    return ConfigVerdict(claim, None, Verdict(VerdictWord.NOT_COMPARABLE, (why,)))
 
 
 def _command(run: Run) -> str:
     return f"hackbench {run.header.plan.hackbench}".strip()
-
-
-def _amount(row: Row) -> str:
-    if row.unit == "ns":
-        return f"{row.gross.value * 1e-9:.3f} s"
-    return f"{row.gross.value:,.0f} instructions"
 
 
 def _faster(claim: Claim, n: Row, y: Row, command: str, frame: pd.DataFrame, rules: VerdictRules) -> ConfigVerdict:
@@ -172,48 +184,38 @@ def _faster(claim: Claim, n: Row, y: Row, command: str, frame: pd.DataFrame, rul
     values = [dataset.series(frame, row.label, row.key).to_list() for row in (n, y)]
     ratio, _ = stats.independent_ratio(values[0], values[1], rules.confidence)
     own = patch_claims.hackbench_arithmetic()
-    verdict = verdicts.gain(own.low, own.high, ratio, rules, "where the deviations that the message prints end")
+    verdict = verdicts.gain(Leeway(own.low, own.high), ratio, rules)
     if command != _OWN_COMMAND:
-        reason = f"{verdict.word} by {command}, and the message ran {_OWN_COMMAND}"
-        verdict = Verdict(VerdictWord.NOT_COMPARABLE, reason)
-    return ConfigVerdict(claim, _quotient(ratio), verdict)
+        reason = OtherCommand(verdict.word, command, _OWN_COMMAND)
+        verdict = Verdict(VerdictWord.NOT_COMPARABLE, (reason,))
+    return ConfigVerdict(claim, ratio, verdict)
 
 
 def _fewer(claim: Claim, n: Row, y: Row, command: str, rules: VerdictRules) -> ConfigVerdict:
     """Say which of the two takes fewer instructions, where their counts tell: that is no time in any case."""
-    ratio, word, why = compare.compare_counts(y.gross, n.gross, rules.confidence)
-    taken = f"{command} takes {abs(ratio.value - 1):.1%} {'fewer' if word == compare.MORE else 'more'} instructions"
-    said = f"{taken} with CONFIG_RSEQ" if word in (compare.MORE, compare.FEWER) else f"{command}: {word}, {why}"
-    return ConfigVerdict(
-        claim, _quotient(ratio), Verdict(VerdictWord.NOT_COMPARABLE, f"{said}; instructions are no time")
-    )
-
-
-def _quotient(ratio: Estimate) -> str:
-    if ratio.low is None or ratio.high is None:
-        return f"{ratio.value:.3f}x"
-    return f"{ratio.value:.3f}x ({ratio.low:.3f} .. {ratio.high:.3f})"
+    ratio, outcome, why = compare.compare_counts(y.gross, n.gross, rules.confidence)
+    reason = ProgramInstructions(command, ratio, outcome, why)
+    return ConfigVerdict(claim, ratio, Verdict(VerdictWord.NOT_COMPARABLE, (reason,)))
 
 
 def _size(claim: Claim, n: Run, y: Run, rules: VerdictRules) -> ConfigVerdict:
     machine = y.header.machines[0]
     if claim.arch != machine.arch:
-        return _not_measured(claim, f"an {claim.arch} claim; these runs are {machine.arch}")
+        return _not_measured(claim, ClaimOfArchitecture(claim.arch, machine.arch, runs=True))
     found = [run.sizes() for run in (n, y)]
     if found[0] is None or found[1] is None:
-        return _not_measured(claim, "not both runs booted a Linux that rseqbench built, so nothing knows their sizes")
+        return _not_measured(claim, UnknownSizes())
     differ = beyond(n, y)
     if differ:
-        return _not_comparable(claim, f"the two differ in more than CONFIG_RSEQ: {differ}")
+        return _not_comparable(claim, MoreThanConfig(differ))
     grown = growth(found[0], found[1], _TYPES[claim.id]).net
     verdict = size_verdict(claim, grown, _by_size(claim, found[0], found[1]), machine, rules)
     along = [
         name for name in kconfig.compare_configs(n.linux_config() or "", y.linux_config() or "") if name != kconfig.RSEQ
     ]
     if along:
-        more = f" and {len(along) - 1} more options" if len(along) > 1 else ""
-        verdict = replace(verdict, reason=f"{verdict.reason}; the two differ in {along[0]}{more} too")
-    return ConfigVerdict(claim, f"{grown:+,} bytes", verdict)
+        verdict = Verdict(verdict.word, (*verdict.reasons, OtherOptions(along[0], len(along) - 1)))
+    return ConfigVerdict(claim, grown, verdict)
 
 
 def _by_size(claim: Claim, n: KernelSizes, y: KernelSizes) -> int:
@@ -222,13 +224,13 @@ def _by_size(claim: Claim, n: KernelSizes, y: KernelSizes) -> int:
 
 def size_verdict(claim: Claim, grown: int, by_size: int, machine: Machine, rules: VerdictRules) -> Verdict:
     """Judge a growth in bytes by the rules at the top of this file; `by_size` is what `size` says of it."""
-    what = f"{machine.facts.linux_source or 'Linux'}, {machine.facts.linux_base or '?'} configuration"
-    reason = f"{grown:+,} by symbol, {by_size:+,} by `size`; {what}, and the message's was v4.6 with a defconfig"
+    word, costs_more = VerdictWord.REPRODUCED, None
     if grown > claim.stated / rules.reach:
-        return Verdict(VerdictWord.CONTRADICTED, f"costs more: {reason}")
-    if grown < claim.stated * rules.reach:
-        return Verdict(VerdictWord.STRONGER, f"costs less: {reason}")
-    return Verdict(VerdictWord.REPRODUCED, reason)
+        word, costs_more = VerdictWord.CONTRADICTED, True
+    elif grown < claim.stated * rules.reach:
+        word, costs_more = VerdictWord.STRONGER, False
+    facts = machine.facts
+    return Verdict(word, (KernelGrowth(grown, by_size, facts.linux_source, facts.linux_base, costs_more),))
 
 
 @dataclass(frozen=True)

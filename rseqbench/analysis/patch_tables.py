@@ -9,6 +9,7 @@ import pandas as pd
 
 from rseqbench.analysis import dataset, patch_claims
 from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.outcomes import Lacks, NotSelected, Reasons
 from rseqbench.analysis.patch_claims import Section
 from rseqbench.analysis.summary import BenchmarkRow
 from rseqbench.model import REPLAY, BenchmarkId, CaseKey, Estimate, Machine
@@ -32,7 +33,7 @@ class PairLine:
     values: tuple[Row | None, Row | None]
     stated: float | None
     speedup: Estimate | None
-    reason: str
+    reasons: Reasons
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _printed_pair(section: Section, machine: Machine, rows: Mapping[CaseKey, Row
         c.stated for c in patch_claims.written_claims() if (c.slow, c.fast, c.arch) == (slow, fast, machine.arch)
     ]
     values = rows.get(CaseKey(machine.arch, slow)), rows.get(CaseKey(machine.arch, fast))
-    return PairLine(f"patch, {machine.arch}", slow, fast, values, claimed[0] if claimed else None, None, "")
+    return PairLine(f"patch, {machine.arch}", slow, fast, values, claimed[0] if claimed else None, None, ())
 
 
 def _measured_pairs(
@@ -123,7 +124,9 @@ def _measured_pairs(
         both = by_name.get(slow), by_name.get(fast)
         values = both[0].row if both[0] else None, both[1].row if both[1] else None
         lacking = [(name, one) for name, one in zip((slow, fast), both, strict=True) if one is None or one.row is None]
-        why = "; ".join(f"{name}: {one.reason if one else 'not selected in this run'}" for name, one in lacking)
+        why = tuple(
+            Lacks(name, reason) for name, one in lacking for reason in (one.reasons if one else (NotSelected(),))
+        )
         speedup = quotient(CaseKey(machine.arch, slow), CaseKey(machine.arch, fast))
         yield PairLine(libraries.get((slow, fast), who), slow, fast, values, None, speedup, why)
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rseqbench.analysis import compare, stats
+from rseqbench.analysis import stats
 from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.fleet.cell import BenchmarkPair, Cell
 from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.fleet.matrix import Matrix
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.config import VerdictRules
 
 MachineCell = tuple[BenchmarkPair, str, Cell]  # a cell, in its column and on its machine
@@ -41,11 +42,11 @@ class GateCoverage:
 def find_coverage(found: FleetComparison) -> GateCoverage:
     """Return of which machines nothing can be said. One that qemu emulates is left out: its clock tells no time."""
     able = _able_of_one(found) if len(found.labels) == 1 else _able_of_two(found)
-    there = [place for place in found.places if not place.reason]
+    there = [place for place in found.places if not place.reasons]
     real = [place.name for place in there if not all(machine.emulates for machine in place.machines)]
     return GateCoverage(
         judged=tuple(name for name in real if able.get(name)),
-        no_run=tuple(place.name for place in found.places if place.reason),
+        no_run=tuple(place.name for place in found.places if place.reasons),
         no_value=tuple(name for name in real if name not in able),
         blind=tuple(name for name in real if able.get(name) is False),
     )
@@ -78,7 +79,7 @@ def comparable_runs(found: Mapping[str, Sequence[Comparison]], rules: VerdictRul
 
 
 def _is_judged(row: Comparison) -> bool:
-    return row.ratio is not None and row.word != compare.NOT_COMPARABLE
+    return row.ratio is not None and row.word != Outcome.NOT_COMPARABLE
 
 
 def _least(row: Comparison) -> float:
@@ -109,13 +110,13 @@ def worst_cell(matrices: Sequence[Matrix], rules: VerdictRules) -> MachineCell |
 
 def _is_slower(cell: Cell, level: float, rules: VerdictRules) -> bool:
     if not cell.is_timed:
-        return cell.word == compare.MORE
+        return cell.word == Outcome.MORE
     return cell.value < 1 and stats.beyond_floor(cell.at(level), rules.floor)
 
 
 def worst_slowdown(rows: Sequence[Comparison]) -> Comparison | None:
     """Return the row in which b is slower, or takes more instructions, by most; differences only, None without any."""
-    slower = [row for row in rows if row.word in (compare.SLOWER, compare.MORE) and row.ratio is not None]
+    slower = [row for row in rows if row.word in (Outcome.SLOWER, Outcome.MORE) and row.ratio is not None]
     return max(slower, key=lambda row: row.ratio.value if row.ratio else 0.0, default=None)
 
 

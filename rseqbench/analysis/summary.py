@@ -15,6 +15,7 @@ from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, ve
 from rseqbench.analysis.compare import SpeedupComparison
 from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.kernel_config import ConfigVerdict
+from rseqbench.analysis.outcomes import CheckFailed, Failure, NotStored, Reasons, Unlike
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
@@ -37,7 +38,7 @@ class BenchmarkRow:
     doc: str
     check: str
     row: Row | None
-    reason: str
+    reasons: Reasons
     replayed: bool = False
 
     @property
@@ -56,7 +57,7 @@ class RunComparison:
     """Run `b` against run `a`: a row a benchmark, what neither could measure, and the speed-ups inside each.
 
     Where each booted a Linux that was built for it, `sizes` are how large those are and `options` in what their
-    configurations differ; `beyond` is what else they differ in, in words; `said` is what the two say of the claims
+    configurations differ; `beyond` is what else they differ in; `said` is what the two say of the claims
     about CONFIG_RSEQ; `headers` are those of the two runs.
     """
 
@@ -68,7 +69,7 @@ class RunComparison:
     said: tuple[ConfigVerdict, ...] = ()
     sizes: tuple[KernelSizes, KernelSizes] | None = None
     options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    beyond: str = ""
+    beyond: Unlike | None = None
     headers: tuple[Header, Header] | None = None
 
 
@@ -107,7 +108,7 @@ def benchmark_rows(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Be
     reasons, checks, replayed = _reasons(header, rows), _checks(header.checks), runs.is_replay(header)
     found = [
         BenchmarkRow(*key, header.docs.get(key[1], ""), checks.get(key[1], NO_CHECK), rows.get(key), why, replayed)
-        for key, why in {**reasons, **dict.fromkeys(rows, "")}.items()
+        for key, why in {**reasons, **dict.fromkeys(rows, ())}.items()
     ]
     known = list(header.docs) or [name for section in patch_claims.SECTIONS for name in section.lines]
     place = {name: number for number, name in enumerate(known)}
@@ -120,16 +121,15 @@ def benchmark_rows(run: Run, frame: pd.DataFrame, confidence: float) -> tuple[Be
     return tuple(sorted(found, key=order))
 
 
-def _reasons(header: Header, rows: Mapping[CaseKey, Row]) -> dict[CaseKey, str]:
+def _reasons(header: Header, rows: Mapping[CaseKey, Row]) -> dict[CaseKey, Reasons]:
     """Return why each case without values has none; nothing that was planned may vanish."""
     arch = header.machines[0].arch
-    found = {
-        CaseKey(arch, case.benchmark, case.threads): "planned, but no values are stored" for case in header.plan.cases
-    }
+    planned = (CaseKey(arch, case.benchmark, case.threads) for case in header.plan.cases)
+    found: dict[CaseKey, Reasons] = dict.fromkeys(planned, (NotStored(),))
     for check in header.checks:
         if not check.passed:
-            found[CaseKey(arch, check.benchmark)] = f"check FAILED: {check.message}".removesuffix(": ")
-    found |= {CaseKey(arch, skip.benchmark, skip.threads): skip.reason for skip in header.plan.skips}
+            found[CaseKey(arch, check.benchmark)] = (CheckFailed(check.message),)
+    found |= {CaseKey(arch, skip.benchmark, skip.threads): (Failure(skip.reason),) for skip in header.plan.skips}
     return {key: why for key, why in found.items() if key not in rows}
 
 

@@ -19,7 +19,6 @@ alone: both keep the two atomics of an event, which the patch replaced too.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,12 +26,39 @@ import pandas as pd
 
 from rseqbench.analysis import dataset, patch_claims
 from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.outcomes import (
+    AboveLeeway,
+    BareOperation,
+    BelowLeeway,
+    ClaimOfArchitecture,
+    Direction,
+    EmulatedMachine,
+    EqualityBand,
+    Failure,
+    FewerWithoutPrice,
+    InInstructions,
+    InLibrary,
+    Lacks,
+    Leeway,
+    Needs,
+    NoGain,
+    NothingToDivide,
+    NotSelected,
+    OtherMachinesTime,
+    OtherVdso,
+    PatchTimed,
+    Reaches,
+    ReachesByWidth,
+    Reason,
+    Reasons,
+    Slower,
+    TooFewRounds,
+    Verdict,
+)
 from rseqbench.analysis.patch_claims import Arithmetic, Claim
 from rseqbench.config import VerdictRules
-from rseqbench.model import BASELINE, CaseKey, Estimate, Machine, Skip, Verdict, VerdictWord
+from rseqbench.model import BASELINE, NO_BENCHMARK, CaseKey, Estimate, Machine, Skip, VerdictWord
 from rseqbench.selection import LIBRARIES
-
-_IN_LIBRARY = "in the shipped library, where rseq gives the CPU number and the two atomics of an event stay"
 
 
 @dataclass(frozen=True)
@@ -59,10 +85,10 @@ def judge(
     skips: Sequence[Skip] = (),
 ) -> list[JudgedClaim]:
     """Judge every claim of the message by run `label` on `machine`; `skips` explain what the run lacks."""
-    reasons: dict[str, str] = {skip.benchmark: skip.reason for skip in skips}
+    skipped: dict[str, str] = {skip.benchmark: skip.reason for skip in skips}
     rows = {row.key: row for row in dataset.summarise(frame[frame["label"] == label], rules.confidence)}
     return [
-        _judge_one(claim, frame, label, machine, patch, rules, reasons, rows)
+        _judge_one(claim, frame, label, machine, patch, rules, skipped, rows)
         for claim in patch_claims.all_claims(patch)
     ]
 
@@ -74,21 +100,20 @@ def _judge_one(
     machine: Machine,
     patch: pd.DataFrame,
     rules: VerdictRules,
-    reasons: dict[str, str],
+    skipped: dict[str, str],
     rows: dict[CaseKey, Row],
 ) -> JudgedClaim:
     own, shipped = patch_claims.arithmetic(claim, patch), claim.in_library
-    lacking = _lacking(shipped, rows, reasons) if claim.library and claim.arch == machine.arch else ""
+    lacking = _lacking_library(shipped, rows, skipped) if claim.library and claim.arch == machine.arch else ()
     if claim.library and all(key in rows for key in shipped.pair):
         claim = shipped
-    why = _not_measured(claim, machine, rows, reasons)
-    if why:
-        return JudgedClaim(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, _joined(why, lacking)))
+    absence = _absence(claim, machine, rows, skipped)
+    if absence:
+        return JudgedClaim(claim, own, None, None, Verdict(VerdictWord.NOT_MEASURED, (*absence, *lacking)))
     if claim.kind == "time":
-        measured = rows[CaseKey(claim.arch, claim.slow)]
-        no_time = ", which is no time" if measured.unit != "ns" else ""
-        reason = f"another machine's time; here {measured.gross.value:.3g} {measured.unit}/op{no_time}"
-        return JudgedClaim(claim, own, measured.gross, None, Verdict(VerdictWord.NOT_COMPARABLE, reason), measured.unit)
+        row = rows[CaseKey(claim.arch, claim.slow)]
+        verdict = Verdict(VerdictWord.NOT_COMPARABLE, (OtherMachinesTime(row.gross.value, row.unit),))
+        return JudgedClaim(claim, own, row.gross, None, verdict, row.unit)
     ratio = dataset.speedup(frame, label, *claim.pair, rules.confidence, claim.net)
     today = None
     if claim.today:
@@ -96,79 +121,69 @@ def _judge_one(
         today = dataset.speedup(frame, label, slow, fast, rules.confidence, claim.net)
     if ratio is None:
         word = VerdictWord.NOT_COMPARABLE if machine.timing == "emulated" else VerdictWord.UNRESOLVED
-        verdict = Verdict(word, "too few rounds in which there is anything to divide")
+        verdict = Verdict(word, (NothingToDivide(),))
     else:
         verdict = _ratio_verdict(claim, ratio, today, machine, rules)
-    verdict = dataclasses.replace(verdict, reason=_joined(verdict.reason, lacking))
+    verdict = Verdict(verdict.word, (*verdict.reasons, *lacking))
     return JudgedClaim(claim, own, ratio, today, verdict, rows[claim.pair[0]].unit)
 
 
-def _not_measured(claim: Claim, machine: Machine, rows: dict[CaseKey, Row], reasons: dict[str, str]) -> str:
-    """Return why a claim was not measured, or an empty string when it was."""
+def _absence(claim: Claim, machine: Machine, rows: dict[CaseKey, Row], skipped: dict[str, str]) -> Reasons:
+    """Return why a claim was not measured; nothing when it was."""
     if claim.needs:
-        return f"needs {claim.needs}"
+        return (Needs(claim.needs),)
     if claim.arch != machine.arch:
-        return f"an {claim.arch} claim; this machine is {machine.arch}"
-    for name in (claim.slow, claim.fast, BASELINE if claim.net else ""):
+        return (ClaimOfArchitecture(claim.arch, machine.arch),)
+    for name in (claim.slow, claim.fast, BASELINE if claim.net else NO_BENCHMARK):
         if name and (claim.arch, name, 1) not in rows:
-            return f"{name}: {reasons.get(name, 'not selected in this run')}"
-    return ""
+            return (Lacks(name, Failure(skipped[name]) if name in skipped else NotSelected()),)
+    return ()
 
 
-def _lacking(shipped: Claim, rows: dict[CaseKey, Row], reasons: dict[str, str]) -> str:
-    """Return why the library itself was not measured though somebody asked; empty otherwise."""
+def _lacking_library(shipped: Claim, rows: dict[CaseKey, Row], skipped: dict[str, str]) -> Reasons:
+    """Return why the library itself was not measured though somebody asked; nothing otherwise."""
     for name in (shipped.slow, shipped.fast):
-        if (shipped.arch, name, 1) not in rows and name in reasons:
-            return f"{LIBRARIES[name.partition('/')[0]].title}: {reasons[name]}"
-    return ""
+        if (shipped.arch, name, 1) not in rows and name in skipped:
+            return (Lacks(LIBRARIES[name.group].title, Failure(skipped[name])),)
+    return ()
 
 
 def _ratio_verdict(
     claim: Claim, ratio: Estimate, today: Estimate | None, machine: Machine, rules: VerdictRules
 ) -> Verdict:
-    bare = f"the kernel is the bare operation; the patch timed {claim.whole}"
     if machine.timing == "emulated":
-        said = _in_instructions(claim, ratio) + (f", and {bare}" if claim.whole else "")
-        return Verdict(VerdictWord.NOT_COMPARABLE, _joined(said, _no_price(claim, today)))
+        direction = None if claim.kind == "equal" else _direction(ratio)
+        counts = InInstructions(direction, ratio.value, claim.net, claim.whole)
+        return Verdict(VerdictWord.NOT_COMPARABLE, (counts, *_no_price(claim, today)))
+    limit: Reason | None = None
     if machine.emulates:
-        said = f"{_direction(ratio)}, but this machine is emulated by qemu, so its clock tells no time"
-        return Verdict(VerdictWord.NOT_COMPARABLE, said)
-    if claim.whole:
-        return Verdict(VerdictWord.NOT_COMPARABLE, f"{_direction(ratio)}, but {bare}")
-    if claim.vdso and machine.facts.vdso_getcpu == "rdpid":
-        said = f"{_direction(ratio)}, but the vDSO here runs RDPID, the patch's ran LSL"
-        return Verdict(VerdictWord.NOT_COMPARABLE, said)
-    equal = claim.kind == "equal"
-    verdict = equality(ratio, rules) if equal else speedup(claim.stated, ratio, rules)
-    limits = _IN_LIBRARY if claim.library else f"the patch timed {claim.timed}" if claim.timed else ""
-    return dataclasses.replace(verdict, reason=_joined(verdict.reason, limits))
+        limit = EmulatedMachine(_direction(ratio))
+    elif claim.whole:
+        limit = BareOperation(_direction(ratio), claim.whole)
+    elif claim.vdso and machine.facts.vdso_getcpu == "rdpid":
+        limit = OtherVdso(_direction(ratio))
+    if limit:
+        return Verdict(VerdictWord.NOT_COMPARABLE, (limit,))
+    verdict = equality(ratio, rules) if claim.kind == "equal" else speedup(claim.stated, ratio, rules)
+    if claim.library:
+        return Verdict(verdict.word, (*verdict.reasons, InLibrary()))
+    return Verdict(verdict.word, (*verdict.reasons, PatchTimed(claim.timed))) if claim.timed else verdict
 
 
-def _joined(*reasons: str) -> str:
-    return "; ".join(filter(None, reasons))
-
-
-def _in_instructions(claim: Claim, ratio: Estimate) -> str:
-    """Say what a quotient of instructions is beside a claim in time. That two cost the same has no direction."""
-    direction = "" if claim.kind == "equal" else f"{_direction(ratio)}, "
-    net = " without the loop" if claim.net else ""
-    return f"{direction}{ratio.value:.3g}x in instructions{net}; time not comparable"
-
-
-def _no_price(claim: Claim, today: Estimate | None) -> str:
-    """Keep a reader from taking fewer instructions for less time, where what is in use today has fewer."""
+def _no_price(claim: Claim, today: Estimate | None) -> Reasons:
+    """Keep a reader from taking fewer instructions for less time, where the method in use today has fewer."""
     if claim.today is None or today is None or today.value >= 1:
-        return ""
-    ways = [name.method for name in claim.today]
-    return f"{ways[0]} takes fewer instructions than {ways[1]}, but instructions do not price an atomic"
+        return ()
+    fewer, more = claim.today
+    return (FewerWithoutPrice(fewer.method, more.method),)
 
 
-def _direction(ratio: Estimate) -> str:
+def _direction(ratio: Estimate) -> Direction:
     if ratio.low is not None and ratio.low > 1:
-        return "same direction"
+        return Direction.SAME
     if ratio.high is not None and ratio.high < 1:
-        return "opposite direction"
-    return "direction not resolved"
+        return Direction.OPPOSITE
+    return Direction.UNRESOLVED
 
 
 def speedup(stated: float, ratio: Estimate, rules: VerdictRules) -> Verdict:
@@ -176,18 +191,11 @@ def speedup(stated: float, ratio: Estimate, rules: VerdictRules) -> Verdict:
 
     An interval wider than the rules allow reproduces nothing: noise would be what makes it reach so far.
     """
-    weakest, strongest = stated * rules.reach, stated / rules.reach
-    whence = f" = {stated:g}*{rules.reach:g}", f" = {stated:g}/{rules.reach:g}"
-    verdict = _gain(ratio, (weakest, strongest), whence, rules, digits=3)
+    leeway = Leeway(stated * rules.reach, stated / rules.reach, stated, rules.reach)
+    verdict = gain(leeway, ratio, rules)
     if verdict.word == VerdictWord.REPRODUCED and _width(ratio) > rules.widest:
-        reason = f"a gain, but an interval that reaches {weakest:.3g} .. {strongest:.3g} only by being so wide"
-        return Verdict(VerdictWord.UNRESOLVED, reason)
+        return Verdict(VerdictWord.UNRESOLVED, (ReachesByWidth(leeway),))
     return verdict
-
-
-def gain(weakest: float, strongest: float, ratio: Estimate, rules: VerdictRules, why: str) -> Verdict:
-    """Judge a measured speed-up against one that was stated with an interval of its own; `why` tells what that is."""
-    return _gain(ratio, (weakest, strongest), (f", {why}",) * 2, rules, digits=4)
 
 
 def _width(ratio: Estimate) -> float:
@@ -195,34 +203,30 @@ def _width(ratio: Estimate) -> float:
     return ratio.high / ratio.low
 
 
-def _gain(
-    ratio: Estimate, leeway: tuple[float, float], whence: tuple[str, str], rules: VerdictRules, digits: int
-) -> Verdict:
+def gain(leeway: Leeway, ratio: Estimate, rules: VerdictRules) -> Verdict:
+    """Judge a measured speed-up by the leeway of the claim."""
     if ratio.low is None or ratio.high is None:
         return _too_few(ratio)
-    weakest, strongest = (f"{end:.{digits}g}" for end in leeway)
-    none = _no_gain(ratio, rules)
-    if none and none.word == VerdictWord.UNRESOLVED and ratio.high < leeway[0]:
-        return Verdict(none.word, f"{none.reason}, and it ends below {weakest}{whence[0]}")
-    if none:
-        return none
-    if ratio.low > leeway[1]:
-        return Verdict(VerdictWord.STRONGER, f"the interval lies above {strongest}{whence[1]}")
-    if ratio.high < leeway[0]:
-        return Verdict(VerdictWord.WEAKER, f"a gain, but the interval ends below {weakest}{whence[0]}")
-    return Verdict(VerdictWord.REPRODUCED, f"the interval reaches {weakest} .. {strongest}")
+    no_gain = _no_gain(ratio, leeway, rules)
+    if no_gain:
+        return no_gain
+    if ratio.low > leeway.strongest:
+        return Verdict(VerdictWord.STRONGER, (AboveLeeway(leeway),))
+    if ratio.high < leeway.weakest:
+        return Verdict(VerdictWord.WEAKER, (BelowLeeway(leeway),))
+    return Verdict(VerdictWord.REPRODUCED, (Reaches(leeway),))
 
 
-def _no_gain(ratio: Estimate, rules: VerdictRules) -> Verdict | None:
-    """Return the verdict on a quotient that is no gain, or none that is told from 1; None for a gain."""
+def _no_gain(ratio: Estimate, leeway: Leeway, rules: VerdictRules) -> Verdict | None:
+    """Return the verdict on a ratio that is no gain, or cannot be told from 1; None for a gain."""
     assert ratio.low is not None and ratio.high is not None
+    ends_below = leeway if ratio.high < leeway.weakest else None
     if ratio.low <= 1 <= ratio.high:
-        return Verdict(VerdictWord.UNRESOLVED, "the interval holds 1")
+        return Verdict(VerdictWord.UNRESOLVED, (NoGain(ends_below=ends_below),))
     if 1 / (1 + rules.floor) < ratio.value < 1 + rules.floor:
-        which = "gain" if ratio.low > 1 else "loss"
-        return Verdict(VerdictWord.UNRESOLVED, f"a {which} below the floor of {rules.floor:.1%}")
+        return Verdict(VerdictWord.UNRESOLVED, (NoGain(rules.floor, ratio.low <= 1, ends_below),))
     if ratio.high < 1:
-        return Verdict(VerdictWord.CONTRADICTED, "the interval lies below 1: slower, not faster")
+        return Verdict(VerdictWord.CONTRADICTED, (Slower(),))
     return None
 
 
@@ -232,11 +236,11 @@ def equality(ratio: Estimate, rules: VerdictRules) -> Verdict:
         return _too_few(ratio)
     low, high = 1 / (1 + rules.equal_band), 1 + rules.equal_band
     if low <= ratio.low and ratio.high <= high:
-        return Verdict(VerdictWord.REPRODUCED, f"the interval lies within {low:.3g} .. {high:.3g}")
+        return Verdict(VerdictWord.REPRODUCED, (EqualityBand(low, high, inside=True),))
     if ratio.high < low or ratio.low > high:
-        return Verdict(VerdictWord.CONTRADICTED, f"the interval lies outside {low:.3g} .. {high:.3g}")
-    return Verdict(VerdictWord.UNRESOLVED, f"the interval crosses the edge of {low:.3g} .. {high:.3g}")
+        return Verdict(VerdictWord.CONTRADICTED, (EqualityBand(low, high, inside=False),))
+    return Verdict(VerdictWord.UNRESOLVED, (EqualityBand(low, high, inside=None),))
 
 
 def _too_few(ratio: Estimate) -> Verdict:
-    return Verdict(VerdictWord.UNRESOLVED, f"too few rounds for an interval ({ratio.n})")
+    return Verdict(VerdictWord.UNRESOLVED, (TooFewRounds(ratio.n),))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from rseqbench.analysis import compare, stats
+from rseqbench.analysis import stats
 from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.modes import Mode, modes
 from rseqbench.analysis.patch_tables import PatchTable
@@ -36,6 +36,7 @@ _REPEATS = (
     "Requests reach a guest when we send them, which is no time of its own, and Linux's caches differ with what was "
     "done before: so long operations do not repeat to the digit."
 )
+NOTHING = "Nothing to compare: no run has a value."
 _NAMED_MODES = 3  # benchmarks; the rest is counted
 
 
@@ -218,7 +219,7 @@ def _about_linux(header: Header) -> bool:
 def comparison_notes(found: RunComparison) -> tuple[str, ...]:
     """Return a sentence for each thing that limits what one comparison of two runs can say."""
     if not found.rows:
-        return (compare.NOTHING,)
+        return (NOTHING,)
     return () if found.headers is None else tuple(boot_comparison_limits(*found.headers))
 
 

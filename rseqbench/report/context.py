@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rseqbench.analysis import dataset
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.analysis.patch_tables import REPLAYED, PatchTable
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
@@ -80,7 +81,7 @@ def _claims(shown: RunView) -> str:
     return f"{said}; {absent} {VerdictWord.NOT_MEASURED}" if absent else said
 
 
-def _listed(counted: Mapping[VerdictWord, int] | Mapping[str, int]) -> str:
+def _listed(counted: Mapping[VerdictWord, int] | Mapping[Outcome, int]) -> str:
     return ", ".join(f"{number} {word}" for word, number in counted.items())
 
 

@@ -6,15 +6,17 @@ import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from rseqbench.analysis import compare, kernel_config, patch_claims, regression_gate
+from rseqbench.analysis import kernel_config, patch_claims, regression_gate
 from rseqbench.analysis.fleet.cell import EMULATED_TIME, BenchmarkPair, Cell, timed
 from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.model import Machine
 from rseqbench.report import caveats, context, formatting
 from rseqbench.report import caveats as booted
 from rseqbench.report.context import KeyLines
 from rseqbench.report.formatting import named
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables.fleet import name_column
 from rseqbench.store.runs import Header
 
@@ -24,14 +26,14 @@ _CHANCE = "no difference, however large, could be more than chance. More rounds 
 
 def summary(found: FleetComparison) -> str:
     """Return of how many machines there is a run, and what keeps the others away, in a sentence."""
-    lacking = [f"{place.name} ({place.reason})" for place in found.places if place.reason]
+    lacking = [f"{place.name} ({explain(place.reasons)})" for place in found.places if place.reasons]
     why = f"; not {named(lacking)}" if lacking else ""
     return formatting.line(f"{number(found)}{why}.")
 
 
 def number(found: FleetComparison) -> str:
     """Return of how many machines there is a run, or one in both fleets."""
-    there = sum(not place.reason for place in found.places)
+    there = sum(not place.reasons for place in found.places)
     what = f"fleet {found.labels[0]}" if len(found.labels) == 1 else f"fleets {' and '.join(found.labels)}"
     has = "a run" if len(found.labels) == 1 else "a run in both"
     return formatting.line(f"{there} of the {len(found.places)} machines of {what} have {has}")
@@ -68,7 +70,7 @@ def _inside(columns: Sequence[tuple[Matrix, MatrixColumn]]) -> str:
     one, column = min(columns, key=lambda c: _place((c[1].what.slow, c[1].what.fast), claimed))
     fast, slow = (formatting.method(x) for x in (column.what.fast, column.what.slow))
     group, lowest, highest = column.what.slow.group, *column.extremes
-    better = compare.FASTER if timed(one.unit) else compare.FEWER
+    better = Outcome.FASTER if timed(one.unit) else Outcome.FEWER
     good = column.words().get(better, [])
     what = "is faster than" if timed(one.unit) else "takes fewer instructions than"
     said = f"{group}: {fast} {what} {slow} on {len(good)} of {len(column.valued)} machines"
@@ -92,8 +94,8 @@ def _across(found: FleetComparison, columns: Sequence[tuple[Matrix, MatrixColumn
     lacking = regression_gate.find_coverage(found)
     there = {*lacking.judged, *lacking.blind}
     rows = {place: {row.word for row in own} for place, own in found.rows.items() if place in there}
-    slower = [place for place, said in rows.items() if said & {compare.SLOWER, compare.MORE}]
-    faster = [place for place, said in rows.items() if said & {compare.FASTER, compare.FEWER}]
+    slower = [place for place, said in rows.items() if said & {Outcome.SLOWER, Outcome.MORE}]
+    faster = [place for place, said in rows.items() if said & {Outcome.FASTER, Outcome.FEWER}]
     if not there:
         return f"Nothing in {b} can be compared with {a}."
     if not lacking.judged:
@@ -127,8 +129,8 @@ def _signs(found: FleetComparison, columns: Sequence[tuple[Matrix, MatrixColumn]
 
 def _slower(column: MatrixColumn) -> str:
     said = column.words()
-    slower = [*said.get(compare.SLOWER, []), *said.get(compare.MORE, [])]
-    faster = [*said.get(compare.FASTER, []), *said.get(compare.FEWER, [])]
+    slower = [*said.get(Outcome.SLOWER, []), *said.get(Outcome.MORE, [])]
+    faster = [*said.get(Outcome.FASTER, []), *said.get(Outcome.FEWER, [])]
     return f"slower on {named(slower, 2)}, faster on {len(faster)}"
 
 
@@ -147,7 +149,7 @@ def commands(found: FleetComparison) -> list[str]:
 
 def limits(found: FleetComparison) -> list[str]:
     """Return what limits it: in what the runs differ, then what limits each. Why a place has none, its row says."""
-    headers = [header for place in found.places if not place.reason for header in place.headers if header]
+    headers = [header for place in found.places if not place.reasons for header in place.headers if header]
     return [
         *_blind(found),
         *_differ(headers),
@@ -169,7 +171,7 @@ def _pairwise(found: FleetComparison) -> Iterable[str]:
     """Yield what limits holding two runs of a place against each other: boots, and a machine that is another one."""
     if len(found.labels) == 1:
         return
-    pairs = {place.name: place.headers for place in found.places if not place.reason}
+    pairs = {place.name: place.headers for place in found.places if not place.reasons}
     about: dict[str, list[str]] = {}
     for place, (a, b) in pairs.items():
         if a and b:

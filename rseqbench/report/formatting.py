@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rseqbench.analysis import compare
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.analysis.patch_claims import ArchPair, Claim
 from rseqbench.analysis.stats import SAME_COUNT
 from rseqbench.model import BenchmarkId, Estimate, VerdictWord
@@ -24,14 +24,14 @@ ICONS = {
     VerdictWord.NOT_MEASURED: "○",
 }
 SIGNS = {  # of how two runs compare, where there is no room for words
-    compare.FASTER: "<",
-    compare.FEWER: "<",
-    compare.SLOWER: ">",
-    compare.MORE: ">",
-    compare.EQUAL: "=",
-    compare.UNRESOLVED: "~",
-    compare.NOT_COMPARABLE: "/",
-    compare.MISSING: "-",
+    Outcome.FASTER: "<",
+    Outcome.FEWER: "<",
+    Outcome.SLOWER: ">",
+    Outcome.MORE: ">",
+    Outcome.EQUAL: "=",
+    Outcome.UNRESOLVED: "~",
+    Outcome.NOT_COMPARABLE: "/",
+    Outcome.MISSING: "-",
 }
 NOTHING = "-"  # a cell without a value
 _MOST_DIGITS = 4  # significant digits of a value whose interval is narrower than anybody needs

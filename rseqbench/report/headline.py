@@ -11,6 +11,7 @@ from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.reasons import explain
 from rseqbench.report.run_view import RunView
 
 _FIRST = "counter"  # the group of the message's first table
@@ -64,7 +65,7 @@ def answer_question(shown: RunView) -> Answer | None:
         word=one.verdict.word,
         measured=formatting.ratio(one.measured) if one.measured else None,
         unit=" of instructions" if shown.counts else "",
-        reason=one.verdict.reason,
+        reason=explain(one.verdict.reasons),
         sure=tuple(_sure(one, one.measured, shown)) if one.measured else (),
     )
 

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from rseqbench.analysis import compare, regression_gate
-from rseqbench.analysis.compare import MORE, Comparison
+from rseqbench.analysis import regression_gate
+from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.fleet.compare import FleetComparison
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.analysis.patch_claims import Claim
 from rseqbench.analysis.regression_gate import GateCoverage
 from rseqbench.analysis.summary import RunComparison
@@ -17,6 +18,7 @@ from rseqbench.config import VerdictRules
 from rseqbench.model import Estimate, Machine, Plan, VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.formatting import FormattedNumber, named
+from rseqbench.report.reasons import explain
 from rseqbench.store.runs import Header, is_replay
 
 TOO_FEW = "could not have seen any slowdown: too few rounds"
@@ -181,7 +183,7 @@ def slower(row: Comparison, a: str, b: str, limit: float) -> str:
         f" ({formatting.percent(ratio.low)} .. {formatting.percent(ratio.high)})" if ratio.low and ratio.high else ""
     )
     case = formatting.with_threads(row.benchmark, row.threads)
-    if row.word == MORE:
+    if row.word == Outcome.MORE:
         more = f"{case} takes {formatting.percent(ratio.value)} more instructions"
         return f"{more} in {b} than in {a}, more than {limit:g}%"
     return f"{case} is {formatting.percent(ratio.value)}{interval} slower in {b} than in {a}, more than {limit:g}%"
@@ -208,9 +210,9 @@ def _perhaps(row: Comparison, a: str, b: str, limit: float) -> str:
     if row.perhaps <= 1 + limit / 100:
         return ""
     case = formatting.with_threads(row.benchmark, row.threads)
-    is_ = "is, by one reading," if row.word == compare.SLOWER else "may be"
+    is_ = "is, by one reading," if row.word == Outcome.SLOWER else "may be"
     what = f"{case} {is_} {formatting.percent(row.perhaps)} slower in {b} than in {a}, more than {limit:g}%"
-    return f"{what}: {row.reason}; measure both again"
+    return f"{what}: {explain(row.reasons)}; measure both again"
 
 
 def failure(found: FleetComparison, limit: float) -> str:
@@ -227,7 +229,7 @@ def _of_one(found: FleetComparison, limit: float) -> str:
     ratio = worst[2].ratio.inverse()
     if ratio.value <= 1 + limit / 100:
         return ""
-    how = "more instructions than" if cell.word == compare.MORE else "slower than"
+    how = "more instructions than" if cell.word == Outcome.MORE else "slower than"
     return f"{machine}: {what.fast} is {formatting.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"
 
 

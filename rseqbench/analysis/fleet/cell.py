@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rseqbench.analysis import compare, dataset, stats
+from rseqbench.analysis.outcomes import Outcome, Reasons, TooFewRounds
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.analysis.stats import Floats
 from rseqbench.config import VerdictRules
@@ -54,8 +55,8 @@ class Cell:
 
     unit: str
     ratio: Estimate | None
-    word: str
-    reason: str = ""
+    word: Outcome
+    reasons: Reasons = ()
     p: float | None = None
     each: Floats = field(default_factory=lambda: np.empty(0), compare=False, repr=False)
     unsure: float = 0.0
@@ -83,23 +84,23 @@ def quotient(frame: pd.DataFrame, label: str, pair: ArchPair, rules: VerdictRule
         return None
     ratio = dataset.estimated(found, rules.confidence)
     if timed(found.unit):
-        return Cell(found.unit, ratio, *_word(ratio, rules), None, found.each, found.unsure)
+        return Cell(found.unit, ratio, *_outcome(ratio, rules), None, found.each, found.unsure)
     above, below = (_count(frame, label, key) for key in (slow, fast))
-    _, word, reason = compare.compare_counts(above, below, rules.confidence)
+    _, outcome, reasons = compare.compare_counts(above, below, rules.confidence)
     unsure = stats.SAME_COUNT / above.value + stats.SAME_COUNT / below.value
-    return Cell(found.unit, ratio, word, reason, None, found.each, unsure)
+    return Cell(found.unit, ratio, outcome, reasons, None, found.each, unsure)
 
 
 def _count(frame: pd.DataFrame, label: str, key: CaseKey) -> Estimate:
     return stats.median(dataset.series(frame, label, key).to_list(), None)
 
 
-def _word(ratio: Estimate, rules: VerdictRules) -> tuple[str, str]:
-    """Say of slow/fast what the fast way is, by its own interval, and why where nothing is decided."""
+def _outcome(ratio: Estimate, rules: VerdictRules) -> tuple[Outcome, Reasons]:
+    """Return from slow/fast what the fast method is, by its own interval, and why where nothing is decided."""
     if not ratio.has_interval:
-        return compare.UNRESOLVED, f"too few rounds for an interval ({ratio.n})"
+        return Outcome.UNRESOLVED, (TooFewRounds(ratio.n),)
     if stats.beyond_floor(ratio, rules.floor):
-        return (compare.FASTER if ratio.value > 1 else compare.SLOWER), ""
+        return (Outcome.FASTER if ratio.value > 1 else Outcome.SLOWER), ()
     if compare.within(ratio, rules.same_within):
-        return compare.EQUAL, ""
-    return compare.UNRESOLVED, compare.why_undecided(ratio, False, rules)
+        return Outcome.EQUAL, ()
+    return Outcome.UNRESOLVED, (compare.why_undecided(ratio, False, rules),)

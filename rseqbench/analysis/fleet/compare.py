@@ -15,6 +15,21 @@ from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.fleet import matrix
 from rseqbench.analysis.fleet.cell import EMULATED_TIME, BenchmarkPair, Cell, quotient
 from rseqbench.analysis.fleet.matrix import Matrix
+from rseqbench.analysis.outcomes import (
+    EmulatedClock,
+    Failure,
+    Lacks,
+    NotClaimedNet,
+    NothingToDivide,
+    NotInFleet,
+    NotSelected,
+    OtherArchitectures,
+    Outcome,
+    Reason,
+    Reasons,
+    SameRun,
+    SeveralMachines,
+)
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
@@ -28,7 +43,7 @@ from rseqbench.support import parallel
 
 @dataclass(frozen=True)
 class FleetMachine:
-    """A row: a place, and for each fleet its run's label and header; `reason` is why it has no cells, else empty.
+    """A row: a place, and for each fleet its run's label and header; `reasons` are why it has no cells, else empty.
 
     A label is empty where the fleet has no such place.
     """
@@ -36,7 +51,7 @@ class FleetMachine:
     name: str
     labels: tuple[str, ...]
     headers: tuple[Header | None, ...]
-    reason: str = ""
+    reasons: Reasons = ()
 
     @property
     def machines(self) -> tuple[Machine, ...]:
@@ -89,7 +104,7 @@ def _inside(asked: _Asked, member: Member) -> tuple[FleetMachine, dict[Benchmark
     """Return a member's place, its cells, and the verdicts on the claims in the message's text."""
     run = _readable(asked.store, asked.fleet, member)
     place = _place((member,), (run,))
-    if isinstance(run, str):
+    if isinstance(run, Reason):
         return place, {}, ()
     header, frame = run
     cells = _cells(frame, header, asked.pairs, asked.rules)
@@ -100,24 +115,24 @@ def _inside(asked: _Asked, member: Member) -> tuple[FleetMachine, dict[Benchmark
 Readable = tuple[Header, pd.DataFrame]
 
 
-def _readable(store: Store, fleet: Fleet, member: Member) -> Readable | str:
+def _readable(store: Store, fleet: Fleet, member: Member) -> Readable | Reason:
     """Return a member's header and its table, a row a unit; or why there is none."""
     found = index.run_of(store, fleet, member)
     if isinstance(found, str):
-        return found
+        return Failure(found)
     folder, header = found
     if len(header.machines) > 1:
-        return f"{header.label} is of {len(header.machines)} machines, not of one"
+        return SeveralMachines(header.label, len(header.machines))
     try:
         return header, dataset.units(dataset.read(folder, header))
     except ResultsError as error:
-        return str(error)
+        return Failure(str(error))
 
 
-def _place(members: Sequence[Member | None], runs: Sequence[Readable | str]) -> FleetMachine:
+def _place(members: Sequence[Member | None], runs: Sequence[Readable | Reason]) -> FleetMachine:
     """Return the place of `members`, one a fleet, None where a fleet has no such place, and of what they ran."""
-    why = "; ".join(dict.fromkeys(run for run in runs if isinstance(run, str)))
-    headers = tuple(None if isinstance(run, str) else run[0] for run in runs)
+    why = tuple(dict.fromkeys(run for run in runs if isinstance(run, Reason)))
+    headers = tuple(None if isinstance(run, Reason) else run[0] for run in runs)
     name = next(member.place for member in members if member)
     return FleetMachine(name, tuple(member.label if member else "" for member in members), headers, why)
 
@@ -142,7 +157,7 @@ def _cells(
     found, netted = {}, {(pair.slow, pair.fast) for pair in patch_claims.pairs_on([arch]) if pair.net}
     for what in pairs:
         if what.net and (what.slow, what.fast) not in netted:  # where nothing is left without the loop, it is noise
-            found[what] = Cell(unit, None, compare.MISSING, f"net of the empty loop it is not claimed of {arch}")
+            found[what] = Cell(unit, None, Outcome.MISSING, (NotClaimedNet(arch),))
             continue
         cell = quotient(frame, header.label, ArchPair(arch, what.slow, what.fast, what.net, what.why), rules)
         found[what] = cell or _absent(what, measured, skips, unit)
@@ -152,7 +167,7 @@ def _cells(
 def _set_apart(cells: Mapping[BenchmarkPair, Cell]) -> dict[BenchmarkPair, Cell]:
     """Return the cells of an emulated machine, whose times are never beside those of another, and decide nothing."""
     return {
-        what: replace(cell, unit=EMULATED_TIME, word=compare.NOT_COMPARABLE, reason=compare.NO_TIME)
+        what: replace(cell, unit=EMULATED_TIME, word=Outcome.NOT_COMPARABLE, reasons=(EmulatedClock(),))
         if cell.ratio
         else replace(cell, unit=EMULATED_TIME)
         for what, cell in cells.items()
@@ -161,13 +176,10 @@ def _set_apart(cells: Mapping[BenchmarkPair, Cell]) -> dict[BenchmarkPair, Cell]
 
 def _absent(pair: BenchmarkPair, measured: set[str], skips: Mapping[str, str], unit: str) -> Cell:
     names = [pair.slow, pair.fast, *([BASELINE] if pair.net else [])]
-    lacking = [f"{name}: {skips.get(name, 'not selected in this run')}" for name in names if name not in measured]
-    return Cell(
-        unit,
-        None,
-        compare.MISSING,
-        "; ".join(lacking) or "too few rounds in which there is anything to divide",
+    lacking = tuple(
+        Lacks(name, Failure(skips[name]) if name in skips else NotSelected()) for name in names if name not in measured
     )
+    return Cell(unit, None, Outcome.MISSING, lacking or (NothingToDivide(),))
 
 
 def compare_fleets(store: Store, a: str, b: str, rules: VerdictRules) -> FleetComparison:
@@ -179,7 +191,7 @@ def compare_fleets(store: Store, a: str, b: str, rules: VerdictRules) -> FleetCo
     members = [{member.place: member for member in fleet.members} for fleet in fleets]
     pairs = [(members[0].get(name), members[1].get(name)) for name in dict.fromkeys([*members[0], *members[1]])]
     answers = parallel.each(partial(_side_by_side, store, fleets, rules), pairs)
-    there = [(place, rows, same) for place, rows, same in answers if not place.reason]
+    there = [(place, rows, same) for place, rows, same in answers if not place.reasons]
     judged = compare.judge_together([(rows, same) for _, rows, same in there], rules)
     by_name = {place.name: tuple(rows) for (place, _, _), rows in zip(there, judged, strict=True)}
     places, found = tuple(place for place, _, _ in answers), _columns([place for place, _, _ in there], by_name)
@@ -194,18 +206,19 @@ def _side_by_side(
     """Return a place and its rows before they are judged, with whether both runs are of the same machine."""
     there = [member for member in members if member]
     a, b = (
-        _readable(store, fleet, member) if member else f"not in {fleet.label}"
+        _readable(store, fleet, member) if member else NotInFleet(fleet.label)
         for fleet, member in zip(fleets, members, strict=True)
     )
     if len({member.label for member in there}) < len(there):
-        b = f"both fleets have the same run, {there[0].label}"
+        b = SameRun(there[0].label)
     place = _place(members, (a, b))
-    if isinstance(a, str) or isinstance(b, str):
+    if isinstance(a, Reason) or isinstance(b, Reason):
         return place, [], False
     headers = (a[0], b[0])
     arches = [header.machines[0].arch for header in headers]
     if arches[0] != arches[1]:
-        return replace(place, reason=f"{arches[0]} in {fleets[0].label}, {arches[1]} in {fleets[1].label}"), [], False
+        others = OtherArchitectures((arches[0], fleets[0].label), (arches[1], fleets[1].label))
+        return replace(place, reasons=(others,)), [], False
     skips = [(header.label, skip) for header in headers for skip in header.plan.skips]
     frame = pd.concat([a[1], b[1]], ignore_index=True)
     labels = [header.label for header in headers]
@@ -232,7 +245,7 @@ def _columns(
 
 def _compared(row: Comparison) -> Cell:
     unit = next((side.unit for side in (row.b, row.a) if side), "")
-    return Cell(unit, row.ratio, row.word, row.reason, row.p)
+    return Cell(unit, row.ratio, row.word, row.reasons, row.p)
 
 
 def _nowhere(found: Mapping[BenchmarkPair, Mapping[str, Cell]]) -> tuple[BenchmarkPair, ...]:

@@ -15,6 +15,16 @@ from itertools import permutations
 
 from rseqbench.analysis import compare, stats
 from rseqbench.analysis.fleet.cell import TIME, Cell, timed
+from rseqbench.analysis.outcomes import (
+    LessSurelyBeyond,
+    MachineCountsByChance,
+    NoRange,
+    Outcome,
+    RangesOverlap,
+    Reason,
+    Reasons,
+    TooFewForMachines,
+)
 from rseqbench.config import VerdictRules
 from rseqbench.model import Estimate
 
@@ -32,7 +42,7 @@ class MachineSpread:
     ratio: Estimate
     p: float | None
     differs: bool
-    reason: str
+    reasons: Reasons
     least: float = 0.0
     sides: bool = False
 
@@ -56,8 +66,8 @@ def find_spread(valued: Mapping[str, Cell], columns: int, rules: VerdictRules) -
     level = 1 - (1 - rules.confidence) / len(valued)
     sides = low.at(level), high.at(level)
     across = _beyond(sides, rules) and sides[0].value < 1 < sides[1].value
-    reason = _left_out(valued, lowest, highest)
-    return MachineSpread(lowest, highest, ratio, min(1.0, p * chances), False, reason, least, across)
+    reasons = _left_out(valued, lowest, highest)
+    return MachineSpread(lowest, highest, ratio, min(1.0, p * chances), False, reasons, least, across)
 
 
 def _beyond(both: Sequence[Estimate], rules: VerdictRules) -> bool:
@@ -86,13 +96,11 @@ def _gap(low: Cell, high: Cell) -> float | None:
     return high.ratio.low / low.ratio.high
 
 
-def _left_out(valued: Mapping[str, Cell], lowest: str, highest: str) -> str:
-    """Say which machines lie beyond the two, and what they have too little of."""
+def _left_out(valued: Mapping[str, Cell], lowest: str, highest: str) -> Reasons:
+    """Return which machines lie beyond the two, and what they have too little of."""
     bottom, top = valued[lowest].value, valued[highest].value
-    beyond = [
-        f"{machine} ({len(cell.each)} rounds)" for machine, cell in valued.items() if not bottom <= cell.value <= top
-    ]
-    return f"beyond them, but less surely: {', '.join(beyond)}" if beyond else ""
+    beyond = tuple((machine, len(cell.each)) for machine, cell in valued.items() if not bottom <= cell.value <= top)
+    return (LessSurelyBeyond(beyond),) if beyond else ()
 
 
 def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> MachineSpread:
@@ -105,16 +113,14 @@ def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> Ma
         unsure = (1 + low.unsure) * (1 + high.unsure)
         ratio = replace(ratio, low=top[0] / bottom[1] / unsure, high=top[1] / bottom[0] * unsure)
     found = MachineSpread(
-        lowest, highest, ratio, None, False, "", sides=(low.word, high.word) == (compare.MORE, compare.FEWER)
+        lowest, highest, ratio, None, False, (), sides=(low.word, high.word) == (Outcome.MORE, Outcome.FEWER)
     )
     if not stats.beyond_floor(ratio, rules.floor):
-        return replace(
-            found, reason="the ranges do not lie apart" if ratio.low else "no range: a quotient is 0 or infinite"
-        )
+        return replace(found, reasons=(RangesOverlap() if ratio.low else NoRange(),))
     repeat = all(end[1] / end[0] <= 1 + one.unsure for end, one in ((bottom, low), (top, high)))
     chance = min(1.0, chances * stats.apart_by_chance(len(low.each), len(high.each)))
     if not repeat and chance > 1 - rules.confidence:
-        return replace(found, reason=f"counts that do not repeat, apart by chance in {chance:.0%}")
+        return replace(found, reasons=(MachineCountsByChance(chance),))
     return replace(found, differs=True)
 
 
@@ -133,6 +139,6 @@ def _judged(one: MachineSpread, p: float, rules: VerdictRules) -> MachineSpread:
     ratio, beyond = one.ratio, stats.beyond_floor(one.ratio, rules.floor)
     if beyond and p <= 1 - rules.confidence:
         return replace(one, p=p, differs=True)
-    few = f"{ratio.n} rounds are too few to tell so many machines apart"
-    why = compare.why_undecided(ratio, beyond, rules) if ratio.has_interval else few
-    return replace(one, p=p, reason="; ".join(filter(None, (why, one.reason))))
+    few = TooFewForMachines(ratio.n)
+    why: Reason = compare.why_undecided(ratio, beyond, rules) if ratio.has_interval else few
+    return replace(one, p=p, reasons=(why, *one.reasons))

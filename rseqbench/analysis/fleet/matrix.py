@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from rseqbench.analysis import compare
 from rseqbench.analysis.fleet import heterogeneity
 from rseqbench.analysis.fleet.cell import TIME, BenchmarkPair, Cell
 from rseqbench.analysis.fleet.heterogeneity import MachineSpread
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.config import VerdictRules
 
 
@@ -38,9 +38,9 @@ class MatrixColumn:
         """The median of the machines' quotients, taken on the logarithm: that of the inverse is its reciprocal."""
         return math.exp(median(math.log(cell.value) for cell in self.valued.values()))
 
-    def words(self) -> dict[str, list[str]]:
+    def words(self) -> dict[Outcome, list[str]]:
         """Return the machines by the word of their cells."""
-        found: dict[str, list[str]] = {}
+        found: dict[Outcome, list[str]] = {}
         for machine, cell in self.cells.items():
             found.setdefault(cell.word, []).append(machine)
         return found
@@ -48,7 +48,7 @@ class MatrixColumn:
     @property
     def is_telling(self) -> bool:
         """Whether anything is faster or slower on any machine, or has a value of which nobody can say."""
-        return any(cell.word in (*compare.DIFFERENT, compare.NOT_COMPARABLE) for cell in self.valued.values())
+        return any(cell.word.is_difference or cell.word == Outcome.NOT_COMPARABLE for cell in self.valued.values())
 
     @property
     def disagrees(self) -> bool:
@@ -59,7 +59,7 @@ class MatrixColumn:
         if self.apart:
             return self.apart.differs and self.apart.sides
         said = {cell.word for cell in self.cells.values()}
-        return said >= {compare.FASTER, compare.SLOWER} or said >= {compare.FEWER, compare.MORE}
+        return said >= {Outcome.FASTER, Outcome.SLOWER} or said >= {Outcome.FEWER, Outcome.MORE}
 
 
 @dataclass(frozen=True)
@@ -119,5 +119,5 @@ def _rank(column: MatrixColumn) -> tuple[bool, bool, bool, float]:
     lowest, highest = (math.log(column.cells[machine].value) for machine in column.extremes)
     if column.apart:
         return not column.disagrees, not column.apart.differs, not column.is_telling, lowest - highest
-    worse = any(cell.word in (compare.SLOWER, compare.MORE) for cell in column.cells.values())
+    worse = any(cell.word in (Outcome.SLOWER, Outcome.MORE) for cell in column.cells.values())
     return not column.disagrees, not worse, not column.is_telling, -max(abs(lowest), abs(highest))

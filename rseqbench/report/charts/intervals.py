@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rseqbench.analysis import compare
 from rseqbench.analysis.compare import Comparison
 from rseqbench.analysis.dataset import Row
 from rseqbench.analysis.library_costs import LibraryComparison
@@ -71,7 +70,7 @@ def _note(comparisons: Sequence[RunComparison], key: tuple[str, str, int]) -> st
 
 
 def _difference(row: Comparison) -> str:
-    if row.word not in compare.DIFFERENT or row.a is None or row.b is None:
+    if not row.word.is_difference or row.a is None or row.b is None:
         return formatting.SIGNS[row.word]
     difference = row.b.gross.value - row.a.gross.value
     number = f"{difference:+,.0f}" if abs(difference) >= _WHOLE else f"{difference:+.2g}"

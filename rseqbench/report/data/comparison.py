@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from rseqbench.analysis import compare, kernel_config
 from rseqbench.analysis.compare import SpeedupComparison
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.report import caveats, formatting
 from rseqbench.report.data import formats
 from rseqbench.report.data.writers import Record, estimate, facts, texts, to_csv, to_json
+from rseqbench.report.reasons import clause, config_measured, explain
 from rseqbench.store.runs import Run
 
 _MORE = ("name", "claim", "stated", "stated_unit", "measured", "a_text", "b_text", "label", "text")
@@ -20,7 +22,7 @@ def comparison(comparison: RunComparison) -> list[Record]:
     rows = [_compared(comparison, row) for row in comparison.rows]
     skips = [
         {**_empty(comparison), "kind": "skip", "benchmark": skip.benchmark, "threads": skip.threads,
-         "verdict": compare.MISSING, "reason": f"{label}: {skip.reason}"}
+         "verdict": Outcome.MISSING, "reason": f"{label}: {skip.reason}"}
         for label, skip in comparison.skips
     ]  # fmt: skip
     return [*rows, *skips]
@@ -49,7 +51,7 @@ def _compared(comparison: RunComparison, row: compare.Comparison) -> Record:
         **estimate("ratio", row.ratio),
         "p": row.p,
         "verdict": row.word,
-        "reason": row.reason,
+        "reason": explain(row.reasons),
     }
 
 
@@ -69,8 +71,8 @@ def linuxes(comparison: RunComparison) -> dict[str, object]:
     parts: dict[str, object] = {}
     if comparison.said:
         parts["claims"] = [
-            {"claim": one.claim.id, "stated": one.claim.stated, "unit": one.claim.unit, "measured": one.measured,
-             "verdict": one.verdict.word, "reason": one.verdict.reason}
+            {"claim": one.claim.id, "stated": one.claim.stated, "unit": one.claim.unit,
+             "measured": config_measured(one), "verdict": one.verdict.word, "reason": explain(one.verdict.reasons)}
             for one in comparison.said
         ]  # fmt: skip
     if comparison.sizes:
@@ -83,7 +85,7 @@ def linuxes(comparison: RunComparison) -> dict[str, object]:
     if comparison.options:
         parts["options"] = {name: list(values) for name, values in comparison.options.items()}
     if comparison.beyond:
-        parts["beyond"] = comparison.beyond
+        parts["beyond"] = clause(comparison.beyond)
     return parts
 
 
@@ -116,7 +118,7 @@ def _linux_records(comparison: RunComparison) -> list[Record]:
     sized = {"size": _whole(comparison), "section": _sections(comparison), "symbol": _symbols(comparison)}
     claims = [
         {"kind": "claim", "claim": one.claim.id, "stated": one.claim.stated, "stated_unit": one.claim.unit,
-         "measured": one.measured, "verdict": one.verdict.word.value, "reason": one.verdict.reason}
+         "measured": config_measured(one), "verdict": one.verdict.word.value, "reason": explain(one.verdict.reasons)}
         for one in comparison.said
     ]  # fmt: skip
     return [
@@ -124,7 +126,7 @@ def _linux_records(comparison: RunComparison) -> list[Record]:
         *({"kind": kind, "name": name, "a_unit": "bytes", "b_unit": "bytes", "a_value": a, "b_value": b}
           for kind, rows in sized.items() for name, (a, b) in rows),
         *({"kind": "option", "name": name, "a_text": a, "b_text": b} for name, (a, b) in comparison.options.items()),
-        *texts("beyond", filter(None, [comparison.beyond])),
+        *texts("beyond", [clause(comparison.beyond)] if comparison.beyond else []),
         *texts("note", caveats.comparison_notes(comparison)),
     ]  # fmt: skip
 

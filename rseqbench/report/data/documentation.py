@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rseqbench.analysis import compare
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.model import VerdictWord
 from rseqbench.report.data.formats import Field, RecordFormat, load_formats
 from rseqbench.report.data.writers import SCHEMA
@@ -16,16 +16,7 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 _TYPES = {"text": "string", "integer": "integer", "number": "number", "yes or no": "boolean", "null": "null"}
 _WORDS = {
     "verdict": [word.value for word in VerdictWord],
-    "difference": [
-        compare.FASTER,
-        compare.SLOWER,
-        compare.EQUAL,
-        compare.UNRESOLVED,
-        compare.NOT_COMPARABLE,
-        compare.MISSING,
-        compare.FEWER,
-        compare.MORE,
-    ],
+    "difference": [outcome.value for outcome in Outcome],
 }
 _TABLE = re.compile(r"(<!-- fields of (\w+) -->\n)(?:\|.*\n)+")
 _RECORD = "object"  # how a table for people calls what has fields of its own

@@ -9,6 +9,7 @@ from rseqbench.analysis.fleet.compare import FleetComparison, FleetMachine
 from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
 from rseqbench.report import formatting
 from rseqbench.report.data.writers import Record, estimate, facts, to_csv, to_json
+from rseqbench.report.reasons import explain
 
 COLUMNS = (  # of a fleet's CSV, whatever that fleet has
     *("kind", "place", "label", "arch", "reason", "unit", "benchmark", "threads", "slow", "fast", "net_of_loop"),
@@ -36,7 +37,7 @@ def fleets_json(fleets: FleetComparison, said: Sequence[str], limits: Sequence[s
 def _place(place: FleetMachine) -> Record:
     return {
         "place": place.name,
-        "reason": place.reason,
+        "reason": explain(place.reasons),
         "runs": [
             {"label": label, "machine": header.machines[0].to_dict() if header else None}
             for label, header in zip(place.labels, place.headers, strict=True)
@@ -81,7 +82,7 @@ def _column(column: MatrixColumn) -> Record:
         "upper": apart.highest if apart else None,
         "lower": apart.lowest if apart else None,
         "p": apart.p if apart else None,
-        "reason": apart.reason if apart else "",
+        "reason": explain(apart.reasons) if apart else "",
     }
 
 
@@ -92,7 +93,7 @@ def _cell(place: str, cell: Cell) -> Record:
         "rounds": cell.ratio.n if cell.ratio else 0,
         "p": cell.p,
         "verdict": cell.word,
-        "reason": cell.reason,
+        "reason": explain(cell.reasons),
     }
 
 
@@ -104,7 +105,7 @@ def _verdicts(fleets: FleetComparison) -> list[Record]:
             "stated": one.claim.stated,
             **estimate("measured", one.measured),
             "verdict": one.verdict.word.value,
-            "reason": one.verdict.reason,
+            "reason": explain(one.verdict.reasons),
         }
         for place, judged in fleets.judged.items()
         for one in judged
@@ -125,7 +126,12 @@ def fleets_csv(fleets: FleetComparison, said: Sequence[str] = (), limits: Sequen
 
 def _places(fleets: FleetComparison) -> Iterable[Record]:
     for place in fleets.places:
-        yield {"kind": "place", "place": place.name, "label": next(filter(None, place.labels)), "reason": place.reason}
+        yield {
+            "kind": "place",
+            "place": place.name,
+            "label": next(filter(None, place.labels)),
+            "reason": explain(place.reasons),
+        }
         for label, header in zip(place.labels, place.headers, strict=True):
             if header:
                 yield from ({**fact, "place": place.name, "label": label} for fact in facts(header.machines[0]))

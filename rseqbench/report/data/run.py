@@ -14,6 +14,7 @@ from rseqbench.model import COUNTED
 from rseqbench.report import formatting
 from rseqbench.report.data import formats, libraries
 from rseqbench.report.data.writers import Record, estimate, facts, rounded, texts, to_csv, to_json
+from rseqbench.report.reasons import explain
 from rseqbench.report.run_view import RunView
 from rseqbench.store.runs import Header, Run
 
@@ -59,7 +60,7 @@ def _measured(label: str, one: BenchmarkRow) -> Record:
         "operations": row.operations if row else None,
         **dict(zip(COUNTED, row.counted if row and row.counted else (None, None, None), strict=True)),
         "check": one.check,
-        "reason": one.reason,
+        "reason": explain(one.reasons),
     }
 
 
@@ -75,7 +76,7 @@ def _verdict(judged: JudgedClaim) -> Record:
         "measured_unit": _claim_unit(judged),
         "rounds": judged.measured.n if judged.measured else 0,
         "verdict": judged.verdict.word.value,
-        "reason": judged.verdict.reason,
+        "reason": explain(judged.verdict.reasons),
     }
 
 

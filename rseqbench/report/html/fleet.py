@@ -8,21 +8,22 @@ from dataclasses import dataclass
 from functools import partial
 
 from rseqbench import __version__
-from rseqbench.analysis import compare
 from rseqbench.analysis.fleet.cell import Cell, timed
 from rseqbench.analysis.fleet.compare import FleetComparison
 from rseqbench.analysis.fleet.matrix import Matrix
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import VerdictWord
 from rseqbench.report import charts, data, fleet_prose, formatting
 from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.html import page
 from rseqbench.report.html.page import Download, Figure
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables import Grid, build_grid, fleet
 from rseqbench.store.runs import Header
 
 Pieces = tuple[tuple[str, ...], ...]
-_GOOD, _BAD = (compare.FASTER, compare.FEWER), (compare.SLOWER, compare.MORE)
+_GOOD, _BAD = (Outcome.FASTER, Outcome.FEWER), (Outcome.SLOWER, Outcome.MORE)
 _CONFIRMED = (VerdictWord.REPRODUCED, VerdictWord.STRONGER)
 _LACKING = 4  # machines without a run that are told on the first screen, with the reason
 
@@ -71,7 +72,7 @@ def render_page(fleets: FleetComparison) -> str:
 def _parts(fleets: FleetComparison) -> dict[str, object]:
     """Return what the template names."""
     said, limits = fleet_prose.answers(fleets), fleet_prose.limits(fleets)
-    lacking = [f"{place.name}: {place.reason}" for place in fleets.places if place.reason]
+    lacking = [f"{place.name}: {explain(place.reasons)}" for place in fleets.places if place.reasons]
     return {
         "version": __version__,
         "title": " against ".join(reversed(fleets.labels)),
@@ -123,10 +124,10 @@ def _pieces(text: str) -> Pieces:
 
 def _view_cell(cell: Cell | None) -> CellView:
     if cell is None:
-        return CellView(FormattedNumber(""), formatting.NOTHING, compare.MISSING, "", "")
+        return CellView(FormattedNumber(""), formatting.NOTHING, Outcome.MISSING, "", "")
     tint = "good" if cell.word in _GOOD else "bad" if cell.word in _BAD else ""
     printed = formatting.ratio(cell.ratio) if cell.ratio else FormattedNumber("")
-    return CellView(printed, formatting.SIGNS[cell.word], cell.word, tint, cell.reason)
+    return CellView(printed, formatting.SIGNS[cell.word], cell.word, tint, explain(cell.reasons))
 
 
 def _verdicts(fleets: FleetComparison) -> MatrixView:
@@ -146,7 +147,7 @@ def _view_verdict(judged: JudgedClaim) -> CellView:
     word = judged.verdict.word
     tint = "good" if word in _CONFIRMED else "bad" if word == VerdictWord.CONTRADICTED else ""
     printed = formatting.ratio(judged.measured) if judged.measured else FormattedNumber("")
-    return CellView(printed, formatting.ICONS[word], word.value, tint, judged.verdict.reason)
+    return CellView(printed, formatting.ICONS[word], word.value, tint, explain(judged.verdict.reasons))
 
 
 def _reading(matrix: Matrix) -> str:

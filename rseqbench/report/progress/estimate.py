@@ -10,7 +10,6 @@ import pyperf
 
 from rseqbench.analysis import dataset, patch_claims, verdicts
 from rseqbench.config import VerdictRules
-from rseqbench.model import Verdict
 from rseqbench.report import formatting, prose
 from rseqbench.selection import ALWAYS_MEASURED
 from rseqbench.store.runs import Header, Run
@@ -44,7 +43,7 @@ class RunningEstimate:
                 continue
             ratio = dataset.speedup(frame, label, *claim.pair, self._rules.confidence, claim.net)
             if ratio is not None:
-                verdict: Verdict = verdicts.speedup(claim.stated, ratio, self._rules)
+                verdict = verdicts.speedup(claim.stated, ratio, self._rules)
                 return prose.of_claim(claim, ratio, verdict.word, machine.timing == "emulated")
         return ""
 

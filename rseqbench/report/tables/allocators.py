@@ -9,6 +9,7 @@ from rseqbench.analysis.library_costs import LibraryComparison
 from rseqbench.model import Estimate
 from rseqbench.report import formatting
 from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables import (
     Cell,
     Columns,
@@ -134,7 +135,7 @@ def tabulate_library(comparison: LibraryComparison) -> list[Grid]:
         name = formatting.with_threads(row.benchmark, row.threads)
         whose = library.title if row.group == library.group else "kernel"
         if row.row is None:
-            rows.append((name, whose, Reason(f"not measured: {row.reason}")))
+            rows.append((name, whose, Reason(f"not measured: {explain(row.reasons)}")))
         else:
             net = formatting.cost(row.row.net) if row.row.net else "no baseline"
             rows.append((name, whose, format_cost(row.row), net))

@@ -10,6 +10,7 @@ from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import Estimate, VerdictWord
 from rseqbench.report import formatting, prose
 from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables import Cell, ColumnSpec, Footnotes, Grid, build_grid, number_column, tabulate
 
 
@@ -33,7 +34,7 @@ def tabulate_times(judged: Sequence[JudgedClaim]) -> Grid:
     """Return the times in the message's tables beside the measured ones."""
     footnotes = Footnotes()
     why: ColumnSpec[JudgedClaim] = ColumnSpec(
-        "why", lambda claim: footnotes.mark(claim.verdict.reason) if claim.measured is None else ""
+        "why", lambda claim: footnotes.mark(explain(claim.verdict.reasons)) if claim.measured is None else ""
     )
     caption = "The times in the message's tables, of other machines"
     return tabulate(caption, (_CLAIM, _CLAIMED, _MEASURED, _VERDICT, why), split_claims(judged)[2], footnotes)
@@ -129,7 +130,7 @@ _STATED = number_column("stated", _stated)
 _CLAIMED = number_column("claimed", _stated)
 _MEASURED = number_column("measured", _measured)
 _VERDICT = ColumnSpec[JudgedClaim]("verdict", lambda claim: claim.verdict.word)
-_WHY = ColumnSpec[JudgedClaim]("why", lambda claim: claim.verdict.reason)
+_WHY = ColumnSpec[JudgedClaim]("why", lambda claim: explain(claim.verdict.reasons))
 _ARITHMETIC = (
     _CLAIM,
     ColumnSpec[JudgedClaim]("words of the message", lambda claim: claim.claim.text),

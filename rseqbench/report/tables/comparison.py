@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from rseqbench.analysis import compare, patch_claims
+from rseqbench.analysis import compare, outcomes, patch_claims
 from rseqbench.analysis.allocators import GROUP, OPERATION
 from rseqbench.analysis.dataset import Row
+from rseqbench.analysis.outcomes import Failure, Lacks, NotInRun, Outcome
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.analysis.stats import SAME_COUNT
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import CaseKey, Estimate, Skip
 from rseqbench.report import formatting
 from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables import Cell, Footnotes, Grid, Reason, build_grid, format_cost, kernel_config
 
 NOWHERE = "Measured in none of the runs"
@@ -80,12 +82,14 @@ def _one_machine(comparisons: Sequence[RunComparison], arch: str, keys: Sequence
 def _complete(comparison: RunComparison, keys: Iterable[CaseKey]) -> dict[CaseKey, compare.Comparison]:
     """Return a row for each of `keys`: what only further runs measured is not measured in these two, and why."""
     rows = {(row.arch, row.benchmark, row.threads): row for row in comparison.rows}
-    why = {(skip.benchmark, skip.threads): f"{label}: {skip.reason}" for label, skip in comparison.skips}
-    return {key: rows.get(key) or _absent(key, why.get(key[1:], f"not in {comparison.b} for {key[0]}")) for key in keys}
+    skipped = {(skip.benchmark, skip.threads): Lacks(label, Failure(skip.reason)) for label, skip in comparison.skips}
+    return {
+        key: rows.get(key) or _absent(key, skipped.get(key[1:]) or NotInRun(comparison.b, key.arch)) for key in keys
+    }
 
 
-def _absent(key: CaseKey, why: str) -> compare.Comparison:
-    return compare.Comparison(*key, None, None, None, None, compare.MISSING, why)
+def _absent(key: CaseKey, why: outcomes.Reason) -> compare.Comparison:
+    return compare.Comparison(*key, None, None, None, None, Outcome.MISSING, (why,))
 
 
 def _line(rows: Sequence[compare.Comparison]) -> tuple[Cell, ...]:
@@ -182,7 +186,7 @@ def _by_machine(comparison: RunComparison) -> list[tuple[str, list[compare.Compa
 def _comparison(comparison: RunComparison, arch: str, rows: Sequence[compare.Comparison]) -> Grid:
     heads, caption = _headed(comparison, arch, rows)
     footnotes = Footnotes()
-    cells = [(*_comparison_row(row), f"{row.word} {footnotes.mark(row.reason)}") for row in rows]
+    cells = [(*_comparison_row(row), f"{row.word} {footnotes.mark(explain(row.reasons))}") for row in rows]
     return build_grid(caption, (*heads, "difference"), "-nnn-", cells, [*footnotes, *_operations(rows)])
 
 
@@ -198,9 +202,9 @@ def _headed(comparison: RunComparison, arch: str, rows: Sequence[compare.Compari
 def explain_signs(rows: Iterable[compare.Comparison]) -> list[str]:
     """Return what the signs mean, why each stands where it stands if there are several, and what an operation is."""
     rows = list(rows)
-    reasons: dict[str, dict[str, list[str]]] = {}
+    reasons: dict[Outcome, dict[str, list[str]]] = {}
     for row in rows:
-        named = reasons.setdefault(row.word, {}).setdefault(row.reason, [])
+        named = reasons.setdefault(row.word, {}).setdefault(explain(row.reasons), [])
         named.append(formatting.with_threads(row.benchmark, row.threads))
     signs = [f"{formatting.SIGNS[word]} {word}{_because(why)}" for word, why in sorted(reasons.items())]
     return [*signs, *_operations(rows)]

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rseqbench.analysis import compare
 from rseqbench.analysis.fleet.cell import TIME, BenchmarkPair, Cell
 from rseqbench.analysis.fleet.compare import FleetComparison, FleetMachine
 from rseqbench.analysis.fleet.heterogeneity import MachineSpread
 from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.model import LabPlace, Machine, VerdictWord
 from rseqbench.report import formatting
 from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables import Cell as Shown
 from rseqbench.report.tables import Grid, Reason, build_grid
 from rseqbench.store.fleets import Member
@@ -46,8 +47,8 @@ def tabulate_places(fleets: FleetComparison) -> Grid:
 
 
 def _place(place: FleetMachine) -> tuple[Shown, ...]:
-    if place.reason:
-        return place.name, Reason(place.reason)
+    if place.reasons:
+        return place.name, Reason(explain(place.reasons))
     facts = [
         _both(str(one.facts.to_dict().get(fact, "not known")) for one in place.machines) for fact in _FACTS.values()
     ]
@@ -96,7 +97,7 @@ def _ends(number: int, column: MatrixColumn) -> str:
     held = column.apart
     if held is None or not held.differs or column.extremes == (held.lowest, held.highest):
         return ""
-    return f"{number}: {held.highest} over {held.lowest}; {held.reason}"
+    return f"{number}: {held.highest} over {held.lowest}; {explain(held.reasons)}"
 
 
 def _kind(fleets: FleetComparison) -> str:
@@ -124,7 +125,7 @@ def format_spread(one: MachineSpread | None) -> Shown:
     """Return by how much the highest machine lies above the lowest where they differ; else that none is resolved."""
     if one is None:
         return formatting.NOTHING
-    return formatting.ratio(one.ratio) if one.differs else formatting.SIGNS[compare.UNRESOLVED]
+    return formatting.ratio(one.ratio) if one.differs else formatting.SIGNS[Outcome.UNRESOLVED]
 
 
 def count_signs(column: MatrixColumn) -> str:
@@ -136,7 +137,7 @@ def count_signs(column: MatrixColumn) -> str:
 def _legend(matrix: Matrix) -> list[str]:
     said = {cell.word for column in matrix.columns for cell in column.cells.values()}
     if any(column.apart and not column.apart.differs for column in matrix.columns):
-        said.add(compare.UNRESOLVED)
+        said.add(Outcome.UNRESOLVED)
     return ["; ".join(f"{sign} {word}" for word, sign in formatting.SIGNS.items() if word in said)]
 
 

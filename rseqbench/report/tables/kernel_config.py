@@ -11,6 +11,7 @@ from rseqbench.analysis.patch_claims import Claim
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.model import VerdictWord
 from rseqbench.report import formatting
+from rseqbench.report.reasons import clause, config_measured, explain
 from rseqbench.report.tables import Column, Columns, ColumnSpec, Footnotes, Grid, build_grid, number_column, tabulate
 from rseqbench.support.attachments import BuiltKernel, KernelSizes
 from rseqbench.support.kconfig import RSEQ
@@ -78,7 +79,7 @@ def tabulate_kernels(comparisons: Sequence[RunComparison]) -> list[Grid]:
         told.append(_linuxes(one))
         other = ", ".join(each.b for each in comparisons if _linuxes(each) == _linuxes(one))
         if one.options:
-            grids.append(tabulate_options(one.options, one.a, other, one.beyond))
+            grids.append(tabulate_options(one.options, one.a, other, clause(one.beyond) if one.beyond else ""))
         if one.sizes:
             about = [row.claim for row in one.said if row.claim.kind == "size" and row.verdict.word not in _ELSEWHERE]
             claimed = {claim.id.removeprefix("size-"): claim for claim in about}
@@ -97,9 +98,9 @@ def tabulate_verdicts(verdicts: Sequence[ConfigVerdict], caption: str) -> Grid:
     columns: Columns[ConfigVerdict] = (
         ColumnSpec("claim", lambda judged: judged.claim.id),
         number_column("claimed", lambda judged: formatting.claimed(judged.claim)),
-        number_column("here", lambda judged: judged.measured),
+        number_column("here", config_measured),
         ColumnSpec("verdict", lambda judged: judged.verdict.word),
-        ColumnSpec("why", lambda judged: footnotes.mark(judged.verdict.reason)),
+        ColumnSpec("why", lambda judged: footnotes.mark(explain(judged.verdict.reasons))),
     )
     return tabulate(caption, columns, verdicts, footnotes)
 

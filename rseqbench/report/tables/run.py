@@ -14,6 +14,7 @@ from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
 from rseqbench.model import BASELINE, COUNTED, REPLAY, Benchmark, Check, Estimate, Fact, Machine
 from rseqbench.report import formatting
 from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables import (
     Cell,
     Columns,
@@ -98,7 +99,7 @@ def _measured_row(one: BenchmarkRow, counted: bool) -> tuple[Cell, ...]:
     name = one.method if one.threads == 1 else f"{one.method} ({one.threads}t)"
     row = one.row
     if row is None:
-        return name, Reason(f"not measured: {one.reason}")
+        return name, Reason(f"not measured: {explain(one.reasons)}")
     published = row.timing == "published"
     net: Cell = "no loop" if row.engine in WITHOUT_LOOP else "no baseline"
     if row.benchmark == BASELINE:
@@ -159,7 +160,7 @@ def _pair_row(line: PairLine) -> tuple[Cell, ...]:
     instead = formatting.method(line.slow)
     slow, fast = line.values
     if slow is None or fast is None:
-        return line.who, instead, Reason(line.reason or "not in the message")
+        return line.who, instead, Reason(explain(line.reasons) or "not in the message")
     speedup: Cell = ""
     if line.stated is not None:
         speedup = formatting.as_printed(line.stated)
@@ -198,7 +199,7 @@ def _units(table: PatchTable, place: int) -> str:
 
 def _beside(row: BenchmarkRow | None, last: bool) -> tuple[Cell, ...]:
     if row is None or row.row is None:
-        why = f"not measured: {row.reason if row else 'not selected in this run'}"
+        why = f"not measured: {explain(row.reasons) if row else 'not selected in this run'}"
         return (Reason(why),) if last else (why, "")
     return format_cost(row.row), formatting.cost(row.row.net) if row.row.net else ""
 

@@ -14,6 +14,7 @@ from rseqbench.config import VerdictRules
 from rseqbench.report import context, fleet_prose, formatting
 from rseqbench.report.context import KeyLines
 from rseqbench.report.formatting import FormattedNumber
+from rseqbench.report.reasons import explain
 from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Cell, Column, Grid, allocators, build_grid, claims, comparison, fleet, run
 from rseqbench.report.text import ascii_table
@@ -42,7 +43,9 @@ def _run(view: RunView) -> Iterator[str]:
     yield from _section("The libraries themselves", beside_kernels)
     yield from _section("A server over each allocator", allocators.tabulate_server(view.served))
     reasons = (
-        (formatting.with_threads(one.benchmark, one.threads), one.reason) for one in view.measured if not one.row
+        (formatting.with_threads(one.benchmark, one.threads), explain(one.reasons))
+        for one in view.measured
+        if not one.row
     )
     yield from _by_reason("Benchmarks without a value", reasons)
     if not published:
@@ -77,7 +80,9 @@ def _verdicts(view: RunView) -> Iterator[str]:
     if view.sentences:
         yield from ("", "In words:", "")
         yield from _bullets(view.sentences)
-    stated = ((f"{c.id} ({formatting.claimed(c)})", one.verdict.reason) for one in absent for c in [one.claim])
+    stated = (
+        (f"{c.id} ({formatting.claimed(c)})", explain(one.verdict.reasons)) for one in absent for c in [one.claim]
+    )
     yield from _by_reason("Claims that were not measured here", stated)
 
 
@@ -101,7 +106,7 @@ def _times(judged: Sequence[JudgedClaim]) -> Iterator[str]:
             f"{word}, whatever they are: of other machines", ("time", "claimed", f"measured, {unit}"), "-nn", rows
         )
         yield from _section("The times in the message's tables", [grid])
-    absent = ((one.claim.id, one.verdict.reason) for one in of_tables if one.measured is None)
+    absent = ((one.claim.id, explain(one.verdict.reasons)) for one in of_tables if one.measured is None)
     yield from _by_reason("Times in the message's tables that were not measured here", absent)
 
 

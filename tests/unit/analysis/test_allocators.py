@@ -6,12 +6,14 @@ from hdrh.histogram import HdrHistogram
 
 from rseqbench import config, paths
 from rseqbench.analysis import allocators, compare, dataset, patch_claims
+from rseqbench.analysis.outcomes import Needs, Verdict
 from rseqbench.analysis.summary import BenchmarkRow, RunComparison
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.errors import ResultsError
 from rseqbench.measure.engines.allocator_server import summarised
-from rseqbench.model import BASELINE, BenchmarkId, Registration, Skip, Verdict, VerdictWord
+from rseqbench.model import BASELINE, BenchmarkId, Registration, Skip, VerdictWord
 from rseqbench.report.charts import shares
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables import allocators as grids
 from rseqbench.report.tables import comparison
 from rseqbench.report.tables import run as of_run
@@ -77,7 +79,7 @@ def test_a_loss_is_a_negative_gain_and_its_interval_stays_in_order():
 
 def judged(claim_id):
     claim = next(claim for claim in patch_claims.written_claims() if claim.id == claim_id)
-    return JudgedClaim(claim, None, None, None, Verdict(VerdictWord.NOT_MEASURED, "needs it"))
+    return JudgedClaim(claim, None, None, None, Verdict(VerdictWord.NOT_MEASURED, (Needs("it"),)))
 
 
 @pytest.mark.parametrize(("claim_id", "what"), [("jemalloc-mean", "mean"), ("jemalloc-p99", "99th percentile")])
@@ -85,11 +87,11 @@ def test_the_claims_are_answered_as_a_curve_and_are_not_comparable(tmp_path, cla
     of = allocators.summarise_allocators(stored(tmp_path, COSTS), 0.95)
     (found,) = allocators.judge_allocator_claims([judged(claim_id)], of)
     assert found.verdict.word == VerdictWord.NOT_COMPARABLE
-    assert (
-        f"over shipped, {what}, 8 threads: +2.0% (+2.0% .. +2.0%) at a share of 10.0%, +20.0% (" in found.verdict.reason
+    assert f"over shipped, {what}, 8 threads: +2.0% (+2.0% .. +2.0%) at a share of 10.0%, +20.0% (" in explain(
+        found.verdict.reasons
     )
-    assert found.verdict.reason.count("at a share of") == 2
-    assert found.verdict.reason.endswith("at a share of 60.0%")
+    assert explain(found.verdict.reasons).count("at a share of") == 2
+    assert explain(found.verdict.reasons).endswith("at a share of 60.0%")
 
 
 def test_without_pools_they_stay_as_they_were(tmp_path):

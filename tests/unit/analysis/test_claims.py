@@ -10,6 +10,7 @@ from rseqbench.analysis import verdicts as claims
 from rseqbench.analysis.dataset import build
 from rseqbench.model import BASELINE, Estimate, Facts, Machine, Skip, VerdictWord, Virtualization
 from rseqbench.paths import builtin_results
+from rseqbench.report.reasons import explain
 from rseqbench.store.runs import PATCH, Store
 from tests.support.frames import frame, run
 from tests.support.requirements import defaults
@@ -181,7 +182,7 @@ def ratio(low, high, value=None):
 def test_a_speedup_is_judged_by_its_interval(low, high, word):
     verdict = verdicts.speedup(10.0, ratio(low, high), RULES)
     assert verdict.word == word
-    assert verdict.reason
+    assert explain(verdict.reasons)
 
 
 def test_a_tolerance_of_none_reproduces_only_what_holds_the_number():
@@ -200,7 +201,10 @@ def test_a_small_claim_is_reproduced_only_by_a_gain():
 def test_too_few_rounds_resolve_nothing():
     few = Estimate(10.0, None, None, 4, 0.0)
     for verdict in (verdicts.speedup(10.0, few, RULES), verdicts.equality(few, RULES)):
-        assert (verdict.word, verdict.reason) == (VerdictWord.UNRESOLVED, "too few rounds for an interval (4)")
+        assert (verdict.word, explain(verdict.reasons)) == (
+            VerdictWord.UNRESOLVED,
+            "too few rounds for an interval (4)",
+        )
 
 
 # ---- the verdict on equality: a band of 1/1.1 .. 1.1 ----
@@ -225,7 +229,7 @@ def test_too_few_rounds_resolve_nothing():
 def test_equality_is_judged_by_a_band(low, high, word):
     verdict = verdicts.equality(ratio(low, high), RULES)
     assert verdict.word == word
-    assert verdict.reason
+    assert explain(verdict.reasons)
 
 
 def test_the_band_is_the_same_both_ways():
@@ -286,21 +290,23 @@ def test_a_net_claim_with_nothing_left_is_not_resolved(patch):
     found = judged(patch, costs, Machine("arm32", "native", "hardware"))["getcpu-arm32"]
     assert found.measured is None
     assert found.verdict.word == VerdictWord.UNRESOLVED
-    assert "anything to divide" in found.verdict.reason
+    assert "anything to divide" in explain(found.verdict.reasons)
 
 
 def test_emulated_time_is_never_a_verdict(patch):
     found = judged(patch, machine=Machine("x86_64", "qemu", "emulated"), unit="instructions")
     for name in ("counter-x86_64", "lsl-x86_64", "gs-x86_64", "liburcu-x86_64"):
         assert found[name].verdict.word == VerdictWord.NOT_COMPARABLE
-        assert "x in instructions; time not comparable" in found[name].verdict.reason
-    assert found["counter-x86_64"].verdict.reason == "same direction, 7.65x in instructions; time not comparable"
-    assert "direction" not in found["gs-x86_64"].verdict.reason
-    assert found["lttng-x86_64"].verdict.reason == (
+        assert "x in instructions; time not comparable" in explain(found[name].verdict.reasons)
+    assert (
+        explain(found["counter-x86_64"].verdict.reasons) == "same direction, 7.65x in instructions; time not comparable"
+    )
+    assert "direction" not in explain(found["gs-x86_64"].verdict.reasons)
+    assert explain(found["lttng-x86_64"].verdict.reasons) == (
         "same direction, 1.2x in instructions; time not comparable, and the kernel is the bare operation; "
         "the patch timed LTTng-UST's whole event, clock included"
     )
-    assert found["cpu_id/lsl@x86_64"].verdict.reason.endswith("here 13 instructions/op, which is no time")
+    assert explain(found["cpu_id/lsl@x86_64"].verdict.reasons).endswith("here 13 instructions/op, which is no time")
     words = {one.verdict.word for one in found.values()}
     assert words == {VerdictWord.NOT_COMPARABLE, VerdictWord.NOT_MEASURED}
 
@@ -309,7 +315,9 @@ def test_a_clock_that_qemu_emulates_gives_no_verdict(patch):
     """Behind ssh nothing says so but the machine itself."""
     found = judged(patch, machine=Machine("x86_64", "ssh:board", "virtual", Facts(virtual=Virtualization.EMULATED)))
     assert found["counter-x86_64"].verdict.word == VerdictWord.NOT_COMPARABLE
-    assert found["counter-x86_64"].verdict.reason.startswith("same direction, but this machine is emulated by qemu")
+    assert explain(found["counter-x86_64"].verdict.reasons).startswith(
+        "same direction, but this machine is emulated by qemu"
+    )
     words = {one.verdict.word for one in found.values()}
     assert words == {VerdictWord.NOT_COMPARABLE, VerdictWord.NOT_MEASURED}
 
@@ -320,8 +328,8 @@ def test_a_clock_that_qemu_emulates_gives_no_verdict(patch):
 def test_a_kernel_that_stands_for_a_whole_library_is_no_verdict_but_a_direction(patch, rseq, direction):
     verdict = judged(patch, {**ALL, "ring_buffer/rseq": rseq})["lttng-x86_64"].verdict
     assert verdict.word == VerdictWord.NOT_COMPARABLE
-    assert verdict.reason.startswith(f"{direction}, but the kernel is the bare operation")
-    assert "LTTng-UST" in verdict.reason
+    assert explain(verdict.reasons).startswith(f"{direction}, but the kernel is the bare operation")
+    assert "LTTng-UST" in explain(verdict.reasons)
 
 
 GONE = "lttng-sessiond ended with SIGKILL"
@@ -332,75 +340,75 @@ def test_a_library_that_was_asked_for_and_has_no_row_says_why_beside_the_kernel_
     costs = {**ALL, "lttng/lsl": 94.0, "lttng/rseq": 80.0}
     del costs[skipped]
     found = judged(patch, costs, skips=[Skip(skipped, 1, GONE)])
-    reason = found["lttng-x86_64"].verdict.reason
+    reason = explain(found["lttng-x86_64"].verdict.reasons)
     assert reason.startswith("same direction, but the kernel is the bare operation")
     assert reason.endswith(f"; LTTng-UST: {GONE}")
-    assert found["lttng-arm32"].verdict.reason == "an arm32 claim; this machine is x86_64"
-    assert not [one for name, one in found.items() if name != "lttng-x86_64" and GONE in one.verdict.reason]
+    assert explain(found["lttng-arm32"].verdict.reasons) == "an arm32 claim; this machine is x86_64"
+    assert not [one for name, one in found.items() if name != "lttng-x86_64" and GONE in explain(one.verdict.reasons)]
 
 
 def test_a_library_without_a_row_says_why_where_its_kernels_have_none_either(patch):
     costs = {name: cost for name, cost in ALL.items() if not name.startswith("ring_buffer/")}
     found = judged(patch, costs, skips=[Skip("lttng/rseq", 1, GONE)])["lttng-x86_64"].verdict
-    assert found.reason == f"ring_buffer/getcpu_atomic: not selected in this run; LTTng-UST: {GONE}"
+    assert explain(found.reasons) == f"ring_buffer/getcpu_atomic: not selected in this run; LTTng-UST: {GONE}"
 
 
 def test_a_library_that_nobody_asked_for_or_that_was_measured_needs_no_reason(patch):
-    assert "LTTng-UST:" not in judged(patch)["lttng-x86_64"].verdict.reason
+    assert "LTTng-UST:" not in explain(judged(patch)["lttng-x86_64"].verdict.reasons)
     both = {**ALL, "lttng/lsl": 94.0, "lttng/rseq": 80.0}
     assert judged(patch, both)["lttng-x86_64"].claim.fast == "lttng/rseq"
-    assert "LTTng-UST:" not in judged(patch, both)["lttng-x86_64"].verdict.reason
+    assert "LTTng-UST:" not in explain(judged(patch, both)["lttng-x86_64"].verdict.reasons)
 
 
 def test_a_time_of_another_machine_is_no_verdict(patch):
     found = judged(patch)
     assert found["cpu_id/lsl@x86_64"].verdict.word == VerdictWord.NOT_COMPARABLE
-    assert found["cpu_id/lsl@x86_64"].verdict.reason == "another machine's time; here 13 ns/op"
+    assert explain(found["cpu_id/lsl@x86_64"].verdict.reasons) == "another machine's time; here 13 ns/op"
     assert found["cpu_id/lsl@x86_64"].measured.value == pytest.approx(13.0, rel=0.01)
 
 
 def test_claims_for_another_machine_were_not_measured(patch):
     found = judged(patch)["counter-arm32"]
     assert found.verdict.word == VerdictWord.NOT_MEASURED
-    assert found.verdict.reason == "an arm32 claim; this machine is x86_64"
+    assert explain(found.verdict.reasons) == "an arm32 claim; this machine is x86_64"
 
 
 @pytest.mark.parametrize("name", [name for name, claim in WRITTEN.items() if claim.needs])
 def test_claims_that_need_more_than_a_kernel_say_what(patch, name):
     verdict = judged(patch)[name].verdict
-    assert (verdict.word, verdict.reason) == (VerdictWord.NOT_MEASURED, f"needs {WRITTEN[name].needs}")
+    assert (verdict.word, explain(verdict.reasons)) == (VerdictWord.NOT_MEASURED, f"needs {WRITTEN[name].needs}")
 
 
 def test_what_could_not_run_was_not_measured_and_says_why(patch):
     costs = {name: cost for name, cost in ALL.items() if name != "cpu_id/rseq"}
     found = judged(patch, costs, skips=[Skip("cpu_id/rseq", 1, "rseq: ENOSYS")])
     assert found["lsl-x86_64"].verdict.word == VerdictWord.NOT_MEASURED
-    assert found["lsl-x86_64"].verdict.reason == "cpu_id/rseq: rseq: ENOSYS"
+    assert explain(found["lsl-x86_64"].verdict.reasons) == "cpu_id/rseq: rseq: ENOSYS"
     assert found["counter-x86_64"].verdict.word == VerdictWord.REPRODUCED
 
 
 def test_what_was_not_asked_for_was_not_measured_and_says_so(patch):
     found = judged(patch, {BASELINE: 0.8, "counter/rseq": 2.0})
-    assert found["counter-x86_64"].verdict.reason == "counter/getcpu_atomic: not selected in this run"
+    assert explain(found["counter-x86_64"].verdict.reasons) == "counter/getcpu_atomic: not selected in this run"
 
 
 def test_a_vdso_that_changed_since_is_mentioned(patch):
     machine = Machine("x86_64", "native", "hardware", Facts(vdso_getcpu="rdpid"))
     verdict = judged(patch, machine=machine)["getcpu-x86_64"].verdict
     assert verdict.word == VerdictWord.NOT_COMPARABLE
-    assert verdict.reason == "same direction, but the vDSO here runs RDPID, the patch's ran LSL"
-    assert "RDPID" not in judged(patch)["getcpu-x86_64"].verdict.reason
-    assert "RDPID" not in judged(patch, machine=machine)["lsl-x86_64"].verdict.reason
+    assert explain(verdict.reasons) == "same direction, but the vDSO here runs RDPID, the patch's ran LSL"
+    assert "RDPID" not in explain(judged(patch)["getcpu-x86_64"].verdict.reasons)
+    assert "RDPID" not in explain(judged(patch, machine=machine)["lsl-x86_64"].verdict.reasons)
 
 
 def test_a_pair_that_the_patch_timed_with_more_around_it_says_so(patch):
     found = judged(patch)
     assert found["liburcu-x86_64"].verdict.word == VerdictWord.REPRODUCED
     own, counter = (found[f"{name}@x86_64"].claim.stated for name in ("rcu/rseq", "counter/rseq"))
-    assert found["liburcu-x86_64"].verdict.reason.endswith(
+    assert explain(found["liburcu-x86_64"].verdict.reasons).endswith(
         f"; the patch timed a pair as long as {own / counter:.0f} of its counter's increments"
     )
-    assert "the patch timed" not in found["counter-x86_64"].verdict.reason
+    assert "the patch timed" not in explain(found["counter-x86_64"].verdict.reasons)
 
 
 @pytest.mark.parametrize("arch", ["x86_64", "arm32"])
@@ -414,10 +422,10 @@ def test_what_the_patch_s_pair_took_is_that_of_its_own_tables(patch, arch):
 
 def test_an_interval_that_holds_1_says_when_it_excludes_the_claim():
     assert (
-        verdicts.speedup(35.0, ratio(0.999, 1.002), RULES).reason
+        explain(verdicts.speedup(35.0, ratio(0.999, 1.002), RULES).reasons)
         == "the interval holds 1, and it ends below 31.5 = 35*0.9"
     )
-    assert verdicts.speedup(1.1, ratio(0.999, 1.002), RULES).reason == "the interval holds 1"
+    assert explain(verdicts.speedup(1.1, ratio(0.999, 1.002), RULES).reasons) == "the interval holds 1"
 
 
 def test_other_thread_counts_are_not_the_message_s(patch):

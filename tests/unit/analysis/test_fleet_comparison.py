@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from rseqbench.analysis import compare
 from rseqbench.analysis.fleet import compare as machines
 from rseqbench.analysis.fleet.cell import EMULATED_TIME, BenchmarkPair
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.config import load
 from rseqbench.errors import ResultsError
 from rseqbench.model import Virtualization
 from rseqbench.report import fleet_prose, prose
+from rseqbench.report.reasons import explain
 from rseqbench.store import fleets as index
 from tests.support.fleets import costs, emulated, fleet, machine, three
 
@@ -52,7 +53,7 @@ def alone(place):
 
 def test_every_place_is_a_row_and_the_one_that_failed_says_why(alone):
     assert [one.name for one in alone.places] == ["xeon", "opteron", "neoverse", "pi4"]
-    assert [one.reason for one in alone.places] == ["", "", "", "the board did not answer within 60 s"]
+    assert [explain(one.reasons) for one in alone.places] == ["", "", "", "the board did not answer within 60 s"]
     assert fleet_prose.summary(alone) == (
         "3 of the 4 machines of fleet before have a run; not pi4 (the board did not answer within 60 s)."
     )
@@ -63,7 +64,9 @@ def test_a_run_that_is_unfinished_or_cannot_be_read_is_a_reason_too(tmp_path):
     (tmp_path / "x@b").rename(tmp_path / ".unfinished-x@b")
     (tmp_path / "x@c" / "pyperf.json").write_text("{}")
     found = machines.compare_machines(results, "x", RULES)
-    assert "unfinished" in found.places[1].reason and "not a readable pyperf file" in found.places[2].reason
+    assert "unfinished" in explain(found.places[1].reasons) and "not a readable pyperf file" in explain(
+        found.places[2].reasons
+    )
     assert found.matrices[0].machines == ("a",)
 
 
@@ -111,7 +114,7 @@ def test_instructions_have_a_matrix_of_their_own_and_kinds_of_time_are_named(pla
 
 def test_two_fleets_are_compared_place_by_place(place):
     found = machines.compare_fleets(place, "before", "after", RULES)
-    assert {one.name: one.reason for one in found.places} == {
+    assert {one.name: explain(one.reasons) for one in found.places} == {
         "xeon": "",
         "opteron": "",
         "neoverse": "",
@@ -119,8 +122,8 @@ def test_two_fleets_are_compared_place_by_place(place):
         "extra": "not in before",
     }
     words = {column.what.slow: column.words() for column in found.matrices[0].columns}
-    assert words["counter/rseq"][compare.SLOWER] == ["opteron"]
-    assert words["rcu/rseq"] == {compare.FASTER: ["xeon", "opteron", "neoverse"]}
+    assert words["counter/rseq"][Outcome.SLOWER] == ["opteron"]
+    assert words["rcu/rseq"] == {Outcome.FASTER: ["xeon", "opteron", "neoverse"]}
     assert found.matrices[0].columns[0].what.slow == "counter/rseq"
     assert fleet_prose.answers(found)[0] == (
         "after is faster than before in some benchmark on 3 machines of 3, and slower in some on 1 machine: opteron."
@@ -130,13 +133,16 @@ def test_two_fleets_are_compared_place_by_place(place):
 def test_machines_of_two_architectures_are_not_compared(tmp_path):
     fleet(tmp_path, "a", {"x": machine(0, rounds=6), "y": machine(1, rounds=6)})
     results = fleet(tmp_path, "b", {"x": machine(2, rounds=6), "y": machine(1, rounds=6)})
-    assert machines.compare_fleets(results, "a", "b", RULES).places[0].reason == "x86_64 in a, arm64 in b"
+    assert explain(machines.compare_fleets(results, "a", "b", RULES).places[0].reasons) == "x86_64 in a, arm64 in b"
 
 
 def test_a_run_is_not_held_against_itself(tmp_path):
     results = fleet(tmp_path, "a", {"x": machine(0, rounds=6)})
     index.save(tmp_path, replace(index.read(tmp_path, "a"), label="b"))
-    assert machines.compare_fleets(results, "a", "b", RULES).places[0].reason == "both fleets have the same run, a@x"
+    assert (
+        explain(machines.compare_fleets(results, "a", "b", RULES).places[0].reasons)
+        == "both fleets have the same run, a@x"
+    )
 
 
 def test_there_has_to_be_such_a_fleet(place):
@@ -185,8 +191,8 @@ def test_an_emulated_clock_decides_nothing_and_fails_no_gate(tmp_path):
     own = next(one for one in both.matrices if one.unit == EMULATED_TIME)
     ratios = {column.what.slow: column.cells["tcg"] for column in own.columns}
     assert ratios["counter/rseq"].ratio.value == pytest.approx(20, rel=0.05)
-    assert {(cell.word, cell.p, cell.reason) for cell in ratios.values()} == {
-        (compare.NOT_COMPARABLE, None, "by a clock that qemu emulates, which tells no time")
+    assert {(cell.word, cell.p, explain(cell.reasons)) for cell in ratios.values()} == {
+        (Outcome.NOT_COMPARABLE, None, "by a clock that qemu emulates, which tells no time")
     }
     others = machines.compare_fleets(results, "a", "alone", RULES).rows["xeon"]
     assert [row.p for row in both.rows["xeon"]] == [row.p for row in others]
@@ -195,7 +201,7 @@ def test_an_emulated_clock_decides_nothing_and_fails_no_gate(tmp_path):
     alone = machines.compare_machines(results, "b", RULES)
     (shown,) = (one for one in alone.matrices if one.unit == EMULATED_TIME)
     words = {cell.word for column in shown.columns for cell in column.valued.values()}
-    assert words == {compare.NOT_COMPARABLE} and shown.columns[0].is_telling
+    assert words == {Outcome.NOT_COMPARABLE} and shown.columns[0].is_telling
     assert prose.failure(alone, 100) == ""
     assert "on 1 of 1 machines" in fleet_prose.answers(alone)[0]
     assert not any(column.disagrees for one in alone.matrices for column in one.columns)

@@ -10,9 +10,11 @@ import pytest
 from rseqbench.analysis import compare, regression_gate, stats
 from rseqbench.analysis.fleet import matrix
 from rseqbench.analysis.fleet.cell import BenchmarkPair, Cell, quotient
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.config import load
 from rseqbench.model import BASELINE, Estimate
+from rseqbench.report.reasons import explain
 from tests.support.frames import frame, run
 
 RULES = load().verdict
@@ -41,7 +43,7 @@ def column(cells, what=WHAT, others=()):
     return next(one for one in made.columns if one.what == what)
 
 
-@pytest.mark.parametrize(("ratio", "word"), [(2.0, compare.FASTER), (0.5, compare.SLOWER), (1.0, compare.EQUAL)])
+@pytest.mark.parametrize(("ratio", "word"), [(2.0, Outcome.FASTER), (0.5, Outcome.SLOWER), (1.0, Outcome.EQUAL)])
 def test_the_word_in_a_cell_is_about_the_fast_way(ratio, word):
     found = cell(ratio, spread=0.002)
     assert found.word == word
@@ -74,8 +76,8 @@ def test_rounds_that_leave_nothing_without_the_loop_are_held_against_others_too(
 
 def test_too_few_rounds_decide_nothing():
     found = cell(2.0, rounds=3)
-    assert (found.word, found.ratio.has_interval) == (compare.UNRESOLVED, False)
-    assert found.reason == "too few rounds for an interval (3)"
+    assert (found.word, found.ratio.has_interval) == (Outcome.UNRESOLVED, False)
+    assert explain(found.reasons) == "too few rounds for an interval (3)"
 
 
 def test_a_machine_that_differs_by_a_known_factor_is_told():
@@ -127,13 +129,13 @@ def test_columns_are_looked_at_together():
 def test_a_difference_below_the_floor_is_none():
     found = column([cell(2.0, 1, spread=1e-5), cell(2.005, 2, spread=1e-5)]).apart
     assert not found.differs
-    assert found.reason == "below the floor of 0.5%"
+    assert explain(found.reasons) == "below the floor of 0.5%"
 
 
 def test_too_few_rounds_for_so_many_machines_is_said():
     found = column([cell(2.0 + seed, seed, rounds=4) for seed in range(5)]).apart
     assert not found.differs
-    assert found.reason == "4 rounds are too few to tell so many machines apart"
+    assert explain(found.reasons) == "4 rounds are too few to tell so many machines apart"
 
 
 @pytest.mark.parametrize(("rounds", "blind"), [(5, True), (7, True), (12, False)])
@@ -151,7 +153,7 @@ def test_what_differs_alone_may_not_differ_among_others():
     cells = dict(zip("01", pair, strict=True))
     (found,) = matrix.matrices_of_fleet({WHAT: cells, OTHER: cells}, ["0", "1"], RULES)
     assert [one.apart.differs for one in found.columns] == [False, False]
-    assert {one.apart.reason for one in found.columns} == {"not beyond chance among all rows compared (Holm)"}
+    assert {explain(one.apart.reasons) for one in found.columns} == {"not beyond chance among all rows compared (Holm)"}
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,9 @@ def test_one_machine_that_is_unsure_hides_no_difference_between_the_others(hidin
     assert found.apart.differs
     assert found.extremes[1] == "6" and found.apart.highest in "345" and found.apart.lowest in "012"
     assert found.apart.ratio.low < 2 < found.apart.ratio.high
-    assert found.apart.reason.startswith("beyond them, but less surely: ") and told in found.apart.reason
+    assert explain(found.apart.reasons).startswith("beyond them, but less surely: ") and told in explain(
+        found.apart.reasons
+    )
 
 
 def test_that_the_ends_are_chosen_by_their_intervals_is_counted():
@@ -180,14 +184,14 @@ def test_that_the_ends_are_chosen_by_their_intervals_is_counted():
 
 def test_machines_that_are_alike_do_not_disagree_however_many_words_their_cells_have():
     cells = [cell(1.0, seed, spread=0.03) for seed in range(650, 700)]
-    assert {one.word for one in cells} >= {compare.FASTER, compare.SLOWER}
+    assert {one.word for one in cells} >= {Outcome.FASTER, Outcome.SLOWER}
     assert not column(cells).disagrees
 
 
 def test_one_that_differs_makes_none_of_the_others_disagree():
     cells = [*(cell(1.0, seed, spread=0.03) for seed in range(650, 700)), cell(1.5, 700, spread=0.03)]
     found = column(cells)
-    assert {one.word for one in cells} >= {compare.FASTER, compare.SLOWER} and found.apart.differs
+    assert {one.word for one in cells} >= {Outcome.FASTER, Outcome.SLOWER} and found.apart.differs
     assert not found.disagrees
 
 
@@ -197,7 +201,7 @@ def test_one_surely_faster_and_one_surely_slower_disagree(ratios, disagree):
 
 
 def test_the_middle_of_an_even_number_is_that_of_the_logarithms():
-    ratio = [Cell("ns", Estimate(value, None, None, 1, 0.0), compare.UNRESOLVED) for value in (0.25, 4.0)]
+    ratio = [Cell("ns", Estimate(value, None, None, 1, 0.0), Outcome.UNRESOLVED) for value in (0.25, 4.0)]
     assert matrix.MatrixColumn(WHAT, dict(zip("ab", ratio, strict=True))).middle == pytest.approx(1.0)
 
 
@@ -212,7 +216,7 @@ def gated(cells):
 
 def test_what_is_slower_by_chance_on_one_of_many_machines_fails_nobody():
     cells = [cell(1.0, seed, spread=0.03) for seed in range(650, 700)]
-    assert any(one.word == compare.SLOWER for one in cells)
+    assert any(one.word == Outcome.SLOWER for one in cells)
     assert gated(cells) is None
     what, machine, _ = gated([*cells, cell(0.8, 700, spread=0.03)])
     assert (what, machine) == (WHAT, 50)
@@ -244,11 +248,11 @@ def test_a_tenth_of_an_instruction_is_none():
 def test_counts_that_do_not_repeat_may_lie_apart_by_chance():
     few = column([counted(200, 10, 2, 4), counted(230, 10, 2, 4)]).apart
     assert not few.differs
-    assert "apart by chance in 33%" in few.reason
+    assert "apart by chance in 33%" in explain(few.reasons)
     assert column([counted(200, 10, 6, 4), counted(230, 10, 6, 4)]).apart.differs
 
 
-@pytest.mark.parametrize(("slow", "word"), [(20, compare.FEWER), (5, compare.MORE), (10.05, compare.EQUAL)])
+@pytest.mark.parametrize(("slow", "word"), [(20, Outcome.FEWER), (5, Outcome.MORE), (10.05, Outcome.EQUAL)])
 def test_counts_have_words_of_their_own(slow, word):
     assert counted(slow, 10).word == word
 
@@ -279,16 +283,16 @@ def test_first_stands_that_on_which_machines_disagree_then_that_on_which_they_di
 
 
 def two_fleets(words):
-    ratio = {compare.SLOWER: 1.1, compare.FASTER: 0.5}
+    ratio = {Outcome.SLOWER: 1.1, Outcome.FASTER: 0.5}
     return {str(n): Cell("ns", Estimate(ratio.get(w, 1.0), 0.4, 1.2, 10, 0.95), w) for n, w in enumerate(words)}
 
 
 def test_of_two_fleets_what_is_slower_anywhere_stands_before_what_is_faster_everywhere():
     cells = {
-        BenchmarkPair("x/same"): two_fleets([compare.EQUAL, compare.EQUAL]),
-        BenchmarkPair("x/helps"): two_fleets([compare.FASTER, compare.FASTER]),
-        BenchmarkPair("x/hurts"): two_fleets([compare.SLOWER, compare.EQUAL]),
-        BenchmarkPair("x/both"): two_fleets([compare.SLOWER, compare.FASTER]),
+        BenchmarkPair("x/same"): two_fleets([Outcome.EQUAL, Outcome.EQUAL]),
+        BenchmarkPair("x/helps"): two_fleets([Outcome.FASTER, Outcome.FASTER]),
+        BenchmarkPair("x/hurts"): two_fleets([Outcome.SLOWER, Outcome.EQUAL]),
+        BenchmarkPair("x/both"): two_fleets([Outcome.SLOWER, Outcome.FASTER]),
     }
     (found,) = matrix.matrices_of_two(cells, ["0", "1"])
     assert [one.what.slow for one in found.columns] == ["x/both", "x/hurts", "x/helps", "x/same"]

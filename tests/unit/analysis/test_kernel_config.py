@@ -5,8 +5,10 @@ import dataclasses
 import pyperf
 import pytest
 
-from rseqbench.analysis import compare, dataset, kernel_config, patch_claims, stats, summary
+from rseqbench.analysis import dataset, kernel_config, patch_claims, stats, summary
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.model import Case, CaseKey, Facts, Machine, Plan, Registration, Skip, VerdictWord
+from rseqbench.report.reasons import config_measured, explain
 from rseqbench.report.tables import kernel_config as kernel_config_tables
 from rseqbench.store.runs import Header, Run
 from rseqbench.support.attachments import KernelSizes
@@ -87,7 +89,7 @@ def test_seconds_of_the_message_s_command_are_judged(tmp_path, without, word):
     n, y = run(tmp_path, "n", spread(without), rseq="n"), run(tmp_path, "y", spread(40.46))
     found = judged(n, y)
     assert found["hackbench-faster"].verdict.word == word
-    assert found["hackbench-n"].measured == f"{without:.3f} s"
+    assert config_measured(found["hackbench-n"]) == f"{without:.3f} s"
     assert found["hackbench-y"].verdict.word == VerdictWord.NOT_COMPARABLE
 
 
@@ -95,7 +97,7 @@ def test_a_scaled_down_command_is_not_held_against_the_message_s(tmp_path):
     n, y = run(tmp_path, "n", spread(0.4137), rseq="n", loops=1000), run(tmp_path, "y", spread(0.4046), loops=1000)
     verdict = judged(n, y)["hackbench-faster"].verdict
     assert verdict.word == VerdictWord.NOT_COMPARABLE
-    assert "-l 1000" in verdict.reason and "-l 100000" in verdict.reason
+    assert "-l 1000" in explain(verdict.reasons) and "-l 100000" in explain(verdict.reasons)
 
 
 def test_instructions_are_no_time(tmp_path):
@@ -103,15 +105,15 @@ def test_instructions_are_no_time(tmp_path):
     y = run(tmp_path, "y", [228_260_000] * 4, timing="emulated")
     said = judged(n, y)["hackbench-faster"]
     assert said.verdict.word == VerdictWord.NOT_COMPARABLE
-    assert "takes 1.0% more instructions with CONFIG_RSEQ" in said.verdict.reason
-    assert judged(n, y)["hackbench-n"].measured == "226,000,000 instructions"
+    assert "takes 1.0% more instructions with CONFIG_RSEQ" in explain(said.verdict.reasons)
+    assert config_measured(judged(n, y)["hackbench-n"]) == "226,000,000 instructions"
 
 
 def test_what_was_not_measured_says_why(tmp_path):
     n = run(tmp_path, "n", [], rseq="n", skips=(Skip(kernel_config.HACKBENCH, 1, "no /usr/bin/hackbench"),))
     y = run(tmp_path, "y", spread(40.46))
     verdict = judged(n, y)["hackbench-n"].verdict
-    assert (verdict.word, verdict.reason) == (VerdictWord.NOT_MEASURED, "n: no /usr/bin/hackbench")
+    assert (verdict.word, explain(verdict.reasons)) == (VerdictWord.NOT_MEASURED, "n: no /usr/bin/hackbench")
 
 
 # ---- sizes ----
@@ -121,9 +123,14 @@ def test_sizes_are_judged_by_symbol_and_named_by_size_too(tmp_path):
     n = run(tmp_path, "n", spread(41.0), rseq="n", sizes=N_SIZES)
     y = run(tmp_path, "y", spread(40.0), sizes=Y_SIZES)
     found = judged(n, y)
-    assert (found["size-text"].measured, found["size-text"].verdict.word) == ("+1,800 bytes", VerdictWord.CONTRADICTED)
-    assert "+1,800 by symbol, +220 by `size`; Linux 6.12, small configuration" in found["size-text"].verdict.reason
-    assert (found["size-data"].measured, found["size-data"].verdict.word) == ("+64 bytes", VerdictWord.STRONGER)
+    assert (config_measured(found["size-text"]), found["size-text"].verdict.word) == (
+        "+1,800 bytes",
+        VerdictWord.CONTRADICTED,
+    )
+    assert "+1,800 by symbol, +220 by `size`; Linux 6.12, small configuration" in explain(
+        found["size-text"].verdict.reasons
+    )
+    assert (config_measured(found["size-data"]), found["size-data"].verdict.word) == ("+64 bytes", VerdictWord.STRONGER)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +158,7 @@ def test_a_run_that_booted_no_linux_of_ours_has_no_size(tmp_path):
 def test_another_architecture_has_no_such_claim(tmp_path):
     n = run(tmp_path, "n", spread(41.0), rseq="n", arch="arm32", sizes=N_SIZES)
     y = run(tmp_path, "y", spread(40.0), arch="arm32", sizes=Y_SIZES)
-    assert judged(n, y)["size-text"].verdict.reason == "an x86_64 claim; these runs are arm32"
+    assert explain(judged(n, y)["size-text"].verdict.reasons) == "an x86_64 claim; these runs are arm32"
 
 
 @pytest.mark.parametrize("pair", [("y", "y"), ("y", "n"), ("n", "n"), ("unknown", "y")])
@@ -193,9 +200,9 @@ def test_counts_that_overlap_have_no_direction(tmp_path):
     n = run(tmp_path, "n", [226, 230, 228, 227], rseq="n", timing="emulated")
     y = run(tmp_path, "y", [227, 231, 229, 228], timing="emulated")
     said = judged(n, y)["hackbench-faster"]
-    assert said.measured == "0.996x (0.978 .. 1.013)"
-    assert "no difference resolved, the counts overlap" in said.verdict.reason
-    assert "more" not in said.verdict.reason and "fewer" not in said.verdict.reason
+    assert config_measured(said) == "0.996x (0.978 .. 1.013)"
+    assert "no difference resolved, the counts overlap" in explain(said.verdict.reasons)
+    assert "more" not in explain(said.verdict.reasons) and "fewer" not in explain(said.verdict.reasons)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +224,7 @@ def test_another_linux_says_nothing_of_config_rseq(tmp_path, changes, words):
     found = judged(n, y)
     for name in ("hackbench-faster", "size-text", "size-data"):
         assert found[name].verdict.word == VerdictWord.NOT_COMPARABLE
-        assert found[name].verdict.reason.endswith(words)
+        assert explain(found[name].verdict.reasons).endswith(words)
 
 
 def test_what_a_build_calls_itself_is_no_difference(tmp_path):
@@ -235,7 +242,7 @@ def test_another_cpu_or_kind_of_time_says_nothing_of_config_rseq(tmp_path):
     for y, words in ((other, "the CPU: not known against Imagined Xeon"), (virtual, "time: hardware against virtual")):
         verdict = judged(n, y)["hackbench-faster"].verdict
         assert verdict.word == VerdictWord.NOT_COMPARABLE
-        assert verdict.reason.endswith(words)
+        assert explain(verdict.reasons).endswith(words)
 
 
 @pytest.mark.parametrize(
@@ -266,9 +273,11 @@ def test_machines_are_the_same_by_the_name_and_the_model_of_their_cpu(tmp_path, 
 def test_hackbench_with_other_arguments_is_another_program(tmp_path):
     n = run(tmp_path, "n", spread(41.37), rseq="n")
     y = run(tmp_path, "y", spread(0.4046), loops=1000)
-    assert judged(n, y)["hackbench-faster"].verdict.reason.endswith("hackbench -l 100000 against hackbench -l 1000")
+    assert explain(judged(n, y)["hackbench-faster"].verdict.reasons).endswith(
+        "hackbench -l 100000 against hackbench -l 1000"
+    )
     row = next(row for row in summary.compare_runs(n, y, RULES).rows if row.benchmark == kernel_config.HACKBENCH)
-    assert (row.word, row.reason, row.ratio) == (compare.NOT_COMPARABLE, "-l 100000 against -l 1000", None)
+    assert (row.word, explain(row.reasons), row.ratio) == (Outcome.NOT_COMPARABLE, "-l 100000 against -l 1000", None)
 
 
 def test_two_architectures_are_no_such_pair(tmp_path):
@@ -283,7 +292,7 @@ def test_the_options_that_differ_beside_rseq_stand_with_a_size(tmp_path):
     n, y = run(tmp_path, "n", [], rseq="n", sizes=N_SIZES), run(tmp_path, "y", [], sizes=Y_SIZES)
     (n.folder / "linux.config").write_text("# CONFIG_RSEQ is not set\n")
     (y.folder / "linux.config").write_text("CONFIG_RSEQ=y\nCONFIG_SCHED_MM_CID=y\n")
-    assert judged(n, y)["size-text"].verdict.reason.endswith("; the two differ in CONFIG_SCHED_MM_CID too")
+    assert explain(judged(n, y)["size-text"].verdict.reasons).endswith("; the two differ in CONFIG_SCHED_MM_CID too")
 
 
 def test_a_linux_whose_options_nobody_knows_differs_in_none(tmp_path):

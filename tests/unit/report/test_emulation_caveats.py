@@ -9,10 +9,12 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from rseqbench.analysis import compare, regression_gate, summary
+from rseqbench.analysis import regression_gate, summary
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.config import load
 from rseqbench.model import USER_ONLY, Facts, VerdictWord
 from rseqbench.report import caveats, data, prose
+from rseqbench.report.reasons import explain
 from rseqbench.report.tables import build_grid
 from rseqbench.report.tables import comparison as of_comparison
 from rseqbench.report.tables import run as of_run
@@ -121,7 +123,7 @@ def test_a_claim_in_time_is_never_judged_by_instructions(a32):
     found = {one.claim.id: one for one in a32.judged if one.measured and one.claim.kind == "speedup"}
     assert set(found) == {"counter-arm32", "lttng-arm32", "liburcu-arm32", "getcpu-arm32"}
     assert {one.verdict.word for one in found.values()} == {VerdictWord.NOT_COMPARABLE}
-    reasons = {name: one.verdict.reason for name, one in found.items()}
+    reasons = {name: explain(one.verdict.reasons) for name, one in found.items()}
     assert reasons["counter-arm32"] == (
         "same direction, 13x in instructions; time not comparable; "
         "rseq_atomic takes fewer instructions than rseq, but instructions do not price an atomic"
@@ -143,16 +145,16 @@ def test_the_unit_of_what_was_measured_is_in_the_data(a32):
 
 def test_counts_that_repeat_are_equal(tmp_path):
     found = pair(tmp_path, A32, dataclasses.replace(A32, label="b32", seed=2))
-    assert {(row.word, row.p) for row in found.rows} == {(compare.EQUAL, None)}
+    assert {(row.word, row.p) for row in found.rows} == {(Outcome.EQUAL, None)}
     assert "insn/op" in of_comparison.tabulate_comparison(found)[0].caption
     assert of_comparison.tabulate_speedups(found).caption == "Quotients inside each run, insn/op"
 
 
-@pytest.mark.parametrize(("more", "word"), [(1, compare.MORE), (-1, compare.FEWER)])
+@pytest.mark.parametrize(("more", "word"), [(1, Outcome.MORE), (-1, Outcome.FEWER)])
 def test_one_instruction_in_a_million_is_a_difference(tmp_path, more, word):
     costs = {**COSTS, "freelist/getcpu_cas": COSTS["freelist/getcpu_cas"] + more}
     found = pair(tmp_path, dataclasses.replace(A32, rounds=1), dataclasses.replace(A32, label="b32", costs=costs))
-    assert [(row.benchmark, row.word) for row in found.rows if row.word != compare.EQUAL] == [
+    assert [(row.benchmark, row.word) for row in found.rows if row.word != Outcome.EQUAL] == [
         ("freelist/getcpu_cas", word)
     ]
 
@@ -161,11 +163,11 @@ def test_counts_whose_rounds_overlap_are_not_resolved(tmp_path):
     noisy = dataclasses.replace(A32, spread=0.05)
     found = pair(tmp_path, noisy, dataclasses.replace(noisy, label="b32", seed=2))
     row = next(row for row in found.rows if row.benchmark == "rcu/getcpu_atomic")
-    assert (row.word, row.reason) == (compare.UNRESOLVED, "the counts overlap")
+    assert (row.word, explain(row.reasons)) == (Outcome.UNRESOLVED, "the counts overlap")
 
 
 @pytest.mark.parametrize(
-    ("rounds", "word"), [(3, compare.UNRESOLVED), (4, compare.MORE), (5, compare.MORE)]
+    ("rounds", "word"), [(3, Outcome.UNRESOLVED), (4, Outcome.MORE), (5, Outcome.MORE)]
 )  # 2 in 20 orders by chance, 2 in 70, 2 in 252
 def test_counts_that_do_not_repeat_differ_only_where_there_are_enough(tmp_path, rounds, word):
     noisy = dataclasses.replace(A32, spread=0.001, rounds=rounds)
@@ -173,8 +175,8 @@ def test_counts_that_do_not_repeat_differ_only_where_there_are_enough(tmp_path, 
     found = pair(tmp_path, noisy, dataclasses.replace(noisy, label="b32", costs=costs, seed=2))
     row = next(row for row in found.rows if row.benchmark == "freelist/getcpu_cas")
     assert row.word == word
-    if word == compare.UNRESOLVED:
-        assert row.reason == "3 and 3 counts that do not repeat lie apart by chance in 10% of cases"
+    if word == Outcome.UNRESOLVED:
+        assert explain(row.reasons) == "3 and 3 counts that do not repeat lie apart by chance in 10% of cases"
 
 
 def test_a_limit_on_slowdowns_is_one_on_instructions(tmp_path):
@@ -190,7 +192,7 @@ def test_time_and_instructions_are_held_against_each_other_nowhere(tmp_path):
     found = pair(tmp_path, Simulation("x", arch="arm32", rounds=8, skips=()), A32)
     both = [row for row in found.rows if row.a and row.b]
     assert both
-    assert {(row.word, row.ratio, row.p) for row in both} == {(compare.NOT_COMPARABLE, None, None)}
+    assert {(row.word, row.ratio, row.p) for row in both} == {(Outcome.NOT_COMPARABLE, None, None)}
     heads = [column.head for column in of_comparison.tabulate_comparison(found)[0].columns]
     assert heads[1:3] == ["x (ns/op)", "a32 (insn/op)"]
     assert [column.head for column in of_comparison.tabulate_speedups(found).columns][2:] == heads[1:3]
@@ -199,14 +201,14 @@ def test_time_and_instructions_are_held_against_each_other_nowhere(tmp_path):
 
 def test_instructions_with_linux_are_not_those_without(tmp_path):
     found = pair(tmp_path, A32, dataclasses.replace(A32, label="u32", target=USER_ONLY))
-    assert {(row.word, row.reason) for row in found.rows} == {
-        (compare.NOT_COMPARABLE, "instructions against user instructions")
+    assert {(row.word, explain(row.reasons)) for row in found.rows} == {
+        (Outcome.NOT_COMPARABLE, "instructions against user instructions")
     }
 
 
 def test_two_emulated_architectures_have_rows_of_their_own(tmp_path):
     found = pair(tmp_path, A32, dataclasses.replace(A32, label="a64", arch="arm64"))
-    assert {(row.arch, row.word) for row in found.rows} == {("arm32", compare.MISSING), ("arm64", compare.MISSING)}
+    assert {(row.arch, row.word) for row in found.rows} == {("arm32", Outcome.MISSING), ("arm64", Outcome.MISSING)}
 
 
 # ---- the page ----

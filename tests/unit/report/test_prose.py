@@ -6,6 +6,7 @@ import math
 import pytest
 
 from rseqbench.analysis.compare import Comparison
+from rseqbench.analysis.outcomes import Outcome
 from rseqbench.config import load
 from rseqbench.model import Case, Estimate, Facts, Skip
 from rseqbench.report import caveats, prose
@@ -161,7 +162,9 @@ def test_a_run_of_nothing_says_so(laptop):
 
 @pytest.mark.parametrize(("limit", "fails"), [(0, True), (11.9, True), (12.1, False), (math.inf, False)])
 def test_slower_than_allowed_names_row_runs_and_limit(limit, fails):
-    row = Comparison("x86_64", "counter/rseq", 4, None, None, Estimate(1.12, 1.10, 1.15, 20, 0.95), 0.001, "slower", "")
+    row = Comparison(
+        "x86_64", "counter/rseq", 4, None, None, Estimate(1.12, 1.10, 1.15, 20, 0.95), 0.001, Outcome.SLOWER
+    )
     said = prose.slower(row, "before", "after", limit)
     assert bool(said) is fails
     if fails:

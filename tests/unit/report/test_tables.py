@@ -8,6 +8,7 @@ from rseqbench.analysis import summary
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.config import load
 from rseqbench.model import Case, Check, Estimate, Skip
+from rseqbench.report.reasons import explain
 from rseqbench.report.run_view import build_run_view
 from rseqbench.report.tables import comparison as of_comparison
 from rseqbench.report.tables import run as of_run
@@ -52,7 +53,7 @@ def test_what_was_skipped_says_why_and_comes_last_in_its_group(laptop):
     group = [one for one in laptop.measured if one.group == "cpu_id"]
     assert group[-1].benchmark == "cpu_id/mm_cid"
     assert group[-1].row is None
-    assert group[-1].reason == "mm_cid: Linux < 6.3"
+    assert explain(group[-1].reasons) == "mm_cid: Linux < 6.3"
     assert all(one.row is not None for one in group[:-1])
 
 
@@ -67,7 +68,7 @@ def test_what_was_planned_in_vain_is_shown(laptop):
     lost = changed(laptop.run, plan=dataclasses.replace(plan, cases=(*plan.cases, Case("counter/lost"))))
     row = next(m for m in summary.benchmark_rows(lost, laptop.frame, 0.95) if m.benchmark == "counter/lost")
     assert row.row is None
-    assert row.reason == "planned, but no values are stored"
+    assert explain(row.reasons) == "planned, but no values are stored"
 
 
 def test_a_failed_check_is_the_reason_for_a_missing_value(laptop):
@@ -75,7 +76,7 @@ def test_a_failed_check_is_the_reason_for_a_missing_value(laptop):
     run = changed(laptop.run, checks=(*laptop.run.header.checks, failed))
     row = next(m for m in summary.benchmark_rows(run, laptop.frame, 0.95) if m.benchmark == "counter/broken")
     assert row.check == "FAILED"
-    assert row.reason == "check FAILED: the sum is 999 after 1000 increments"
+    assert explain(row.reasons) == "check FAILED: the sum is 999 after 1000 increments"
 
 
 def test_the_check_of_a_benchmark_is_its_worst_but_one_exercised_is_enough(laptop):
@@ -133,13 +134,13 @@ def test_a_pair_that_is_not_there_says_why(tmp_path):
     skips = (*SKIPS, Skip("counter/rseq", 1, "rseq: ENOSYS"))
     counter = shown(tmp_path, Simulation(rounds=2, skips=skips)).patch_tables[0]
     assert counter.pairs[2].speedup is None
-    assert counter.pairs[2].reason == "counter/rseq: rseq: ENOSYS"
+    assert explain(counter.pairs[2].reasons) == "counter/rseq: rseq: ENOSYS"
 
 
 def test_a_run_of_some_benchmarks_says_what_it_did_not_select(tmp_path):
     costs = {name: cost for name, cost in COSTS.items() if name.startswith("cpu_id/")}
     counter = shown(tmp_path, Simulation(rounds=2, costs=costs)).patch_tables[0]
-    assert "counter/rseq: not selected in this run" in counter.pairs[2].reason
+    assert "counter/rseq: not selected in this run" in explain(counter.pairs[2].reasons)
 
 
 def test_two_runs_are_compared_row_by_row(tmp_path):
@@ -152,7 +153,7 @@ def test_two_runs_are_compared_row_by_row(tmp_path):
     assert set(rows) == set(COSTS)
     assert rows["counter/rseq"].ratio.value == pytest.approx(1.2, rel=0.02)
     assert [name for name, row in rows.items() if row.word == "slower"] == ["counter/rseq"]
-    assert rows["cpu_id/mm_cid"].reason == "b: mm_cid: Linux < 6.3"
+    assert explain(rows["cpu_id/mm_cid"].reasons) == "b: mm_cid: Linux < 6.3"
     quotient = next(
         s for s in found.speedups if (s.pair.slow, s.pair.fast) == ("counter/getcpu_atomic", "counter/rseq")
     )
