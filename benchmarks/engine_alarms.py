@@ -92,7 +92,7 @@ def tally(
         both = [number for number in group if number in tops and number in bottoms]
         if not both:
             continue
-        found = stats.widened(stats.paired_ratio([tops[n] for n in both], [bottoms[n] for n in both]), resolution)
+        found = stats.widen(stats.paired_ratio([tops[n] for n in both], [bottoms[n] for n in both]), resolution)
         if found.low is None or found.high is None:
             continue
         alarms += found.low > 1 or found.high < 1

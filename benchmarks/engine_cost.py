@@ -17,9 +17,9 @@ import common
 from common import Clock, number
 from measuring import Rounds, Session, session, take
 
-from rseqbench.analysis import stats
 from rseqbench.build import architectures, products
 from rseqbench.host.rseq_support import make_environment
+from rseqbench.store import samples
 from rseqbench.targets.native.target import WorkerProcess
 
 TARGET_INSIDE, TARGET_START_MS = 90.0, 30.0
@@ -42,7 +42,7 @@ def spread(name: str, values: Sequence[float], unit: str, digits: str = ".1f") -
     """Return a row of a table: how many, median, 10% and 90% quantiles, largest."""
     if not values:
         return name, unit, "0", "-", "-", "-", "-"
-    points = [statistics.median(values), *(stats.quantile(values, q) for q in (0.1, 0.9)), max(values)]
+    points = [statistics.median(values), *(samples.quantile(values, q) for q in (0.1, 0.9)), max(values)]
     return name, unit, str(len(values)), *(number(point, digits) for point in points)
 
 

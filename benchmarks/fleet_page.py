@@ -26,11 +26,12 @@ import tool_speed
 from common import number
 
 from rseqbench import config, paths
-from rseqbench.store import fleets
+from rseqbench.store import fleets, round_table
 from rseqbench.store.fleets import Fleet, Member
+from rseqbench.store.runs import Store
 from rseqbench.support import atomic_io
 
-TARGET_S = 5.0
+TARGET_S = 3.0
 LABEL = "fleet"
 _SEED = 1  # of the plan, by which a run is known to be the fleet's
 _CREATED = "2000-01-01T00:00:00+00:00"
@@ -89,15 +90,19 @@ def store(results: Path, source: str, machines: int) -> float:
     run = json.loads((results / source / "run.json").read_text(encoding="utf-8"))
     failed = {machines + at: why for at, why in _FAILED.items()}
     members = []
-    for at, (place, label) in enumerate(fleets.labels([f"board-{at:02}" for at in range(machines)], LABEL).items()):
+    for at, (place, label) in enumerate(
+        fleets.assign_labels([f"board-{at:02}" for at in range(machines)], LABEL).items()
+    ):
         members.append(Member(place, label, failed.get(at, "")))
         if at not in failed:
             (results / label).mkdir()
             atomic_io.write(results / label / "pyperf.json", json.dumps(machine(suite, at), indent=None))
             atomic_io.write(results / label / "run.json", json.dumps(header(run, at, label)))
+            stored = Store(results).load(label)
+            round_table.write(stored.folder, stored.header.machines, stored.header.plan, stored.samples())
     settings = config.load(paths.default_config())
     command = f"rseqbench fleet run --label {LABEL}"
-    fleets.save(
+    fleets.save_fleet(
         results, Fleet(LABEL, _CREATED, command, settings.run, settings.presets["default"], _SEED, tuple(members))
     )
     return (results / source / "pyperf.json").stat().st_size / 2**20

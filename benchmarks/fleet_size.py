@@ -173,7 +173,7 @@ def _keeper() -> int:
 def fleet_of(places: Sequence[str]) -> Fleet:
     """Return a fleet of these places; nothing of its plan matters to a replay."""
     settings = config.load(paths.default_config())
-    named = fleets.labels(places, "sim")
+    named = fleets.assign_labels(places, "sim")
     own = tuple(Member(*one) for one in named.items())
     options = members.shared_options(settings.run)
     return Fleet(
@@ -206,12 +206,12 @@ def one_fleet(options: SimpleNamespace, at_once: int) -> list[tuple[str, str]]:
             with sampled(peaks, processes, int(address.rpartition(":")[2])):
                 work = replaying(fleet, lab, store, options.run_s, failing)
                 first, failed = passed(fleet, store, work, at_once, lab.cut)
-                kept = fleets.read(store.root, fleet.label)
+                kept = fleets.load_fleet(store.root, fleet.label)
                 work = replaying(fleet, lab, store, options.run_s, frozenset())
                 second, left = passed(kept, store, work, at_once, lab.cut)
             spent = {who: _cpu_s(process) - before[who] for who, process in processes.items()}
         began = time.monotonic()
-        found = [fleets.run_of(store, kept, member) for member in kept.members]
+        found = [fleets.find_run(store, kept, member) for member in kept.members]
         loaded = sum(not dataset.read(*one).empty for one in found if not isinstance(one, str))
         load_s = time.monotonic() - began
         size = sum(path.stat().st_size for path in store.root.rglob("*") if path.is_file())

@@ -14,7 +14,7 @@ import pandas as pd
 from common import Clock
 
 from rseqbench import config, paths
-from rseqbench.analysis import dataset, stats
+from rseqbench.analysis import dataset
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.errors import TargetError
 from rseqbench.measure import engines
@@ -140,10 +140,10 @@ def _one(of: Session, engine: engines.Engine, number: int, label: str, into: Rou
     cases: list[Case] = planning.order_cases(of.plan, number, of.plan.cases)
     try:
         for taken in engine.round(of.target, of.plan, number, cases):
-            if taken.bench is None:
+            if taken.sample is None:
                 into.void.setdefault(taken.case.benchmark, []).append(taken.failure)
                 continue
-            value = stats.round_value(taken.bench.get_values(), of.plan.engine) * 1e9
+            value = taken.sample.value * 1e9
             into.rows.append(
                 {
                     "label": label,
@@ -152,7 +152,7 @@ def _one(of: Session, engine: engines.Engine, number: int, label: str, into: Rou
                     "threads": taken.case.threads,
                     "round": number,
                     "unit": "ns",
-                    "resolution": taken.bench.get_metadata().get("resolution", math.nan),
+                    "resolution": math.nan if taken.sample.resolution is None else taken.sample.resolution,
                     "value": value,
                 }
             )

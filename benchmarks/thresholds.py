@@ -14,12 +14,13 @@ from functools import partial
 
 import common
 
-from rseqbench import config, model, targets
+from rseqbench import config, targets
 from rseqbench.analysis import stats
 from rseqbench.config import Preset
 from rseqbench.measure import plan
 from rseqbench.measure.engines.gated import SLOWEST_PROBE, WANTED_CHUNKS, classify_chunks
 from rseqbench.model import Case, Plan
+from rseqbench.store import samples
 from rseqbench.targets import resolve
 from rseqbench.targets.measurements import Chunk, ChunkRequest
 
@@ -43,15 +44,15 @@ DRAWS = 300  # of 22 rounds each, for the half-width that is usual
 ESTIMATORS: dict[str, Callable[[Sequence[float]], float]] = {
     "mean": statistics.fmean,
     "median": statistics.median,
-    "lower quartile": partial(stats.quantile, share=0.25),
-    "lowest decile": stats.quantile,
+    "lower quartile": partial(samples.quantile, share=0.25),
+    "lowest decile": samples.quantile,
     "minimum": min,
 }
 
 
 def spread(values: Sequence[float]) -> float:
     """Return the distance from the 10% to the 90% quantile, over the median."""
-    return (stats.quantile(values, 0.9) - stats.quantile(values, 0.1)) / statistics.median(values)
+    return (samples.quantile(values, 0.9) - samples.quantile(values, 0.1)) / statistics.median(values)
 
 
 def main() -> None:
@@ -121,7 +122,7 @@ def _one(target: targets.Target, made: Plan, chunk_us: int, rounds: int) -> None
     probes = sorted(max(c.before, c.after) / fastest for c in every)
     counted = len(quiet) / len(every)
     print(f"\nchunks of {chunk_us} us: {len(every)} offered, {counted:.1%} counted, {disturbed:.2%} disturbed")
-    quantiles = ", ".join(f"{share:.0%} {stats.quantile(probes, share):.3f}" for share in (0.5, 0.9, 0.99))
+    quantiles = ", ".join(f"{share:.0%} {samples.quantile(probes, share):.3f}" for share in (0.5, 0.9, 0.99))
     print(f"probe / fastest, quantiles: {quantiles}")
     rows = []
     for name, estimate in ESTIMATORS.items():
@@ -141,7 +142,7 @@ def _ratios(
     found = []
     for stream in streams:
         top, bottom = (_values(stream[KERNELS.index(name)], fastest, gated) for name in (KERNELS[2], KERNELS[0]))
-        if len(top) >= model.FEWEST_CHUNKS and len(bottom) >= model.FEWEST_CHUNKS:
+        if len(top) >= samples.FEWEST_CHUNKS and len(bottom) >= samples.FEWEST_CHUNKS:
             found.append(estimate(top) / estimate(bottom))
     return found
 

@@ -15,7 +15,6 @@ ALL = "all"  # the pattern of benchmarks that means all kernels
 USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
 REPLAY = "replay"  # the target that measures nothing: it hands out the rounds of a stored run
 COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
-FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anything
 Status = Literal["ok", "warn", "bad"]
 
 

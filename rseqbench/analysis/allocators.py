@@ -7,7 +7,6 @@ for all curves. Only shares that were measured have a gain: nothing is said betw
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from rseqbench.analysis import stats
 from rseqbench.analysis.outcomes import Reason, Verdict
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.errors import ResultsError
-from rseqbench.model import BenchmarkId, Estimate, VerdictWord
+from rseqbench.model import Estimate, VerdictWord
 from rseqbench.store.runs import Run
 
 GROUP = "jemalloc"
@@ -141,16 +140,12 @@ def _frames(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
     void = {skip.benchmark for skip in run.header.plan.skips}
     phases: list[dict[str, Any]] = []
     processes: list[dict[str, Any]] = []
-    for benchmark in run.suite:
-        for one in benchmark.get_runs():
-            meta = one.get_metadata()
-            name = BenchmarkId(meta.get("benchmark", ""))
-            if name.group != GROUP or name in void:
-                continue
-            whose = {"method": name.method, "round": meta["round"]}
-            processes.append({**whose, **{key: meta[key] for key in ("peak_bytes", "step_ns", "getcpu_ns")}})
-            for phase in json.loads(meta["phases"]):
-                phases.append({**phase, **whose, "throughput": phase["rate"]})
+    for sample in run.samples():
+        if sample.benchmark.group != GROUP or sample.benchmark in void:
+            continue
+        origin = {"method": sample.benchmark.method, "round": sample.round}
+        processes.append({**origin, **{name: sample.details[name] for name in ("peak_bytes", "step_ns", "getcpu_ns")}})
+        phases += [{**phase, **origin, "throughput": phase["rate"]} for phase in sample.phases]
     return pd.DataFrame.from_records(phases), pd.DataFrame.from_records(processes)
 
 

@@ -227,7 +227,7 @@ def compare_counts(a: Estimate, b: Estimate, confidence: float) -> tuple[Estimat
         return ratio, Outcome.EQUAL, (SameCount(stats.SAME_COUNT),)
     if a.low <= b.high and b.low <= a.high:
         return ratio, Outcome.UNRESOLVED, (CountsOverlap(),)
-    chance = stats.apart_by_chance(a.n, b.n)
+    chance = stats.separation_chance(a.n, b.n)
     if max(a.high - a.low, b.high - b.low) > stats.SAME_COUNT and chance > 1 - confidence:
         return ratio, Outcome.UNRESOLVED, (CountsByChance(a.n, b.n, chance),)
     return ratio, Outcome.MORE if b.value > a.value else Outcome.FEWER, ()

@@ -1,8 +1,7 @@
-"""Runs -> one tidy DataFrame, a row per benchmark and round. The columns are declared here and checked at the door."""
+"""Runs to one tidy DataFrame, a row per benchmark and round. The columns are declared and their types enforced."""
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,37 +13,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from rseqbench.analysis import ratios as quotients
 from rseqbench.analysis import stats
-from rseqbench.analysis.ratios import Side
+from rseqbench.analysis.ratios import Side, clock_error, divide_rounds
 from rseqbench.analysis.stats import Floats
-from rseqbench.errors import ResultsError
 from rseqbench.model import BASELINE, COUNTED, USER_ONLY, BenchmarkId, CaseKey, Estimate
-from rseqbench.store import pyperf_reader
-from rseqbench.store.pyperf_reader import Readings
+from rseqbench.store import round_table, samples
 from rseqbench.store.runs import Header, Run
+from rseqbench.store.samples import Sample
 
 COLUMNS: dict[str, str] = {
     "label": "str",  # the run
-    "arch": "str",  # x86_64, arm32, arm64
+    "arch": "str",
     "timing": "str",  # hardware, virtual, emulated, published
-    "benchmark": "str",  # group/method
-    "threads": "int64",
-    "registration": "str",  # glibc, self, none: what the process really had
-    "engine": "str",
-    "unit": "str",  # ns, instructions, or user instructions (without Linux's), per operation
-    "round": "int64",
+    **round_table.COLUMNS,
     "boot": "int64",  # of the machine, which the round belongs to
-    "value": "float64",  # per operation, loop included, in `unit`
-    "values": "int64",  # raw values behind it
-    "loops": "int64",
-    "aborts": "int64",  # rseq aborts while it was timed
-    "resolution": "float64",  # the clock's least step over a chunk's length; NaN where values are no chunks
-    "interrupted": "float64",  # counts left out, as a timer tick was in them; NaN where instructions are not counted
-    "busy": "float64",  # the same as value with a neighbour on the core; NaN where that was not seen
-    "instructions": "float64",  # per operation, in user mode; NaN where the CPU's counters cannot be read
-    "cycles": "float64",
-    "branch_misses": "float64",
 }
 
 WITHOUT_LOOP = frozenset({"server", "whole"})  # engines whose values have no empty loop of ours in them
@@ -87,58 +69,39 @@ class Row:
 
 def build(runs: Iterable[Run]) -> pd.DataFrame:
     """Return the tidy table of all rounds of all runs; see COLUMNS. Raises ResultsError on a foreign suite."""
-    return _tidy(record for run in runs for record in _records(run.folder, run.header, pyperf_reader.of(run.suite)))
+    empty = pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    tables = [empty, *(_tidy(run.header, _frame(run.folder, run.header, run.samples())) for run in runs)]
+    return pd.concat(tables, ignore_index=True).astype(COLUMNS)
 
 
 def read(folder: Path, header: Header) -> pd.DataFrame:
-    """Return the same of a run that is stored, without loading its suite. Raises ResultsError when it is damaged."""
-    return _tidy(_records(folder, header, pyperf_reader.read(folder / "pyperf.json")))
+    """Return the same of a run that is stored, from its rounds.csv, or slower from pyperf.json.
+
+    Raises ResultsError when pyperf.json is damaged.
+    """
+    columns = round_table.read(folder)
+    if columns is not None:
+        return _tidy(header, pd.DataFrame(columns).astype(round_table.COLUMNS))
+    suite = samples.load_suite(folder / "pyperf.json")
+    return _tidy(header, _frame(folder, header, samples.from_suite(suite, folder)))
 
 
-def _tidy(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame.from_records(list(records), columns=list(COLUMNS)).astype(COLUMNS)
+def _frame(folder: Path, header: Header, measured: Iterable[Sample]) -> pd.DataFrame:
+    records = round_table.records(folder, header.machines, header.plan, measured)
+    return pd.DataFrame.from_records(list(records), columns=list(round_table.COLUMNS)).astype(round_table.COLUMNS)
 
 
-def _records(folder: Path, header: Header, benchmarks: Iterable[Readings]) -> Iterable[dict[str, Any]]:
-    machines = {machine.arch: machine for machine in header.machines}
-    void = {(skip.benchmark, skip.threads) for skip in header.plan.skips}
-    for benchmark in benchmarks:
-        seconds = benchmark.unit == "second"
-        for meta, values in benchmark.runs:
-            if not values or (meta.get("benchmark"), meta.get("threads")) in void:
-                continue
-            try:
-                strange = [name for name in ("threads", "round", "aborts") if type(meta[name]) is not int]
-                if strange:
-                    raise ValueError(f"{strange[0]} is {meta[strange[0]]!r}")
-                machine = machines[meta["arch"]]
-                yield {
-                    "label": header.label,
-                    "arch": machine.arch,
-                    "timing": machine.timing,
-                    "benchmark": meta["benchmark"],
-                    "threads": meta["threads"],
-                    "registration": meta["registration"],
-                    "engine": meta["engine"],
-                    "unit": "ns" if seconds else _INSTRUCTIONS.get(machine.target, "instructions"),
-                    "round": meta["round"],
-                    "boot": header.plan.boot(meta["round"]),
-                    "value": stats.round_value(values, meta["engine"]) * (_NS_PER_SECOND if seconds else 1.0),
-                    "values": len(values),
-                    "loops": meta.get("loops", 1),
-                    "aborts": meta["aborts"],
-                    "resolution": meta.get("resolution", math.nan),
-                    "interrupted": meta.get("interrupted", math.nan),
-                    "busy": meta.get("busy_ns", math.nan),
-                    **{name: meta.get(name, math.nan) for name in COUNTED},
-                }
-            except KeyError as error:
-                raise ResultsError(f"{folder}: pyperf.json lacks {error} for {benchmark.name!r}") from error
-            except ValueError as error:
-                raise ResultsError(f"{folder}: pyperf.json: {benchmark.name!r}: {error}") from error
+def _tidy(header: Header, rounds: pd.DataFrame) -> pd.DataFrame:
+    """Return the rounds of a run with what its header says of each."""
+    timing = {machine.arch: machine.timing for machine in header.machines}
+    plan = header.plan
+    rounds.insert(0, "label", header.label)
+    rounds.insert(2, "timing", rounds["arch"].map(timing))
+    rounds["boot"] = [plan.boot(number) for number in rounds["round"]]
+    return rounds.astype(COLUMNS)[list(COLUMNS)]
 
 
-def units(frame: pd.DataFrame) -> pd.DataFrame:
+def collapse_boots(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the table with one row a boot, the median of its rounds, for each run that has several boots.
 
     What two boots of a machine differ by is in all rounds of them: there, boots are the unit of observation, and take
@@ -164,25 +127,20 @@ def _sum(values: pd.Series[float]) -> float:
 
 def series(frame: pd.DataFrame, label: str, key: CaseKey, column: str = "value") -> pd.Series[float]:
     """Return a column of one benchmark of one run, indexed by round, without NaN; empty when it was not measured."""
-    rounds, values = _rounds(frame, label, key, column)
+    rounds, values = index_frame(frame).values(label, key, column)
     return pd.Series(values, pd.Index(rounds, name="round"), name=column)
 
 
-def _rounds(frame: pd.DataFrame, label: str, key: CaseKey, column: str) -> tuple[Rounds, Floats]:
-    """Return the same as arrays: the numbers of the rounds, ascending, and the column."""
-    return of(frame).values(label, key, column)
-
-
-def _joined(frame: pd.DataFrame, label: str, keys: Sequence[CaseKey], column: str) -> list[Floats]:
+def _values_in_shared_rounds(frame: pd.DataFrame, label: str, keys: Sequence[CaseKey], column: str) -> list[Floats]:
     """Return a column of several benchmarks of one run for the rounds that all of them have, in the order of rounds."""
-    found = [_rounds(frame, label, key, column) for key in keys]
-    shared = reduce(np.intersect1d, [rounds for rounds, _ in found])
-    return [values[np.isin(rounds, shared)] for rounds, values in found]
+    columns = [index_frame(frame).values(label, key, column) for key in keys]
+    shared = reduce(np.intersect1d, [rounds for rounds, _ in columns])
+    return [values[np.isin(rounds, shared)] for rounds, values in columns]
 
 
 def pair(frame: pd.DataFrame, label: str, one: CaseKey, other: CaseKey) -> tuple[Sequence[float], Sequence[float]]:
     """Return the values of two benchmarks of one run for the rounds that have both, in the order of rounds."""
-    first, second = _joined(frame, label, [one, other], "value")
+    first, second = _values_in_shared_rounds(frame, label, [one, other], "value")
     return first.tolist(), second.tolist()
 
 
@@ -203,18 +161,20 @@ def ratios(
 ) -> Ratios | None:
     """Return slow/fast in each round of one run that has both, or None where there is none.
 
-    With `net`, the baseline of the same round is subtracted from both first; quotients.rounds() says what becomes of
+    With `net`, the baseline of the same round is subtracted from both first; divide_rounds() says what becomes of
     rounds in which that leaves nothing of one of them, and None is returned where these are more than a quarter.
     `column` is "value", or "busy" for what the same takes beside a neighbour.
     """
     keys = [slow, fast, CaseKey(slow.arch, BASELINE)] if net else [slow, fast]
-    found = _joined(frame, label, keys, column)
-    if not len(found[0]):
+    columns = _values_in_shared_rounds(frame, label, keys, column)
+    if not len(columns[0]):
         return None
-    sides = [Side(values, _resolution(frame, label, key)) for key, values in zip(keys, found, strict=True)]
+    sides = [Side(values, _resolution(frame, label, key)) for key, values in zip(keys, columns, strict=True)]
     top, bottom, base = sides[0], sides[1], sides[2] if net else None
-    each = quotients.rounds(top, bottom, base)
-    return None if each is None else Ratios(each, quotients.unsure(top, bottom, base), unit(frame, label, slow.arch))
+    by_round = divide_rounds(top, bottom, base)
+    if by_round is None:
+        return None
+    return Ratios(by_round, clock_error(top, bottom, base), unit(frame, label, slow.arch))
 
 
 def speedup(
@@ -231,14 +191,14 @@ def speedup(
     An interval is never narrower than what the clock can tell of a chunk: that is the same in all rounds, and their
     spread cannot show it.
     """
-    found = ratios(frame, label, slow, fast, net, column)
-    return None if found is None else estimated(found, confidence)
+    rounds = ratios(frame, label, slow, fast, net, column)
+    return None if rounds is None else estimate_ratio(rounds, confidence)
 
 
-def estimated(found: Ratios, confidence: float) -> Estimate:
+def estimate_ratio(rounds: Ratios, confidence: float) -> Estimate:
     """Estimate the quotient of a run from that of each round."""
-    ratio = stats.paired_ratio(found.each, np.ones_like(found.each), _level(found.unit, confidence))
-    return stats.widened(ratio, found.unsure)
+    ratio = stats.paired_ratio(rounds.each, np.ones_like(rounds.each), _level(rounds.unit, confidence))
+    return stats.widen(ratio, rounds.unsure)
 
 
 def difference(frame: pd.DataFrame, label: str, slow: CaseKey, fast: CaseKey, confidence: float) -> Estimate | None:
@@ -250,13 +210,13 @@ def difference(frame: pd.DataFrame, label: str, slow: CaseKey, fast: CaseKey, co
 
 def _resolution(frame: pd.DataFrame, label: str, key: CaseKey) -> float:
     """Return what share of a value of `key` the clock cannot tell; 0 where nothing is known of it."""
-    _, known = _rounds(frame, label, key, "resolution")
+    _, known = index_frame(frame).values(label, key, "resolution")
     return float(np.median(known)) if len(known) else 0.0
 
 
 def unit(frame: pd.DataFrame, label: str, arch: str) -> str:
     """Return the unit of the values that run `label` has for `arch`; an empty string where it has none."""
-    return of(frame).units.get((label, arch), "")
+    return index_frame(frame).units.get((label, arch), "")
 
 
 def _level(unit_name: str, confidence: float) -> float | None:
@@ -305,46 +265,40 @@ def _net(columns: Columns, groups: Groups, key: tuple[str, str, str, int], confi
     return stats.median(values[own[mine]] - values[base[its]], confidence) if len(mine) else None
 
 
-@dataclass(frozen=True)
-class Lookup:
-    """A table's columns as arrays, as pandas takes its time for each; `rows` of a benchmark are in order of rounds.
+class FrameIndex:
+    """The columns of a table as arrays, and where in them each benchmark of each run is.
 
-    `units` is by label and arch.
+    A filter of a DataFrame takes a millisecond, and a comparison of fleets needs tens of thousands.
     """
 
-    columns: Mapping[str, NDArray[Any]]
-    rows: Mapping[tuple[str, str, str, int], Rows]
-    units: Mapping[tuple[str, str], str]
+    def __init__(self, frame: pd.DataFrame) -> None:
+        """Look through the table once."""
+        self._columns = {name: frame[name].to_numpy() for name in frame.columns}
+        self.units: dict[tuple[str, str], str] = {}  # by label and arch
+        keys = [self._columns[name].tolist() for name in ("label", "arch", "benchmark", "threads")]
+        positions: dict[tuple[str, CaseKey], list[int]] = {}
+        for row, (label, arch, benchmark, threads) in enumerate(zip(*keys, strict=True)):
+            positions.setdefault((label, CaseKey(arch, benchmark, threads)), []).append(row)
+            self.units.setdefault((label, arch), str(self._columns["unit"][row]))
+        rounds = self._columns["round"].tolist()
+        self._rows: dict[tuple[str, CaseKey], Rows] = {
+            key: np.asarray(sorted(own, key=rounds.__getitem__), dtype=np.intp) for key, own in positions.items()
+        }
 
-    def values(self, label: str, key: CaseKey, column: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    def values(self, label: str, key: CaseKey, column: str) -> tuple[Rounds, Floats]:
         """Return the numbers of the rounds of one benchmark of one run, ascending, and a column, without NaN."""
-        rows = self.rows.get((label, *key), _NONE)
-        rounds, values = self.columns["round"][rows], self.columns[column][rows]
+        rows = self._rows.get((label, key), _NONE)
+        rounds, values = self._columns["round"][rows], self._columns[column][rows]
         known = ~np.isnan(values)
         return rounds[known], values[known]
 
 
-_last: tuple[weakref.ref[pd.DataFrame] | None, Lookup] = None, Lookup({}, {}, {})
+_latest: tuple[weakref.ref[pd.DataFrame], FrameIndex] | None = None
 
 
-def of(frame: pd.DataFrame) -> Lookup:
-    """Return where in a table what is. That of the last one is kept: nobody changes a table once it is built."""
-    global _last  # noqa: PLW0603 - one slot
-    whose, found = _last
-    if whose is None or whose() is not frame:
-        found = _looked(frame)
-        _last = weakref.ref(frame), found
-    return found
-
-
-def _looked(frame: pd.DataFrame) -> Lookup:
-    columns = {name: frame[name].to_numpy() for name in frame.columns}
-    keys = [columns[name].tolist() for name in ("label", "arch", "benchmark", "threads")]
-    places: dict[tuple[str, str, str, int], list[int]] = {}
-    units: dict[tuple[str, str], str] = {}
-    for row, (label, arch, benchmark, threads) in enumerate(zip(*keys, strict=True)):
-        places.setdefault((label, arch, benchmark, threads), []).append(row)
-        units.setdefault((label, arch), str(columns["unit"][row]))
-    rounds = columns["round"].tolist()
-    rows = {key: np.asarray(sorted(own, key=rounds.__getitem__), dtype=np.intp) for key, own in places.items()}
-    return Lookup(columns, rows, units)
+def index_frame(frame: pd.DataFrame) -> FrameIndex:
+    """Return the index of a table. That of the latest one is kept: nobody changes a table once it is built."""
+    global _latest  # noqa: PLW0603 - one table is asked many things in a row
+    if _latest is None or _latest[0]() is not frame:
+        _latest = weakref.ref(frame), FrameIndex(frame)
+    return _latest[1]

@@ -162,7 +162,7 @@ def hackbench_arithmetic(confidence: float = 0.95) -> Arithmetic:
     without, having = (next(c for c in written_claims() if c.id == name) for name in ("hackbench-n", "hackbench-y"))
     variances = [(claim.deviation / claim.stated) ** 2 / claim.runs for claim in (without, having)]
     degrees = sum(variances) ** 2 / sum(v**2 / (c.runs - 1) for v, c in zip(variances, (without, having), strict=True))
-    half = stats.student(confidence, degrees) * math.sqrt(sum(variances))
+    half = stats.student_quantile(confidence, degrees) * math.sqrt(sum(variances))
     value = without.stated / having.stated
     low, high = value * math.exp(-half), value * math.exp(half)
     return Arithmetic(f"{without.stated:g} / {having.stated:g}", value, low, high, agrees=low > 1)

@@ -18,7 +18,7 @@ class Side:
     unsure: float = 0.0
 
 
-def rounds(top: Side, bottom: Side, base: Side | None) -> Floats | None:
+def divide_rounds(top: Side, bottom: Side, base: Side | None) -> Floats | None:
     """Return top/bottom in each round, both without `base` if there is one; None where too few are quotients.
 
     What is left of a value may be nothing, if it took no longer than the base. Such rounds are kept, as noise decides
@@ -29,12 +29,12 @@ def rounds(top: Side, bottom: Side, base: Side | None) -> Floats | None:
     over, under = _without(top, base), _without(bottom, base)
     finite = np.divide(over, under, out=np.zeros_like(over), where=(over > 0) & (under > 0))
     each = np.where(under > 0, finite, np.where(over > 0, np.inf, np.nan))
-    lowest, highest = stats.ordered(each, 0.0)
+    lowest, highest = stats.sort_with_unknown(each, 0.0)
     quarter = len(each) // 4
     return each if lowest[quarter] > 0 and highest[-1 - quarter] < np.inf else None
 
 
-def unsure(top: Side, bottom: Side, base: Side | None) -> float:
+def clock_error(top: Side, bottom: Side, base: Side | None) -> float:
     """Return which share of top/bottom the clock cannot tell: at worst, it errs to opposite sides in the two.
 
     An error of the base is the same in both, and so one of the quotient only as far as the two differ. Expects what

@@ -86,7 +86,7 @@ def _least(row: Comparison) -> float:
     """Return the smallest p that a row could have by its rounds, however different its sides; 0 of counts."""
     if row.p is None or row.a is None or row.b is None:
         return 0.0
-    return stats.apart_by_chance(row.a.gross.n, row.b.gross.n)
+    return stats.separation_chance(row.a.gross.n, row.b.gross.n)
 
 
 def _cells(matrices: Sequence[Matrix]) -> Iterable[MachineCell]:

@@ -10,37 +10,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rseqbench.model import FEWEST_CHUNKS, Estimate
+from rseqbench.model import Estimate
 
 Floats = NDArray[np.float64]
 
 
 SAME_COUNT = 0.1  # instructions per operation: thrice what a step of an emulated clock makes of a slope at worst
-_LOW = 0.1
-
-
-def quantile(values: Sequence[float], share: float = _LOW) -> float:
-    """Return the smallest value that at least `share` of the values do not exceed; by default the lowest decile."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
-
-
-def round_value(values: Sequence[float], engine: str) -> float:
-    """Reduce the values that one process took in one round to the round's value.
-
-    This is the one place that decides what a value is. Gated chunks have no disturbance in them, but a kernel may run
-    in modes of its own, a few percent apart, between which a higher quantile jumps: the lowest decile. Plain pyperf
-    values may have a preemption in them, which a median does not feel. Both were compared with mean, minimum and other
-    quantiles on a loaded machine (docs/method.md). Raises ValueError where there are no values, or too few chunks.
-    """
-    if not values or (engine == "gated" and len(values) < FEWEST_CHUNKS):
-        raise ValueError(f"{len(values)} values are too few for a round of engine {engine}")
-    return quantile(values) if engine == "gated" else float(np.median(np.asarray(values, dtype=np.float64)))
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +51,7 @@ def median(values: Sequence[float] | Floats, confidence: float | None = 0.95) ->
     the lowest of all, the upper for the highest, and the median is that of the others. An interval with an infinite end
     is none: it takes more rounds to have one.
     """
-    lowest, highest = ordered(values, -math.inf)
+    lowest, highest = sort_with_unknown(values, -math.inf)
     n = len(lowest)
     if n == 0:
         raise ValueError("no rounds, so no median")
@@ -87,7 +66,7 @@ def median(values: Sequence[float] | Floats, confidence: float | None = 0.95) ->
     return Estimate(middle, low, high, n, coverage)
 
 
-def ordered(values: Sequence[float] | Floats, least: float) -> tuple[Floats, Floats]:
+def sort_with_unknown(values: Sequence[float] | Floats, least: float) -> tuple[Floats, Floats]:
     """Return values in ascending order, once with each NaN taken for `least`, and once for infinite."""
     given = np.asarray(values, dtype=np.float64)
     unknown = np.isnan(given)
@@ -151,7 +130,7 @@ def independent_ratio(
         raise ValueError("no rounds, so no ratio")
     with np.errstate(invalid="ignore"):
         apart = (over[:, None] - under[None, :]).ravel()
-    lowest, highest = ordered(apart, -np.inf)
+    lowest, highest = sort_with_unknown(apart, -np.inf)
     known = apart[~np.isnan(apart)]
     shift = float(np.median(known)) if len(known) else 0.0
     tail = _rank_sum_tail(n, m)
@@ -180,22 +159,14 @@ def _exp(estimate: Estimate) -> Estimate:
     return Estimate(math.exp(estimate.value), low, high, estimate.n, estimate.coverage)
 
 
-def student(confidence: float, degrees: float) -> float:
-    """Return the two-sided quantile of Student's t, to a thousandth from 5 degrees of freedom on.
+def student_quantile(confidence: float, degrees: float) -> float:
+    """Return the two-sided quantile of Student's t, which `confidence` of the distribution lies within."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - takes a fifth of a second, and few claims need it
 
-    The expansion about the normal quantile of Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
-    """
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    terms = (
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-        (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
-    )
-    return z + sum(term / degrees**power for power, term in enumerate(terms, start=1))
+    return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
-def apart_by_chance(n: int, m: int) -> float:
+def separation_chance(n: int, m: int) -> float:
     """Return how likely all of n values lie to one side of all of m others, where nothing tells the two apart."""
     return min(1.0, 2 / math.comb(n + m, n))
 
@@ -211,7 +182,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def widened(ratio: Estimate, share: float) -> Estimate:
+def widen(ratio: Estimate, share: float) -> Estimate:
     """Return a ratio whose interval reaches at least `share` of its value to both sides; one without stays as it is."""
     if ratio.low is None or ratio.high is None or ratio.is_range:
         return ratio

@@ -155,7 +155,7 @@ def judge_claims(run: Run, frame: pd.DataFrame, patch: pd.DataFrame, rules: Verd
 
 def compare_runs(a: Run, b: Run, rules: VerdictRules) -> RunComparison:
     """Compare run `b` with run `a`: every benchmark that either of them measured or skipped."""
-    frame = dataset.units(dataset.build([a, b]))
+    frame = dataset.collapse_boots(dataset.build([a, b]))
     skips = [(run.label, skip) for run in (a, b) for skip in run.header.plan.skips]
     headers = a.header, b.header
     same, unlike = kernel_config.same_machine(*headers), kernel_config.unlike(*headers)

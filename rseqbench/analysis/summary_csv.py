@@ -39,7 +39,7 @@ def load(store: Store, label: str, confidence: float) -> Summary:
     folder, header = store.header(label)
     path = folder / FILE
     if not path.is_file():
-        frame = dataset.units(dataset.read(folder, header))
+        frame = dataset.collapse_boots(dataset.read(folder, header))
         return Summary(header, tuple(dataset.summarise(frame, confidence)))
     return Summary(header, tuple(parsed(path, label, confidence)))
 

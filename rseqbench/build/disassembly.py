@@ -39,7 +39,7 @@ def attachments(machine: Machine) -> list[Path]:
             text = listed(architectures.named(machine.arch), built)
         except BuildError:  # the page says that the run has none
             return []
-        with atomic_io.guarded(path):
+        with atomic_io.as_results_error(path):
             atomic_io.write(path, text)
     return [path]
 

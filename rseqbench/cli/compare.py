@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -99,21 +97,10 @@ def compare_runs(state: State, labels: Sequence[str]) -> tuple[list[Run], list[R
     return runs, [summary.compare_runs(runs[0], other, rules) for other in runs[1:]]
 
 
-@contextlib.contextmanager
-def _unswept() -> Iterator[None]:
-    """Look for no rings of garbage: there are none among millions of values, and looking is a tenth of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def load_fleets(state: State, labels: Sequence[str]) -> FleetComparison | None:
     """Return what a fleet says, or two of them; None where the labels are those of runs.
 
-    Garbage is collected again when the command ends. Raises UsageError for a mixture, for more than two, and for the
-    same one twice.
+    Raises UsageError for a mixture, for more than two, and for the same one twice.
     """
     from rseqbench.analysis.fleet import compare
     from rseqbench.errors import UsageError
@@ -130,7 +117,6 @@ def load_fleets(state: State, labels: Sequence[str]) -> FleetComparison | None:
         raise UsageError(f"{labels[0]!r} is given twice", "give one fleet, or two different ones")
     if len(labels) > _MOST:
         raise UsageError(f"{len(labels)} fleets", "give one, or two to be held against each other")
-    click.get_current_context().with_resource(_unswept())
     if len(labels) == 1:
         return compare.compare_machines(store, labels[0], rules)
     return compare.compare_fleets(store, labels[0], labels[1], rules)

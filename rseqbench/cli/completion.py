@@ -86,7 +86,7 @@ def _labels_and_fleets(ctx: click.Context) -> list[str]:
 
     from rseqbench.store import fleets
 
-    return [*_labels(ctx), *fleets.known(Path(_config(ctx).paths.results))]
+    return [*_labels(ctx), *fleets.list_labels(Path(_config(ctx).paths.results))]
 
 
 def _unfinished(ctx: click.Context) -> list[str]:

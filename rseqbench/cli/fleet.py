@@ -59,7 +59,7 @@ def run(ctx: click.Context, /, **values: Any) -> None:
     config, store = state.config(), state.store()
     at_once = values.pop("at_once")
     given = options.given_options(values)
-    begun = fleets.read(store.root, _resumed_label(given)) if "resume" in given else None
+    begun = fleets.load_fleet(store.root, _resumed_label(given)) if "resume" in given else None
     if begun and "wait" in given:
         begun = dataclasses.replace(begun, options=dataclasses.replace(begun.options, wait=True))
     requested = begun.options if begun else members.shared_options(options.requested_options(config, given))
@@ -105,7 +105,7 @@ def _new_fleet(
     tags = members.parse_tags(given["tags"]) if "tags" in given else {}
     chosen = members.choose_places(places, names, tags)
     label = given.get("label") or runs.fresh_label("fleet", store.taken())
-    run_labels = fleets.labels([place.name for place in chosen], label)
+    run_labels = fleets.assign_labels([place.name for place in chosen], label)
     fleet = fleets.Fleet(
         label=label,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -40,7 +40,7 @@ def remove(ctx: click.Context, labels: tuple[str, ...], yes: bool) -> None:
     from rseqbench.store import manage
 
     store = (ctx.find_object(State) or State(None)).store()
-    found = [entry for label in dict.fromkeys(labels) for entry in manage.of_label(store, label)]
+    found = [entry for label in dict.fromkeys(labels) for entry in manage.find_entries(store, label)]
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError("there is no terminal to ask on", "give --yes to remove without being asked")

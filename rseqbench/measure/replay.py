@@ -8,8 +8,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-import pyperf
-
 from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import CaseResult, Engine
@@ -25,7 +23,8 @@ from rseqbench.model import (
     Registration,
 )
 from rseqbench.store.runs import Header, Run
-from rseqbench.targets import Target, TimesCases, require
+from rseqbench.store.samples import Sample
+from rseqbench.targets import Target
 
 LABEL = "demo-replay"
 _CHECK_S, _ROUND_S = 0.05, 0.4  # how long they are shown
@@ -38,8 +37,8 @@ def replay_header(run: Run) -> Header:
 
 
 def _machine(own: Machine) -> Machine:
-    told = f"of a run on another machine, whose target was {own.target}; nothing was measured on this one"
-    return replace(own, target=REPLAY, facts=replace(own.facts, replay=told))
+    remark = f"of a run on another machine, whose target was {own.target}; nothing was measured on this one"
+    return replace(own, target=REPLAY, facts=replace(own.facts, replay=remark))
 
 
 class ReplayTarget:
@@ -50,9 +49,7 @@ class ReplayTarget:
         self._header = replay_header(run)
         self._check_s = check_s
         self._checks = {check.benchmark: check for check in run.header.checks}
-        self._rounds = {
-            (bench.get_name(), raw.get_metadata()["round"]): raw for bench in run.suite for raw in bench.get_runs()
-        }
+        self._samples = {(sample.benchmark, sample.threads, sample.round): sample for sample in run.samples()}
 
     def __enter__(self) -> Self:
         """Do nothing."""
@@ -99,12 +96,12 @@ class ReplayTarget:
     def new_round(self) -> None:
         """Do nothing."""
 
-    def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
+    def recorded_sample(self, case: Case, number: int) -> Sample:
         """Return the recorded values of a case in a round. Raises TargetError where there are none."""
-        raw = self._rounds.get((case.id, number))
-        if raw is None:
+        sample = self._samples.get((case.benchmark, case.threads, number))
+        if sample is None:
             raise TargetError("void in the recorded run")
-        return pyperf.Benchmark([raw])
+        return sample
 
     def doubts(self, case: Case) -> str:
         """Return nothing: what is replayed was believed when it was measured."""
@@ -135,5 +132,6 @@ class ReplayEngine(SequentialEngine):
     def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
         return 1
 
-    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
-        return require(target, TimesCases).measure(case, plan, number, loops)
+    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> Sample:
+        assert isinstance(target, ReplayTarget)
+        return target.recorded_sample(case, number)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-import pyperf
-
 from rseqbench.config import CheckOptions
 from rseqbench.errors import CheckError, TargetError
 from rseqbench.measure import plan as planning
 from rseqbench.measure.engines import Engine
 from rseqbench.model import Benchmark, Case, Skip, SkipKind
+from rseqbench.store import samples
 from rseqbench.store.events import (
     BootDone,
     CaseMeasured,
@@ -27,6 +26,7 @@ from rseqbench.store.events import (
     RunEvent,
 )
 from rseqbench.store.runs import Header, UnfinishedRun
+from rseqbench.store.samples import Sample
 from rseqbench.targets import Reboots, Target
 
 MOST_VOID = 0.3  # of the rounds; a case void in more has no number, whatever the others say
@@ -129,18 +129,18 @@ class _Rounds:
                 self._begin_boot(boot)
             begin = time.monotonic()
             self._begin_round()
-            benchmarks: list[pyperf.Benchmark] = []
+            measured: list[Sample] = []
             order = planning.order_cases(self._plan, number, self._cases)
             yield RoundBegun(number, self._plan.rounds, self._engine.steps(order))
-            for taken in self._engine.round(self._target, self._plan, number, order):
+            for result in self._engine.round(self._target, self._plan, number, order):
                 done += 1
-                if taken.bench is None:
-                    self._failures.setdefault(taken.case, {})[number] = taken.failure
+                if result.sample is None:
+                    self._failures.setdefault(result.case, {})[number] = result.failure
                 else:
-                    benchmarks.append(taken.bench)
-                yield CaseMeasured(taken.case, number, taken.failure, done, of)
-            if benchmarks:
-                suite = pyperf.BenchmarkSuite(benchmarks)
+                    measured.append(result.sample)
+                yield CaseMeasured(result.case, number, result.failure, done, of)
+            if measured:
+                suite = samples.to_suite(measured)
                 self._unfinished.save_round(number, suite)
                 yield RoundDone(number, len(self._unfinished.rounds()), self._plan.rounds, suite)
             else:

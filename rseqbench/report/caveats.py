@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from rseqbench.analysis import stats
+from rseqbench.analysis.controls import FalseAlarm, Mode, PlacementSpread, modes
 from rseqbench.analysis.dataset import Row
-from rseqbench.analysis.modes import Mode, modes
 from rseqbench.analysis.patch_tables import PatchTable
 from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
@@ -290,3 +290,20 @@ def modes_sentence(frame: pd.DataFrame, rules: VerdictRules) -> str:
 def _took(one: Mode) -> str:
     name = formatting.with_threads(one.benchmark, one.threads)
     return f"{one.rounds} of {one.of} rounds of {name} took {one.factor:.2f} times its median"
+
+
+def false_alarm_sentence(alarm: FalseAlarm) -> str:
+    """Return that a run cannot be trusted, and why."""
+    a, b = alarm.names
+    return (
+        f"This run cannot be trusted: {a} and {b} are the same code on {alarm.arch}, and it finds them "
+        f"{alarm.difference:.1%} apart."
+    )
+
+
+def placement_sentence(placement: PlacementSpread) -> str:
+    """Return by how much the same loop differs between places in memory."""
+    return (
+        f"Where code lands in memory moves the per-CPU increment by {placement.spread:.2%} on {placement.arch} "
+        f"({placement.places} places); no interval covers that."
+    )

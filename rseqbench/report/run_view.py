@@ -60,7 +60,7 @@ def build_run_view(run: Run, patch: Run, rules: VerdictRules) -> RunView:
     Raises ResultsError when one of the two is not a suite of rseqbench.
     """
     frame, patch_frame = dataset.build([run]), dataset.build([patch])
-    units = dataset.units(frame)
+    units = dataset.collapse_boots(frame)
     measured = tables.benchmark_rows(run, units, rules.confidence)
     served = allocators.summarise_allocators(run, rules.confidence)
     judged = allocators.judge_allocator_claims(tables.judge_claims(run, units, patch_frame, rules), served)
@@ -99,10 +99,12 @@ def _limits(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ..
 def _false_alarms(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
     """Return what the control benchmarks say against the run."""
     arches = [machine.arch for machine in run.header.machines]
-    return tuple(text for arch in arches for text in controls.false_alarms(frame, run.label, arch, rules))
+    alarms = [alarm for arch in arches for alarm in controls.false_alarms(frame, run.label, arch, rules)]
+    return tuple(map(caveats.false_alarm_sentence, alarms))
 
 
 def _placement(run: Run, frame: pd.DataFrame) -> tuple[str, ...]:
     """Return what placement in memory does to the same code, on each machine whose values are times."""
     timed = [machine.arch for machine in run.header.machines if machine.timing != "emulated"]  # a count has no place
-    return tuple(filter(None, (controls.placement(frame, run.label, arch) for arch in timed)))
+    spreads = (controls.placement_spread(frame, run.label, arch) for arch in timed)
+    return tuple(caveats.placement_sentence(spread) for spread in spreads if spread)

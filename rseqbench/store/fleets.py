@@ -64,29 +64,29 @@ class Fleet:
     def _made(cls, raw: dict[str, Any]) -> Fleet:
         raw["options"], raw["preset"] = RequestedOptions(**raw["options"]), Preset(**raw["preset"])
         raw["members"] = tuple(Member(**member) for member in raw["members"])
-        found = cls(**raw)
-        if not all(is_label(member.label) for member in found.members):
+        fleet = cls(**raw)
+        if not all(is_label(member.label) for member in fleet.members):
             raise ValueError("a field is not of its kind")
-        if not found.members:
+        if not fleet.members:
             raise ValueError("a fleet without places")
-        places, labels = {member.place for member in found.members}, {member.label for member in found.members}
-        if min(len(places), len(labels)) < len(found.members):
+        places, labels = {member.place for member in fleet.members}, {member.label for member in fleet.members}
+        if min(len(places), len(labels)) < len(fleet.members):
             raise ValueError("a place, or a label, is in it twice")
-        return found
+        return fleet
 
 
-def labels(places: Sequence[str], label: str) -> dict[str, str]:
+def assign_labels(places: Sequence[str], label: str) -> dict[str, str]:
     """Return LABEL@PLACE for each place; what a label cannot have of a place is a dash, and the second such is -2.
 
     Raises UsageError, as ResultsError, for what is too long or no label itself.
     """
     check_label(label)
-    found: dict[str, str] = {}
+    by_place: dict[str, str] = {}
     for place in places:
         name = f"{label}@{re.sub(r'[^A-Za-z0-9._+@-]', '-', place)}"
         numbered = (name, *(f"{name}-{number}" for number in range(2, len(places) + 2)))
-        found[place] = check_label(next(one for one in numbered if one not in found.values()))
-    return found
+        by_place[place] = check_label(next(free for free in numbered if free not in by_place.values()))
+    return by_place
 
 
 def ensure_free(store: Store, fleet: Fleet) -> None:
@@ -104,24 +104,24 @@ def is_fleet(root: Path, label: str) -> bool:
     return is_label(label) and (root / label / FILE).is_file()
 
 
-def known(root: Path) -> list[str]:
+def list_labels(root: Path) -> list[str]:
     """Return the labels of all fleets in the results folder, sorted."""
     return sorted(path.parent.name for path in root.glob(f"*/{FILE}") if is_label(path.parent.name))
 
 
-def save(root: Path, fleet: Fleet) -> None:
+def save_fleet(root: Path, fleet: Fleet) -> None:
     """Write fleet.json, in the place of one that is there, by one rename. Raises ResultsError."""
     folder = root / check_label(fleet.label)
-    with atomic_io.guarded(folder):
+    with atomic_io.as_results_error(folder):
         folder.mkdir(parents=True, exist_ok=True)
         atomic_io.write(folder / FILE, fleet.to_json())
 
 
-def read(root: Path, label: str) -> Fleet:
+def load_fleet(root: Path, label: str) -> Fleet:
     """Read fleet.json. Raises ResultsError if there is no such fleet, whole and ours."""
     path = root / check_label(label) / FILE
     if not path.is_file():
-        error = unknown_name("fleet", label, known(root), f"in {root}")
+        error = unknown_name("fleet", label, list_labels(root), f"in {root}")
         raise ResultsError(error.message, error.hint)
     try:
         text = path.read_text(encoding="utf-8")
@@ -130,7 +130,7 @@ def read(root: Path, label: str) -> Fleet:
     return dataclasses.replace(Fleet.from_json(text, path), label=label)  # the folder's, which may be a copy
 
 
-def run_of(store: Store, fleet: Fleet, member: Member) -> tuple[Path, Header] | str:
+def find_run(store: Store, fleet: Fleet, member: Member) -> tuple[Path, Header] | str:
     """Return the folder and the header of a member's finished run, or why there is none."""
     if not store.exists(member.label):
         return member.failure or f"run {member.label!r} is not in {store.root}"
@@ -138,15 +138,15 @@ def run_of(store: Store, fleet: Fleet, member: Member) -> tuple[Path, Header] | 
         folder, header = store.header(member.label)
     except ResultsError as error:
         return str(error)
-    return (folder, header) if fleet.owns(header) else foreign(member)
+    return (folder, header) if fleet.owns(header) else describe_foreign(member)
 
 
-def foreign(member: Member) -> str:
+def describe_foreign(member: Member) -> str:
     """Return what to say where a run that is not of the fleet has the label of a member."""
     return f"run {member.label!r} is not of this fleet; rseqbench runs rm {member.label}"
 
 
-def done(store: Store, fleet: Fleet, member: Member) -> Header | None:
+def find_finished(store: Store, fleet: Fleet, member: Member) -> Header | None:
     """Return the header of a member's finished run of this fleet; None where there is none, as far as that tells."""
     try:
         folder, header = store.header(member.label)

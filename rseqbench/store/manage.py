@@ -14,7 +14,7 @@ from pathlib import Path
 from rseqbench import paths
 from rseqbench.errors import ResultsError, unknown_name
 from rseqbench.store import fleets
-from rseqbench.store.runs import PATCH, UNFINISHED, Header, Store, built_in, check_label, is_label
+from rseqbench.store.runs import PATCH, UNFINISHED, Header, Store, built_in_folder, check_label, is_label
 from rseqbench.support import atomic_io
 
 _ASIDE = ".removed-"  # a folder on its way out: what is half removed is no run any more
@@ -48,10 +48,10 @@ class Entry:
 
 def entries(store: Store) -> list[Entry]:
     """Return every run in the results folder, finished or not, and the built-in ones, the newest last."""
-    found = [_entry(folder) for folder in _folders(store.root)]
-    there = {entry.label for entry in found if entry.finished}
-    patch = _entry(built_in())
-    return sorted([*found, *([] if patch.label in there else [patch])], key=lambda one: (one.when, one.label))
+    listed = [_entry(folder) for folder in _folders(store.root)]
+    there = {entry.label for entry in listed if entry.finished}
+    patch = _entry(built_in_folder())
+    return sorted([*listed, *([] if patch.label in there else [patch])], key=lambda entry: (entry.when, entry.label))
 
 
 def _folders(root: Path) -> Iterator[Path]:
@@ -81,11 +81,11 @@ def _entry(folder: Path) -> Entry:
 
 def _fleet(folder: Path) -> Entry:
     try:
-        fleet = fleets.read(folder.parent, folder.name)
+        fleet = fleets.load_fleet(folder.parent, folder.name)
     except ResultsError as error:
         return _unreadable(folder.name, folder, True, str(error).removeprefix(f"{folder / fleets.FILE}: "))
     store = Store(folder.parent)
-    done = sum(fleets.done(store, fleet, member) is not None for member in fleet.members)
+    done = sum(fleets.find_finished(store, fleet, member) is not None for member in fleet.members)
     return Entry(folder.name, folder, True, fleet.created, done, None, places=len(fleet.members))
 
 
@@ -97,7 +97,7 @@ def _unreadable(label: str, folder: Path, finished: bool, why: str) -> Entry:
     return Entry(label, folder, finished, when, 0, None, why)
 
 
-def of_label(store: Store, label: str) -> list[Entry]:
+def find_entries(store: Store, label: str) -> list[Entry]:
     """Return what the results folder has of a label: a run, an unfinished one, or both.
 
     Raises ResultsError when there is nothing, or what there is belongs to rseqbench.
@@ -105,12 +105,12 @@ def of_label(store: Store, label: str) -> list[Entry]:
     if check_label(label) == PATCH:
         raise ResultsError(f"{PATCH!r} is the patch's own table", "it stays, and under this name")
     folders = [store.root / label, store.root / f"{UNFINISHED}{label}"]
-    found = [_entry(folder) for folder in folders if folder.is_dir() or folder.is_symlink()]
-    if not found:
+    listed = [_entry(folder) for folder in folders if folder.is_dir() or folder.is_symlink()]
+    if not listed:
         there = [entry.label for entry in entries(store) if entry.label != PATCH]
         error = unknown_name("run", label, there, f"in {store.root}")
         raise ResultsError(error.message, error.hint)
-    return found
+    return listed
 
 
 def remove(entry: Entry) -> None:
@@ -118,7 +118,7 @@ def remove(entry: Entry) -> None:
 
     It is moved aside first: interrupted, this leaves no half of a run.
     """
-    with atomic_io.guarded(entry.folder):
+    with atomic_io.as_results_error(entry.folder):
         if entry.folder.is_symlink():
             entry.folder.unlink()
             return
@@ -133,7 +133,7 @@ def rename(store: Store, old: str, new: str) -> None:
 
     The renamed run is made beside the old one and takes its place whole: interrupted, this leaves either, or both.
     """
-    entry = of_label(store, old)[0]
+    entry = find_entries(store, old)[0]
     if not entry.finished:
         raise ResultsError(f"run {old!r} is unfinished", f"rseqbench run --resume {old}, or rseqbench runs rm {old}")
     if entry.places:
@@ -144,7 +144,7 @@ def rename(store: Store, old: str, new: str) -> None:
     if any(os.path.lexists(path) for path in taken if check_label(new)):
         raise ResultsError(f"there is a run {new!r} already", "choose another name")
     staged = store.root / f"{_STAGED}{new}"
-    with atomic_io.guarded(staged):
+    with atomic_io.as_results_error(staged):
         shutil.rmtree(staged, ignore_errors=True)
         try:
             shutil.copytree(entry.folder, staged)

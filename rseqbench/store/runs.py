@@ -1,17 +1,18 @@
 """results/<label>/: save, load, resolve a name. A run on disk is complete or visibly unfinished, never half.
 
-A finished run is a folder with pyperf.json (a plain pyperf suite with every raw value), run.json (the header below)
-and table.csv (for people and git diff). An unfinished one is `.unfinished-<label>/`: the header and one pyperf suite
-a round; it becomes the run by one rename.
+A finished run is a folder with pyperf.json (a plain pyperf suite with every raw value), run.json (the header below),
+table.csv (for people and git diff) and rounds.csv (the value of each round). An unfinished one is
+`.unfinished-<label>/`: the header and one pyperf suite a round; it becomes the run by one rename.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +23,8 @@ import pyperf
 from rseqbench import __version__, paths
 from rseqbench.errors import BuildError, ResultsError, unknown_name
 from rseqbench.model import REPLAY, Case, Check, Facts, Machine, Plan, Registration, Skip, SkipKind
-from rseqbench.store import pyperf_reader
+from rseqbench.store import round_table, samples
+from rseqbench.store.samples import Sample
 from rseqbench.support import atomic_io, attachments, kconfig, serialization
 from rseqbench.support.attachments import KernelSizes
 
@@ -101,6 +103,10 @@ class Run:
     header: Header
     suite: pyperf.BenchmarkSuite
 
+    def samples(self) -> Iterator[Sample]:
+        """Yield all samples of the run. Raises ResultsError where the suite is foreign."""
+        return samples.from_suite(self.suite, self.folder)
+
     def sizes(self) -> KernelSizes | None:
         """Return how large the Linux is that was built for the run; None where none was. Raises ResultsError."""
         path = self.folder / attachments.SIZES_FILE
@@ -120,7 +126,7 @@ class Run:
         return self.header.label
 
 
-def built_in() -> Path:
+def built_in_folder() -> Path:
     """Return the folder of the run that comes with rseqbench. In a checkout, a user's own may lie beside it."""
     return paths.builtin_results() / PATCH
 
@@ -134,7 +140,7 @@ class Store:
 
     def labels(self) -> list[str]:
         """Return the labels of all finished runs, built-in ones included, sorted; other folders are none."""
-        return sorted({*(run.name for run in self._finished()), built_in().name})
+        return sorted({*(run.name for run in self._finished()), built_in_folder().name})
 
     def taken(self) -> set[str]:
         """Return all labels that a new run cannot have without force: of runs, finished or not, and of fleets."""
@@ -152,7 +158,7 @@ class Store:
     def load(self, label: str) -> Run:
         """Load a finished run, under its folder's name. Raises ResultsError if it is not there, whole and ours."""
         folder, header = self.header(label)
-        return Run(folder, header, pyperf_reader.suite(folder / "pyperf.json"))
+        return Run(folder, header, samples.load_suite(folder / "pyperf.json"))
 
     def header(self, label: str) -> tuple[Path, Header]:
         """Return a finished run's folder and header, without its values. Raises ResultsError as load() does."""
@@ -181,7 +187,7 @@ class Store:
                 unreadable.append(str(error))
         if not headers:
             raise ResultsError("; ".join([f"no runs in {self.root}", *sorted(unreadable)]), "rseqbench run")
-        return max(headers, key=lambda one: (one.when, one.label)).label, sorted(unreadable)
+        return max(headers, key=lambda header: (header.when, header.label)).label, sorted(unreadable)
 
     def begin(self, header: Header, force: bool) -> UnfinishedRun:
         """Open a new run, and prove that it can be written before anything is measured.
@@ -223,11 +229,11 @@ class Store:
 
     def _finished(self) -> list[Path]:
         """Return the folders of our finished runs; what has another name than a label, nothing can load."""
-        found = self.root.iterdir() if self.root.is_dir() else ()
-        return [one for one in found if is_label(one.name) and (one / "run.json").is_file()]
+        folders = self.root.iterdir() if self.root.is_dir() else ()
+        return [folder for folder in folders if is_label(folder.name) and (folder / "run.json").is_file()]
 
     def _find(self, label: str) -> Path | None:
-        folders = [self.root / label, *([built_in()] if label == PATCH else [])]
+        folders = [self.root / label, *([built_in_folder()] if label == PATCH else [])]
         return next((folder for folder in folders if folder.is_dir() and not label.startswith(".")), None)
 
 
@@ -248,7 +254,7 @@ class UnfinishedRun:
     def save_round(self, number: int, suite: pyperf.BenchmarkSuite) -> None:
         """Store one round's raw values."""
         path = self.folder / "rounds" / f"{number:05}.json"
-        with atomic_io.guarded(path):
+        with atomic_io.as_results_error(path):
             suite.dump(str(path) + ".part", replace=True)
             os.replace(str(path) + ".part", path)
 
@@ -260,18 +266,18 @@ class UnfinishedRun:
     def drop(self, numbers: Sequence[int]) -> None:
         """Remove rounds that are on disk, as far as they are."""
         for number in numbers:
-            with atomic_io.guarded(self.folder):
+            with atomic_io.as_results_error(self.folder):
                 (self.folder / "rounds" / f"{number:05}.json").unlink(missing_ok=True)
 
     def attach(self, file: Path) -> None:
         """Keep a copy of a file with the run, under its own name: one of ATTACHED."""
-        with atomic_io.guarded(self.folder):
+        with atomic_io.as_results_error(self.folder):
             atomic_io.write(self.folder / file.name, file.read_text(encoding="utf-8"))
 
     def update(self, header: Header) -> None:
         """Replace the header, for what became known while measuring."""
         self.header = header
-        with atomic_io.guarded(self.folder):
+        with atomic_io.as_results_error(self.folder):
             atomic_io.write(self.folder / "run.json", header.to_json())
 
     def record_checks(self, checks: Sequence[Check]) -> None:
@@ -298,7 +304,7 @@ class UnfinishedRun:
         """Return all rounds that are on disk as one pyperf suite, rounds in order."""
         runs: dict[str, list[pyperf.Run]] = {}
         for number in self.rounds():
-            for benchmark in pyperf_reader.suite(self.folder / "rounds" / f"{number:05}.json"):
+            for benchmark in samples.load_suite(self.folder / "rounds" / f"{number:05}.json"):
                 runs.setdefault(benchmark.get_name(), []).extend(benchmark.get_runs())
         return pyperf.BenchmarkSuite([pyperf.Benchmark(runs[name]) for name in sorted(runs)])
 
@@ -307,12 +313,14 @@ class UnfinishedRun:
         suite, header = self.suite(), self.header
         run = Run(self._root / header.label, header, suite)
         staged = self.folder / "finished"
-        with atomic_io.guarded(staged):
+        with atomic_io.as_results_error(staged):
             shutil.rmtree(staged, ignore_errors=True)
             staged.mkdir()
             suite.dump(str(staged / "pyperf.json"))
             atomic_io.write(staged / "run.json", header.to_json())
             atomic_io.write(staged / "table.csv", table_csv(run))
+            with contextlib.suppress(ResultsError):  # of a foreign suite, which says so when it is read
+                round_table.write(staged, header.machines, header.plan, run.samples())
             for name in ATTACHED:
                 if (self.folder / name).is_file():
                     shutil.copyfile(self.folder / name, staged / name)
@@ -369,4 +377,4 @@ def check_label(label: str) -> str:
 def fresh_label(first: str, taken: Collection[str]) -> str:
     """Return a label that begins with `first` and names the minute; a second one in that minute gets a number."""
     name = f"{first}-{datetime.now():%Y%m%d-%H%M}"
-    return next(one for one in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if one not in taken)
+    return next(free for free in (name, *(f"{name}-{number}" for number in range(2, 10_000))) if free not in taken)

@@ -14,7 +14,7 @@ from rseqbench.errors import ResultsError
 
 
 @contextlib.contextmanager
-def guarded(path: Path) -> Iterator[None]:
+def as_results_error(path: Path) -> Iterator[None]:
     """Turn an OSError below it into a ResultsError that names `path`: a full or read-only disk is not a defect."""
     try:
         yield
@@ -27,7 +27,7 @@ def save(path: Path, text: str, ours: bool = False) -> None:
 
     Raises ResultsError when it cannot be written.
     """
-    with guarded(path):
+    with as_results_error(path):
         if ours:
             path.parent.mkdir(parents=True, exist_ok=True)
         elif not path.parent.is_dir():

@@ -57,9 +57,9 @@ def parse_json(text: str, where: Path, schema: int, made: Callable[[dict[str, An
             raise ValueError(f"no schema of rseqbench: {written!s:.40}")
         if written > schema:
             raise ResultsError(f"{where}: written in schema {written}, this rseqbench reads {schema}", "update it")
-        found = made(raw)
-        if not matches_type(found, type(found)):
+        stored = made(raw)
+        if not matches_type(stored, type(stored)):
             raise ValueError("a field is not of its kind")
-        return found
+        return stored
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ResultsError(f"{where}: damaged, or not written by rseqbench ({describe_damage(error)})") from error

@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar, runtime_checkable
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
 from rseqbench.model import Benchmark, Case, Check, CommandLine, Machine, Plan, ProgramResult, Registration
-from rseqbench.targets.measurements import ChunkRequest, Counts, GatedRound
-
-if TYPE_CHECKING:
-    import pyperf  # doctor looks at targets where it is missing
+from rseqbench.targets.measurements import ChunkRequest, Counts, GatedRound, LoopTimes
 
 Capability = TypeVar("Capability")
 
@@ -83,8 +80,8 @@ class Target(Protocol):
 class TimesCases(Protocol):
     """It times one case in one process, as pyperf does."""
 
-    def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
-        """Time a case for round `number` with `loops` operations a value; with 0 loops, calibrate them."""
+    def measure(self, case: Case, plan: Plan, loops: int) -> LoopTimes:
+        """Time a case with `loops` operations a value; with 0 loops, find out how many last `value_ms` of the plan."""
 
 
 @runtime_checkable

@@ -1,8 +1,9 @@
-"""What a target answers when it is asked to measure: the chunks of gated rounds, and counts of instructions."""
+"""What a target answers when it is asked to measure: times, the chunks of gated rounds, and counts of instructions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from rseqbench.model import Case
 
@@ -61,3 +62,19 @@ class Counts:
     step: int
     aborts: int
     registration: str
+
+
+@dataclass(frozen=True)
+class LoopTimes:
+    """The times of a case in one process, taken as pyperf takes them: seconds per operation, `loops` of them a value.
+
+    `registration` is the one that the process really had. `warmups` are times of the same kind that do not count, each
+    with its loops; `details` is what pyperf notes of the process.
+    """
+
+    loops: int
+    values: tuple[float, ...]
+    aborts: int
+    registration: str
+    warmups: tuple[tuple[int, float], ...] = ()
+    details: Mapping[str, str | int | float] = field(default_factory=dict)

@@ -50,7 +50,7 @@ def fleet(root, label, machines):
         if not isinstance(what, str):
             store(results, replace(what, label=name, plan_seed=_SEED))
     command = f"rseqbench fleet run --label {label}"
-    fleets.save(
+    fleets.save_fleet(
         root,
         Fleet(label, "2024-05-17T12:00:00+00:00", command, config.run, config.presets["quick"], _SEED, tuple(members)),
     )

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rseqbench import config, model, paths
-from rseqbench.analysis import stats
+from rseqbench import config, paths
 from rseqbench.build import architectures
 from rseqbench.measure.engines import gated
 from rseqbench.model import Case, Plan
+from rseqbench.store import samples
 from rseqbench.targets import resolve
 from rseqbench.targets.native.target import NativeTarget
 
@@ -105,7 +105,7 @@ def describe(answers):
     print(f"fastest probe {fastest}; ns/op, rounds with a value, chunks that are quiet, busy, disturbed, mixed:")
     for name, rounds in zip(KERNELS, zip(*(answer.chunks for answer in answers), strict=True), strict=True):
         found = [gated.classify_chunks(chunks, fastest) for chunks in rounds]
-        valid = [stats.round_value(one.quiet, "gated") for one in found if len(one.quiet) >= model.FEWEST_CHUNKS]
+        valid = [samples.round_value(one.quiet, "gated") for one in found if len(one.quiet) >= samples.FEWEST_CHUNKS]
         counts = [
             sum(counts)
             for counts in zip(*((len(s.quiet), len(s.busy), s.disturbed, s.mixed) for s in found), strict=True)

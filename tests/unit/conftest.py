@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from rseqbench.support import parallel
-
 _HERE = Path(__file__).parent
 _STARTS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
 _running = False
@@ -29,11 +27,3 @@ def pytest_runtest_protocol(item):
         return (yield)
     finally:
         _running = False
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_process():
-    """Read large fleets in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parallel, "_FEW", 1_000_000)
-        yield

@@ -73,7 +73,7 @@ class Cell:
 
     def at(self, confidence: float) -> Estimate:
         """Estimate the quotient from its rounds once more, with an interval that covers more often, or none."""
-        return dataset.estimated(dataset.Ratios(self.each, self.unsure, self.unit), confidence)
+        return dataset.estimate_ratio(dataset.Ratios(self.each, self.unsure, self.unit), confidence)
 
 
 def quotient(frame: pd.DataFrame, label: str, pair: ArchPair, rules: VerdictRules) -> Cell | None:
@@ -82,7 +82,7 @@ def quotient(frame: pd.DataFrame, label: str, pair: ArchPair, rules: VerdictRule
     found = dataset.ratios(frame, label, slow, fast, pair.net)
     if found is None:
         return None
-    ratio = dataset.estimated(found, rules.confidence)
+    ratio = dataset.estimate_ratio(found, rules.confidence)
     if timed(found.unit):
         return Cell(found.unit, ratio, *_outcome(ratio, rules), None, found.each, found.unsure)
     above, below = (_count(frame, label, key) for key in (slow, fast))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import pandas as pd
 
@@ -38,7 +37,6 @@ from rseqbench.model import BASELINE, Machine
 from rseqbench.store import fleets as index
 from rseqbench.store.fleets import Fleet, Member
 from rseqbench.store.runs import PATCH, Header, Store
-from rseqbench.support import parallel
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,9 @@ class FleetComparison:
 
 def compare_machines(store: Store, label: str, rules: VerdictRules) -> FleetComparison:
     """Return a fleet alone: every pair of stated.pairs on every machine. Raises ResultsError without such a fleet."""
-    fleet = index.read(store.root, label)
+    fleet = index.load_fleet(store.root, label)
     asked = _Asked(store, fleet, tuple(_pairs(store, fleet)), dataset.build([store.load(PATCH)]), rules)
-    answers = parallel.each(partial(_inside, asked), fleet.members)
+    answers = [_inside(asked, member) for member in fleet.members]
     found = {what: {place.name: cells[what] for place, cells, _ in answers if cells} for what in asked.pairs}
     places = tuple(place for place, _, _ in answers)
     matrices = matrix.matrices_of_fleet(found, [place.name for place in places], rules)
@@ -117,14 +115,14 @@ Readable = tuple[Header, pd.DataFrame]
 
 def _readable(store: Store, fleet: Fleet, member: Member) -> Readable | Reason:
     """Return a member's header and its table, a row a unit; or why there is none."""
-    found = index.run_of(store, fleet, member)
+    found = index.find_run(store, fleet, member)
     if isinstance(found, str):
         return Failure(found)
     folder, header = found
     if len(header.machines) > 1:
         return SeveralMachines(header.label, len(header.machines))
     try:
-        return header, dataset.units(dataset.read(folder, header))
+        return header, dataset.collapse_boots(dataset.read(folder, header))
     except ResultsError as error:
         return Failure(str(error))
 
@@ -187,10 +185,10 @@ def compare_fleets(store: Store, a: str, b: str, rules: VerdictRules) -> FleetCo
 
     A place that one of them lacks is a row with the reason. Raises ResultsError without such fleets.
     """
-    fleets = index.read(store.root, a), index.read(store.root, b)
+    fleets = index.load_fleet(store.root, a), index.load_fleet(store.root, b)
     members = [{member.place: member for member in fleet.members} for fleet in fleets]
     pairs = [(members[0].get(name), members[1].get(name)) for name in dict.fromkeys([*members[0], *members[1]])]
-    answers = parallel.each(partial(_side_by_side, store, fleets, rules), pairs)
+    answers = [_side_by_side(store, fleets, rules, member) for member in pairs]
     there = [(place, rows, same) for place, rows, same in answers if not place.reasons]
     judged = compare.judge_together([(rows, same) for _, rows, same in there], rules)
     by_name = {place.name: tuple(rows) for (place, _, _), rows in zip(there, judged, strict=True)}

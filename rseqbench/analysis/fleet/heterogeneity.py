@@ -61,8 +61,8 @@ def find_spread(valued: Mapping[str, Cell], columns: int, rules: VerdictRules) -
     lowest, highest = _ends(valued, (1 - rules.confidence) / chances / columns)
     low, high = valued[lowest], valued[highest]
     ratio, p = stats.independent_ratio(high.each, low.each, 1 - (1 - rules.confidence) / chances)
-    ratio = stats.widened(ratio, low.unsure + high.unsure)
-    least = chances * stats.apart_by_chance(len(high.each), len(low.each))
+    ratio = stats.widen(ratio, low.unsure + high.unsure)
+    least = chances * stats.separation_chance(len(high.each), len(low.each))
     level = 1 - (1 - rules.confidence) / len(valued)
     sides = low.at(level), high.at(level)
     across = _beyond(sides, rules) and sides[0].value < 1 < sides[1].value
@@ -83,7 +83,7 @@ def _ends(valued: Mapping[str, Cell], chance: float) -> tuple[str, str]:
     def rank(pair: tuple[str, str]) -> tuple[bool, bool, float]:
         low, high = (valued[machine] for machine in pair)
         gap = _gap(low, high)
-        enough = stats.apart_by_chance(len(low.each), len(high.each)) <= chance
+        enough = stats.separation_chance(len(low.each), len(high.each)) <= chance
         return gap is not None and enough, gap is not None, high.value / low.value if gap is None else gap
 
     return max(permutations(valued, 2), key=rank)
@@ -118,14 +118,14 @@ def _counts(valued: Mapping[str, Cell], chances: int, rules: VerdictRules) -> Ma
     if not stats.beyond_floor(ratio, rules.floor):
         return replace(found, reasons=(RangesOverlap() if ratio.low else NoRange(),))
     repeat = all(end[1] / end[0] <= 1 + one.unsure for end, one in ((bottom, low), (top, high)))
-    chance = min(1.0, chances * stats.apart_by_chance(len(low.each), len(high.each)))
+    chance = min(1.0, chances * stats.separation_chance(len(low.each), len(high.each)))
     if not repeat and chance > 1 - rules.confidence:
         return replace(found, reasons=(MachineCountsByChance(chance),))
     return replace(found, differs=True)
 
 
 def _range(one: Cell) -> tuple[float, float]:
-    lowest, highest = stats.ordered(one.each, 0.0)
+    lowest, highest = stats.sort_with_unknown(one.each, 0.0)
     return float(lowest[0]), float(highest[-1])
 
 

@@ -75,7 +75,7 @@ def build_kernel(arch: Arch, options: LinuxOptions, rseq: str, progress: Progres
     linux = _kernel_build(arch)
     Tools.find(linux, arch).check(linux, arch)  # before anything is fetched
     recipe = _make_recipe(arch, options, rseq)
-    with atomic_io.guarded(recipe.work):
+    with atomic_io.as_results_error(recipe.work):
         recipe.work.mkdir(parents=True, exist_ok=True)
         with hold_lock(recipe.work.with_suffix(".lock"), "building this very Linux") as lock:
             return BuiltKernel.load(recipe.folder) or _build(recipe, lock, progress)
@@ -105,7 +105,7 @@ def compare_configurations(
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in tree.rglob("Kconfig*") if path.is_file())
     difference = kconfig.verify_difference(one.config, other.config, kconfig.find_dependents(texts, "RSEQ"))
     for kernel in (one, other):
-        with atomic_io.guarded(kernel.folder):
+        with atomic_io.as_results_error(kernel.folder):
             atomic_io.write(kernel.folder / _DIFFERENCE, json.dumps(difference, indent=1) + "\n")
     return difference
 

@@ -110,7 +110,7 @@ def _digest(path: Path) -> str:
 
 def _debian_source() -> KernelSource:
     if not _cached_versions():
-        with atomic_io.guarded(_cache_folder()):
+        with atomic_io.as_results_error(_cache_folder()):
             _cache_folder().mkdir(parents=True, exist_ok=True)
             with hold_lock(_cache_folder() / "lock", "fetching Linux's source"):
                 if not _cached_versions():

@@ -6,19 +6,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import pyperf
-
 from rseqbench.errors import UsageError, unknown_name
 from rseqbench.model import Case, Plan
+from rseqbench.store.samples import Sample
 from rseqbench.targets import Target
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """The outcome of one case in one round: a benchmark of one pyperf run, or why there is none."""
+    """The outcome of one case in one round: its sample, or why there is none."""
 
     case: Case
-    bench: pyperf.Benchmark | None
+    sample: Sample | None
     failure: str = ""
 
 
@@ -29,7 +28,7 @@ class Engine(Protocol):
         """Find out, once a run, what has to be known before its first round."""
 
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
-        """Measure the cases, in their order or mixed; one Taken each. Raises TargetError only if all is lost."""
+        """Measure the cases, in their order or mixed; one CaseResult each. Raises TargetError only if all is lost."""
 
     def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
         """Return what round() does with the cases one after the other: each step the cases that are measured at once.

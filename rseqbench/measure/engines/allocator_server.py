@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyperf
 from hdrh.histogram import HdrHistogram
 
 from rseqbench.errors import RseqbenchError
 from rseqbench.measure.engines import CaseResult
 from rseqbench.model import Case, Plan
+from rseqbench.store.samples import Sample
 from rseqbench.targets import RunsPrograms, Target, require
 from rseqbench.workloads import jemalloc
 
@@ -35,25 +33,25 @@ _AS_PRINTED = (
     "share",
     "allocator_ns",
 )
-_SAID = ("library", "jemalloc", "percpu_arena", "pools")
+_LIBRARIES = ("library", "jemalloc", "percpu_arena", "pools")
 _QUANTILES = {"p50": 0.5, "p99": 0.99, "p99.9": 0.999}
 
 
 def run(target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
     """Serve over each of the allocators that `cases` are, in their order, for round `number`."""
-    given = jemalloc.server_arguments(plan.cpus, plan.seed + _SEED_STEP * number)
+    arguments = jemalloc.server_arguments(plan.cpus, plan.seed + _SEED_STEP * number)
     for case in cases:
         method = jemalloc.BY_NAME[case.benchmark]
         try:
             start, *rest = jemalloc.server_command(method)
-            ran = require(target, RunsPrograms).run(start, [*rest, *given], case.registration, LIMIT_S)
-            found = jemalloc.parse_document(method, ran, case.registration)
-            yield CaseResult(case, _bench(target, case, number, found))
+            ran = require(target, RunsPrograms).run(start, [*rest, *arguments], case.registration, LIMIT_S)
+            document = jemalloc.parse_document(method, ran, case.registration)
+            yield CaseResult(case, _sample(target, case, number, document))
         except RseqbenchError as error:
             yield CaseResult(case, None, error.message)
 
 
-def summarised(phase: Mapping[str, Any]) -> dict[str, Any]:
+def summarise_phase(phase: Mapping[str, Any]) -> dict[str, Any]:
     """Return a phase with its latencies (ns) as mean, percentiles, greatest and an encoded HdrHistogram.
 
     Percentiles are latencies that there were, not the histogram's, which has three digits.
@@ -79,29 +77,28 @@ def _quantile(latencies: npt.NDArray[np.int64], at: float) -> int:
     return int(np.quantile(latencies, at, method="inverted_cdf")) if len(latencies) else 0
 
 
-def _bench(target: Target, case: Case, number: int, found: Mapping[str, Any]) -> pyperf.Benchmark:
-    """Return the mean of a request without other work, and with the most threads; all else is in the metadata."""
-    phases = [summarised(phase) for phase in found["phases"]]
-    unknown = [one for one in found["phases"] if not one["latencies"] or not one["undisturbed"]]
+def _sample(target: Target, case: Case, number: int, document: Mapping[str, Any]) -> Sample:
+    """Return the mean of a request without other work, and with the most threads; all else is kept with it."""
+    phases = [summarise_phase(phase) for phase in document["phases"]]
+    unknown = [phase for phase in document["phases"] if not phase["latencies"] or not phase["undisturbed"]]
     if unknown:
         raise RseqbenchError(f"every request that was sampled with {unknown[0]['threads']} threads was preempted")
-    bare = max((one for one in phases if not one["work"]), key=lambda one: int(one["threads"]))
-    metadata: dict[str, str | int | float] = {
-        "name": case.id,
-        "unit": "second",
-        "loops": bare["latencies"],
-        "benchmark": case.benchmark,
-        "arch": target.arch,
-        "threads": case.threads,
-        "engine": "server",
-        "round": number,
-        "registration": case.registration.value,
-        "aborts": 0,
-        "peak_bytes": found["peak_bytes"] - found["own_bytes"],
-        "step_ns": found["step_ns"],
-        "getcpu_ns": found["getcpu_ns"],
-        "phases": json.dumps(phases, separators=(",", ":")),
-        "date": datetime.now().isoformat(timespec="seconds"),
-        **{name: found[name] for name in _SAID if found[name]},
-    }
-    return pyperf.Benchmark([pyperf.Run([bare["mean"] * 1e-9], metadata=metadata, collect_metadata=False)])
+    bare = max((phase for phase in phases if not phase["work"]), key=lambda phase: int(phase["threads"]))
+    return Sample(
+        benchmark=case.benchmark,
+        threads=case.threads,
+        registration=case.registration,
+        arch=target.arch,
+        engine="server",
+        round=number,
+        unit="second",
+        values=(bare["mean"] * 1e-9,),
+        loops=bare["latencies"],
+        phases=tuple(phases),
+        details={
+            "peak_bytes": document["peak_bytes"] - document["own_bytes"],
+            "step_ns": document["step_ns"],
+            "getcpu_ns": document["getcpu_ns"],
+            **{name: document[name] for name in _LIBRARIES if document[name]},
+        },
+    )

@@ -47,9 +47,9 @@ class CompositeEngine:
         Kernels that call a shipped library have a process of their own, as it may change what others take.
         """
         for part in _apart(_kernels(cases)):
-            for taken in self._kernels.round(target, plan, number, part):
-                why = target.doubts(taken.case) if taken.bench else ""
-                yield CaseResult(taken.case, None, why) if why else taken
+            for result in self._kernels.round(target, plan, number, part):
+                why = target.doubts(result.case) if result.sample else ""
+                yield CaseResult(result.case, None, why) if why else result
         programs = [case for case in cases if case.benchmark in PROGRAMS]
         yield from program.run(target, plan, number, programs)
         servers = _servers(cases)

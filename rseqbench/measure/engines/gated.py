@@ -12,13 +12,11 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-
-import pyperf
 
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import CaseResult
-from rseqbench.model import COUNTED, FEWEST_CHUNKS, Case, Plan, Registration
+from rseqbench.model import COUNTED, Case, Plan, Registration
+from rseqbench.store.samples import FEWEST_CHUNKS, Sample
 from rseqbench.targets import RunsGatedRounds, Target, require
 from rseqbench.targets.measurements import Chunk, ChunkRequest, GatedRound
 
@@ -105,18 +103,18 @@ class GatedEngine:
             return
         options = {"fastest": 0, "limit_ms": 20, "seed": 1, "capacity": 16}
         alone = replace(min(cases, key=lambda case: (case.threads, case.id)), threads=1)
-        seen = [require(target, RunsGatedRounds).gate([ChunkRequest(alone, 1, 1000)], plan, options)]
-        step_ns = seen[0].resolution * seen[0].ns_per_tick
+        answers = [require(target, RunsGatedRounds).gate([ChunkRequest(alone, 1, 1000)], plan, options)]
+        step_ns = answers[0].resolution * answers[0].ns_per_tick
         for case in cases:
             self._size(target, plan, case, step_ns)
         chunk_ns, _ = chunk_size(1, len(plan.cpus), step_ns)
         probing = ChunkRequest(alone, require(target, RunsGatedRounds).calibrate(alone, plan, chunk_ns), 1000)
         end = time.monotonic() + _SETTLE_S
-        while time.monotonic() < end and not _settled([answer.fastest for answer in seen]):
+        while time.monotonic() < end and not _settled([answer.fastest for answer in answers]):
             time.sleep(0.02)
-            seen.append(require(target, RunsGatedRounds).gate([probing], plan, options))
-        self._fastest = min(answer.fastest for answer in seen)
-        self._tick = statistics.median(answer.ns_per_tick for answer in seen)
+            answers.append(require(target, RunsGatedRounds).gate([probing], plan, options))
+        self._fastest = min(answer.fastest for answer in answers)
+        self._tick = statistics.median(answer.ns_per_tick for answer in answers)
 
     def _size(self, target: Target, plan: Plan, case: Case, step_ns: float) -> None:
         """Size the chunks of a case; one that fails there is void in every round, and the others are not."""
@@ -150,16 +148,17 @@ class GatedEngine:
             return
         try:
             answer = self._ask(target, plan, number, cases)
-            sorts = self._sort(answer)
+            by_case = self._classify(answer)
         except TargetError as error:
             yield from (CaseResult(case, None, error.message) for case in cases)
             return
-        for case, chunks, found in zip(cases, answer.chunks, sorts, strict=True):
-            if len(found.quiet) < FEWEST_CHUNKS:
-                why = f"{CONTENDED}: {len(found.quiet)} of {found.offered} chunks had the core to themselves"
+        for case, chunks, classified in zip(cases, answer.chunks, by_case, strict=True):
+            if len(classified.quiet) < FEWEST_CHUNKS:
+                why = f"{CONTENDED}: {len(classified.quiet)} of {classified.offered} chunks had the core to themselves"
                 yield CaseResult(case, None, why)
             else:
-                yield CaseResult(case, self._bench(target, case, number, found, answer, sum(c.aborts for c in chunks)))
+                aborts = sum(chunk.aborts for chunk in chunks)
+                yield CaseResult(case, self._sample(target, case, number, classified, answer, aborts))
 
     def _ask(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> GatedRound:
         slots = [self._slots[case] for case in cases]
@@ -172,48 +171,47 @@ class GatedEngine:
         }
         return require(target, RunsGatedRounds).gate(slots, plan, options)
 
-    def _sort(self, answer: GatedRound) -> list[ClassifiedChunks]:
+    def _classify(self, answer: GatedRound) -> list[ClassifiedChunks]:
         """Sort the chunks of each case. Raises TargetError where the round as a whole cannot be believed."""
         jumped = _jumped(answer, self._tick, self._fastest)
         if jumped:
             raise TargetError(f"the clock jumped: {jumped}")
         self._fastest = min(self._fastest, answer.fastest)
-        sorts = [classify_chunks(chunks, self._fastest) for chunks in answer.chunks]
-        ours, tries = sum(len(one.quiet) for one in sorts), sum(one.offered for one in sorts) + answer.waits
-        if ours < LEAST_SHARE * tries:
-            raise TargetError(f"{CONTENDED}: the core was ours in {ours} of {tries} tries")
-        return sorts
+        classified = [classify_chunks(chunks, self._fastest) for chunks in answer.chunks]
+        quiet = sum(len(chunks.quiet) for chunks in classified)
+        tries = sum(chunks.offered for chunks in classified) + answer.waits
+        if quiet < LEAST_SHARE * tries:
+            raise TargetError(f"{CONTENDED}: the core was ours in {quiet} of {tries} tries")
+        return classified
 
-    def _bench(
+    def _sample(
         self, target: Target, case: Case, number: int, chunks: ClassifiedChunks, answer: GatedRound, aborts: int
-    ) -> pyperf.Benchmark:
+    ) -> Sample:
         loops = self._slots[case].loops
-        metadata: dict[str, str | int | float] = {
-            "name": case.id,
-            "unit": "second",
-            "loops": loops,
-            "benchmark": case.benchmark,
-            "arch": target.arch,
-            "threads": case.threads,
-            "engine": "gated",
-            "round": number,
-            "registration": Registration.NONE.value if case.registration == Registration.NONE else answer.registration,
-            "aborts": aborts,
-            "chunks_offered": chunks.offered,
-            "chunks_busy": len(chunks.busy),
-            "chunks_mixed": chunks.mixed,
-            "chunks_disturbed": chunks.disturbed,
-            "probe_fastest": self._fastest,
-            "inside": round(answer.inside, 4),
-            "resolution": answer.resolution * answer.ns_per_tick / (statistics.median(chunks.quiet) * loops),
-            "date": datetime.now().isoformat(timespec="seconds"),
-        }
-        if len(chunks.busy) >= FEWEST_CHUNKS // 2:
-            metadata["busy_ns"] = statistics.median(chunks.busy)
-        for name, counts in zip(COUNTED, zip(*chunks.counted, strict=True), strict=False):
-            metadata[name] = statistics.median(counts)
-        values = [value * 1e-9 for value in chunks.quiet]
-        return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])
+        counters = zip(COUNTED, zip(*chunks.counted, strict=True), strict=False)
+        return Sample(
+            benchmark=case.benchmark,
+            threads=case.threads,
+            registration=Registration.NONE if case.registration == Registration.NONE else answer.registration,
+            arch=target.arch,
+            engine="gated",
+            round=number,
+            unit="second",
+            values=tuple(value * 1e-9 for value in chunks.quiet),
+            loops=loops,
+            aborts=aborts,
+            resolution=answer.resolution * answer.ns_per_tick / (statistics.median(chunks.quiet) * loops),
+            busy_ns=statistics.median(chunks.busy) if len(chunks.busy) >= FEWEST_CHUNKS // 2 else None,
+            counters={name: statistics.median(counts) for name, counts in counters},
+            details={
+                "chunks_offered": chunks.offered,
+                "chunks_busy": len(chunks.busy),
+                "chunks_mixed": chunks.mixed,
+                "chunks_disturbed": chunks.disturbed,
+                "probe_fastest": self._fastest,
+                "inside": round(answer.inside, 4),
+            },
+        )
 
 
 def _jumped(answer: GatedRound, tick: float, fastest: int) -> str:
@@ -232,7 +230,7 @@ def _jumped(answer: GatedRound, tick: float, fastest: int) -> str:
     return ""
 
 
-def _settled(seen: list[int]) -> bool:
+def _settled(fastest: list[int]) -> bool:
     """Whether the fastest probe has been met again and again, so that a faster one is not to be expected."""
-    near = [ticks for ticks in seen if ticks <= min(seen) * 1.02]
+    near = [ticks for ticks in fastest if ticks <= min(fastest) * 1.02]
     return len(near) >= 5

@@ -12,13 +12,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from datetime import datetime
-
-import pyperf
 
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines.sequential import SequentialEngine
 from rseqbench.model import Case, Plan
+from rseqbench.store.samples import Sample
 from rseqbench.targets import CountsInstructions, Target, require
 from rseqbench.targets.measurements import Counts
 
@@ -42,22 +40,24 @@ class InstructionEngine(SequentialEngine):
         self._long: set[Case] = set()
 
     def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
-        cost = roughly(require(target, CountsInstructions).count(case, plan, _FIRST_TRIAL, REPEAT))
+        cost = estimate_cost(require(target, CountsInstructions).count(case, plan, _FIRST_TRIAL, REPEAT))
         if cost > SHORT:
             self._long.add(case)
-            return fitting(cost, LONG_BUDGET, _LEAST_LONG)
-        return fitting(slope(require(target, CountsInstructions).count(case, plan, trial(cost), REPEAT)))
+            return choose_loops(cost, LONG_BUDGET, _LEAST_LONG)
+        return choose_loops(
+            slope(require(target, CountsInstructions).count(case, plan, trial_operations(cost), REPEAT))
+        )
 
-    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
+    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> Sample:
         if case in self._long:
             counts = require(target, CountsInstructions).count(case, plan, (loops,), REPEAT)
-            return _bench(target, case, number, counts, means(counts), 0)
+            return _sample(target, case, number, counts, means(counts), 0)
         counts = require(target, CountsInstructions).count(case, plan, (loops, 2 * loops), REPEAT)
-        interrupted = sum(len(taken) - len(undisturbed(taken, counts.step)) for taken in counts.taken)
-        return _bench(target, case, number, counts, slopes(counts), interrupted)
+        interrupted = sum(len(taken) - len(agreeing_counts(taken, counts.step)) for taken in counts.taken)
+        return _sample(target, case, number, counts, slopes(counts), interrupted)
 
 
-def undisturbed(taken: Sequence[int], step: int) -> list[int]:
+def agreeing_counts(taken: Sequence[int], step: int) -> list[int]:
     """Return the counts that agree to two steps of the clock, as many as do, in their order.
 
     A timer tick makes a count larger.
@@ -72,15 +72,15 @@ def slopes(counts: Counts) -> list[float]:
     They have as many decimals as the clock's steps leave, so that they are the same each time. Raises TargetError where
     too few are undisturbed, or where more operations did not take more instructions.
     """
-    few, many = (undisturbed(taken, counts.step) for taken in counts.taken)
+    few, many = (agreeing_counts(taken, counts.step) for taken in counts.taken)
     if min(len(few), len(many)) < FEWEST:
         raise TargetError(f"interrupted: {len(few)} and {len(many)} of {len(counts.taken[0])} counts agree")
     apart = counts.operations[1] - counts.operations[0]
     decimals = -math.ceil(math.log10(2 * counts.step / apart))  # a step more or less is half a unit of the last one
-    found = [round((high - low) / apart, decimals) for low, high in zip(few, many, strict=False)]
-    if min(found) <= 0:
+    per_operation = [round((high - low) / apart, decimals) for low, high in zip(few, many, strict=False)]
+    if min(per_operation) <= 0:
         raise TargetError(f"{apart} more operations took no more instructions")
-    return found
+    return per_operation
 
 
 def slope(counts: Counts) -> float:
@@ -96,13 +96,13 @@ def means(counts: Counts) -> list[float]:
     return [round(taken / counts.operations[0], 1) for taken in counts.taken[0]]
 
 
-def roughly(counts: Counts) -> float:
+def estimate_cost(counts: Counts) -> float:
     """Return about how many instructions an operation takes, by the least counts of a few; 0 if next to none."""
     few, many = (min(taken) for taken in counts.taken)
     return max(0.0, (many - few) / (counts.operations[1] - counts.operations[0]))
 
 
-def trial(cost: float) -> tuple[int, int]:
+def trial_operations(cost: float) -> tuple[int, int]:
     """Return the two numbers of operations that tell what one of about `cost` instructions takes exactly.
 
     The larger is no longer than a count of a value: in a longer one a tick is the rule, and most have to be without.
@@ -111,7 +111,7 @@ def trial(cost: float) -> tuple[int, int]:
     return few, 3 * few
 
 
-def fitting(cost: float, budget: int = BUDGET, least: int = _LEAST_LOOPS) -> int:
+def choose_loops(cost: float, budget: int = BUDGET, least: int = _LEAST_LOOPS) -> int:
     """Return how many operations of `cost` instructions to count: a power of two, so that every run takes the same."""
     loops = least
     while loops * 2 * cost <= budget:
@@ -119,21 +119,17 @@ def fitting(cost: float, budget: int = BUDGET, least: int = _LEAST_LOOPS) -> int
     return loops
 
 
-def _bench(
-    target: Target, case: Case, number: int, counts: Counts, values: list[float], interrupted: int
-) -> pyperf.Benchmark:
-    metadata: dict[str, str | int | float] = {
-        "name": case.id,
-        "unit": "integer",
-        "loops": counts.operations[0],
-        "benchmark": case.benchmark,
-        "arch": target.arch,
-        "threads": case.threads,
-        "engine": "counted",
-        "round": number,
-        "registration": counts.registration,
-        "aborts": counts.aborts,
-        "interrupted": interrupted,
-        "date": datetime.now().isoformat(timespec="seconds"),
-    }
-    return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])
+def _sample(target: Target, case: Case, number: int, counts: Counts, values: list[float], interrupted: int) -> Sample:
+    return Sample(
+        benchmark=case.benchmark,
+        threads=case.threads,
+        registration=counts.registration,
+        arch=target.arch,
+        engine="counted",
+        round=number,
+        unit="integer",
+        values=tuple(values),
+        loops=counts.operations[0],
+        aborts=counts.aborts,
+        interrupted=interrupted,
+    )

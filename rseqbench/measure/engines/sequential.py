@@ -5,12 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator, Sequence
 
-import pyperf
-
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import CaseResult
 from rseqbench.model import Case, Plan
+from rseqbench.store.samples import Sample
 from rseqbench.targets import Target, TimesCases, require
+
+_PROCESS_S = 0.02  # beside its values: it is started, and pinned
+_CALIBRATION = 3  # values: as its loops double, each takes half of the next
 
 
 class SequentialEngine(abc.ABC):
@@ -25,7 +27,7 @@ class SequentialEngine(abc.ABC):
         """Return how many operations a value of the case takes. Raises TargetError."""
 
     @abc.abstractmethod
-    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
+    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> Sample:
         """Measure a case for round `number`. Raises TargetError."""
 
     def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:  # noqa: B027 - nothing is a choice
@@ -54,12 +56,6 @@ class SequentialEngine(abc.ABC):
         return 0.0
 
 
-_PROCESS_S = 0.02  # beside its values: it is started, and pinned
-
-
-_CALIBRATION = 3  # values: as its loops double, each takes half of the next
-
-
 class PyperfEngine(SequentialEngine):
     """The engine `pyperf`."""
 
@@ -70,7 +66,21 @@ class PyperfEngine(SequentialEngine):
         return len(plan.cases) * (plan.rounds * once + _PROCESS_S + _CALIBRATION * value_s)
 
     def _calibrate(self, target: Target, plan: Plan, number: int, case: Case) -> int:
-        return int(require(target, TimesCases).measure(case, plan, number, 0).get_runs()[0].get_loops())
+        return require(target, TimesCases).measure(case, plan, 0).loops
 
-    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> pyperf.Benchmark:
-        return require(target, TimesCases).measure(case, plan, number, loops)
+    def _take(self, target: Target, plan: Plan, number: int, case: Case, loops: int) -> Sample:
+        times = require(target, TimesCases).measure(case, plan, loops)
+        return Sample(
+            benchmark=case.benchmark,
+            threads=case.threads,
+            registration=times.registration,
+            arch=target.arch,
+            engine="pyperf",
+            round=number,
+            unit="second",
+            values=times.values,
+            loops=times.loops,
+            aborts=times.aborts,
+            warmups=times.warmups,
+            details=times.details,
+        )

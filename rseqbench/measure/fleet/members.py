@@ -60,7 +60,7 @@ def _load_unfinished(fleet: Fleet, member: Member, store: Store) -> UnfinishedRu
     if left and fleet.owns(left.header):
         return left
     if not fleet.force and (left or store.exists(member.label)):
-        raise ResultsError(fleets.foreign(member))
+        raise ResultsError(fleets.describe_foreign(member))
     return None
 
 
@@ -70,12 +70,12 @@ def _lab(fleet: Fleet) -> dict[str, str]:
 
 def missing_members(fleet: Fleet, store: Store) -> list[Member]:
     """Return the members without a finished run of this fleet."""
-    return [member for member in fleet.members if fleets.done(store, fleet, member) is None]
+    return [member for member in fleet.members if fleets.find_finished(store, fleet, member) is None]
 
 
 def failure_lines(fleet: Fleet, store: Store) -> list[str]:
     """Return a line for each benchmark of a finished run that should have been measured and was not."""
-    headers = filter(None, (fleets.done(store, fleet, member) for member in fleet.members))
+    headers = filter(None, (fleets.find_finished(store, fleet, member) for member in fleet.members))
     return [f"{header.label}: {line}" for header in headers for line in rounds.failures(header)]
 
 
@@ -94,7 +94,7 @@ def run_members(
         left.discard(member.place)
 
     def save() -> None:
-        fleets.save(store.root, replace(fleet, members=tuple(known.values())))
+        fleets.save_fleet(store.root, replace(fleet, members=tuple(known.values())))
 
     save()
     events = scheduler.run_jobs(members, work, at_once, cut)
@@ -110,7 +110,7 @@ def run_members(
             events.close()
         finally:
             for member in members:
-                if member.place in left and fleets.done(store, fleet, member) is None:
+                if member.place in left and fleets.find_finished(store, fleet, member) is None:
                     note(member, INTERRUPTED)
             save()
 

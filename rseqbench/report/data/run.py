@@ -33,7 +33,7 @@ def csv_columns() -> list[str]:
 
 def table_csv(run: Run, confidence: float = 0.95) -> str:
     """Return results/<label>/table.csv: a row per benchmark, values rounded so that git diff shows differences only."""
-    found = summary.benchmark_rows(run, dataset.units(dataset.build([run])), confidence)
+    found = summary.benchmark_rows(run, dataset.collapse_boots(dataset.build([run])), confidence)
     return to_csv([rounded(record) for record in measured(run.label, found)])
 
 

@@ -33,7 +33,7 @@ class RunningEstimate:
         """Return a sentence about the rounds so far; empty where they say nothing yet."""
         if not self._frames:
             return ""
-        frame = dataset.units(pd.concat(self._frames, ignore_index=True))
+        frame = dataset.collapse_boots(pd.concat(self._frames, ignore_index=True))
         return self._claim(frame) or self._benchmark(frame)
 
     def _claim(self, frame: pd.DataFrame) -> str:

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import pyperf
-
 from rseqbench import selection
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
@@ -26,7 +24,7 @@ from rseqbench.host.rseq_support import make_environment
 from rseqbench.model import Benchmark, Case, Check, CommandLine, Facts, Machine, Plan, ProgramResult, Registration
 from rseqbench.selection import choose_cpus
 from rseqbench.support import process
-from rseqbench.targets.measurements import ChunkRequest, GatedRound
+from rseqbench.targets.measurements import ChunkRequest, GatedRound, LoopTimes
 from rseqbench.targets.runner import messages
 from rseqbench.targets.runner.line_channel import LineChannel
 from rseqbench.workloads import hackbench, jemalloc, library
@@ -203,7 +201,7 @@ class NativeTarget:
 
         return messages.run_check(benchmark, options, len(os.sched_getaffinity(0)), ask)
 
-    def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
+    def measure(self, case: Case, plan: Plan, loops: int) -> LoopTimes:
         """Time a case in a fresh process. Raises TargetError when it dies, fails, or has another registration."""
         request = {
             "do": "measure",
@@ -214,18 +212,12 @@ class NativeTarget:
             "min_time": plan.value_ms * 1e-3,
             "values": plan.values,
             "loops": loops,
-            "metadata": {
-                "benchmark": case.benchmark,
-                "arch": self._arch.name,
-                "threads": case.threads,
-                "engine": "pyperf",
-                "round": number,
-            },
         }
         self._begin_case(case.benchmark, Stage.TIMED)
         worker = self._worker(case.registration, self._libraries.has(case.benchmark))
-        text = worker.ask(request, _MEASURE_TIMEOUT_S)
-        return pyperf.Benchmark.loads(text)
+        answer = worker.ask(request, _MEASURE_TIMEOUT_S)
+        warmups = tuple((count, seconds) for count, seconds in answer.pop("warmups"))
+        return LoopTimes(**{**answer, "values": tuple(answer["values"])}, warmups=warmups)
 
     def calibrate(self, case: Case, plan: Plan, chunk_ns: int) -> int:
         """Return how many operations of a case last `chunk_ns`. Raises TargetError when it fails."""

@@ -139,8 +139,8 @@ class TimeFunction:
         return float(out.ns) * 1e-9
 
 
-def measure(kernels: Kernels, request: dict[str, Any], registration: str) -> str:
-    """Let pyperf time one kernel in this very process; return the pyperf file of its one run as text.
+def measure(kernels: Kernels, request: dict[str, Any], registration: str) -> dict[str, Any]:
+    """Let pyperf time one benchmark in this very process; return its one run, as the fields of LoopTimes.
 
     With `loops` 0 the run is a calibration: it finds out how many operations last `min_time`.
     """
@@ -160,20 +160,17 @@ def measure(kernels: Kernels, request: dict[str, Any], registration: str) -> str
     ]
     arguments += ["--values", str(request["values"]), "--warmups", "1"]
     arguments += ["--loops", str(request["loops"])] if request["loops"] else ["--calibrate-loops"]
-    runner = pyperf.Runner(metadata=request["metadata"] | {"registration": registration})
+    runner = pyperf.Runner()
     runner.parse_args(arguments)
-    bench = runner.bench_time_func(request["id"], function)
-    bench.update_metadata({"aborts": function.aborts})
-    return json.dumps(json.loads(_dumped(bench)), separators=(",", ":"))
-
-
-def _dumped(bench: Any) -> str:
-    import tempfile  # noqa: PLC0415 - as above
-
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
-        bench.dump(file)
-        file.seek(0)
-        return file.read()
+    (run,) = runner.bench_time_func(request["id"], function).get_runs()
+    return {
+        "loops": run.get_loops(),
+        "values": run.values,
+        "warmups": run.warmups,
+        "aborts": function.aborts,
+        "registration": registration,
+        "details": run.get_metadata(),
+    }
 
 
 def _in_a_fork(work: Any) -> dict[str, Any]:

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Self
 
-import pyperf
-
 from rseqbench.config import CheckOptions
 from rseqbench.errors import TargetError
 from rseqbench.model import Benchmark, Case, Check, Facts, Plan, ProgramResult, Registration
-from rseqbench.targets.measurements import Chunk, ChunkRequest, GatedRound
+from rseqbench.targets.measurements import Chunk, ChunkRequest, GatedRound, LoopTimes
 from rseqbench.targets.runner import protocol
 
 # How host_start() and the runner call the registration that a process has by itself.
@@ -245,16 +243,20 @@ def conclude_check(
     )
 
 
-def time_as_pyperf(time: Timer, case: Case, plan: Plan, number: int, loops: int, arch: str) -> pyperf.Benchmark:
-    """Return a case's values of round `number` on `arch`, in seconds per operation: after one warm-up, of `loops` each.
+def time_as_pyperf(time: Timer, case: Case, plan: Plan, loops: int) -> LoopTimes:
+    """Return a case's times after one warm-up, in seconds per operation, of `loops` operations each.
 
     Without loops, find how many last `value_ms`: then one value, which stands for so many.
     Raises TargetError when the timer does, or when the clock is too coarse.
     """
-    if not loops:
-        return _benchmark(case, number, _calibrate_loops(time, plan), [plan.value_ms * 1e6], 0, arch)
-    ns, aborts = time([loops], plan.values + 1)
-    return _benchmark(case, number, loops, ns[1:], sum(aborts), arch)
+    if loops:
+        ns, aborts = time([loops], plan.values + 1)
+        times: Sequence[float] = ns[1:]
+    else:
+        loops, times, aborts = _calibrate_loops(time, plan), [plan.value_ms * 1e6], [0]
+    if any(value <= 0 for value in times):
+        raise TargetError(f"{case.id}: {loops} operations took no time", "the clock there is too coarse")
+    return LoopTimes(loops, tuple(value * 1e-9 / loops for value in times), sum(aborts), case.registration)
 
 
 def _calibrate_loops(time: Timer, plan: Plan) -> int:
@@ -266,22 +268,3 @@ def _calibrate_loops(time: Timer, plan: Plan) -> int:
             break
         loops *= 2
     return loops
-
-
-def _benchmark(case: Case, number: int, loops: int, ns: Sequence[float], aborts: int, arch: str) -> pyperf.Benchmark:
-    metadata = {
-        "name": case.id,
-        "unit": "second",
-        "loops": loops,
-        "benchmark": case.benchmark,
-        "arch": arch,
-        "threads": case.threads,
-        "engine": "pyperf",
-        "round": number,
-        "registration": case.registration.value,
-        "aborts": aborts,
-    }
-    if any(value <= 0 for value in ns):
-        raise TargetError(f"{case.id}: {loops} operations took no time", "the clock there is too coarse")
-    values = [value * 1e-9 / loops for value in ns]
-    return pyperf.Benchmark([pyperf.Run(values, metadata=metadata, collect_metadata=False)])

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-import pyperf
-
 from rseqbench import selection
 from rseqbench.build import products
 from rseqbench.build.architectures import Arch
@@ -37,7 +35,7 @@ from rseqbench.model import (
 )
 from rseqbench.selection import choose_cpus
 from rseqbench.support import process
-from rseqbench.targets.measurements import ChunkRequest, GatedRound
+from rseqbench.targets.measurements import ChunkRequest, GatedRound, LoopTimes
 from rseqbench.targets.runner import messages, protocol
 from rseqbench.targets.runner.line_channel import LineChannel
 from rseqbench.workloads import hackbench, jemalloc
@@ -231,9 +229,9 @@ class RunnerTarget(abc.ABC):
 
         return messages.run_check(benchmark, options, self._check_cpus(), ask)
 
-    def measure(self, case: Case, plan: Plan, number: int, loops: int) -> pyperf.Benchmark:
+    def measure(self, case: Case, plan: Plan, loops: int) -> LoopTimes:
         """Time a case in a fresh process, as the worker of pyperf does. Raises TargetError."""
-        return messages.time_as_pyperf(partial(self._time, case, plan), case, plan, number, loops, self._arch.name)
+        return messages.time_as_pyperf(partial(self._time, case, plan), case, plan, loops)
 
     def _time(self, case: Case, plan: Plan, loops: Sequence[int], repeat: int) -> tuple[list[int], list[int]]:
         answer = self._ask(

@@ -254,7 +254,13 @@ def test_the_gated_engine_is_the_default_and_leaves_the_same_files(tmp_path):
         pytest.skip("this machine is too busy for the gated engine")
     assert done.returncode == 0, done.stderr
     assert header_of(tmp_path)["plan"]["engine"] == "gated"
-    assert sorted(os.listdir(tmp_path / "results/x")) == [*ASSEMBLY, "pyperf.json", "run.json", "table.csv"]
+    assert sorted(os.listdir(tmp_path / "results/x")) == [
+        *ASSEMBLY,
+        "pyperf.json",
+        "rounds.csv",
+        "run.json",
+        "table.csv",
+    ]
     assert {row["engine"] for row in rows_of(tmp_path) if row["gross"]} <= {"gated"}
 
 

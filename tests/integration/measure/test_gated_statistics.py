@@ -13,6 +13,7 @@ from rseqbench.analysis import stats
 from rseqbench.measure.engines import gated
 from rseqbench.measure.rounds import MOST_VOID
 from rseqbench.model import Estimate
+from rseqbench.store import samples
 from tests.support.simulated_chunks import Kernel, Machine, Stream
 
 KERNELS = {
@@ -56,7 +57,7 @@ def blind_machine():
 
 def round_value(chunks, fastest):
     try:
-        return stats.round_value(gated.classify_chunks(chunks, fastest).quiet, "gated")
+        return samples.round_value(gated.classify_chunks(chunks, fastest).quiet, "gated")
     except ValueError:
         return math.nan
 
@@ -222,7 +223,7 @@ def test_probes_that_always_say_quiet_break_a_promise(blind_machine):
 
 
 def test_a_quantile_of_too_few_chunks_breaks_a_promise(monkeypatch, starved_machine):
-    monkeypatch.setattr(stats, "FEWEST_CHUNKS", 1)
+    monkeypatch.setattr(samples, "FEWEST_CHUNKS", 1)
     assert ratios(starved_machine, 20, *PAIRS) != [[], [], []]
     with pytest.raises(AssertionError):
         finds_one_percent(starved_machine, 20)

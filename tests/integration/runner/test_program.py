@@ -198,7 +198,7 @@ PLAN = Plan((CASE,), (), 1, 1, 1.0, 1, "gated", "boot", (0,), 1, "-l 10 -g 1")
 @pytest.mark.skipif(not os.access(HACKBENCH.path, os.X_OK), reason=hackbench.missing_reason(HACKBENCH))
 def test_hackbench_itself_is_run_with_the_plan_s_arguments(target):
     (taken,) = program.run(target, PLAN, 0, [CASE])
-    (run_,) = taken.bench.get_runs()
+    (run_,) = taken.sample.to_pyperf().get_runs()
     metadata = run_.get_metadata()
     assert run_.values == (metadata["own_seconds"],)
     assert metadata["outside_seconds"] >= metadata["own_seconds"]

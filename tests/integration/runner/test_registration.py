@@ -36,8 +36,8 @@ def unavailable(target, name):
 
 def measured_by(target, benchmark, registration):
     plan = Plan((), (), rounds=1, values=1, value_ms=0.2, seed=1, engine="pyperf", preset="", cpus=target.cpus())
-    bench = target.measure(Case(benchmark, 1, registration), plan, 0, 1000)
-    return bench.get_runs()[0].get_metadata()["registration"]
+    bench = target.measure(Case(benchmark, 1, registration), plan, 1000)
+    return bench.registration
 
 
 @some_rseq

@@ -132,9 +132,9 @@ def test_its_row_is_void_and_the_others_are_kept(twice, monkeypatch):
     cases = [Case(f"jemalloc/{name}", 1, Registration.GLIBC) for name in ("shipped", "glibc")]
     plan = Plan(tuple(cases), (), 1, 1, 1.0, 1, "gated", "quick", CPUS)
     void, kept = engine.run(Here(), plan, 0, cases)
-    assert void.bench is None
+    assert void.sample is None
     assert "does not hold what was written to it" in void.failure
-    (run,) = kept.bench.get_runs()
+    (run,) = kept.sample.to_pyperf().get_runs()
     bare = next(one for one in json.loads(run.get_metadata()["phases"]) if (one["threads"], one["work"]) == (5, 0))
     assert run.values[0] == pytest.approx(bare["mean"] * 1e-9)
 

@@ -243,7 +243,7 @@ def test_what_is_void_before_it_begins_is_not_measured(monkeypatch):
         benchmark = next(one for one in target.benchmarks() if one.name == case.benchmark)
         monkeypatch.setattr(target, "_worker", lambda *which: pytest.fail("a process was asked"))
         with pytest.raises(TargetError, match=GONE):
-            target.measure(case, plan, 0, 1000)
+            target.measure(case, plan, 1000)
         assert target.check(benchmark, HARDNESS).message == GONE
 
 
@@ -253,7 +253,7 @@ def test_a_process_waits_but_once_for_a_daemon_that_is_gone(tmp_path, monkeypatc
     broken(tmp_path, monkeypatch, KERNELS, f"\t\t{NAP}", f"\t{{\n\t\t{told}\t\t{NAP}\n\t}}")
     with orphaned() as (target, case, plan):
         monkeypatch.setattr(target, "_begin_case", lambda benchmark, stage: None)
-        assert target.measure(case, plan, 0, 1000).get_nvalue() == plan.values
+        assert len(target.measure(case, plan, 1000).values) == plan.values
         assert target.doubts(case) == GONE
 
 

@@ -10,7 +10,7 @@ from rseqbench.analysis.outcomes import Needs, Verdict
 from rseqbench.analysis.summary import BenchmarkRow, RunComparison
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.errors import ResultsError
-from rseqbench.measure.engines.allocator_server import summarised
+from rseqbench.measure.engines.allocator_server import summarise_phase
 from rseqbench.model import BASELINE, BenchmarkId, Registration, Skip, VerdictWord
 from rseqbench.report.charts import shares
 from rseqbench.report.reasons import explain
@@ -25,7 +25,7 @@ from tests.support.served_runs import COSTS, PHASE, stored
 
 
 def test_latencies_become_mean_percentiles_and_a_histogram_that_has_all_of_them():
-    found = summarised({**PHASE, "latencies": [*range(1, 1000), 4_000_000_000]})
+    found = summarise_phase({**PHASE, "latencies": [*range(1, 1000), 4_000_000_000]})
     assert found["latencies"] == 1000
     assert found["mean"] == pytest.approx((999 * 500 + 4e9) / 1000)
     assert (found["p50"], found["p99"]) == (500, 990)
@@ -36,7 +36,7 @@ def test_latencies_become_mean_percentiles_and_a_histogram_that_has_all_of_them(
 
 
 def test_percentiles_are_of_the_latencies_not_of_the_histogram():
-    found = summarised({**PHASE, "latencies": [100_003] * 50 + [200_005] * 49 + [300_007] * 1})
+    found = summarise_phase({**PHASE, "latencies": [100_003] * 50 + [200_005] * 49 + [300_007] * 1})
     assert (found["p50"], found["p99"], found["p99.9"]) == (100_003, 200_005, 300_007)
 
 

@@ -331,3 +331,26 @@ def test_counters_are_shown_only_where_they_counted():
     counted = run("mine", {RSEQ: [1.0, 2.0, 3.0]})
     counted[["instructions", "cycles", "branch_misses"]] = [[8.0, 3.0, 0.0], [8.0, 4.0, 0.1], [8.0, 5.0, 0.0]]
     assert dataset.summarise(counted.astype(dataset.COLUMNS), 0.95)[0].counted == (8.0, 4.0, 0.0)
+
+
+# ---- the index of a table ----
+
+
+def test_values_are_in_the_order_of_rounds():
+    shuffled = frame(run("mine", {"cpu_id/rseq": [1.0, 2.0, 3.0]})).iloc[::-1].reset_index(drop=True)
+    rounds, values = dataset.index_frame(shuffled).values("mine", key("cpu_id/rseq"), "value")
+    assert (rounds.tolist(), values.tolist()) == ([0, 1, 2], [1.0, 2.0, 3.0])
+
+
+def test_of_what_is_not_there_there_is_nothing():
+    found = dataset.index_frame(frame(run("mine", {"cpu_id/rseq": [1.0]})))
+    assert [len(part) for part in found.values("other", key("cpu_id/rseq"), "value")] == [0, 0]
+    assert [len(part) for part in found.values("mine", key("cpu_id/rseq"), "resolution")] == [0, 0]  # nothing but NaN
+    assert ("other", "x86_64") not in found.units
+
+
+def test_a_table_is_gone_through_once_and_another_one_by_itself():
+    one, other = (frame(run("mine", {"cpu_id/rseq": [value]})) for value in (1.0, 2.0))
+    assert dataset.index_frame(one) is dataset.index_frame(one)
+    for table, value in ((one, 1.0), (other, 2.0), (one, 1.0)):
+        assert dataset.index_frame(table).values("mine", key("cpu_id/rseq"), "value")[1].tolist() == [value]

@@ -13,7 +13,7 @@ from rseqbench.model import Virtualization
 from rseqbench.report import fleet_prose, prose
 from rseqbench.report.reasons import explain
 from rseqbench.store import fleets as index
-from tests.support.fleets import costs, emulated, fleet, machine, three
+from tests.support.fleets import costs, emulated, fleet, machine, many, three
 
 RULES = load().verdict
 COUNTER = BenchmarkPair("counter/getcpu_atomic", "counter/rseq")
@@ -138,7 +138,7 @@ def test_machines_of_two_architectures_are_not_compared(tmp_path):
 
 def test_a_run_is_not_held_against_itself(tmp_path):
     results = fleet(tmp_path, "a", {"x": machine(0, rounds=6)})
-    index.save(tmp_path, replace(index.read(tmp_path, "a"), label="b"))
+    index.save_fleet(tmp_path, replace(index.load_fleet(tmp_path, "a"), label="b"))
     assert (
         explain(machines.compare_fleets(results, "a", "b", RULES).places[0].reasons)
         == "both fleets have the same run, a@x"
@@ -148,6 +148,15 @@ def test_a_run_is_not_held_against_itself(tmp_path):
 def test_there_has_to_be_such_a_fleet(place):
     with pytest.raises(ResultsError, match=r"unknown fleet 'befor'.*did you mean before"):
         machines.compare_machines(place, "befor", RULES)
+
+
+def test_machines_read_from_their_raw_values_come_out_the_same(tmp_path):
+    some = {place: one if isinstance(one, str) else replace(one, rounds=6) for place, one in many(10).items()}
+    results = fleet(tmp_path, "ten", some)
+    apart = machines.compare_machines(results, "ten", RULES)
+    for table in tmp_path.rglob("rounds.csv"):
+        table.unlink()
+    assert machines.compare_machines(results, "ten", RULES) == apart
 
 
 def test_costs_names_benchmarks():

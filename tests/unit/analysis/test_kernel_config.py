@@ -51,7 +51,7 @@ def with_facts(run, **facts):
 
 
 def judged(n, y):
-    frame = dataset.units(dataset.build([n, y]))
+    frame = dataset.collapse_boots(dataset.build([n, y]))
     return {one.claim.id: one for one in kernel_config.judge(n, y, frame, RULES)}
 
 
@@ -72,7 +72,7 @@ def test_the_patch_s_own_two_rows_are_checked_by_their_deviations():
 
 @pytest.mark.parametrize(("degrees", "quantile"), [(5, 2.5706), (9, 2.2622), (17.9, 2.1018), (30, 2.0423), (1e6, 1.96)])
 def test_student_s_quantile_is_the_one_of_the_tables(degrees, quantile):
-    assert stats.student(0.95, degrees) == pytest.approx(quantile, abs=1e-3)
+    assert stats.student_quantile(0.95, degrees) == pytest.approx(quantile, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_only_without_against_with_is_such_a_pair(tmp_path, pair):
 def test_boots_take_the_place_of_rounds_where_there_are_several(tmp_path):
     values = [10.0, 11.0, 12.0, 20.0, 22.0, 21.0]
     several, single = run(tmp_path, "a", values, boots=2), run(tmp_path, "b", values)
-    frame = dataset.units(dataset.build([several, single]))
+    frame = dataset.collapse_boots(dataset.build([several, single]))
     assert dataset.series(frame, "a", CaseKey("x86_64", CASE.benchmark)).to_dict() == {0: 11e9, 1: 21e9}
     assert len(dataset.series(frame, "b", CaseKey("x86_64", CASE.benchmark))) == 6
     row = next(row for row in dataset.summarise(frame, 0.95) if row.label == "a")
@@ -183,7 +183,7 @@ def test_boots_take_the_place_of_rounds_where_there_are_several(tmp_path):
 
 def test_a_table_without_boots_stays_as_it_is(tmp_path):
     frame = dataset.build([run(tmp_path, "a", spread(40.0))])
-    assert dataset.units(frame) is frame
+    assert dataset.collapse_boots(frame) is frame
 
 
 def test_a_plan_spreads_its_rounds_evenly():

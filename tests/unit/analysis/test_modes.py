@@ -6,7 +6,7 @@ import random
 import pytest
 
 from rseqbench import config
-from rseqbench.analysis import modes
+from rseqbench.analysis import controls
 from rseqbench.report import caveats
 from tests.support import frames
 from tests.support.simulated_runs import Simulation, shown
@@ -25,18 +25,20 @@ def spread(about, spread_by, rounds, seed=1):
 
 def test_two_modes_are_told_with_share_and_factor():
     slow = gated({"counter/getcpu_atomic": [18.95] * 19 + [30.04] * 3})
-    assert modes.modes(slow, RULES) == [modes.Mode("counter/getcpu_atomic", 1, 3, 22, pytest.approx(1.585, abs=2e-3))]
+    assert controls.modes(slow, RULES) == [
+        controls.Mode("counter/getcpu_atomic", 1, 3, 22, pytest.approx(1.585, abs=2e-3))
+    ]
     assert caveats.modes_sentence(slow, RULES).startswith(
         "3 of 22 rounds of counter/getcpu_atomic took 1.59 times its median: apart from all others, as of"
     )
 
 
 def test_a_faster_mode_is_one_too():
-    assert [(one.rounds, one.factor) for one in modes.modes(gated({"a/b": [10.0] * 9 + [7.0]}), RULES)] == [(1, 0.7)]
+    assert [(one.rounds, one.factor) for one in controls.modes(gated({"a/b": [10.0] * 9 + [7.0]}), RULES)] == [(1, 0.7)]
 
 
 def test_modes_on_both_sides_are_two():
-    found = modes.modes(gated({"a/b": [10.0] * 9 + [7.0, 15.0]}), RULES)
+    found = controls.modes(gated({"a/b": [10.0] * 9 + [7.0, 15.0]}), RULES)
     assert [one.factor for one in found] == [1.5, 0.7] or [one.factor for one in found] == [0.7, 1.5]
 
 
@@ -48,7 +50,7 @@ def test_noise_is_no_mode(by, seed):
 
 def test_a_tail_without_a_gap_is_no_mode():
     tail = [126.0, 126.1, 125.9] * 6 + [126.7, 131.1, 136.7, 141.9]
-    assert modes.modes(gated({"cpu_id/getcpu_syscall": tail}), RULES) == []
+    assert controls.modes(gated({"cpu_id/getcpu_syscall": tail}), RULES) == []
 
 
 def test_two_are_joined():
@@ -79,12 +81,12 @@ def test_of_too_few_rounds_for_an_interval_nothing_is_said():
 
 def test_the_distance_is_bench_toml_s():
     far = gated({"a/b": [1.0] * 9 + [1.2]})
-    assert modes.modes(far, RULES)
-    assert not modes.modes(far, dataclasses.replace(RULES, mode=0.25))
+    assert controls.modes(far, RULES)
+    assert not controls.modes(far, dataclasses.replace(RULES, mode=0.25))
 
 
 def test_of_a_tie_of_two_modes_nothing_is_said():
-    assert modes.modes(gated({"a/b": [1.0] * 5 + [2.0] * 5}), RULES) == []
+    assert controls.modes(gated({"a/b": [1.0] * 5 + [2.0] * 5}), RULES) == []
 
 
 def test_a_case_of_several_threads_is_named_with_them():

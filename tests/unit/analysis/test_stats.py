@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rseqbench.analysis import stats
 from rseqbench.model import Estimate
+from rseqbench.store import samples
 
 positive = st.floats(min_value=1e-3, max_value=1e6, allow_nan=False)
 rounds = st.lists(positive, min_size=1, max_size=30)
@@ -39,25 +40,25 @@ def at_least(nominal, trials):
     ("values", "value"), [([3.0], 3.0), ([1.0, 9.0, 2.0], 2.0), ([1.0, 2.0, 4.0, 100.0], 3.0), ([5.0] * 8, 5.0)]
 )
 def test_a_round_of_pyperf_is_its_median(values, value):
-    assert stats.round_value(values, "pyperf") == value
+    assert samples.round_value(values, "pyperf") == value
 
 
 def test_a_round_of_the_gated_engine_is_its_lowest_decile():
-    assert stats.round_value([*range(40, 0, -1)], "gated") == 4.0
-    assert stats.round_value([*range(1, 97)], "gated") == 10.0
+    assert samples.round_value([*range(40, 0, -1)], "gated") == 4.0
+    assert samples.round_value([*range(1, 97)], "gated") == 10.0
 
 
 @pytest.mark.parametrize(("values", "engine"), [([], "pyperf"), ([], "gated"), ([1.0] * 39, "gated")])
 def test_a_round_of_too_few_values_has_none(values, engine):
     with pytest.raises(ValueError, match=f"{len(values)} values are too few for a round of engine {engine}"):
-        stats.round_value(values, engine)
+        samples.round_value(values, engine)
 
 
 @pytest.mark.parametrize(
     ("share", "value"), [(0.01, 1.0), (0.25, 1.0), (0.26, 2.0), (0.5, 2.0), (0.75, 3.0), (1.0, 4.0)]
 )
 def test_a_quantile_is_the_smallest_value_that_covers_its_share(share, value):
-    assert stats.quantile([4.0, 2.0, 1.0, 3.0], share) == value
+    assert samples.quantile([4.0, 2.0, 1.0, 3.0], share) == value
 
 
 # ---- the sign interval of a median ----
@@ -411,15 +412,15 @@ def test_no_floor_takes_any_interval_that_excludes_1():
 
 def test_an_interval_is_widened_to_what_the_clock_can_tell_and_never_narrowed():
     narrow = Estimate(2.0, 1.9999, 2.0001, 22, 0.983)
-    assert stats.widened(narrow, 0.001) == Estimate(2.0, 2.0 / 1.001, 2.0 * 1.001, 22, 0.983)
-    assert stats.widened(narrow, 0.0) == narrow
+    assert stats.widen(narrow, 0.001) == Estimate(2.0, 2.0 / 1.001, 2.0 * 1.001, 22, 0.983)
+    assert stats.widen(narrow, 0.0) == narrow
     wide = Estimate(2.0, 1.5, 2.0001, 22, 0.983)
-    assert stats.widened(wide, 0.001) == Estimate(2.0, 1.5, 2.0 * 1.001, 22, 0.983)
+    assert stats.widen(wide, 0.001) == Estimate(2.0, 1.5, 2.0 * 1.001, 22, 0.983)
 
 
 @pytest.mark.parametrize("estimate", [Estimate(2.0, None, None, 3, 0.0), Estimate(2.0, 2.0, 2.0, 22, 0.0)])
 def test_what_is_no_interval_is_not_widened(estimate):
-    assert stats.widened(estimate, 0.01) == estimate
+    assert stats.widen(estimate, 0.01) == estimate
 
 
 @pytest.mark.parametrize(("n", "m", "chance"), [(1, 1, 1.0), (3, 3, 0.1), (5, 5, 2 / 252), (2, 10, 2 / 66)])
@@ -427,6 +428,6 @@ def test_how_likely_all_of_one_side_lie_beyond_the_other_by_chance(n, m, chance)
     """Counted out: of all orders of n and m values, those in which the two do not mix."""
     orders = list(itertools.combinations(range(n + m), n))
     apart = sum(places in (tuple(range(n)), tuple(range(m, n + m))) for places in orders)
-    assert stats.apart_by_chance(n, m) == pytest.approx(min(1.0, chance))
-    assert stats.apart_by_chance(n, m) == pytest.approx(min(1.0, 2 / len(orders)))
+    assert stats.separation_chance(n, m) == pytest.approx(min(1.0, chance))
+    assert stats.separation_chance(n, m) == pytest.approx(min(1.0, 2 / len(orders)))
     assert apart == min(2, len(orders))

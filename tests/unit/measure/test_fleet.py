@@ -150,15 +150,15 @@ def test_a_job_that_tells_much_is_told_to_stop_where_nobody_reads():
 def fleet():
     options = members.shared_options(config.load(paths.default_config()).run)
     preset = config.load(paths.default_config()).presets["quick"]
-    named = tuple(Member(place, label) for place, label in fleets.labels(["a", "b", "c"], "f").items())
+    named = tuple(Member(place, label) for place, label in fleets.assign_labels(["a", "b", "c"], "f").items())
     return Fleet("f", "2026-01-01", "rseqbench fleet run", options, preset, 7, named)
 
 
 def test_the_index_is_read_as_it_was_written(tmp_path, fleet):
-    fleets.save(tmp_path, fleet)
+    fleets.save_fleet(tmp_path, fleet)
     assert fleets.is_fleet(tmp_path, "f")
     assert not fleets.is_fleet(tmp_path, "g")
-    assert fleets.read(tmp_path, "f") == fleet
+    assert fleets.load_fleet(tmp_path, "f") == fleet
 
 
 @pytest.mark.parametrize(
@@ -174,30 +174,30 @@ def test_the_index_is_read_as_it_was_written(tmp_path, fleet):
     ],
 )
 def test_an_index_that_is_not_ours_says_so(tmp_path, fleet, change, words):
-    fleets.save(tmp_path, fleet)
+    fleets.save_fleet(tmp_path, fleet)
     path = tmp_path / "f" / fleets.FILE
     raw = json.loads(path.read_text())
     change(raw)
     path.write_text(json.dumps(raw))
     with pytest.raises(ResultsError, match=words):
-        fleets.read(tmp_path, "f")
+        fleets.load_fleet(tmp_path, "f")
 
 
 def test_a_fleet_that_is_not_there_names_those_that_are(tmp_path, fleet):
-    fleets.save(tmp_path, fleet)
+    fleets.save_fleet(tmp_path, fleet)
     with pytest.raises(ResultsError, match=r"unknown fleet 'g'.*there is: f"):
-        fleets.read(tmp_path, "g")
+        fleets.load_fleet(tmp_path, "g")
 
 
 def test_a_place_with_an_odd_name_has_a_label_and_stops_no_other():
     places = ["ok", "x y", "x/y", "x-y", "@"]
-    assert fleets.labels(places, "f") == {
+    assert fleets.assign_labels(places, "f") == {
         "ok": "f@ok", "x y": "f@x-y", "x/y": "f@x-y-2", "x-y": "f@x-y-3", "@": "f@@"
     }  # fmt: skip
     with pytest.raises(ResultsError, match="bad label 'a b'"):
-        fleets.labels(places, "a b")
+        fleets.assign_labels(places, "a b")
     with pytest.raises(ResultsError, match="bad label"):
-        fleets.labels(["p" * 100], "f")
+        fleets.assign_labels(["p" * 100], "f")
 
 
 def test_the_index_says_who_failed_and_why(tmp_path, fleet):
@@ -209,7 +209,7 @@ def test_the_index_says_who_failed_and_why(tmp_path, fleet):
             raise ZeroDivisionError("1/0")
 
     list(members.run_members(fleet, fleet.members, Store(tmp_path), work, 2, nothing))
-    found = {member.place: member.failure for member in fleets.read(tmp_path, "f").members}
+    found = {member.place: member.failure for member in fleets.load_fleet(tmp_path, "f").members}
     assert found["a"] == ""
     assert found["b"] == "place b is held by x/y; wait"
     assert found["c"] == "a defect in rseqbench itself: ZeroDivisionError: 1/0"
@@ -222,7 +222,7 @@ def test_who_was_interrupted_is_in_the_index_and_missing(tmp_path, fleet):
         next(events)
     events.close()
     assert sorted(member.place for member in left) == ["a", "b"]
-    kept = fleets.read(tmp_path, "f")
+    kept = fleets.load_fleet(tmp_path, "f")
     assert {member.failure for member in kept.members} == {INTERRUPTED}
     assert [member.place for member in members.missing_members(kept, Store(tmp_path))] == ["a", "b", "c"]
 
@@ -234,12 +234,14 @@ def stored(root, label, seed, created="2026-02-01"):
 
 def test_a_run_of_another_plan_is_not_the_fleets(tmp_path, fleet):
     results = Store(tmp_path)
-    fleets.save(tmp_path, fleet)
+    fleets.save_fleet(tmp_path, fleet)
     stored(tmp_path, "f@a", fleet.seed)
     stored(tmp_path, "f@b", fleet.seed + 1)
     stored(tmp_path, "f@c", fleet.seed, created="2025-12-31")  # before the fleet, which was forced over it
     assert [member.place for member in members.missing_members(fleet, results)] == ["b", "c"]
-    loaded = {member.place: fleets.run_of(results, fleet, member) for member in fleets.read(tmp_path, "f").members}
+    loaded = {
+        member.place: fleets.find_run(results, fleet, member) for member in fleets.load_fleet(tmp_path, "f").members
+    }
     assert {place for place, run in loaded.items() if not isinstance(run, str)} == {"a"}
     assert loaded["b"] == "run 'f@b' is not of this fleet; rseqbench runs rm f@b"
 
@@ -282,7 +284,7 @@ def test_what_another_fleet_left_is_replaced_by_force_only(tmp_path, fleet, monk
 def test_labels_that_are_taken_are_refused_before_anything_is_held(tmp_path, fleet, force):
     results, new = Store(tmp_path), dataclasses.replace(fleet, force=force)
     fleets.ensure_free(results, new)
-    fleets.save(tmp_path, fleet)
+    fleets.save_fleet(tmp_path, fleet)
     if force:
         fleets.ensure_free(results, new)
     else:
@@ -296,16 +298,16 @@ def test_labels_that_are_taken_are_refused_before_anything_is_held(tmp_path, fle
 
 
 def test_a_run_never_takes_the_label_of_a_fleet(tmp_path, fleet):
-    fleets.save(tmp_path, fleet)
+    fleets.save_fleet(tmp_path, fleet)
     for force in (False, True):
         with pytest.raises(ResultsError, match="'f' is a fleet"):
             Store(tmp_path).ensure_free("f", force)
 
 
 def test_a_copied_fleet_is_one_of_its_own(tmp_path, fleet):
-    fleets.save(tmp_path, fleet)
+    fleets.save_fleet(tmp_path, fleet)
     shutil.copytree(tmp_path / "f", tmp_path / "g")
-    copied = fleets.read(tmp_path, "g")
+    copied = fleets.load_fleet(tmp_path, "g")
     assert copied.label == "g"
     assert copied.members == fleet.members
 
@@ -338,7 +340,7 @@ def test_where_none_can_be_started_it_says_so(monkeypatch):
 
 
 def test_a_disk_that_is_full_for_a_while_ends_no_place(tmp_path, fleet, monkeypatch):
-    saves, save = [], fleets.save
+    saves, save = [], fleets.save_fleet
 
     def full_in_between(root, one):
         saves.append(one)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rseqbench.analysis.stats import quantile, round_value
 from rseqbench.errors import TargetError
 from rseqbench.measure.engines import gated
-from rseqbench.model import FEWEST_CHUNKS, Case, Plan, Registration
+from rseqbench.model import Case, Plan, Registration
+from rseqbench.store.samples import FEWEST_CHUNKS, quantile, round_value
 from rseqbench.targets.measurements import Chunk, GatedRound
 
 N = gated.WANTED_CHUNKS
@@ -152,7 +152,7 @@ def test_the_order_of_chunks_has_no_say(values):
     assert quantile(values) == 1
 
 
-def test_the_value_of_a_gated_round_is_the_lowest_decile():
+def test_the_value_of_a_gated_round_is_the_quantile():
     fast_and_slow = [1.0, 1.01, 1.02, 1.03, 1.04, 1.05] + [1.2] * 44
     assert round_value(fast_and_slow, "gated") == 1.04
 
@@ -274,7 +274,7 @@ def taken(engine, target, number=0):
 def test_a_round_of_quiet_chunks_is_a_pyperf_benchmark_of_their_values():
     for case, one in zip(CASES, taken(*begun(answer())), strict=True):
         assert (one.case, one.failure) == (case, "")
-        (run,) = one.bench.get_runs()
+        (run,) = one.sample.to_pyperf().get_runs()
         assert run.values == pytest.approx([(0.5 + i / 100) * 1e-9 for i in range(N)])
         metadata = run.get_metadata()
         assert metadata["registration"] == case.registration
@@ -288,7 +288,7 @@ def test_what_was_not_accepted_is_counted_and_the_busy_chunks_are_shown_beside()
         *[chunk(disturbed=True, value=900.0)] * 3,
         *[chunk(FAST, SLOW, value=1.5)] * 2,
     ]
-    metadata = taken(*begun(answer([chunks, chunks])))[0].bench.get_runs()[0].get_metadata()
+    metadata = taken(*begun(answer([chunks, chunks])))[0].sample.to_pyperf().get_runs()[0].get_metadata()
     assert {name: metadata[f"chunks_{name}"] for name in ("offered", "busy", "disturbed", "mixed")} == {
         "offered": FEWEST_CHUNKS + FEWEST_CHUNKS // 2 + 5,
         "busy": FEWEST_CHUNKS // 2,
@@ -300,13 +300,13 @@ def test_what_was_not_accepted_is_counted_and_the_busy_chunks_are_shown_beside()
 
 def test_too_few_busy_chunks_are_not_shown_beside():
     chunks = [*[chunk()] * FEWEST_CHUNKS, *[chunk(SLOW, SLOW)] * (FEWEST_CHUNKS // 2 - 1)]
-    assert "busy_ns" not in taken(*begun(answer([chunks, chunks])))[0].bench.get_runs()[0].get_metadata()
+    assert "busy_ns" not in taken(*begun(answer([chunks, chunks])))[0].sample.to_pyperf().get_runs()[0].get_metadata()
 
 
 def test_a_case_with_too_few_quiet_chunks_is_contended_and_the_other_is_not():
     starved = [*[chunk()] * (FEWEST_CHUNKS - 1), *[chunk(SLOW, SLOW)] * 20]
     first, second = taken(*begun(answer([starved, [chunk()] * N])))
-    assert first.bench is None
+    assert first.sample is None
     why = f"contended: {FEWEST_CHUNKS - 1} of {FEWEST_CHUNKS + 19} chunks had the core to themselves"
     assert first.failure == why
     assert second.failure == ""
@@ -415,7 +415,7 @@ def test_a_clock_that_jumps_makes_the_round_void_and_the_next_is_as_good_as_ever
     wrong, why = JUMPS[jump]
     engine, target = begun(wrong, answer())
     for one in taken(engine, target):
-        assert one.bench is None
+        assert one.sample is None
         assert one.failure.startswith(f"the clock jumped: {why}")
         assert "\n" not in one.failure
     assert [one.failure for one in taken(engine, target, 1)] == ["", ""]

@@ -10,10 +10,10 @@ from rseqbench.measure.engines.instructions import (
     REPEAT,
     SHORT,
     InstructionEngine,
-    fitting,
+    agreeing_counts,
+    choose_loops,
     slope,
     slopes,
-    undisturbed,
 )
 from rseqbench.model import Case, Plan, Registration
 from rseqbench.targets.measurements import Counts
@@ -43,7 +43,7 @@ def counts(few, many, step=16, operations=PAIR):
     ],
 )
 def test_what_most_counts_agree_on_is_undisturbed_be_others_larger_or_smaller(taken, step, left):
-    assert undisturbed(taken, step) == left
+    assert agreeing_counts(taken, step) == left
 
 
 def test_a_slope_is_free_of_what_surrounds_the_loop():
@@ -105,7 +105,7 @@ def test_more_operations_that_take_no_more_are_an_error(many):
 
 @pytest.mark.parametrize("cost", [0.5, 1, 2, 2.01, 12, 98, 244.1, 245, 450, 976, 977, 5000])
 def test_loops_are_a_power_of_two_that_fills_the_budget(cost):
-    loops = fitting(cost)
+    loops = choose_loops(cost)
     assert loops & (loops - 1) == 0
     assert loops >= 512
     assert loops == 512 or loops * cost <= BUDGET
@@ -147,7 +147,7 @@ def test_every_case_has_its_instructions():
     taken = measured(Scripted(COSTS))
     assert [one.case for one in taken] == [ONE, OTHER]
     for one, cost in zip(taken, COSTS.values(), strict=True):
-        (run,) = one.bench.get_runs()
+        (run,) = one.sample.to_pyperf().get_runs()
         assert run.values == (cost,) * REPEAT
         assert one.failure == ""
 
@@ -157,14 +157,14 @@ def test_a_case_is_calibrated_once_and_then_counted_with_the_same_loops():
     for number in range(3):
         measured(target, engine, number)
     for case, cost in ((ONE, 12), (OTHER, 116)):
-        loops = fitting(cost)
+        loops = choose_loops(cost)
         asked = [(pair, repeat) for one, pair, repeat in target.asked if one == case]
         assert asked == [((8, 24), REPEAT), ((1000, 3000), REPEAT), *[((loops, 2 * loops), REPEAT)] * 3]
 
 
 def test_what_is_stored_says_how_it_was_counted():
-    loops = fitting(116)
-    bench = measured(Scripted(COSTS), number=4)[1].bench
+    loops = choose_loops(116)
+    bench = measured(Scripted(COSTS), number=4)[1].sample.to_pyperf()
     assert bench.get_name() == OTHER.id
     metadata = {k: v for k, v in bench.get_runs()[0].get_metadata().items() if k != "date"}
     assert metadata == {
@@ -195,7 +195,7 @@ def ticked(*at):
 
 def test_a_tick_is_counted_as_interrupted_and_not_averaged_in():
     (one,) = measured(Scripted(COSTS, ticked((0, 1, 1), (1, 2, 1), (1, 4, 2))), cases=[ONE])
-    (run,) = one.bench.get_runs()
+    (run,) = one.sample.to_pyperf().get_runs()
     assert set(run.values) == {12}
     assert len(run.values) == REPEAT - 2
     assert run.get_metadata()["interrupted"] == 3
@@ -205,10 +205,10 @@ def test_with_too_many_ticks_a_round_is_void_and_the_next_one_goes_on():
     few = REPEAT - FEWEST + 1
     target, engine = Scripted(COSTS, ticked(*((0, i, i + 1) for i in range(few)))), InstructionEngine()
     (void,) = measured(target, engine, cases=[ONE])
-    assert void.bench is None
+    assert void.sample is None
     assert void.failure == f"interrupted: {FEWEST - 1} and {REPEAT} of {REPEAT} counts agree"
     (good,) = measured(target, engine, 1, [ONE])
-    assert good.bench.get_runs()[0].values == (12,) * REPEAT
+    assert good.sample.to_pyperf().get_runs()[0].values == (12,) * REPEAT
 
 
 def test_a_calibration_that_fails_is_made_again_in_the_next_round():
@@ -218,7 +218,7 @@ def test_a_calibration_that_fails_is_made_again_in_the_next_round():
     target, engine = Scripted(COSTS, spoil), InstructionEngine()
     (void,) = measured(target, engine, cases=[ONE])
     assert void.failure == "2000 more operations took no more instructions"
-    assert measured(target, engine, 1, [ONE])[0].bench is not None
+    assert measured(target, engine, 1, [ONE])[0].sample is not None
 
 
 def test_a_long_operation_is_counted_as_a_whole_ticks_and_all():
@@ -228,9 +228,9 @@ def test_a_long_operation_is_counted_as_a_whole_ticks_and_all():
     target, engine = Scripted({ONE.benchmark: 100_000}, spoil), InstructionEngine()
     for number in range(2):
         (one,) = measured(target, engine, number, [ONE])
-    loops = fitting(100_000, LONG_BUDGET, 16)
+    loops = choose_loops(100_000, LONG_BUDGET, 16)
     assert [pair for _, pair, _ in target.asked] == [(8, 24), (loops,), (loops,)]
-    (run,) = one.bench.get_runs()
+    (run,) = one.sample.to_pyperf().get_runs()
     assert set(run.values) == {round((1234 + 100_000 * loops + 3 * TICK) / loops, 1)}
     assert run.get_metadata()["interrupted"] == 0
 
@@ -271,13 +271,13 @@ def test_wherever_ticks_fall_an_operation_that_fits_between_two_is_calibrated_an
     for phase in range(0, PERIOD, 100_000):
         (one,) = measured(Ticking(cost, phase), cases=[ONE])
         assert (phase, one.failure) == (phase, "")
-        assert set(one.bench.get_runs()[0].values) == {cost}
+        assert set(one.sample.to_pyperf().get_runs()[0].values) == {cost}
 
 
 def test_what_a_target_cannot_count_does_not_keep_the_others_from_it():
     taken = measured(Scripted({OTHER.benchmark: 116}))
-    assert (taken[0].bench, taken[0].failure) == (None, "the guest stopped")
-    assert taken[1].bench is not None
+    assert (taken[0].sample, taken[0].failure) == (None, "the guest stopped")
+    assert taken[1].sample is not None
 
 
 def test_there_is_nothing_to_wait_for():

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rseqbench import model
 from rseqbench.analysis import stats
 from rseqbench.measure.engines import gated
+from rseqbench.store import samples
 from rseqbench.targets.measurements import Chunk
 
 RECORDING = Path(__file__).parents[2] / "data" / "chunks-loaded.json.gz"
@@ -57,7 +57,7 @@ VALID = 14  # of 15 rounds: in one of them, the core was hardly ever ours
 def rounds(recording):
     """Return the rounds that are not void."""
     enough = [
-        all(len(gated.classify_chunks(*of[number]).quiet) >= model.FEWEST_CHUNKS for of in recording.values())
+        all(len(gated.classify_chunks(*of[number]).quiet) >= samples.FEWEST_CHUNKS for of in recording.values())
         for number in range(15)
     ]
     return {name: [one for one, ok in zip(each, enough, strict=True) if ok] for name, each in recording.items()}
@@ -84,7 +84,7 @@ def ratio(rounds, pair, engine):
 
 
 def by_the_gate(chunks, fastest):
-    return stats.round_value(gated.classify_chunks(chunks, fastest).quiet, "gated")
+    return samples.round_value(gated.classify_chunks(chunks, fastest).quiet, "gated")
 
 
 def by_the_mean_of_all(chunks, fastest):
@@ -124,7 +124,7 @@ def test_the_same_chunks_are_accepted_as_when_they_were_recorded(recording, kern
     found = [gated.classify_chunks(chunks, fastest) for chunks, fastest in recording[kernel]]
     counts = [(len(one.quiet), len(one.busy), one.disturbed, one.mixed) for one in found]
     assert tuple(map(sum, zip(*counts, strict=True))) == ACCEPTED[kernel]
-    assert sum(len(one.quiet) >= model.FEWEST_CHUNKS for one in found) == VALID
+    assert sum(len(one.quiet) >= samples.FEWEST_CHUNKS for one in found) == VALID
 
 
 @pytest.mark.parametrize("pair", RATIOS, ids="/".join)

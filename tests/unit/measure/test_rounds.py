@@ -4,7 +4,6 @@ import dataclasses
 import inspect
 import json
 
-import pyperf
 import pytest
 
 from rseqbench.analysis import dataset
@@ -17,6 +16,7 @@ from rseqbench.model import BASELINE, Benchmark, Case, Check, Machine, Plan, Reg
 from rseqbench.store.events import BootDone, CaseMeasured, Checked, RoundDone
 from rseqbench.store.runs import Header, Store
 from rseqbench.targets import Target
+from rseqbench.targets.measurements import LoopTimes
 from tests.support.requirements import defaults
 
 RSEQ, PLAIN, LSL = "counter/rseq", "counter/plain", "cpu_id/lsl"
@@ -35,6 +35,7 @@ class Imagined:
         self._wrong = wrong
         self.checked = []
         self.measured = []  # (round, benchmark, loops)
+        self.number = 0  # of the round, which NumberingEngine says
         self.rounds = 0
         self.boots = 0
         self.doubtful = {}  # benchmarks that somebody else saw to be wrong, and why
@@ -74,14 +75,12 @@ class Imagined:
     def boot_id(self):
         return f"boot {self.boots}"
 
-    def measure(self, case, plan, number, loops):
-        self.measured.append((number, case.id, loops))
-        why = self._fails(case, number)
+    def measure(self, case, plan, loops):
+        self.measured.append((self.number, case.id, loops))
+        why = self._fails(case, self.number)
         if why:
             raise TargetError(why)
-        metadata = {"name": case.id, "benchmark": case.benchmark, "arch": self.arch, "threads": case.threads}
-        metadata |= {"engine": "pyperf", "round": number, "registration": "glibc", "aborts": 0, "loops": loops or 64}
-        return pyperf.Benchmark([pyperf.Run([1e-9] * plan.values, metadata=metadata, collect_metadata=False)])
+        return LoopTimes(loops or 64, (1e-9,) * plan.values, 0, "glibc")
 
 
 class Ours(Imagined):
@@ -89,6 +88,14 @@ class Ours(Imagined):
 
     def reboot(self):
         self.boots += 1
+
+
+class NumberingEngine(PyperfEngine):
+    """The engine `pyperf`, which lets an imagined target know the round."""
+
+    def round(self, target, plan, number, cases):
+        target.number = number
+        return super().round(target, plan, number, cases)
 
 
 def begun(tmp_path, cases=NAMES, number=ROUNDS):
@@ -101,7 +108,7 @@ def begun(tmp_path, cases=NAMES, number=ROUNDS):
 
 
 def run(target, unfinished, engine=None):
-    return list(rounds.run(target, unfinished, engine or PyperfEngine(), CHECK))
+    return list(rounds.run(target, unfinished, engine or NumberingEngine(), CHECK))
 
 
 def values(unfinished):
@@ -113,7 +120,7 @@ def values(unfinished):
 def test_what_a_witness_doubts_has_no_number(tmp_path):
     target, unfinished = Imagined(), begun(tmp_path)
     target.doubtful = {NAMES[0]: "half of it is missing"}
-    run(target, unfinished, CompositeEngine(PyperfEngine()))
+    run(target, unfinished, CompositeEngine(NumberingEngine()))
     assert rounds.failures(unfinished.header) == [f"{NAMES[0]}: failed in every round: half of it is missing"]
     assert values(unfinished) == dict.fromkeys(NAMES[1:], ROUNDS)
 
@@ -340,7 +347,7 @@ def test_an_interrupt_keeps_the_finished_rounds_and_no_half_one(tmp_path, after)
 
 def test_a_listener_that_goes_away_loses_only_the_round_under_way(tmp_path):
     unfinished = begun(tmp_path)
-    events = rounds.run(Imagined(), unfinished, PyperfEngine(), CHECK)
+    events = rounds.run(Imagined(), unfinished, NumberingEngine(), CHECK)
     for event in events:
         if isinstance(event, CaseMeasured) and event.number == 2:
             break
@@ -361,7 +368,7 @@ def test_taken_up_again_only_missing_rounds_are_measured(tmp_path):
 
 def test_interrupted_before_its_checks_were_over_they_are_done_again(tmp_path):
     unfinished = begun(tmp_path)
-    events = rounds.run(Imagined(), unfinished, PyperfEngine(), CHECK)
+    events = rounds.run(Imagined(), unfinished, NumberingEngine(), CHECK)
     next(events)
     events.close()
     target, resumed = Imagined(), Store(tmp_path / "results").resume("mine")
@@ -449,14 +456,14 @@ def test_a_boot_that_is_done_does_not_count_twice(tmp_path):
 
 def test_what_another_boot_left_of_a_unit_is_dropped_and_what_this_one_left_is_kept(tmp_path):
     target, unfinished = Imagined(), booted(tmp_path)
-    for event in rounds.run(target, unfinished, PyperfEngine(), CHECK):
+    for event in rounds.run(target, unfinished, NumberingEngine(), CHECK):
         if isinstance(event, RoundDone):
             break  # in the middle of the first boot
     run_again = [number for number, *_ in target.measured]
     run(target, unfinished)
     assert {number for number, *_ in target.measured[len(run_again) :]} == {1}  # the same boot: round 0 is kept
     target.boots += 1
-    for event in rounds.run(target, unfinished, PyperfEngine(), CHECK):
+    for event in rounds.run(target, unfinished, NumberingEngine(), CHECK):
         if isinstance(event, RoundDone):
             break
     target.boots += 1  # it crashed
@@ -495,3 +502,15 @@ def test_skips_of_runs_that_were_stored_before_skips_had_a_kind_are_read(tmp_pat
     again = Store(tmp_path / "results").resume("mine").header
     assert again == unfinished.header
     assert rounds.failures(again) == rounds.failures(unfinished.header) != []
+
+
+def test_the_pyperf_engine_says_what_its_sample_is_of(tmp_path):
+    plan = begun(tmp_path).header.plan
+    (result,) = PyperfEngine().round(Imagined(), plan, 2, [Case(RSEQ, 2, Registration.GLIBC)])
+    benchmark = result.sample.to_pyperf()
+    metadata = benchmark.get_runs()[0].get_metadata()
+    assert benchmark.get_name() == f"{RSEQ}/threads=2"
+    expected = {"benchmark": RSEQ, "arch": "x86_64", "threads": 2, "engine": "pyperf", "round": 2, "loops": 64}
+    assert {name: metadata[name] for name in expected} == expected
+    assert (metadata["registration"], metadata["aborts"]) == ("glibc", 0)
+    assert benchmark.get_values() == (1e-9,) * plan.values

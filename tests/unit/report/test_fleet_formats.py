@@ -247,9 +247,9 @@ def test_foreign_text_is_text(tmp_path, style):
     evil = hostile_text.TEXTS["html"] + hostile_text.TEXTS["closing"] + hostile_text.TEXTS["bidi"]
     own = machine(0, rounds=6)
     results = fleet(tmp_path, "x", {"a": dataclasses.replace(own, facts={**own.facts, "cpu": evil}), "b": evil})
-    known = index.read(tmp_path, "x")
+    known = index.load_fleet(tmp_path, "x")
     members = (*known.members[:1], index.Member(evil, "x@b", evil))
-    index.save(tmp_path, dataclasses.replace(known, command=f"rseqbench fleet run '{evil}'", members=members))
+    index.save_fleet(tmp_path, dataclasses.replace(known, command=f"rseqbench fleet run '{evil}'", members=members))
     text = render.render_fleet(compare.compare_machines(results, "x", RULES), style)
     assert "\u202e" not in text
     if style == "html":
@@ -258,4 +258,4 @@ def test_foreign_text_is_text(tmp_path, style):
 
 
 def test_the_results_folder_may_have_no_fleet(tmp_path):
-    assert index.known(Store(tmp_path).root) == []
+    assert index.list_labels(Store(tmp_path).root) == []

@@ -102,7 +102,7 @@ def test_the_patch_s_own_table_cannot_be_replaced(store):
 def test_a_run_comes_back_as_it_was_stored(store):
     run = stored(store)
     assert run.folder == store.root / "mine"
-    assert sorted(path.name for path in run.folder.iterdir()) == ["pyperf.json", "run.json", "table.csv"]
+    assert sorted(path.name for path in run.folder.iterdir()) == ["pyperf.json", "rounds.csv", "run.json", "table.csv"]
     found = store.load("mine")
     assert found.header == header()
     assert found.label == "mine"

@@ -20,4 +20,4 @@ def test_nothing_is_measured_on_a_target_that_was_not_entered():
     target = on_this_machine()
     plan = Plan((), (), 6, 3, 0.2, 1, "pyperf", "quick", target.cpus())
     with pytest.raises(TargetError, match="not entered"):
-        target.measure(Case("cpu_id/baseline", 1, Registration.NONE), plan, 0, 1)
+        target.measure(Case("cpu_id/baseline", 1, Registration.NONE), plan, 1)
