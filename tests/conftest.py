@@ -1,5 +1,7 @@
 """What all tests share: an environment that holds nothing of the developer's own."""
 
+import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -9,9 +11,12 @@ import pytest
 from tests.support import built_kernels, scheduling
 from tests.support.arm_board import arm_board  # noqa: F401 - a fixture
 from tests.support.built_kernels import built_linuxes  # noqa: F401 - a fixture
+from tests.support.commands import kill_processes_with
 from tests.support.sshd import sshd  # noqa: F401 - a fixture
 
 _HERE = Path(__file__).parent
+_SESSION_MARK = "RSEQBENCH_TEST_SESSION"  # in the environment of all that a session starts,
+_TEST_MARK = "RSEQBENCH_TEST_ID"  # and of all that one test starts
 _FOREIGN = (
     "CC",
     "COLUMNS",
@@ -38,6 +43,25 @@ def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="record tests/data/golden/ anew, and review the diff")
 
 
+def pytest_configure():
+    """Let children end at Ctrl-C again where we were started with SIGINT ignored, as `nohup make test &` does."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Kill what a test that fails leaves behind, so that it fails no other one."""
+    os.environ[_TEST_MARK] = f"{os.getpid()} {item.nodeid}"
+    try:
+        return (yield)
+    except BaseException:
+        kill_processes_with(f"{_TEST_MARK}={os.environ[_TEST_MARK]}\0")
+        raise
+    finally:
+        del os.environ[_TEST_MARK]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_environment(tmp_path_factory):
     """Compile into a cache of this session, and let no setting of the developer's reach what is tested.
@@ -50,9 +74,11 @@ def own_environment(tmp_path_factory):
         patch.setenv("TMPDIR", temporary)
         patch.setattr(tempfile, "tempdir", temporary)
         patch.setenv("XDG_CACHE_HOME", str(cache))
+        patch.setenv(_SESSION_MARK, temporary)
         for name in _FOREIGN:
             patch.delenv(name, raising=False)
         yield
+        kill_processes_with(f"{_SESSION_MARK}={temporary}\0")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

@@ -1,10 +1,12 @@
 """The command line as a user calls it: a process of its own in a folder of its own, or quicker, in this process."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,16 @@ def processes_with(mark):
         except OSError:  # it ended meanwhile, or belongs to somebody else
             continue
     return found
+
+
+def kill_processes_with(mark):
+    """Kill all processes that have `mark` in their environment, and what they start meanwhile."""
+    deadline = time.monotonic() + 30
+    while (left := processes_with(mark)) and time.monotonic() < deadline:
+        for number in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 def temporary():
