@@ -95,7 +95,8 @@ def _patch(folder: Path) -> Mapping[str, str]:
     run = Store(folder).load(PATCH)
     view = build_run_view(run, run, _RULES)
     texts = {style: render.render_run(view, style) for style in STYLES}
-    return {**texts, "terminal": _on_terminal(lambda out: terminal.print_run(view, out))}
+    claims = _on_terminal(lambda out: terminal.print_claims(view, out, verdicts=False))
+    return {**texts, "terminal": _on_terminal(lambda out: terminal.print_run(view, out)), "claims": claims}
 
 
 def _comparison(*simulations: Simulation) -> Callable[[Path], Mapping[str, str]]:

@@ -271,23 +271,6 @@ def test_misuse_is_exit_code_2(call, arguments):
     assert err.startswith("rseqbench: ") and err.count("\n") == 1
 
 
-def test_claims_alone_are_the_message_and_its_arithmetic(call):
-    code, out, _ = call("claims")
-    assert code == 0
-    line = next(line for line in out.splitlines() if line.startswith("lsl-x86_64"))
-    assert "13 / 0.8" in line
-    assert line.rstrip().endswith("NO")
-    assert "Reading the current CPU number" in out
-    assert "reproduced" not in out
-
-
-def test_claims_of_a_run_are_verdicts(call):
-    _, out, _ = call("claims", "before")
-    line = next(line for line in out.splitlines() if line.startswith("counter-x86_64"))
-    assert "reproduced" in line
-    assert "Of the claims in the text: 5 reproduced" in out
-
-
 def test_claims_in_every_format_name_every_claim(call):
     ids = {row["claim"] for row in json.loads(call("claims", "before", "--format", "json")[1])["claims"]}
     assert len(ids) == 43
@@ -319,13 +302,6 @@ def test_report_without_runs_says_how_to_get_one(call, tmp_path, monkeypatch):
     code, _, err = call("report")
     assert code == 2
     assert "rseqbench run" in err
-
-
-def test_help_of_the_commands_imports_nothing_heavy():
-    heavy = "{'numpy', 'pandas', 'matplotlib', 'pyperf', 'jinja2', 'rich'}"
-    code = f"import sys; from rseqbench.cli import compare, claims, report; sys.exit(str({heavy} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr.strip() == "set()"
 
 
 @pytest.mark.parametrize("name", ["compare", "claims", "report"])

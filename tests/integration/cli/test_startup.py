@@ -17,7 +17,19 @@ def imported(tmp_path, *arguments):
     return {name.partition(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("--version",), ("run", "--help"), ("list", "--help")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("-h",),
+        ("--version",),
+        ("run", "--help"),
+        ("list", "--help"),
+        ("compare", "--help"),
+        ("claims", "--help"),
+        ("report", "--help"),
+    ],
+)
 def test_help_imports_nothing_heavy(tmp_path, arguments):
     assert not imported(tmp_path, *arguments) & HEAVY
 
