@@ -209,6 +209,3 @@ def test_instructions_with_linux_are_not_those_without(tmp_path):
 def test_two_emulated_architectures_have_rows_of_their_own(tmp_path):
     found = pair(tmp_path, A32, dataclasses.replace(A32, label="a64", arch="arm64"))
     assert {(row.arch, row.word) for row in found.rows} == {("arm32", Outcome.MISSING), ("arm64", Outcome.MISSING)}
-
-
-# ---- the page ----

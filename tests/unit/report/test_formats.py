@@ -38,28 +38,10 @@ def pair(tmp_path_factory):
     )
 
 
-def cells_of(grid):
-    return [[str(cell) for cell in row] for row in grid.rows]
-
-
-def from_markdown(text):
-    return [row for table in readback.markdown_tables(text) for row in (table.heads, *table.rows)]
-
-
 def from_terminal(draw):
     out = Console(file=io.StringIO(), width=terminal.WIDTH, highlight=False)
     draw(out)
     return out.file.getvalue()
-
-
-def numbers(printed):
-    return [float(n) for n in re.findall(r"-?\d+\.?\d*", printed)]
-
-
-def near(printed, true):
-    """Whether a printed number is the true one, to within one unit of its last digit."""
-    places = len(printed.partition(".")[2])
-    return abs(float(printed) - true) <= 10**-places
 
 
 def test_every_record_has_the_same_keys_and_a_schema(laptop, pair):

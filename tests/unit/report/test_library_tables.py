@@ -23,10 +23,6 @@ def lttng(tmp_path):
     return of(tmp_path, LTTNG)
 
 
-def cells(grid):
-    return [[str(cell) for cell in row] for row in grid.rows]
-
-
 @pytest.mark.parametrize(
     ("arch", "words"), [("x86_64", "an LSL"), ("arm32", "the C library's getcpu"), ("arm64", "the C library's getcpu")]
 )

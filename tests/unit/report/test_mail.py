@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rseqbench.config import load
 from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.tables import Reason, build_grid
 from rseqbench.report.text import ascii_table, mail
@@ -15,8 +14,6 @@ from tests.support import hostile_text
 from tests.support.emulated_runs import A32
 from tests.support.readback import section
 from tests.support.simulated_runs import Simulation, shown
-
-RULES = load().verdict
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +44,6 @@ def test_emulated_runs_say_instructions_and_never_time(tmp_path):
     assert "insn/op" in measured
     assert "ns/op" not in measured
     assert "faster" not in section(text, "Verdicts")
-
-
-# ---- comparisons ----
 
 
 # ---- bad input ----

@@ -2,17 +2,8 @@
 
 import pytest
 
-from rseqbench.config import load
 from rseqbench.report.text import markdown
 from tests.support import readback
-from tests.support.simulated_runs import Simulation, shown
-
-RULES = load().verdict
-
-
-@pytest.fixture(scope="module")
-def laptop(tmp_path_factory):
-    return markdown.render_run(shown(tmp_path_factory.mktemp("results"), Simulation(rounds=12)))
 
 
 def test_a_fence_is_longer_than_what_is_in_it():
