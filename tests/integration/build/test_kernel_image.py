@@ -171,5 +171,5 @@ def test_an_image_that_cannot_be_read_is_refused(tmp_path, name, words):
 
 def test_an_architecture_that_nobody_can_emulate_says_where_to_mend_that():
     arch = dataclasses.replace(architectures.named("arm32"), qemu=None)
-    with pytest.raises(UsageError, match=r"^arm32 cannot be emulated; add \[qemu\] to .*/arm/arch\.toml$"):
+    with pytest.raises(UsageError, match=r"^arm32 cannot be emulated; add \[qemu\] to .*/arm32/arch\.toml$"):
         image.fetch_debian_image(arch)

@@ -501,7 +501,10 @@ def test_probing_leaves_the_registration_as_it_was():
 def test_a_tunable_takes_the_registration_away():
     if not rseq_support.read_libc_rseq_size():
         pytest.skip("the C library registers no rseq here")
-    code = "from rseqbench.host import rseq_support as rseq; print(rseq.libc_rseq_size(), repr(rseq.rseq_error()))"
+    code = (
+        "from rseqbench.host.rseq_support import probe_rseq, read_libc_rseq_size;"
+        "print(read_libc_rseq_size(), repr(probe_rseq()))"
+    )
     env = {**os.environ, "GLIBC_TUNABLES": "glibc.pthread.rseq=0"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "0 ''\n"
@@ -575,7 +578,7 @@ def test_the_table_puts_a_command_on_a_line_of_its_own(findings):
 
 def test_it_speaks_where_packages_are_missing(tmp_path):
     """Of which it is to tell; and what it need not load cannot fail it."""
-    absent = dict.fromkeys(("cffi", "hdrh", "jinja2", "matplotlib", "numpy", "pandas", "pyperf"))
+    absent = dict.fromkeys(("cffi", "elftools", "hdrh", "jinja2", "matplotlib", "numpy", "pandas", "pyperf", "scipy"))
     code = f"import sys; sys.modules.update({absent}); from rseqbench.cli import main; main()"
     command = [sys.executable, "-c", code, "doctor"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
