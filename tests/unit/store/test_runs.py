@@ -307,6 +307,7 @@ def test_the_options_of_a_run_that_is_taken_up_are_those_it_was_begun_with():
         "engine": "pyperf",
         "cpus": "1,0",
         "registration": "glibc",
+        "rseq": "any",
         "benchmarks": sorted({case.benchmark for case in header().plan.cases}),
     }
     without = dataclasses.replace(header().machines[0], facts=Facts(registration=Registration.NONE))
