@@ -217,7 +217,7 @@ def under(code):
 
 @refusal
 def test_the_filter_does_what_it_says(tmp_path, code, why):
-    words = "from rseqbench.host import rseq_support as abi; print(abi.rseq_error(), abi.libc_rseq_size())"
+    words = "from rseqbench.host import rseq_support as abi; print(abi.probe_rseq(), abi.read_libc_rseq_size())"
     done = rseqbench("-c", words, cwd=tmp_path, program=(*under(code), sys.executable))
     assert done.stdout.split()[0] == code
     assert done.stdout.split()[1] in ("0", "None")
