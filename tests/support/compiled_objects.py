@@ -201,7 +201,7 @@ def _objdump(library):
     return found
 
 
-def compiled(name, make=products.library):
+def compile_kernels(name, make=products.library):
     """Return the kernels of an architecture, or skip the test where its compiler is not installed."""
     try:
         return Library(make(architectures.named(name), extra=["-Werror"]).path)

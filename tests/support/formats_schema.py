@@ -12,18 +12,18 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 SCHEMA = json.loads((DOCS / "formats.schema.json").read_text(encoding="utf-8"))
 
 
-def closed(schema):
+def close_objects(schema):
     """Return the schema with every object that lists its keys closed: what it does not name is an error."""
     if isinstance(schema, dict):
-        found = {key: closed(value) for key, value in schema.items()}
+        found = {key: close_objects(value) for key, value in schema.items()}
         return {**found, "additionalProperties": False} if "properties" in found else found
-    return [closed(one) for one in schema] if isinstance(schema, list) else schema
+    return [close_objects(one) for one in schema] if isinstance(schema, list) else schema
 
 
-def held(text, kind):
+def validate(text, kind):
     """Hold a document against its part of the schema, as published and closed, and return it."""
     document = json.loads(text, parse_constant=pytest.fail)
     jsonschema.validate(document, SCHEMA)
-    for schema in (SCHEMA, closed(SCHEMA)):
+    for schema in (SCHEMA, close_objects(SCHEMA)):
         jsonschema.validate(document, {"$defs": schema["$defs"], "$ref": f"#/$defs/{kind}"})
     return document

@@ -33,18 +33,18 @@ class Pools:
         )
 
 
-def counts(path):
+def read_counts(path):
     """Return the pools' counts that the processes of a program left in a file, a mapping each."""
     lines = [line.split() for line in path.read_text().splitlines()]
     return [{name: value for name, _, value in (word.partition("=") for word in line[1:])} for line in lines]
 
 
-def need(program, package):
+def require_program(program, package):
     """Return where a program is; skip the test, naming Debian's package, if it is nowhere."""
     return shutil.which(program) or pytest.skip(f"no {program}: apt-get install {package}")
 
 
-def compiled(extra=()):
+def compile_pools(extra=()):
     """Compile the pools for this machine; skip the test where there is no jemalloc."""
     try:
         return Pools(products.pools(architectures.host(), extra).path)
@@ -58,11 +58,11 @@ ROUNDS = 20000
 THREADS = 4 * (os.cpu_count() or 1)
 
 
-def crowd(pools, program, method, *disturbed, **settings):
+def run_crowd(pools, program, method, *disturbed, **settings):
     return pools.run([program("crowd"), THREADS, ROUNDS, *disturbed], method, **settings)
 
 
-def steal(pools, program, method):
+def run_steal(pools, program, method):
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("needs two CPUs")
     return pools.run([program("steal"), 1000], method)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from rseqbench.build import architectures, products
-from tests.support.compiled_objects import compiled
+from tests.support.compiled_objects import compile_kernels
 
 IS_SEQUENCE, IS_LIBRARY = 0x10, 0x800  # of kernels/include/benchmark.h
 
@@ -53,7 +53,7 @@ def arch(request):
 @pytest.fixture(scope="module", params=[products.library, products.runner], ids=["shared", "static"])
 def library(arch, request):
     """Return the kernels as they are linked for Python, and as they are linked into the runner."""
-    return compiled(arch, request.param)
+    return compile_kernels(arch, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_every_architecture_is_compiled_without_a_warning(library):
 
 
 def test_every_architecture_has_the_same_kernels():
-    found = [[kernel.name for kernel in compiled(name).kernels()] for name in DIALECTS]
+    found = [[kernel.name for kernel in compile_kernels(name).kernels()] for name in DIALECTS]
     assert len(set(found[0])) == len(found[0])
     assert set(found[0]) == set(found[1]) == set(found[2])
 
@@ -96,7 +96,7 @@ def test_a_kernel_that_runs_sequences_says_so(library):
 
 def test_all_of_a_group_are_of_a_library_or_none(arch):
     """What an architecture lacks too: a group that has to be named does not come along by what is absent of it."""
-    kernels = compiled(arch).kernels()
+    kernels = compile_kernels(arch).kernels()
     groups = {kernel.name.partition("/")[0] for kernel in kernels if kernel.flags & IS_LIBRARY}
     assert groups == {"lttng", "urcu"}
     assert [one.name for one in kernels if one.name.partition("/")[0] in groups and not one.flags & IS_LIBRARY] == []
@@ -168,7 +168,7 @@ def test_the_timed_increment_is_one_announcement_and_straight_code(library, code
 
 def test_the_runner_times_the_instructions_that_python_times(arch):
     """But for the addresses in them, which the linker knows earlier in a program that is not moved."""
-    shared, static = (compiled(arch, make) for make in (products.library, products.runner))
+    shared, static = (compile_kernels(arch, make) for make in (products.library, products.runner))
     for name in ("run_plain", "run_rseq", "run_rseq_cmp", "run_rseq_atomic"):
         loops = [[one.mnemonic for one in made.loop("counter.c", name)] for made in (shared, static)]
         assert loops[0] == loops[1], name
@@ -189,19 +189,19 @@ def test_reading_the_cpu_number_inside_saves_instructions(library):
 
 
 def test_the_timed_increment_is_eight_instructions_on_x86_64():
-    loop = compiled("x86_64").loop("counter.c", "run_rseq")
+    loop = compile_kernels("x86_64").loop("counter.c", "run_rseq")
     assert len(loop) <= 8, loop
 
 
 def test_what_the_patch_compared_with_is_lsl_and_a_locked_add():
-    loop = compiled("x86_64").loop("counter.c", "run_getcpu_atomic")
+    loop = compile_kernels("x86_64").loop("counter.c", "run_getcpu_atomic")
     assert matching(r"lsl %e", loop)
     assert matching(r"lock (add|inc)q", loop)
     assert not matching(DIALECTS["x86_64"].calls, loop)
 
 
 def test_the_plain_increment_is_one_instruction_and_not_locked():
-    loop = compiled("x86_64").loop("counter.c", "run_plain")
+    loop = compile_kernels("x86_64").loop("counter.c", "run_plain")
     assert len(loop) == 3, loop
     assert not matching(DIALECTS["x86_64"].atomics, loop)
 
@@ -209,4 +209,4 @@ def test_the_plain_increment_is_one_instruction_and_not_locked():
 @pytest.mark.parametrize("name", ["arm32", "arm64"])
 def test_the_atomic_increments_of_arm_really_are_atomic(name):
     """That no atomic is found in a sequence means something only if one is found where it must be."""
-    assert matching(DIALECTS[name].atomics, compiled(name).loop("counter.c", "run_rseq_atomic"))
+    assert matching(DIALECTS[name].atomics, compile_kernels(name).loop("counter.c", "run_rseq_atomic"))

@@ -8,7 +8,7 @@ from rseqbench.build import architectures, disassembly, elf, products
 from rseqbench.errors import BuildError
 from rseqbench.model import Facts, Machine
 from rseqbench.support import attachments
-from tests.support.compiled_objects import compiled
+from tests.support.compiled_objects import compile_kernels
 
 ARCHES = ["arm32", "arm64", "x86_64"]
 
@@ -20,7 +20,7 @@ def arch(request):
 
 @pytest.fixture(scope="module", params=[products.library, products.runner], ids=["shared", "static"])
 def library(arch, request):
-    return compiled(arch.name, request.param)
+    return compile_kernels(arch.name, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_the_loops_are_where_another_reader_finds_them(library):
 @pytest.mark.parametrize("name", ["x86_64", "arm64"])
 def test_addresses_that_a_linker_leaves_to_the_loader_are_found(name, tmp_path):
     """GNU ld writes them into their places too; others do not."""
-    library = compiled(name)
+    library = compile_kernels(name)
     content, pointers = library.path.read_bytes(), bytes(library.section("benchmarks").data)
     assert content.count(pointers) == 1
     left = tmp_path / "left"

@@ -7,7 +7,7 @@ import pytest
 
 from rseqbench import paths
 from rseqbench.build import architectures
-from tests.support.pools import compiled
+from tests.support.pools import compile_pools
 
 METHODS = ("rseq", "lsl_lock", "vdso_lock")
 _HERE = Path(__file__).parent
@@ -18,13 +18,13 @@ _CFLAGS = ("-std=gnu11", "-O2", "-g", "-w", "-fno-builtin", "-pthread")
 @pytest.fixture(scope="session")
 def pools(own_environment):
     """Return the pools as they are used."""
-    return compiled()
+    return compile_pools()
 
 
 @pytest.fixture(scope="session")
 def slow_pools(own_environment):
     """Return the pools with each sequence and each lock held for some hundred nanoseconds."""
-    return compiled(["-DPOOLS_STRESS=1"])
+    return compile_pools(["-DPOOLS_STRESS=1"])
 
 
 @pytest.fixture(params=METHODS)

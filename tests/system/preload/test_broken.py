@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from rseqbench import paths
-from tests.support.pools import compiled, crowd, steal
+from tests.support.pools import compile_pools, run_crowd, run_steal
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +52,7 @@ def broken(tmp_path, monkeypatch):
         assert text.count(place.right) == 1
         path.write_text(text.replace(place.right, place.wrong))
         monkeypatch.setenv("RSEQBENCH_KERNELS", str(copy))
-        return compiled(["-w", *flags])
+        return compile_pools(["-w", *flags])
 
     return make
 
@@ -63,8 +63,8 @@ def failed(done):
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_broken_sequences(program, number):
-    pools = compiled([HELD_OPEN, f"-DRSEQ_BREAK={number}"])
-    assert any(failed(crowd(pools, program, "rseq", *DISTURBED)) for _ in range(20))
+    pools = compile_pools([HELD_OPEN, f"-DRSEQ_BREAK={number}"])
+    assert any(failed(run_crowd(pools, program, "rseq", *DISTURBED)) for _ in range(20))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_broken_sequences(program, number):
 def test_the_crowd_sees(broken, program, place, method, disturbed):
     pools = broken(place, HELD_OPEN)
     limit = {"RSEQBENCH_POOLS_LIMIT": "4096"} if place is SPILL_NOT_COUNTED else {}
-    assert any(failed(crowd(pools, program, method, *disturbed, **limit)) for _ in range(5))
+    assert any(failed(run_crowd(pools, program, method, *disturbed, **limit)) for _ in range(5))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_crowd_sees(broken, program, place, method, disturbed):
 )
 def test_lists_taken_the_wrong_way(broken, program, place, method):
     pools = broken(place, HELD_OPEN)
-    assert any(failed(steal(pools, program, method)) for _ in range(5))
+    assert any(failed(run_steal(pools, program, method)) for _ in range(5))
 
 
 @pytest.mark.parametrize(("place", "method"), [(NO_BOUND, "rseq"), (NO_LOCKED_BOUND, "vdso_lock")])

@@ -11,7 +11,7 @@ from rseqbench import paths
 from rseqbench.build import architectures, products
 from rseqbench.errors import BuildError
 from tests.support import seccomp
-from tests.support.pools import counts, crowd, need, steal
+from tests.support.pools import read_counts, require_program, run_crowd, run_steal
 
 
 def passed(done):
@@ -49,27 +49,27 @@ def test_threads_end_and_nothing_is_lost(pools, program, method):
 
 @pytest.mark.parametrize("disturbed", [(), ("signals", "moves"), ("trims",), ("forks",), ("trims", "forks", "moves")])
 def test_no_block_is_handed_out_twice_and_the_counts_are_exact(pools, program, method, disturbed):
-    passed(crowd(pools, program, method, *disturbed))
+    passed(run_crowd(pools, program, method, *disturbed))
 
 
 @pytest.mark.parametrize(
     "disturbed", [("signals", "moves"), ("alike", "signals", "moves"), ("trims", "moves"), ("forks", "moves")]
 )
 def test_so_it_is_when_operations_are_held_open(slow_pools, program, method, disturbed):
-    passed(crowd(slow_pools, program, method, *disturbed))
+    passed(run_crowd(slow_pools, program, method, *disturbed))
 
 
 def test_sequences_held_open_are_really_aborted(slow_pools, program):
-    done = passed(crowd(slow_pools, program, "rseq", "signals", "moves"))
+    done = passed(run_crowd(slow_pools, program, "rseq", "signals", "moves"))
     assert int(re.fullmatch(r"aborts=(\d+)\n", done.stdout)[1]) > 0
 
 
 def test_short_lists_that_always_spill(slow_pools, program, method):
-    passed(crowd(slow_pools, program, method, "moves", "trims", RSEQBENCH_POOLS_LIMIT="4096"))
+    passed(run_crowd(slow_pools, program, method, "moves", "trims", RSEQBENCH_POOLS_LIMIT="4096"))
 
 
 def test_where_we_register_rseq_ourselves(pools, program):
-    passed(crowd(pools, program, "rseq", "moves", "forks", GLIBC_TUNABLES="glibc.pthread.rseq=0"))
+    passed(run_crowd(pools, program, "rseq", "moves", "forks", GLIBC_TUNABLES="glibc.pthread.rseq=0"))
 
 
 # ---- how much is kept ----
@@ -88,7 +88,7 @@ def test_where_linux_cannot_restart_sequences_a_trim_leaves_them_and_says_so(poo
 
 
 def test_lists_are_taken_from_under_operations_in_the_middle(slow_pools, program, method):
-    passed(steal(slow_pools, program, method))
+    passed(run_steal(slow_pools, program, method))
 
 
 # ---- how they start, and what they say ----
@@ -98,7 +98,7 @@ def test_the_counts_come_to_a_file(pools, tmp_path, method):
     file = tmp_path / "counts"
     passed(pools.run(["ls", "/"], method, RSEQBENCH_POOLS_STATS=str(file)))
     passed(pools.run(["ls", "/"], method, RSEQBENCH_POOLS_STATS=str(file)))
-    first, _second = counts(file)
+    first, _second = read_counts(file)
     assert first["method"] == method
     assert int(first["hits"]) > 0 < int(first["cached_bytes"]) <= int(first["bound_bytes"])
     of = {name: int(value) for name, value in first.items() if value.isdigit()}
@@ -157,7 +157,7 @@ def test_it_falls_back_only_where_told_to_and_says_so(pools, without_rseq, tmp_p
     done = run_without_rseq(without_rseq, pools, **settings)
     assert done.returncode == 0 and done.stdout
     assert re.fullmatch(r"rseqbench pools: rseq: .*: off instead, as RSEQBENCH_POOLS_FALLBACK says\n", done.stderr)
-    assert [line["method"] for line in counts(file)] == ["off"]
+    assert [line["method"] for line in read_counts(file)] == ["off"]
 
 
 # ---- for other machines ----
@@ -166,7 +166,7 @@ def test_it_falls_back_only_where_told_to_and_says_so(pools, without_rseq, tmp_p
 @pytest.mark.parametrize("name", sorted(set(architectures.known()) - {architectures.host().name}))
 def test_they_compile_without_a_warning_for(name, tmp_path):
     arch = architectures.named(name)
-    compiler = need(arch.compilers[0], arch.package)
+    compiler = require_program(arch.compilers[0], arch.package)
     jemalloc = tmp_path / products.JEMALLOC  # there is none for it here, and only its name matters
     command = [compiler, "-shared", "-nostdlib", f"-Wl,-soname,{products.JEMALLOC}", "-xc", "/dev/null", "-o", jemalloc]
     subprocess.run(command, check=True)
@@ -176,7 +176,7 @@ def test_they_compile_without_a_warning_for(name, tmp_path):
 
 def test_no_jemalloc_names_the_package():
     name = next(name for name in architectures.known() if name != architectures.host().name)
-    need(architectures.named(name).compilers[0], architectures.named(name).package)
+    require_program(architectures.named(name).compilers[0], architectures.named(name).package)
     with pytest.raises(BuildError, match=f"no {products.JEMALLOC} for {name}; apt-get install libjemalloc2"):
         products.pools(architectures.named(name))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.pools import counts, need
+from tests.support.pools import read_counts, require_program
 
 ROOT = Path(__file__).parents[3]
 TWO = ("rseq", "vdso_lock")  # for what takes long
@@ -46,7 +46,7 @@ def same(pools, command, method, folder, given=b""):
     environment = pools.environment(method, RSEQBENCH_POOLS_STATS=str(file))
     done = subprocess.run(command, input=given, env=environment, capture_output=True, check=False, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (0, *without(tuple(map(str, command)), given))
-    found = counts(file)
+    found = read_counts(file)
     assert found and all(line["method"] == method and int(line["hits"]) > 0 for line in found)
     return found
 
@@ -54,7 +54,7 @@ def same(pools, command, method, folder, given=b""):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", TWO, indirect=True)
 def test_sqlite_on_a_million_rows(pools, method, tmp_path):
-    program = need("sqlite3", "sqlite3")
+    program = require_program("sqlite3", "sqlite3")
     found = same(pools, [program, ":memory:"], method, tmp_path, given=SQL.encode())
     assert sum(int(line["hits"]) for line in found) > 100_000
 
@@ -62,7 +62,7 @@ def test_sqlite_on_a_million_rows(pools, method, tmp_path):
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     """Return a bare clone of the project's own repository."""
-    git, folder = need("git", "git"), tmp_path_factory.mktemp("repository")
+    git, folder = require_program("git", "git"), tmp_path_factory.mktemp("repository")
     asked = [git, "-C", ROOT, "rev-parse", "--path-format=absolute", "--git-common-dir"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -91,7 +91,7 @@ def test_git_repacks_a_repository_and_it_is_whole(pools, method, tmp_path, sourc
     git = ["git", "-C", str(target)]
     repack = [*git, "-c", "pack.threads=8", "repack", "-q", "-a", "-d", "-f", "--window=50", "--depth=50"]
     subprocess.run(repack, env=environment, check=True)
-    assert len(counts(tmp_path / "counts")) > 1  # it starts others
+    assert len(read_counts(tmp_path / "counts")) > 1  # it starts others
     listed = [*git, "rev-list", "--all", "--objects"]
     assert subprocess.check_output(listed, env=environment) == subprocess.check_output(listed)
     subprocess.run([*git, "fsck", "--full", "--strict"], check=True, capture_output=True)
@@ -111,7 +111,7 @@ def test_tests_of_our_own(pools, method, tmp_path):
     command = [sys.executable, "-m", "pytest", *quietly, ROOT / "tests" / "unit" / "measure" / "test_plan.py"]
     done = pools.run(command, method, RSEQBENCH_POOLS_STATS=str(tmp_path / "counts"))
     assert done.returncode == 0, done.stdout[-2000:]
-    assert max(int(line["hits"]) for line in counts(tmp_path / "counts")) > 100_000
+    assert max(int(line["hits"]) for line in read_counts(tmp_path / "counts")) > 100_000
 
 
 def test_python_s_threads_and_processes(pools, method, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from rseqbench.build import architectures
 from rseqbench.build.linux import image, initramfs, kvm
 from rseqbench.errors import TargetError
-from tests.support.pools import need
+from tests.support.pools import require_program
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,16 @@ def guest(linux, init, files):
     qemu = architectures.host().qemu
     accelerated = not kvm.find_kvm_problem(architectures.host(), linux.path)
     processor = ["-accel", "kvm", "-cpu", "host"] if accelerated else ["-accel", "tcg,thread=multi", "-cpu", qemu.cpu]
-    command = [need(qemu.system, qemu.system_package), "-M", qemu.machine, "-m", "512", "-smp", "2", *processor]
+    command = [
+        require_program(qemu.system, qemu.system_package),
+        "-M",
+        qemu.machine,
+        "-m",
+        "512",
+        "-smp",
+        "2",
+        *processor,
+    ]
     command += ["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"]
     command += ["-kernel", linux.path, "-initrd", archive, "-append", f"console={qemu.console} quiet panic=-1"]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=150, errors="replace").stdout

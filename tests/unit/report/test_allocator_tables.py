@@ -15,7 +15,7 @@ from rseqbench.report.run_view import build_run_view
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.store.runs import PATCH, Store
 from tests.support import hostile_text, readback
-from tests.support.formats_schema import held
+from tests.support.formats_schema import validate
 from tests.support.library_runs import LTTNG, URCU
 from tests.support.readback import section
 from tests.support.served_runs import COSTS, stored
@@ -75,7 +75,7 @@ def read(style, documents):
 
 def test_the_json_has_every_phase_unrounded_with_its_intervals(served):
     found, documents = served
-    phases = held(documents["json"], "run")["served"]["phases"]
+    phases = validate(documents["json"], "run")["served"]["phases"]
     assert len(phases) == len(found.served.phases) == 8
     for record, phase in zip(phases, found.served.phases, strict=True):
         assert (record["benchmark"], record["threads"], record["work"]) == (
@@ -173,7 +173,7 @@ def test_a_run_that_served_nothing_says_so(library):
 
 def test_prices_and_notes_are_in_the_json(library):
     found, documents = library
-    (record,) = held(documents["json"], "run")["shipped"]
+    (record,) = validate(documents["json"], "run")["shipped"]
     (one,) = found.shipped
     assert (record["library"], record["arch"]) == (one.library.group, "x86_64")
     assert record["benchmarks"] == [row.benchmark for row in one.rows]

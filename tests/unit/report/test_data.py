@@ -16,7 +16,7 @@ from rseqbench.report.data import documentation, formats
 from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support.emulated_runs import A32
-from tests.support.formats_schema import DOCS, SCHEMA, held
+from tests.support.formats_schema import DOCS, SCHEMA, validate
 from tests.support.kernel_config_runs import REGISTERED, N, Y
 from tests.support.simulated_runs import COSTS, SKIPS, Simulation, shown, store
 
@@ -42,16 +42,16 @@ def test_the_schema_is_one():
 @pytest.mark.parametrize("simulation", RUNS.values(), ids=RUNS)
 def test_a_run_is_as_the_schema_says(tmp_path, simulation):
     found = shown(tmp_path, simulation)
-    held(render.render_run(found, "json"), "run")
-    held(data.run_json(found), "run")  # as a page carries it
+    validate(render.render_run(found, "json"), "run")
+    validate(data.run_json(found), "run")  # as a page carries it
 
 
 def test_the_message_s_own_run_and_its_claims_are_as_the_schema_says(tmp_path):
     patch = Store(tmp_path).load(PATCH)
     found = build_run_view(patch, patch, RULES)
-    held(render.render_run(found, "json"), "run")
-    held(data.to_json("claims", claims=data.claims(found.judged)), "claims")
-    held(data.to_json("claims", label="x", claims=data.verdicts(found.judged)), "claims")
+    validate(render.render_run(found, "json"), "run")
+    validate(data.to_json("claims", claims=data.claims(found.judged)), "claims")
+    validate(data.to_json("claims", label="x", claims=data.verdicts(found.judged)), "claims")
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_comparison_is_as_the_schema_says(tmp_path, simulations, kind):
     results = Store(tmp_path)
     runs = [store(results, one) for one in simulations]
     found = [summary.compare_runs(runs[0], other, RULES) for other in runs[1:]]
-    document = held(render.render_comparison(runs, found, RULES, "json"), kind)
+    document = validate(render.render_comparison(runs, found, RULES, "json"), kind)
     assert [one["label"] for one in document["headers"]] == [run.label for run in runs]
 
 

@@ -19,7 +19,7 @@ from rseqbench.store import fleets as index
 from rseqbench.store.runs import Store
 from tests.support import hostile_text
 from tests.support.fleets import costs, emulated, fleet, machine, many, three
-from tests.support.formats_schema import held
+from tests.support.formats_schema import validate
 from tests.support.html_page import Page
 
 RULES = load().verdict
@@ -153,7 +153,7 @@ def test_who_differs_is_named_where_they_are_not_the_extremes(tmp_path):
         f"{number}: {column.apart.highest} over {column.apart.lowest}; beyond them, but less surely: "
     )
     assert "g (2 rounds)" in note
-    record = held(render.render_fleet(found, "json"), "fleet")["matrices"][0]["columns"][number - 1]
+    record = validate(render.render_fleet(found, "json"), "fleet")["matrices"][0]["columns"][number - 1]
     assert (record["upper"], record["lower"]) == (column.apart.highest, column.apart.lowest)
     assert record["highest"] == "g"
 
@@ -168,7 +168,7 @@ def test_a_group_that_nobody_measured_is_one_word(tmp_path):
     counters = sum(what.slow.startswith("counter/") for what in found.nowhere)
     assert said.startswith(f"{len(found.nowhere)} pairs no machine has a value of: all {counters} of counter, ")
     assert "cpu_id/gs / rseq" in said and said.count("/") == 2
-    assert len(held(render.render_fleet(found, "json"), "fleet")["nowhere"]) == len(found.nowhere)
+    assert len(validate(render.render_fleet(found, "json"), "fleet")["nowhere"]) == len(found.nowhere)
 
 
 # ---- data ----
@@ -177,14 +177,14 @@ def test_a_group_that_nobody_measured_is_one_word(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_json_is_as_the_schema_says(made, kind):
     found = made[kind]
-    document = held(render.render_fleet(found, "json"), "fleet")
+    document = validate(render.render_fleet(found, "json"), "fleet")
     assert document["labels"] == list(found.labels)
     assert len(document["places"]) == len(found.places)
 
 
 def test_json_has_every_cell_unrounded(made):
     found = made["three"]
-    document = held(render.render_fleet(found, "json"), "fleet")
+    document = validate(render.render_fleet(found, "json"), "fleet")
     for one, matrix in zip(document["matrices"], found.matrices, strict=True):
         for record, column in zip(one["columns"], matrix.columns, strict=True):
             assert {cell["place"]: cell["ratio"] for cell in record["cells"]} == {
@@ -196,7 +196,7 @@ def test_json_has_every_cell_unrounded(made):
 @pytest.mark.parametrize("kind", KINDS)
 def test_csv_is_one_rectangle_of_known_columns_and_holds_the_same(made, kind):
     found = made[kind]
-    document, text = held(render.render_fleet(found, "json"), "fleet"), render.render_fleet(found, "csv")
+    document, text = validate(render.render_fleet(found, "json"), "fleet"), render.render_fleet(found, "csv")
     assert next(csv.reader(io.StringIO(text))) == ["schema", *data.fleet.COLUMNS]
     rows = list(csv.DictReader(io.StringIO(text)))
     cells = [cell for one in document["matrices"] for column in one["columns"] for cell in column["cells"]]
