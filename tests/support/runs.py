@@ -53,7 +53,7 @@ class Started:
         """Return the exit code and standard error, after all processes had a moment to end."""
         out, err = self.process.communicate(timeout=300)
         self.out = out
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while self.left() and time.monotonic() < deadline:
             time.sleep(0.05)
         return self.process.returncode, self.seen + err

@@ -139,7 +139,7 @@ class Sshd:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
 
     def _listens(self, port):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self._process.poll() is None and time.monotonic() < deadline:
             if f"port {port}" in self.log.read_text():
                 return True
@@ -174,7 +174,7 @@ def descendants(process):
     return [found for child in children(process) for found in (child, *descendants(child))]
 
 
-def eventually(condition, seconds=20):
+def eventually(condition, seconds=60):
     """Wait until `condition()` holds; False when it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not (held := condition()) and time.monotonic() < deadline:

@@ -164,7 +164,7 @@ def test_what_was_half_made_is_removed(cache, tree, tmp_path, building, number):
     process = building(2)
     (half,) = cache.glob("build/*/two.o")
     process.send_signal(number)
-    assert process.wait(30) != 0
+    assert process.wait(60) != 0
     assert at_work(tmp_path) == []
     assert not half.exists()
     assert half.with_name("one.o").exists()

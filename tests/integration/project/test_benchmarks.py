@@ -98,7 +98,7 @@ class TestCommon:
 
 def soon(condition):
     """Wait a little until something is so; return whether it came to be."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
     return condition()

@@ -146,13 +146,13 @@ def test_one_whose_request_is_killed_is_ended_with_all_it_started(marked):
 def test_one_whose_runner_is_killed_is_ended_with_all_it_started(marked, number):
     with running_a_program(marked) as process:
         os.killpg(process.pid, number)
-        process.wait(10)
+        process.wait(60)
 
 
 def test_one_whose_reader_has_gone_is_ended_with_all_it_started(marked):
     with running_a_program(marked) as process:
         process.stdout.close()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_one_that_is_run_by_a_process_that_is_killed_is_ended_with_all_it_started(marked):

@@ -358,26 +358,26 @@ def test_when_nobody_listens_any_more_the_child_goes_and_the_runner_too(running)
     pid = child(running)
     running.stdin.close()
     running.stdout.close()
-    assert running.wait(10) == 0
+    assert running.wait(60) == 0
     assert gone(pid)
 
 
 def test_the_end_of_the_requests_is_the_end_after_the_last_answer(runner):
     requests = b"".join(protocol.encode(number, "hello") + b"\n" for number in (1, 2))
-    done = subprocess.run([runner, "serve"], input=requests, capture_output=True, timeout=30, check=True)
+    done = subprocess.run([runner, "serve"], input=requests, capture_output=True, timeout=120, check=True)
     assert [protocol.decode(line, i)["protocol"] for i, line in enumerate(done.stdout.splitlines(), 1)] == [1, 1]
     assert done.stderr == b""
 
 
 def test_a_request_that_is_cut_by_the_end_is_not_done(runner):
     request = protocol.encode(1, "hello") + b"\n" + protocol.encode(2, "hello")
-    done = subprocess.run([runner, "serve"], input=request, capture_output=True, timeout=30, check=True)
+    done = subprocess.run([runner, "serve"], input=request, capture_output=True, timeout=120, check=True)
     assert len(done.stdout.splitlines()) == 1
 
 
 def test_quit_ends_it_after_its_answer(running):
     assert session(running).ask("quit", 30.0) is None
-    assert running.wait(10) == 0
+    assert running.wait(60) == 0
 
 
 def test_ctrl_c_is_the_host_s_to_decide(running):
@@ -389,7 +389,7 @@ def test_ctrl_c_is_the_host_s_to_decide(running):
     thread.join()
     assert outcome[0]["passed"]
     os.killpg(running.pid, signal.SIGTERM)
-    assert running.wait(10) == -signal.SIGTERM
+    assert running.wait(60) == -signal.SIGTERM
 
 
 def test_it_serves_a_terminal_as_it_is_and_leaves_it_so(runner):
@@ -402,7 +402,7 @@ def test_it_serves_a_terminal_as_it_is_and_leaves_it_so(runner):
             asked = RunnerSession(LineChannel(master, master, "the runner"))
             assert asked.ask("hello", 30.0)["protocol"] == 1
             assert asked.ask("quit", 30.0) is None
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
         assert termios.tcgetattr(slave) == before
     finally:
         os.close(master)
@@ -411,19 +411,19 @@ def test_it_serves_a_terminal_as_it_is_and_leaves_it_so(runner):
 
 def test_without_standard_files_it_ends(runner):
     for redirections in ("<&-", ">&-", "<&- >&- 2>&-"):
-        done = subprocess.run(["sh", "-c", f'exec "$0" serve {redirections}', runner], timeout=30, check=False)
+        done = subprocess.run(["sh", "-c", f'exec "$0" serve {redirections}', runner], timeout=120, check=False)
         assert done.returncode == 0
 
 
 @pytest.mark.parametrize("arguments", [(), ("dance",), ("serve", "a", "b")])
 def test_other_arguments_are_explained(runner, arguments):
-    done = subprocess.run([runner, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([runner, *arguments], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: runner once rseqbench/1 NUMBER VERB")
 
 
 def test_a_device_that_is_not_there_is_a_line(runner):
-    done = subprocess.run([runner, "serve", "/nowhere"], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([runner, "serve", "/nowhere"], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (1, "rseqbench runner: /nowhere: No such file or directory\n")
 
 

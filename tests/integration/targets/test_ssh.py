@@ -89,9 +89,9 @@ def path_of(folder, tools, busybox=False):
 
 def fall_asleep(session):
     """Let the program be busy for ever, so that it will not see the end of its input."""
-    assert session.lines.read_line(10) == b"|"
+    assert session.lines.read_line(60) == b"|"
     session.lines.send(b"sleep")
-    assert session.lines.read_line(10) == b"asleep"
+    assert session.lines.read_line(60) == b"asleep"
 
 
 def running(path):
@@ -114,10 +114,10 @@ def test_a_program_is_copied_run_and_talked_to(sshd, program):
         assert Path(remote).read_bytes() == program.read_bytes()
         assert Path(remote).parent.stat().st_mode & 0o777 == 0o700
         session = host.run([remote, 'it\'s "$HOME" `x` \\'], {"MARK": "a 'b' $c"})
-        assert session.lines.read_line(10) == b"it's \"$HOME\" `x` \\|a 'b' $c"
+        assert session.lines.read_line(60) == b"it's \"$HOME\" `x` \\|a 'b' $c"
         for number in range(20):
             session.lines.send(b"ping %d" % number)
-            assert session.lines.read_line(10) == b"ping %d" % number
+            assert session.lines.read_line(60) == b"ping %d" % number
         session.close()
         assert not running(remote)
     assert server.left() == []
@@ -138,7 +138,7 @@ def test_one_connection_serves_all(sshd, program):
     server = sshd()
     with RemoteHost(openssh(server.destination)) as host:
         sessions = [host.run([host.copy(program)]) for _ in range(3)]
-        assert [session.lines.read_line(10) for session in sessions] == [b"|"] * 3
+        assert [session.lines.read_line(60) for session in sessions] == [b"|"] * 3
         assert len(server.connections()) == 1
 
 
@@ -149,7 +149,7 @@ def test_multiplexing_of_the_users_own_is_used_and_left_alone(sshd, program):
         config.write(f"    ControlMaster auto\n    ControlPath {socket}\n    ControlPersist 60\n")
     with RemoteHost(openssh(server.destination)) as host:
         session = host.run([host.copy(program)])
-        assert session.lines.read_line(10) == b"|"
+        assert session.lines.read_line(60) == b"|"
         assert len(server.connections()) == 1
     assert eventually(lambda: server.left() == [])
     assert socket.exists()
@@ -171,11 +171,11 @@ def test_two_hosts_at_once_do_not_mix(sshd, program):
         paths = [host.copy(program) for host in (first, second, third)]
         assert len({Path(path).parent for path in paths}) == 3
         sessions = [host.run([path, path]) for host, path in zip((first, second, third), paths, strict=True)]
-        assert [session.lines.read_line(10).decode() for session in sessions] == [f"{path}|" for path in paths]
+        assert [session.lines.read_line(60).decode() for session in sessions] == [f"{path}|" for path in paths]
         third.close()
         assert not Path(paths[2]).exists()
         sessions[1].lines.send(b"still there")
-        assert sessions[1].lines.read_line(10) == b"still there"
+        assert sessions[1].lines.read_line(60) == b"still there"
     assert one.left() == two.left() == []
 
 
@@ -183,7 +183,7 @@ def test_two_hosts_at_once_do_not_mix(sshd, program):
 def test_few_tools_are_enough_over_there(sshd, program, tmp_path, sums):
     server = sshd(env=path_of(tmp_path / "path", [*TOOLS, *sums]))
     with RemoteHost(openssh(server.destination)) as host:
-        assert host.run([host.copy(program), "here"]).lines.read_line(10) == b"here|"
+        assert host.run([host.copy(program), "here"]).lines.read_line(60) == b"here|"
     assert server.left() == []
 
 
@@ -192,7 +192,7 @@ def test_busybox_is_enough_over_there(sshd, program, programs, tmp_path):
     server = sshd(env=path_of(tmp_path / "path", [*TOOLS, "sha256sum"], busybox=True))
     with RemoteHost(openssh(server.destination)) as host:
         session = host.run([host.copy(program), "here"])
-        assert session.lines.read_line(10) == b"here|"
+        assert session.lines.read_line(60) == b"here|"
         with pytest.raises(TargetError, match="exec format error"):
             host.copy(programs("arm-linux-gnueabihf-gcc"))
     assert server.left() == []
@@ -219,7 +219,7 @@ def test_a_login_shell_that_greets_is_no_disturbance(sshd, program):
         pytest.skip("this login shell greets nobody")
     with RemoteHost(openssh(server.destination)) as host:
         assert host.machine() == os.uname().machine
-        assert host.run([host.copy(program)]).lines.read_line(10) == b"|"
+        assert host.run([host.copy(program)]).lines.read_line(60) == b"|"
 
 
 def test_a_program_for_another_architecture_is_an_error(sshd, programs):
@@ -242,10 +242,10 @@ def test_a_program_for_another_architecture_is_an_error(sshd, programs):
 def test_a_program_that_ends_says_how(sshd, program, request_, end):
     with RemoteHost(openssh(sshd().destination)) as host:
         session = host.run([host.copy(program)])
-        session.lines.read_line(10)
+        session.lines.read_line(60)
         session.lines.send(request_)
         with pytest.raises(TargetError, match=rf"^the program on \S+ {end}"):
-            session.lines.read_line(10)
+            session.lines.read_line(60)
 
 
 def test_closing_ends_a_program_that_does_not_read(sshd, program):
@@ -272,10 +272,10 @@ def test_a_connection_lost_in_the_middle_is_an_error_and_leaves_nothing(sshd, pr
         for connection in server.connections():
             os.kill(connection, signal.SIGKILL)
         with pytest.raises(TargetError, match=r"^connection to \S+ lost \(.+\); is it still on"):
-            session.lines.read_line(10)
+            session.lines.read_line(60)
         assert not session.alive
         with pytest.raises(TargetError, match=r"lost|gone"):
-            host.run([remote]).lines.read_line(10)
+            host.run([remote]).lines.read_line(60)
     assert eventually(lambda: not running(remote))
     assert eventually(lambda: server.left() == [])
 
@@ -307,7 +307,7 @@ def test_the_ssh_killed_on_this_side_leaves_nothing_there(sshd, program):
         fall_asleep(session)
         host._holder._process.kill()
         with pytest.raises(TargetError, match=r"^connection to \S+ lost"):
-            session.lines.read_line(10)
+            session.lines.read_line(60)
     assert eventually(lambda: not running(remote))
     assert eventually(lambda: server.left() == [])
 
@@ -321,9 +321,9 @@ signal.signal(signal.SIGTERM, signal.default_int_handler)
 with RemoteHost(openssh(sys.argv[1])) as host:
     remote = host.copy(Path(sys.argv[2]))
     session = host.run([remote])
-    session.lines.read_line(10)
+    session.lines.read_line(60)
     session.lines.send(b"sleep")
-    session.lines.read_line(10)
+    session.lines.read_line(60)
     print(remote, flush=True)
     session.lines.read_line(60)
 """
@@ -344,7 +344,7 @@ def test_whatever_ends_us_leaves_nothing_there(sshd, program, kind):
         remote = process.stdout.readline().strip()
         assert running(remote)
         os.killpg(process.pid, kind)  # as the terminal does
-        process.wait(20)
+        process.wait(60)
     assert eventually(lambda: not running(remote))
     assert eventually(lambda: server.left() == [])
     assert eventually(lambda: server.sessions() == [])
