@@ -196,8 +196,8 @@ FOUND = {"library": "libjemalloc.so.2", "percpu_arena": "disabled", "pools": "",
     ],
 )
 def test_another_allocator_than_asked_for_is_refused(changed, why):
-    refused = jemalloc.METHODS[0].refused({**FOUND, **changed}, Registration.GLIBC)
-    assert refused == (f"shipped did not take: {why}" if why else "")
+    mismatch = jemalloc.METHODS[0].find_mismatch({**FOUND, **changed}, Registration.GLIBC)
+    assert mismatch == (f"shipped did not take: {why}" if why else "")
 
 
 def test_the_page_has_a_plot_for_each_method_that_is_held_against_rseq():

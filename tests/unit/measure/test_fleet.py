@@ -348,7 +348,7 @@ def test_a_disk_that_is_full_for_a_while_ends_no_place(tmp_path, fleet, monkeypa
             raise ResultsError("cannot write fleet.json: No space left on device")
         save(root, one)
 
-    monkeypatch.setattr(members.fleets, "save", full_in_between)
+    monkeypatch.setattr(members.fleets, "save_fleet", full_in_between)
     events = list(members.run_members(fleet, fleet.members, Store(tmp_path), iter_of, 1, nothing))
     assert sum(isinstance(event, JobEnded) for event in events) == 3
 
