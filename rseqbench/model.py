@@ -389,7 +389,7 @@ class Estimate:
 
 
 class VerdictWord(StrEnum):
-    """What can be said of a claim; the words are fixed, the rules stand in claims.py."""
+    """What can be said of a claim; the words are fixed, the rules stand in analysis/verdicts.py."""
 
     REPRODUCED = "reproduced"
     STRONGER = "stronger"

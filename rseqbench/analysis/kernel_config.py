@@ -1,7 +1,7 @@
 """Pure: what two runs, on Linux without and with CONFIG_RSEQ, say of the message's claims about the two.
 
-The rules. hackbench: a claim of a speed-up, as in claims.py, but that the interval of the message's own two rows takes
-the place of the leeway there, with no bound on the measured one's width: a tenth of 1.022 would let everything pass.
+The rules. hackbench: a claim of a speed-up, as in verdicts.py, but the interval of the message's own two rows takes the
+place of the leeway there, with no bound on the measured one's width: a tenth of 1.022 would let everything pass.
 Only seconds of the message's own command are held against it. Sizes, which the message gives as a cost: reproduced
 within claim*reach .. claim/reach, stronger where Linux grows by less, contradicted where by more. What is judged is the
 growth of the symbols, code for text, variables for data: a section is padded, and `size` shows the padding with it. Two

@@ -31,7 +31,7 @@ class Claim:
     arch: str = ""
     slow: BenchmarkId = NO_BENCHMARK
     fast: BenchmarkId = NO_BENCHMARK
-    today: tuple[BenchmarkId, BenchmarkId] | None = None
+    current: tuple[BenchmarkId, BenchmarkId] | None = None
     net: bool = False
     vdso: bool = False
     library: Mapping[str, str] = field(default_factory=dict)
@@ -46,9 +46,9 @@ class Claim:
     def __post_init__(self) -> None:
         for name in ("slow", "fast"):
             object.__setattr__(self, name, BenchmarkId(getattr(self, name)))
-        if self.today:
-            slow, fast = self.today
-            object.__setattr__(self, "today", (BenchmarkId(slow), BenchmarkId(fast)))
+        if self.current:
+            slow, fast = self.current
+            object.__setattr__(self, "current", (BenchmarkId(slow), BenchmarkId(fast)))
 
     @property
     def pair(self) -> tuple[CaseKey, CaseKey]:
@@ -58,9 +58,9 @@ class Claim:
     @property
     def in_library(self) -> Claim:
         """The same claim, of the benchmarks that measure the shipped library itself."""
-        slow, fast, today = (BenchmarkId(self.library.get(name, "")) for name in ("slow", "fast", "today"))
-        pair = (today, fast) if today else None
-        return dataclasses.replace(self, slow=slow, fast=fast, today=pair, whole="")
+        slow, fast, current = (BenchmarkId(self.library.get(name, "")) for name in ("slow", "fast", "current"))
+        pair = (current, fast) if current else None
+        return dataclasses.replace(self, slow=slow, fast=fast, current=pair, whole="")
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,9 @@ def pairs_on(arches: Sequence[str]) -> list[ArchPair]:
         if claim.kind in ("speedup", "equal") and claim.arch in arches:
             claimed = ArchPair(claim.arch, claim.slow, claim.fast, claim.net, "as the patch claims it")
             found.setdefault((claimed.arch, claimed.slow, claimed.fast), claimed)
-            if claim.today:
-                today = ArchPair(claim.arch, *claim.today, claim.net, "what a user would replace today")
-                found.setdefault((today.arch, today.slow, today.fast), today)
+            if claim.current:
+                current = ArchPair(claim.arch, *claim.current, claim.net, "what a user would replace today")
+                found.setdefault((current.arch, current.slow, current.fast), current)
     for entry in _data()["pair"]:
         for arch in arches:
             found.setdefault((arch, entry["slow"], entry["fast"]), ArchPair(arch, net=False, **entry))

@@ -113,9 +113,9 @@ def _measured_pairs(
     by_name = {m.benchmark: m for m in found if m.arch == machine.arch and m.threads == 1}
     claimed = patch_claims.table_pair(section)
     todays = [
-        c.today
+        c.current
         for c in patch_claims.written_claims()
-        if (c.slow, c.fast) == claimed and c.arch == machine.arch and c.today
+        if (c.slow, c.fast) == claimed and c.arch == machine.arch and c.current
     ]
     who = REPLAYED if machine.target == REPLAY else "this run"
     who = f"{who}, {machine.arch}" if several else who
@@ -138,8 +138,8 @@ def _in_libraries(claimed: NamePair, arch: str) -> Iterable[tuple[NamePair, str]
             shipped = claim.in_library
             title = LIBRARIES[shipped.slow.group].title
             yield (shipped.slow, shipped.fast), title
-            if shipped.today:
-                yield shipped.today, title
+            if shipped.current:
+                yield shipped.current, title
 
 
 def _list_line(

@@ -1,4 +1,4 @@
-"""Pure: what a run says of each claim of the patch message; stated.py has the claims.
+"""Pure: what a run says of each claim of the patch message; patch_claims.py has the claims.
 
 The rules, with the tolerances of [verdict] in bench.toml. A claim of a speed-up of c is judged by the interval of the
 measured speed-up:
@@ -65,13 +65,13 @@ from rseqbench.selection import LIBRARIES
 class JudgedClaim:
     """A claim, what its own table gives, what was measured, and the verdict.
 
-    `unit` is that of the values behind `measured` and `today`, per operation; empty where there are none.
+    `unit` is that of the values behind `measured` and `current`, per operation; empty where there are none.
     """
 
     claim: Claim
     arithmetic: Arithmetic | None
     measured: Estimate | None
-    today: Estimate | None
+    current: Estimate | None
     verdict: Verdict
     unit: str = ""
 
@@ -115,17 +115,17 @@ def _judge_one(
         verdict = Verdict(VerdictWord.NOT_COMPARABLE, (OtherMachinesTime(row.gross.value, row.unit),))
         return JudgedClaim(claim, own, row.gross, None, verdict, row.unit)
     ratio = dataset.speedup(frame, label, *claim.pair, rules.confidence, claim.net)
-    today = None
-    if claim.today:
-        slow, fast = (CaseKey(claim.arch, benchmark) for benchmark in claim.today)
-        today = dataset.speedup(frame, label, slow, fast, rules.confidence, claim.net)
+    current = None
+    if claim.current:
+        slow, fast = (CaseKey(claim.arch, benchmark) for benchmark in claim.current)
+        current = dataset.speedup(frame, label, slow, fast, rules.confidence, claim.net)
     if ratio is None:
         word = VerdictWord.NOT_COMPARABLE if machine.timing == "emulated" else VerdictWord.UNRESOLVED
         verdict = Verdict(word, (NothingToDivide(),))
     else:
-        verdict = _ratio_verdict(claim, ratio, today, machine, rules)
+        verdict = _ratio_verdict(claim, ratio, current, machine, rules)
     verdict = Verdict(verdict.word, (*verdict.reasons, *lacking))
-    return JudgedClaim(claim, own, ratio, today, verdict, rows[claim.pair[0]].unit)
+    return JudgedClaim(claim, own, ratio, current, verdict, rows[claim.pair[0]].unit)
 
 
 def _absence(claim: Claim, machine: Machine, rows: dict[CaseKey, Row], skipped: dict[str, str]) -> Reasons:
@@ -149,12 +149,12 @@ def _lacking_library(shipped: Claim, rows: dict[CaseKey, Row], skipped: dict[str
 
 
 def _ratio_verdict(
-    claim: Claim, ratio: Estimate, today: Estimate | None, machine: Machine, rules: VerdictRules
+    claim: Claim, ratio: Estimate, current: Estimate | None, machine: Machine, rules: VerdictRules
 ) -> Verdict:
     if machine.timing == "emulated":
         direction = None if claim.kind == "equal" else _direction(ratio)
         counts = InInstructions(direction, ratio.value, claim.net, claim.whole)
-        return Verdict(VerdictWord.NOT_COMPARABLE, (counts, *_no_price(claim, today)))
+        return Verdict(VerdictWord.NOT_COMPARABLE, (counts, *_no_price(claim, current)))
     limit: Reason | None = None
     if machine.emulates:
         limit = EmulatedMachine(_direction(ratio))
@@ -170,11 +170,11 @@ def _ratio_verdict(
     return Verdict(verdict.word, (*verdict.reasons, PatchTimed(claim.timed))) if claim.timed else verdict
 
 
-def _no_price(claim: Claim, today: Estimate | None) -> Reasons:
+def _no_price(claim: Claim, current: Estimate | None) -> Reasons:
     """Keep a reader from taking fewer instructions for less time, where the method in use today has fewer."""
-    if claim.today is None or today is None or today.value >= 1:
+    if claim.current is None or current is None or current.value >= 1:
         return ()
-    fewer, more = claim.today
+    fewer, more = claim.current
     return (FewerWithoutPrice(fewer.method, more.method),)
 
 

@@ -43,7 +43,7 @@ _NAMED_MODES = 3  # benchmarks; the rest is counted
 def limits(header: Header, confidence: float) -> tuple[str, ...]:
     """Return a sentence for each thing that limits what the run can say, the lack of these facts included.
 
-    What an emulated machine's numbers are, emulated.py says. That a run is a replay comes first.
+    emulation_limits() says what an emulated machine's numbers are. That a run is a replay comes first.
     """
     if is_replay(header):
         return (f"REPLAY: {_REPLAY}", *_of_measurement(header, confidence))

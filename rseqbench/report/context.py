@@ -19,8 +19,6 @@ from rseqbench.analysis.summary import RunComparison
 from rseqbench.config import VerdictRules
 from rseqbench.model import REPLAY, Machine, VerdictWord
 from rseqbench.report import caveats, formatting, prose
-from rseqbench.report import caveats as baseline
-from rseqbench.report import caveats as emulated
 from rseqbench.report.run_view import RunView
 from rseqbench.report.tables import Grid, run
 from rseqbench.store.runs import PATCH, Run, is_replay
@@ -120,7 +118,7 @@ def _limits(runs: Sequence[Run], found: Sequence[RunComparison], rules: VerdictR
     """Return the label of each limit, empty for what is true of all, and its words."""
     each = {
         one.label: [
-            *emulated.emulation_limits(one.header, dataset.build([one])),
+            *caveats.emulation_limits(one.header, dataset.build([one])),
             *caveats.limits(one.header, rules.confidence),
         ]
         for one in runs
@@ -140,7 +138,7 @@ def patch_table(table: PatchTable) -> Grid:
         who = REPLAYED if machine.target == REPLAY else "this run"
         name = f"{who}, {machine.arch}" if several else who
         machines.append(formatting.line(f"{name}: {machine.facts.cpu or 'an unknown CPU'}"))
-    return replace(grid, notes=(*grid.notes, *machines, *filter(None, [baseline.share(table)])))
+    return replace(grid, notes=(*grid.notes, *machines, *filter(None, [caveats.share(table)])))
 
 
 def facts_of(runs: Sequence[Run]) -> Grid:

@@ -13,7 +13,6 @@ from rseqbench.analysis.fleet.matrix import Matrix, MatrixColumn
 from rseqbench.analysis.outcomes import Outcome
 from rseqbench.model import Machine
 from rseqbench.report import caveats, context, formatting
-from rseqbench.report import caveats as booted
 from rseqbench.report.context import KeyLines
 from rseqbench.report.formatting import named
 from rseqbench.report.reasons import explain
@@ -175,7 +174,7 @@ def _pairwise(found: FleetComparison) -> Iterable[str]:
     about: dict[str, list[str]] = {}
     for place, (a, b) in pairs.items():
         if a and b:
-            for text in (*booted.boot_comparison_limits(a, b), *_exchanged(a, b)):
+            for text in (*caveats.boot_comparison_limits(a, b), *_exchanged(a, b)):
                 about.setdefault(text, []).append(place)
     for text, places in about.items():
         yield text if len(places) == len(pairs) else f"{named(places)}: {text}"

@@ -64,7 +64,7 @@ def unit(name: str) -> str:
 
 
 def short(name: str) -> str:
-    """Return the unit as it stands in a table: "instructions" -> "insn/op"; emulated.py explains the word."""
+    """Return the unit as it stands in a table: "instructions" -> "insn/op"; caveats.py explains the word."""
     return unit(_SHORT.get(name, name))
 
 

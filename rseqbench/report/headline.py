@@ -111,6 +111,7 @@ def _sure(one: JudgedClaim, ratio: Estimate, shown: RunView) -> Iterable[str]:
         yield f"The interval is from {ratio.n} {units} and holds the true median in at least {share}."
     else:
         yield f"{ratio.n} {units} give no interval: take the number as a first look."
-    if one.claim.today is not None and one.today is not None and one.claim.today != (one.claim.slow, one.claim.fast):
-        slow = formatting.method(one.claim.today[0])
-        yield f"Over {slow}, which one would write today: {formatting.ratio(one.today)}."
+    claim, current = one.claim, one.current
+    if claim.current is not None and current is not None and claim.current != (claim.slow, claim.fast):
+        slow = formatting.method(claim.current[0])
+        yield f"Over {slow}, which one would write today: {formatting.ratio(current)}."

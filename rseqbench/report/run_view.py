@@ -15,8 +15,6 @@ from rseqbench.analysis.summary import BenchmarkRow, PairSpeedup
 from rseqbench.analysis.verdicts import JudgedClaim
 from rseqbench.config import VerdictRules
 from rseqbench.report import caveats, formatting, prose
-from rseqbench.report import caveats as booted
-from rseqbench.report import caveats as emulated
 from rseqbench.store.runs import Run
 
 
@@ -24,8 +22,8 @@ from rseqbench.store.runs import Run
 class RunView:
     """Everything that is shown of one run.
 
-    `frame` is the run's tidy table, a row a round (see table.COLUMNS), to be seen as it is; all that is estimated takes
-    boots as the unit where there are several. `patch` is the table of the patch's own run.
+    `frame` is the run's tidy table, a row a round (see dataset.COLUMNS), to be seen as it is; all that is estimated
+    takes boots as the unit where there are several. `patch` is the table of the patch's own run.
     """
 
     run: Run
@@ -90,8 +88,8 @@ def build_run_view(run: Run, patch: Run, rules: VerdictRules) -> RunView:
 def _limits(run: Run, frame: pd.DataFrame, rules: VerdictRules) -> tuple[str, ...]:
     header = run.header
     return (
-        *emulated.emulation_limits(header, frame),
-        *booted.boot_limits(header),
+        *caveats.emulation_limits(header, frame),
+        *caveats.boot_limits(header),
         *caveats.limits(header, rules.confidence),
     )
 

@@ -47,7 +47,7 @@ def timed(unit: str) -> bool:
 
 @dataclass(frozen=True)
 class Cell:
-    """What came out on a machine: a quotient with its interval, and a word of compare.py for it.
+    """What came out on a machine: a ratio with its interval, and its outcome.
 
     `p` is that of two runs being equal, adjusted for all cells. Inside a fleet `each` are the quotients of the rounds,
     and `unsure` is the share of them that nothing can tell.

@@ -148,9 +148,9 @@ def draw_speedups(view: RunView, name: str = "speedups", narrow: bool = False) -
             axes.hlines(y, *_reproduced(one, view), color=canvas.BAND, linewidth=9, zorder=1)
         axes.plot(one.claim.stated, y, marker="|", markersize=15, markeredgewidth=2.2, color=canvas.TEXT, zorder=2)
         canvas.draw_estimate(axes, one.measured, y, "o", canvas.FIRST)
-        canvas.draw_estimate(axes, one.today, y + (0.2 if narrow else 0.32), "s", canvas.SECOND, hollow=True)
+        canvas.draw_estimate(axes, one.current, y + (0.2 if narrow else 0.32), "s", canvas.SECOND, hollow=True)
     canvas.draw_reference(axes, 1)
-    values = [x for one in drawn for x in canvas.span(one.measured) + canvas.span(one.today)] + [
+    values = [x for one in drawn for x in canvas.span(one.measured) + canvas.span(one.current)] + [
         j.claim.stated for j in drawn
     ]
     canvas.set_logarithmic(axes, [*values, 1.0])

@@ -72,7 +72,7 @@ def verdicts(judged: Iterable[JudgedClaim]) -> list[Record]:
 def _verdict(judged: JudgedClaim) -> Record:
     return {
         **estimate("measured", judged.measured),
-        **estimate("today", judged.today),
+        **estimate("today", judged.current),
         "measured_unit": _claim_unit(judged),
         "rounds": judged.measured.n if judged.measured else 0,
         "verdict": judged.verdict.word.value,
@@ -101,8 +101,8 @@ def _claim(judged: JudgedClaim) -> Record:
         "arch": claim.arch,
         "slow": claim.slow,
         "fast": claim.fast,
-        "today_slow": claim.today[0] if claim.today else None,
-        "today_fast": claim.today[1] if claim.today else None,
+        "today_slow": claim.current[0] if claim.current else None,
+        "today_fast": claim.current[1] if claim.current else None,
         "net": claim.net,
         "stated": claim.stated,
         "unit": claim.unit,

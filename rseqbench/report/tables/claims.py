@@ -70,9 +70,9 @@ def tabulate_unmeasured(judged: Sequence[JudgedClaim], caption: str) -> Grid:
 def tabulate_today(judged: Sequence[JudgedClaim]) -> Grid:
     """Return, for the claims whose comparison has changed since, what a user would replace now and its speed-up."""
     rows = [
-        (claim.claim.id, *claim.claim.today, formatting.ratio(claim.today))
+        (claim.claim.id, *claim.claim.current, formatting.ratio(claim.current))
         for claim in judged
-        if claim.claim.today and claim.today is not None
+        if claim.claim.current and claim.current is not None
     ]
     times = all(claim.unit in ("ns", "") for claim in judged)
     heads = ("claim", "in use today", "rseq way", "speedup" if times else "quotient of instructions")
@@ -118,9 +118,11 @@ def _measured(claim: JudgedClaim) -> Cell:
 
 
 def _today(claim: JudgedClaim) -> Cell:
-    if claim.claim.today is None or claim.today is None:
+    if claim.claim.current is None or claim.current is None:
         return ""
-    return dataclasses.replace(formatting.ratio(claim.today), after=f"over {formatting.method(claim.claim.today[0])}")
+    return dataclasses.replace(
+        formatting.ratio(claim.current), after=f"over {formatting.method(claim.claim.current[0])}"
+    )
 
 
 # The columns of these grids.

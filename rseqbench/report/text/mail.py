@@ -89,7 +89,7 @@ def _verdicts(view: RunView) -> Iterator[str]:
 def _untold(view: RunView) -> list[PairSpeedup]:
     """Return the quotients that are not among the verdicts, or all where a neighbour was there too."""
     claims = [one.claim for one in view.judged]
-    told = {(c.arch, *pair) for c in claims for pair in ((c.slow, c.fast), c.today) if pair}
+    told = {(c.arch, *pair) for c in claims for pair in ((c.slow, c.fast), c.current) if pair}
     busy = any(one.beside for one in view.quotients)
     return [q for q in view.quotients if busy or (q.pair.arch, q.pair.slow, q.pair.fast) not in told]
 

@@ -274,8 +274,8 @@ def test_every_verdict_word_can_be_reached(patch):
 def test_what_a_user_would_replace_today_stands_beside(patch):
     found = judged(patch)
     assert found["lsl-x86_64"].measured.value == pytest.approx(13 / 0.8, rel=0.01)
-    assert found["lsl-x86_64"].today.value == pytest.approx(4 / 0.8, rel=0.01)
-    assert found["gs-x86_64"].today is None
+    assert found["lsl-x86_64"].current.value == pytest.approx(4 / 0.8, rel=0.01)
+    assert found["gs-x86_64"].current is None
 
 
 def test_a_net_claim_is_measured_net(patch):
