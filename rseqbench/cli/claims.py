@@ -15,7 +15,8 @@ from rseqbench.cli import State, completion
 @click.pass_context
 def command(ctx: click.Context, label: str | None, style: str) -> None:
     """Print each number of the patch message with the arithmetic on it; with LABEL, what that run says of each."""
-    from rseqbench.report import render, run_view
+    from rseqbench.report import run_view
+    from rseqbench.report.formats import load_claims_format
     from rseqbench.report.text import terminal
     from rseqbench.store.runs import PATCH
 
@@ -26,4 +27,4 @@ def command(ctx: click.Context, label: str | None, style: str) -> None:
     if style == "table":
         terminal.print_claims(view, terminal.console(), verdicts=label is not None)
     else:
-        click.echo(render.render_claims(view, style, verdicts=label is not None), nl=False)
+        click.echo(load_claims_format(style).render_claims(view, verdicts=label is not None), nl=False)

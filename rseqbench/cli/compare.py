@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rseqbench.cli import State, completion, output
+from rseqbench.report.formats import list_formats, load_format
 
 if TYPE_CHECKING:
     from rseqbench.analysis.fleet.compare import FleetComparison
@@ -22,7 +23,7 @@ _MOST = 2  # fleets
 @click.option(
     "--format",
     "style",
-    type=click.Choice(["table", "csv", "json", "markdown", "mail"]),
+    type=click.Choice(["table", *(name for name in list_formats() if name != "html")]),
     default="table",
     show_default=True,
     help="A table for this terminal; everything as data; text for a pull request or a mail.",
@@ -57,26 +58,26 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, fail_above:
 
 def _fleets(found: FleetComparison, style: str, limit: float | None) -> str:
     """Print fleets; return the line that says what is slower than the limit, or could not be judged; else nothing."""
-    from rseqbench.report import prose, render
+    from rseqbench.report import prose
     from rseqbench.report.text import terminal
 
     if style == "table":
         terminal.print_fleet(found, terminal.console())
     else:
-        output.print_document(render.render_fleet(found, style))
+        output.print_document(load_format(style).render_fleet(found))
     return "" if limit is None else prose.failure(found, limit)
 
 
 def _runs(state: State, labels: Sequence[str], style: str, limit: float | None) -> str:
     """Print runs against the first of them; return the same."""
-    from rseqbench.report import prose, render
+    from rseqbench.report import prose
     from rseqbench.report.text import terminal
 
     (runs, found), rules = compare_runs(state, labels), state.config().verdict
     if style == "table":
         terminal.print_comparison(found, terminal.console())
     else:
-        output.print_document(render.render_comparison(runs, found, rules, style))
+        output.print_document(load_format(style).render_comparison(runs, found, rules))
     return "" if limit is None else prose.failure_of_runs(found, rules, limit)
 
 

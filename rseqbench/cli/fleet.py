@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rseqbench.cli import INTERRUPTED, State, completion, options, output
-from rseqbench.report import render
+from rseqbench.report.formats import load_format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -169,7 +169,7 @@ def _show(label: str, state: State) -> None:
 
     found = compare.load_fleets(state, (label,))
     assert found is not None
-    path = output.write_document(render.render_fleet(found, "html"), None, label, state.config())
+    path = output.write_document(load_format("html").render_fleet(found), None, label, state.config())
     # Behind the page, as whoever reads the table may have seen enough of it.
     terminal.print_fleet(found, terminal.console(), each=False)
     click.echo(f"what each machine has: rseqbench compare {label}", err=True)

@@ -8,8 +8,8 @@ import click
 
 from rseqbench.cli import State, completion
 from rseqbench.cli.output import name_document, write_document
+from rseqbench.report.formats import list_formats, load_format
 
-FORMATS = ("html", "mail", "markdown", "json", "csv")
 HISTORY = 5  # labels from which on a page is their history without being asked to be: fewer are held against the first
 
 
@@ -28,7 +28,7 @@ HISTORY = 5  # labels from which on a page is their history without being asked 
 @click.option(
     "--format",
     "style",
-    type=click.Choice(FORMATS),
+    type=click.Choice(list_formats()),
     default="html",
     show_default=True,
     help="A page; text for a mail or a pull request; or everything as data.",
@@ -50,7 +50,6 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
     from rseqbench.cli.show import latest_label
     from rseqbench.errors import UsageError
     from rseqbench.report import run_view
-    from rseqbench.report.render import render_comparison, render_fleet, render_run
     from rseqbench.store.runs import PATCH
 
     state = ctx.find_object(State) or State(None)
@@ -59,17 +58,21 @@ def command(ctx: click.Context, labels: tuple[str, ...], style: str, output: str
         raise UsageError(f"a history is a page, and nothing in {style}", "give --format html, or no --history")
     fleet = None if history else compare.load_fleets(state, labels)
     if fleet:
-        name, text = name_document(labels), render_fleet(fleet, style)
+        name, text = name_document(labels), load_format(style).render_fleet(fleet)
     elif history or (style == "html" and len(labels) >= HISTORY):
         text, number = _history(state, labels)
         name = f"history-of-{number}-runs"
     elif len(labels := labels or (latest_label(store),)) == 1:
         name, text = (
             name_document(labels),
-            render_run(run_view.build_run_view(store.load(labels[0]), store.load(PATCH), config.verdict), style),
+            load_format(style).render_run(
+                run_view.build_run_view(store.load(labels[0]), store.load(PATCH), config.verdict)
+            ),
         )
     else:
-        name, text = name_document(labels), render_comparison(*compare_runs(state, labels), config.verdict, style)
+        runs, comparisons = compare_runs(state, labels)
+        name = name_document(labels)
+        text = load_format(style).render_comparison(runs, comparisons, config.verdict)
     path = write_document(text, "-" if output is None and style != "html" else output, name, config)
     if path:
         click.echo(path)

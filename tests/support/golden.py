@@ -22,7 +22,7 @@ from rseqbench.analysis import summary, summary_csv
 from rseqbench.analysis.fleet import compare
 from rseqbench.config import load
 from rseqbench.model import REPLAY, USER_ONLY, Skip
-from rseqbench.report import render
+from rseqbench.report.formats import load_format
 from rseqbench.report.html import history
 from rseqbench.report.run_view import build_run_view
 from rseqbench.report.text import terminal
@@ -82,7 +82,7 @@ def _on_terminal(draw: Callable[[Console], None]) -> str:
 def _run(simulation: Simulation, styles: Sequence[str] = STYLES) -> Callable[[Path], Mapping[str, str]]:
     def documents(folder: Path) -> Mapping[str, str]:
         view = shown(folder, simulation)
-        texts = {style: render.render_run(view, style) for style in styles}
+        texts = {style: load_format(style).render_run(view) for style in styles}
         if styles != STYLES:
             return texts
         claims = _on_terminal(lambda out: terminal.print_claims(view, out, verdicts=True))
@@ -94,7 +94,7 @@ def _run(simulation: Simulation, styles: Sequence[str] = STYLES) -> Callable[[Pa
 def _patch(folder: Path) -> Mapping[str, str]:
     run = Store(folder).load(PATCH)
     view = build_run_view(run, run, _RULES)
-    texts = {style: render.render_run(view, style) for style in STYLES}
+    texts = {style: load_format(style).render_run(view) for style in STYLES}
     claims = _on_terminal(lambda out: terminal.print_claims(view, out, verdicts=False))
     return {**texts, "terminal": _on_terminal(lambda out: terminal.print_run(view, out)), "claims": claims}
 
@@ -103,7 +103,7 @@ def _comparison(*simulations: Simulation) -> Callable[[Path], Mapping[str, str]]
     def documents(folder: Path) -> Mapping[str, str]:
         runs = [store(Store(folder), simulation) for simulation in simulations]
         compared = [summary.compare_runs(runs[0], run, _RULES) for run in runs[1:]]
-        texts = {style: render.render_comparison(runs, compared, _RULES, style) for style in STYLES}
+        texts = {style: load_format(style).render_comparison(runs, compared, _RULES) for style in STYLES}
         return {**texts, "terminal": _on_terminal(lambda out: terminal.print_comparison(compared, out))}
 
     return documents
@@ -123,7 +123,7 @@ def _two_fleets(folder: Path) -> Mapping[str, str]:
 
 
 def _of_fleet(comparison: compare.FleetComparison) -> Mapping[str, str]:
-    texts = {style: render.render_fleet(comparison, style) for style in STYLES}
+    texts = {style: load_format(style).render_fleet(comparison) for style in STYLES}
     return {**texts, "terminal": _on_terminal(lambda out: terminal.print_fleet(comparison, out))}
 
 

@@ -23,6 +23,24 @@ from rseqbench.targets.runner.target import LocalRunnerTarget
 class MirrorTarget(LocalRunnerTarget):
     """All of it is inherited."""
 '''
+FORMAT = '''\
+"""The format lines: a line for each document, as a newcomer's first format."""
+
+
+def render_run(view):
+    """Return the run's label and the number of its benchmarks."""
+    return f"{view.run.label}: {len(view.measured)} benchmarks\\n"
+
+
+def render_comparison(runs, comparisons, rules):
+    """Return the labels."""
+    return " ".join(run.label for run in runs)
+
+
+def render_fleet(fleets):
+    """Return the labels."""
+    return " ".join(fleets.labels)
+'''
 CLAIM = """
 [[claim]]
 id = "newcomer-x86_64"
@@ -69,3 +87,9 @@ def test_a_claim_is_one_entry(package):
     path = package / "analysis" / "claims.toml"
     path.write_text(path.read_text() + CLAIM)
     assert "newcomer-x86_64" in call(package, "claims")
+
+
+def test_an_output_format_is_one_file(package):
+    (package / "report" / "formats" / "lines.py").write_text(FORMAT)
+    assert call(package, "report", "patch-2018", "--format", "lines").startswith("patch-2018: ")
+    assert "lines" in call(package, "compare", "--help")

@@ -6,7 +6,8 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rseqbench.report.text import ascii_table, mail
+from rseqbench.report.formats import mail
+from rseqbench.report.text import ascii_table
 from tests.support import hostile_text
 
 

@@ -8,9 +8,9 @@ import re
 
 import pytest
 
-from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.report import formatting, render
+from rseqbench.report import formatting
+from rseqbench.report.formats import list_formats, load_format
 from rseqbench.report.run_view import build_run_view
 from rseqbench.report.tables import allocators as of_allocators
 from rseqbench.store.runs import PATCH, Store
@@ -31,7 +31,7 @@ def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     run = stored(folder, {**COSTS, **ARENAS}, percpu_arena_norseq={"getcpu_ns": 6.1})
     found = build_run_view(run, Store(folder).load(PATCH), load().verdict)
-    return found, {style: render.render_run(found, style) for style in report.FORMATS}
+    return found, {style: load_format(style).render_run(found) for style in list_formats()}
 
 
 @pytest.fixture(scope="module", params=["lttng", "urcu"])
@@ -39,7 +39,7 @@ def library(request, tmp_path_factory):
     """Return a run of a library beside its kernels as it is shown, and its documents by format."""
     costs = {"lttng": LTTNG, "urcu": URCU}[request.param]
     found = shown(tmp_path_factory.mktemp("results"), Simulation(costs=costs, rounds=8, skips=()))
-    return found, {style: render.render_run(found, style) for style in report.FORMATS}
+    return found, {style: load_format(style).render_run(found) for style in list_formats()}
 
 
 def rows_of(documents, kind):

@@ -11,8 +11,9 @@ import pytest
 
 from rseqbench.analysis import summary
 from rseqbench.config import load
-from rseqbench.report import data, render
+from rseqbench.report import data
 from rseqbench.report.data import documentation, formats
+from rseqbench.report.formats import load_format
 from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support.emulated_runs import A32
@@ -42,14 +43,14 @@ def test_the_schema_is_one():
 @pytest.mark.parametrize("simulation", RUNS.values(), ids=RUNS)
 def test_a_run_is_as_the_schema_says(tmp_path, simulation):
     found = shown(tmp_path, simulation)
-    validate(render.render_run(found, "json"), "run")
+    validate(load_format("json").render_run(found), "run")
     validate(data.run_json(found), "run")  # as a page carries it
 
 
 def test_the_message_s_own_run_and_its_claims_are_as_the_schema_says(tmp_path):
     patch = Store(tmp_path).load(PATCH)
     found = build_run_view(patch, patch, RULES)
-    validate(render.render_run(found, "json"), "run")
+    validate(load_format("json").render_run(found), "run")
     validate(data.to_json("claims", claims=data.claims(found.judged)), "claims")
     validate(data.to_json("claims", label="x", claims=data.verdicts(found.judged)), "claims")
 
@@ -68,12 +69,12 @@ def test_a_comparison_is_as_the_schema_says(tmp_path, simulations, kind):
     results = Store(tmp_path)
     runs = [store(results, one) for one in simulations]
     found = [summary.compare_runs(runs[0], other, RULES) for other in runs[1:]]
-    document = validate(render.render_comparison(runs, found, RULES, "json"), kind)
+    document = validate(load_format("json").render_comparison(runs, found, RULES), kind)
     assert [one["label"] for one in document["headers"]] == [run.label for run in runs]
 
 
 def test_a_document_that_lacks_a_field_is_refused(tmp_path):
-    document = json.loads(render.render_run(shown(tmp_path, Simulation(rounds=8)), "json"))
+    document = json.loads(load_format("json").render_run(shown(tmp_path, Simulation(rounds=8))))
     del document["measured"][0]["gross"]
     with pytest.raises(jsonschema.ValidationError, match="'gross' is a required property"):
         jsonschema.validate(document, {"$defs": SCHEMA["$defs"], "$ref": "#/$defs/run"})
@@ -121,7 +122,7 @@ def table_of(text):
 @pytest.mark.parametrize("simulation", RUNS.values(), ids=RUNS)
 def test_the_csv_of_a_run_is_one_rectangle_of_known_columns(tmp_path, simulation):
     found = shown(tmp_path, simulation)
-    text = render.render_run(found, "csv")
+    text = load_format("csv").render_run(found)
     lines = list(csv.reader(io.StringIO(text)))
     assert {len(line) for line in lines} == {len(lines[0])}
     assert lines[0] == ["schema", *data.run.csv_columns()]
@@ -135,7 +136,7 @@ def test_the_csv_of_a_run_is_one_rectangle_of_known_columns(tmp_path, simulation
 
 def test_csv_and_json_of_a_run_hold_the_same(tmp_path):
     found = shown(tmp_path, Simulation(rounds=8))
-    document, rows = json.loads(render.render_run(found, "json")), table_of(render.render_run(found, "csv"))
+    document, rows = json.loads(load_format("json").render_run(found)), table_of(load_format("csv").render_run(found))
     kinds = {"benchmark": "measured", "claim": "claims", "quotient": "quotients", "round": "rounds"}
     for kind, part in kinds.items():
         own = [row for row in rows if row["kind"] == kind]
@@ -156,7 +157,7 @@ def test_csv_and_json_of_a_run_hold_the_same(tmp_path):
 
 def test_every_round_is_in_both(tmp_path):
     found = shown(tmp_path, Simulation(rounds=8))
-    rounds = json.loads(render.render_run(found, "json"))["rounds"]
+    rounds = json.loads(load_format("json").render_run(found))["rounds"]
     assert len(rounds) == 8 * (len(COSTS) - 1)
     assert {one["unit"] for one in rounds} == {"ns/op"}
     true = found.frame.set_index(["benchmark", "round"])["value"]
@@ -169,7 +170,7 @@ def test_the_columns_of_a_comparison_are_the_same_with_and_without_a_built_linux
     headings = set()
     for simulations in pairs:
         runs = [store(results, one) for one in simulations]
-        text = render.render_comparison(runs, [summary.compare_runs(*runs, RULES)], RULES, "csv")
+        text = load_format("csv").render_comparison(runs, [summary.compare_runs(*runs, RULES)], RULES)
         lines = list(csv.reader(io.StringIO(text)))
         assert {len(line) for line in lines} == {len(lines[0])}
         headings.add(tuple(lines[0]))

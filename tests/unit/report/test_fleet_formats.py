@@ -8,9 +8,9 @@ import re
 import pytest
 
 from rseqbench.analysis.fleet import compare
-from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.report import data, fleet_prose, render
+from rseqbench.report import data, fleet_prose
+from rseqbench.report.formats import list_formats, load_format
 from rseqbench.report.html import fleet as pages
 from rseqbench.report.tables import build_grid
 from rseqbench.report.tables import fleet as grids
@@ -153,7 +153,7 @@ def test_who_differs_is_named_where_they_are_not_the_extremes(tmp_path):
         f"{number}: {column.apart.highest} over {column.apart.lowest}; beyond them, but less surely: "
     )
     assert "g (2 rounds)" in note
-    record = validate(render.render_fleet(found, "json"), "fleet")["matrices"][0]["columns"][number - 1]
+    record = validate(load_format("json").render_fleet(found), "fleet")["matrices"][0]["columns"][number - 1]
     assert (record["upper"], record["lower"]) == (column.apart.highest, column.apart.lowest)
     assert record["highest"] == "g"
 
@@ -168,7 +168,7 @@ def test_a_group_that_nobody_measured_is_one_word(tmp_path):
     counters = sum(what.slow.startswith("counter/") for what in found.nowhere)
     assert said.startswith(f"{len(found.nowhere)} pairs no machine has a value of: all {counters} of counter, ")
     assert "cpu_id/gs / rseq" in said and said.count("/") == 2
-    assert len(validate(render.render_fleet(found, "json"), "fleet")["nowhere"]) == len(found.nowhere)
+    assert len(validate(load_format("json").render_fleet(found), "fleet")["nowhere"]) == len(found.nowhere)
 
 
 # ---- data ----
@@ -177,14 +177,14 @@ def test_a_group_that_nobody_measured_is_one_word(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_json_is_as_the_schema_says(made, kind):
     found = made[kind]
-    document = validate(render.render_fleet(found, "json"), "fleet")
+    document = validate(load_format("json").render_fleet(found), "fleet")
     assert document["labels"] == list(found.labels)
     assert len(document["places"]) == len(found.places)
 
 
 def test_json_has_every_cell_unrounded(made):
     found = made["three"]
-    document = validate(render.render_fleet(found, "json"), "fleet")
+    document = validate(load_format("json").render_fleet(found), "fleet")
     for one, matrix in zip(document["matrices"], found.matrices, strict=True):
         for record, column in zip(one["columns"], matrix.columns, strict=True):
             assert {cell["place"]: cell["ratio"] for cell in record["cells"]} == {
@@ -196,7 +196,7 @@ def test_json_has_every_cell_unrounded(made):
 @pytest.mark.parametrize("kind", KINDS)
 def test_csv_is_one_rectangle_of_known_columns_and_holds_the_same(made, kind):
     found = made[kind]
-    document, text = validate(render.render_fleet(found, "json"), "fleet"), render.render_fleet(found, "csv")
+    document, text = validate(load_format("json").render_fleet(found), "fleet"), load_format("csv").render_fleet(found)
     assert next(csv.reader(io.StringIO(text))) == ["schema", *data.fleet.COLUMNS]
     rows = list(csv.DictReader(io.StringIO(text)))
     cells = [cell for one in document["matrices"] for column in one["columns"] for cell in column["cells"]]
@@ -219,7 +219,7 @@ def test_csv_is_one_rectangle_of_known_columns_and_holds_the_same(made, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_mail_is_one(made, kind):
-    lines = hostile_text.sound(render.render_fleet(made[kind], "mail"))
+    lines = hostile_text.sound(load_format("mail").render_fleet(made[kind]))
     assert lines[0].startswith("Fleet:  ")
     assert max(map(len, lines)) <= 76
 
@@ -242,7 +242,7 @@ def test_a_page_of_fifty_machines_can_be_sent(made):
     assert len(pages.render_page(made["fifty"])) < 3_000_000
 
 
-@pytest.mark.parametrize("style", report.FORMATS)
+@pytest.mark.parametrize("style", list_formats())
 def test_foreign_text_is_text(tmp_path, style):
     evil = hostile_text.TEXTS["html"] + hostile_text.TEXTS["closing"] + hostile_text.TEXTS["bidi"]
     own = machine(0, rounds=6)
@@ -250,7 +250,7 @@ def test_foreign_text_is_text(tmp_path, style):
     known = index.load_fleet(tmp_path, "x")
     members = (*known.members[:1], index.Member(evil, "x@b", evil))
     index.save_fleet(tmp_path, dataclasses.replace(known, command=f"rseqbench fleet run '{evil}'", members=members))
-    text = render.render_fleet(compare.compare_machines(results, "x", RULES), style)
+    text = load_format(style).render_fleet(compare.compare_machines(results, "x", RULES))
     assert "\u202e" not in text
     if style == "html":
         assert "<script>" not in text and "<img" not in text

@@ -13,10 +13,11 @@ from rseqbench.analysis import summary
 from rseqbench.config import load
 from rseqbench.model import Skip
 from rseqbench.report import data, formatting
+from rseqbench.report.formats import markdown
 from rseqbench.report.html import run
 from rseqbench.report.tables import claims as of_claims
 from rseqbench.report.tables import run as of_run
-from rseqbench.report.text import markdown, terminal
+from rseqbench.report.text import terminal
 from rseqbench.store.runs import PATCH, Store
 from tests.support import readback
 from tests.support.simulated_runs import COSTS, SKIPS, Simulation, shown, store

@@ -9,10 +9,9 @@ import re
 import pytest
 
 from rseqbench.analysis import summary
-from rseqbench.cli import report
 from rseqbench.config import load
 from rseqbench.model import Skip
-from rseqbench.report import render
+from rseqbench.report.formats import list_formats, load_format
 from rseqbench.report.run_view import build_run_view
 from rseqbench.store.runs import PATCH, Store
 from tests.support import readback
@@ -41,7 +40,7 @@ def seen(request, tmp_path_factory):
         found = build_run_view(patch, patch, load().verdict)
     else:
         found = shown(folder, RUNS[request.param])
-    return found, {style: render.render_run(found, style) for style in report.FORMATS}
+    return found, {style: load_format(style).render_run(found) for style in list_formats()}
 
 
 def test_every_cost_is_the_same_in_all_formats(seen):
@@ -124,7 +123,7 @@ def pair(request, tmp_path_factory):
         runs[0] = store_.load(PATCH)
     rules = load().verdict
     found = [summary.compare_runs(runs[0], runs[1], rules)]
-    return found, {style: render.render_comparison(runs, found, rules, style) for style in report.FORMATS}
+    return found, {style: load_format(style).render_comparison(runs, found, rules) for style in list_formats()}
 
 
 def test_every_difference_is_the_same_in_all_formats(pair):
@@ -150,7 +149,7 @@ def test_sizes_are_the_same_in_all_formats(tmp_path):
     store_, rules = Store(tmp_path), load().verdict
     runs = [store(store_, one) for one in (N, Y)]
     found = [summary.compare_runs(*runs, rules)]
-    documents = {style: render.render_comparison(runs, found, rules, style) for style in report.FORMATS}
+    documents = {style: load_format(style).render_comparison(runs, found, rules) for style in list_formats()}
     true = json.loads(documents["json"])["sizes"]
     rows = list(csv.DictReader(io.StringIO(documents["csv"])))
     for kind, sized in (("size", {name: true[name] for name in ("text", "data", "bss")}),

@@ -7,13 +7,13 @@ import re
 
 import pytest
 
-from rseqbench.cli import report
 from rseqbench.config import load
-from rseqbench.report import formatting, render
+from rseqbench.report import formatting
+from rseqbench.report.formats import list_formats, load_format
 from rseqbench.report.text import terminal
 from tests.support import hostile_text, readback
 
-TEXT = [style for style in report.FORMATS if style != "html"]  # a page has tests of its own
+TEXT = [style for style in list_formats() if style != "html"]  # a page has tests of its own
 RULES = load().verdict
 ACTIVE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -24,8 +24,8 @@ def made(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     shown = hostile_text.shown(folder, request.param)
     runs, found = hostile_text.compared(folder, request.param)
-    documents = [(style, render.render_run(shown, style)) for style in TEXT]
-    documents += [(style, render.render_comparison(runs, found, RULES, style)) for style in TEXT]
+    documents = [(style, load_format(style).render_run(shown)) for style in TEXT]
+    documents += [(style, load_format(style).render_comparison(runs, found, RULES)) for style in TEXT]
     drawn = [readback.on_terminal(lambda out: terminal.print_run(shown, out)),
              readback.on_terminal(lambda out: terminal.print_comparison(found, out))]  # fmt: skip
     return request.param, documents, drawn

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rseqbench.report.formats import mail
 from rseqbench.report.formatting import FormattedNumber
 from rseqbench.report.tables import Reason, build_grid
-from rseqbench.report.text import ascii_table, mail
+from rseqbench.report.text import ascii_table
 from tests.support import hostile_text
 from tests.support.emulated_runs import A32
 from tests.support.readback import section

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rseqbench.report.text import markdown
+from rseqbench.report.formats import markdown
 from tests.support import readback
 
 

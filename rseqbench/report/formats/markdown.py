@@ -151,3 +151,9 @@ def _commands(texts: Iterable[str]) -> str:
     longest = max((len(ticks) for line in lines for ticks in re.findall("`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
     return "\n".join([f"{fence}sh", *lines, fence])
+
+
+def render_claims(view: RunView, verdicts: bool) -> str:
+    """Return each number of the message, with `verdicts` the run's verdict on each."""
+    judged = view.judged
+    return render_grids(claims.tabulate_run(judged, view.run.label) if verdicts else claims.tabulate_claims(judged))
