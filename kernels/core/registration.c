@@ -21,8 +21,6 @@
 #define AT_RSEQ_ALIGN 28
 #endif
 
-#define RSEQ_FLAG_UNREGISTER 1
-
 /*
  * glibc 2.35 and newer; absent before. The offset is valid even when nothing is registered: only
  * the size tells.
@@ -33,9 +31,9 @@ extern const unsigned int __rseq_size __attribute__((weak));
 static enum registration mode;
 static char missing[128] = "rseq: registration not settled yet";
 static unsigned int length; /* of what is registered */
-static __thread struct rseq_area *own __attribute__((tls_model("initial-exec")));
+static __thread struct rseq *own __attribute__((tls_model("initial-exec")));
 
-static long sys_rseq(struct rseq_area *area, unsigned int size, int flags)
+static long sys_rseq(struct rseq *area, unsigned int size, int flags)
 {
 	return syscall(SYS_rseq, area, size, flags, RSEQ_SIG) ? errno : 0;
 }
@@ -63,9 +61,9 @@ static unsigned int advertised_length(void)
 	return (size + align - 1) / align * align;
 }
 
-static struct rseq_area *libc_area(void)
+static struct rseq *libc_area(void)
 {
-	return (struct rseq_area *)((char *)arch_thread_pointer() + __rseq_offset);
+	return (struct rseq *)((char *)arch_thread_pointer() + __rseq_offset);
 }
 
 static const char *refuse(const char *what, int error)
@@ -188,7 +186,7 @@ unsigned int registration_length(void)
 	return length;
 }
 
-struct rseq_area *registration_enter(void)
+struct rseq *registration_enter(void)
 {
 	int error;
 
@@ -224,18 +222,18 @@ void registration_leave(void)
 {
 	if (mode != REGISTRATION_SELF || !own)
 		return;
-	if (own->cpu_id != RSEQ_CPU_ID_UNINITIALIZED)
+	if (own->cpu_id != (uint32_t)RSEQ_CPU_ID_UNINITIALIZED)
 		sys_rseq(own, length, RSEQ_FLAG_UNREGISTER);
 	free(own);
 	own = NULL;
 }
 
-int registration_suspend(struct rseq_area *area)
+int registration_suspend(struct rseq *area)
 {
 	return sys_rseq(area, length, RSEQ_FLAG_UNREGISTER);
 }
 
-int registration_resume(struct rseq_area *area)
+int registration_resume(struct rseq *area)
 {
 	return sys_rseq(area, length, 0);
 }

@@ -27,7 +27,7 @@ unsigned int registration_length(void);
 unsigned int registration_feature_size(void);
 
 /* The calling thread's area, registered; NULL when this process has none. */
-struct rseq_area *registration_enter(void);
+struct rseq *registration_enter(void);
 /* Give the calling thread its area. Returns NULL, or why it has none in a process that has rseq. */
 const char *registration_enter_thread(struct thread *thread);
 void registration_leave(void);
@@ -35,7 +35,7 @@ void registration_leave(void);
 /*
  * Unregister the calling thread's area for a while, and register it again. Returns 0 or an errno.
  */
-int registration_suspend(struct rseq_area *area);
-int registration_resume(struct rseq_area *area);
+int registration_suspend(struct rseq *area);
+int registration_resume(struct rseq *area);
 
 #endif

@@ -81,7 +81,7 @@ static const char *run_chunk(struct round *round, struct job *job, uint64_t befo
 static const char *run_unregistered(struct round *round, struct job *job, uint64_t before,
 				    struct host_chunk *chunk)
 {
-	struct rseq_area *area = round->timer.thread.area;
+	struct rseq *area = round->timer.thread.area;
 	const char *error;
 
 	if (!area || registration_suspend(area))

@@ -10,16 +10,16 @@
 /*
  * base[cpu].off += n
  */
-static __always_inline void SEQ_NAME(add)(struct rseq_area *area, unsigned long *aborts, void *base,
+static __always_inline void SEQ_NAME(add)(struct rseq *area, unsigned long *aborts, void *base,
 					  const int shift, const size_t off, unsigned long n)
 {
 	unsigned long cpu, tmp, value;
 
 	__asm__ volatile(
-		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
-		OP_INDEX(cpu) /* cpu = &base[cpu] */
-		SEQ_ADD(cpu, off, n) /* cpu->off += n, the commit */
-		SEQ_END
+		SEQ_START(area, tmp, OP_LOAD_CPU(cpu, area)) /* cpu = area->cpu_id */
+		OP_INDEX(cpu, base, shift) /* cpu = &base[cpu] */
+		SEQ_ADD(cpu, off, n, value, tmp) /* cpu->off += n, the commit */
+		SEQ_END(aborts, tmp)
 		: [cpu] "=&r"(cpu), [tmp] "=&r"(tmp), [value] "=&r"(value)
 		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
 		  [off] "i"(off), [n] RSEQ_IMMEDIATE(n)
@@ -33,7 +33,7 @@ static __always_inline void SEQ_NAME(add)(struct rseq_area *area, unsigned long 
  * retry: cpu = area->cpu_id_start; slot = &base[cpu]
  *        in sequence: if (area->cpu_id != cpu) goto retry; slot->off += n
  */
-static __always_inline void SEQ_NAME(compare_add)(struct rseq_area *area, unsigned long *aborts,
+static __always_inline void SEQ_NAME(compare_add)(struct rseq *area, unsigned long *aborts,
 						  void *base, const int shift, const size_t off,
 						  unsigned long n)
 {
@@ -44,9 +44,10 @@ static __always_inline void SEQ_NAME(compare_add)(struct rseq_area *area, unsign
 		char *slot = (char *)base + (cpu << shift);
 
 		asm_goto_output(
-			SEQ_START(OP_BNE_CPU(cpu, tmp, "%l[moved]")) /* still there? */
-			SEQ_ADD(slot, off, n) /* slot->off += n, the commit */
-			SEQ_END
+			SEQ_START(area, tmp, OP_BNE_CPU(cpu, area, tmp, "%l[moved]")) /* still there? */
+			SEQ_EXIT(moved)
+			SEQ_ADD(slot, off, n, value, tmp) /* slot->off += n, the commit */
+			SEQ_END(aborts, tmp)
 			: [tmp] "=&r"(tmp), [value] "=&r"(value)
 			: [area] "r"(area), [aborts] "r"(aborts), [cpu] "r"(cpu), [slot] "r"(slot),
 			  [off] "i"(off), [n] RSEQ_IMMEDIATE(n)
@@ -62,7 +63,7 @@ moved:
 /*
  * *counter += n with release order if the thread is on `cpu`; return whether it was.
  */
-static __always_inline bool SEQ_NAME(add_on)(struct rseq_area *area, unsigned long *aborts,
+static __always_inline bool SEQ_NAME(add_on)(struct rseq *area, unsigned long *aborts,
 					     unsigned long cpu, unsigned long *counter,
 					     unsigned long n)
 {
@@ -70,9 +71,10 @@ static __always_inline bool SEQ_NAME(add_on)(struct rseq_area *area, unsigned lo
 	const size_t off = 0;
 
 	asm_goto_output(
-		SEQ_START(OP_BNE_CPU(cpu, tmp, "%l[elsewhere]")) /* on that CPU? */
-		SEQ_ADD_RELEASE(counter, n) /* *counter += n, the commit */
-		SEQ_END
+		SEQ_START(area, tmp, OP_BNE_CPU(cpu, area, tmp, "%l[elsewhere]")) /* on that CPU? */
+		SEQ_EXIT(elsewhere)
+		SEQ_ADD_RELEASE(counter, off, n, value, tmp) /* *counter += n, the commit */
+		SEQ_END(aborts, tmp)
 		: [tmp] "=&r"(tmp), [value] "=&r"(value)
 		: [area] "r"(area), [aborts] "r"(aborts), [cpu] "r"(cpu), [counter] "r"(counter),
 		  [n] RSEQ_IMMEDIATE(n), [off] "i"(off)
@@ -88,7 +90,7 @@ elsewhere:
 /*
  * if (*word == expect) *word = new, if the thread is on `cpu`; return whether it was done.
  */
-static __always_inline bool SEQ_NAME(compare_store_on)(struct rseq_area *area,
+static __always_inline bool SEQ_NAME(compare_store_on)(struct rseq *area,
 						       unsigned long *aborts, unsigned long cpu,
 						       unsigned long *word, unsigned long expect,
 						       unsigned long new)
@@ -97,12 +99,13 @@ static __always_inline bool SEQ_NAME(compare_store_on)(struct rseq_area *area,
 	const size_t off = 0;
 
 	asm_goto_output(
-		SEQ_START(OP_BNE_CPU(cpu, tmp, "%l[unchanged]")) /* on that CPU? */
+		SEQ_START(area, tmp, OP_BNE_CPU(cpu, area, tmp, "%l[unchanged]")) /* on that CPU? */
+		SEQ_EXIT(unchanged)
 		OP_LOAD(tmp, word, off) /* tmp = *word */
 		OP_BNE(tmp, expect, "%l[unchanged]") /* as expected? */
-		SEQ_HOLD
+		SEQ_HOLD(tmp)
 		OP_STORE(new, word, off) /* *word = new, the commit */
-		SEQ_END
+		SEQ_END(aborts, tmp)
 		: [tmp] "=&r"(tmp)
 		: [area] "r"(area), [aborts] "r"(aborts), [cpu] "r"(cpu), [word] "r"(word),
 		  [expect] "r"(expect), [new] "r"(new), [off] "i"(off)
@@ -120,7 +123,7 @@ unchanged:
  *	*at = slot->off; slot->off += n;
  *	return true;
  */
-static __always_inline bool SEQ_NAME(reserve)(struct rseq_area *area, unsigned long *aborts,
+static __always_inline bool SEQ_NAME(reserve)(struct rseq *area, unsigned long *aborts,
 					      void *base, const int shift, const size_t off,
 					      const size_t limit, unsigned long n,
 					      unsigned long *cpu_out, void **slot_out,
@@ -129,17 +132,18 @@ static __always_inline bool SEQ_NAME(reserve)(struct rseq_area *area, unsigned l
 	unsigned long cpu, slot, position, tmp;
 
 	asm_goto_output(
-		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
+		SEQ_START(area, tmp, OP_LOAD_CPU(cpu, area)) /* cpu = area->cpu_id */
+		SEQ_EXIT(full)
 		OP_COPY(slot, cpu)
-		OP_INDEX(slot) /* slot = &base[cpu] */
+		OP_INDEX(slot, base, shift) /* slot = &base[cpu] */
 		OP_LOAD(position, slot, off) /* position = slot->off */
 		OP_LOAD(tmp, slot, limit) /* tmp = slot->limit */
 		OP_BEQ(tmp, position, "%l[full]") /* no room left */
-		SEQ_HOLD
+		SEQ_HOLD(tmp)
 		OP_COPY(tmp, position)
 		OP_ADD(tmp, n)
 		OP_STORE(tmp, slot, off) /* slot->off = position + n, the commit */
-		SEQ_END
+		SEQ_END(aborts, tmp)
 		: [cpu] "=&r"(cpu), [slot] "=&r"(slot), [position] "=&r"(position), [tmp] "=&r"(tmp)
 		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
 		  [off] "i"(off), [limit] "i"(limit), [n] RSEQ_IMMEDIATE(n)
@@ -164,21 +168,22 @@ full:
  * no tag. The block may be handed out meanwhile by another thread of this CPU, which restarts us;
  * it stays mapped, so the read is safe.
  */
-static __always_inline bool SEQ_NAME(pop)(struct rseq_area *area, unsigned long *aborts,
+static __always_inline bool SEQ_NAME(pop)(struct rseq *area, unsigned long *aborts,
 					  void *base, const int shift, const size_t off,
 					  const size_t next, void **block)
 {
 	unsigned long cpu, head, tmp;
 
 	asm_goto_output(
-		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
-		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		SEQ_START(area, tmp, OP_LOAD_CPU(cpu, area)) /* cpu = area->cpu_id */
+		SEQ_EXIT(empty)
+		OP_INDEX(cpu, base, shift) /* cpu = &base[cpu] */
 		OP_LOAD(head, cpu, off) /* head = cpu->off */
 		OP_BZ(head, "%l[empty]")
-		SEQ_HOLD
+		SEQ_HOLD(tmp)
 		OP_LOAD(tmp, head, next) /* tmp = head->next */
 		OP_STORE(tmp, cpu, off) /* cpu->off = tmp, the commit */
-		SEQ_END
+		SEQ_END(aborts, tmp)
 		: [cpu] "=&r"(cpu), [head] "=&r"(head), [tmp] "=&r"(tmp)
 		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
 		  [off] "i"(off), [next] "i"(next)
@@ -194,20 +199,20 @@ empty:
 /*
  * block->next = base[cpu].off; base[cpu].off = block
  */
-static __always_inline void SEQ_NAME(push)(struct rseq_area *area, unsigned long *aborts,
+static __always_inline void SEQ_NAME(push)(struct rseq *area, unsigned long *aborts,
 					   void *base, const int shift, const size_t off,
 					   const size_t next, void *block)
 {
 	unsigned long cpu, head, tmp;
 
 	__asm__ volatile(
-		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
-		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		SEQ_START(area, tmp, OP_LOAD_CPU(cpu, area)) /* cpu = area->cpu_id */
+		OP_INDEX(cpu, base, shift) /* cpu = &base[cpu] */
 		OP_LOAD(head, cpu, off) /* head = cpu->off */
-		SEQ_HOLD
+		SEQ_HOLD(tmp)
 		OP_STORE(head, block, next) /* block->next = head: the block is still ours alone */
 		OP_STORE(block, cpu, off) /* cpu->off = block, the commit */
-		SEQ_END
+		SEQ_END(aborts, tmp)
 		: [cpu] "=&r"(cpu), [head] "=&r"(head), [tmp] "=&r"(tmp)
 		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
 		  [off] "i"(off), [next] "i"(next), [block] "r"(block)
@@ -224,21 +229,22 @@ static __always_inline void SEQ_NAME(push)(struct rseq_area *area, unsigned long
  *	base[cpu].off = head->next; *block = head;
  *	return true;
  */
-static __always_inline bool SEQ_NAME(counted_pop)(struct rseq_area *area, unsigned long *aborts,
+static __always_inline bool SEQ_NAME(counted_pop)(struct rseq *area, unsigned long *aborts,
 						  void *base, const int shift, const size_t off,
 						  const size_t next, void **block)
 {
 	unsigned long cpu, head, below, tmp;
 
 	asm_goto_output(
-		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
-		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		SEQ_START(area, tmp, OP_LOAD_CPU(cpu, area)) /* cpu = area->cpu_id */
+		SEQ_EXIT(empty)
+		OP_INDEX(cpu, base, shift) /* cpu = &base[cpu] */
 		OP_LOAD(head, cpu, off) /* head = cpu->off */
 		OP_LOAD(below, head, next) /* below = head->next */
 		OP_BZ(below, "%l[empty]") /* head is the sentinel */
-		SEQ_HOLD
+		SEQ_HOLD(tmp)
 		OP_STORE(below, cpu, off) /* cpu->off = below, the commit */
-		SEQ_END
+		SEQ_END(aborts, tmp)
 		: [cpu] "=&r"(cpu), [head] "=&r"(head), [below] "=&r"(below), [tmp] "=&r"(tmp)
 		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
 		  [off] "i"(off), [next] "i"(next)
@@ -259,7 +265,7 @@ empty:
  *	base[cpu].off = block; *slot = &base[cpu]; *deep = block->count;
  *	return true;
  */
-static __always_inline bool SEQ_NAME(counted_push)(struct rseq_area *area, unsigned long *aborts,
+static __always_inline bool SEQ_NAME(counted_push)(struct rseq *area, unsigned long *aborts,
 						   void *base, const int shift, const size_t off,
 						   const size_t next, const size_t count,
 						   unsigned long limit, void *block, void **slot,
@@ -268,8 +274,9 @@ static __always_inline bool SEQ_NAME(counted_push)(struct rseq_area *area, unsig
 	unsigned long cpu, head, depth, tmp;
 
 	asm_goto_output(
-		SEQ_START(OP_LOAD_CPU(cpu)) /* cpu = area->cpu_id */
-		OP_INDEX(cpu) /* cpu = &base[cpu] */
+		SEQ_START(area, tmp, OP_LOAD_CPU(cpu, area)) /* cpu = area->cpu_id */
+		SEQ_EXIT(full)
+		OP_INDEX(cpu, base, shift) /* cpu = &base[cpu] */
 		OP_LOAD(head, cpu, off) /* head = cpu->off */
 		OP_LOAD(depth, head, count) /* depth = head->count */
 		OP_BEQ(depth, limit, "%l[full]")
@@ -277,9 +284,9 @@ static __always_inline bool SEQ_NAME(counted_push)(struct rseq_area *area, unsig
 		/* block->next and count: the block is still ours alone */
 		OP_STORE(head, block, next)
 		OP_STORE(depth, block, count)
-		SEQ_HOLD
+		SEQ_HOLD(tmp)
 		OP_STORE(block, cpu, off) /* cpu->off = block, the commit */
-		SEQ_END
+		SEQ_END(aborts, tmp)
 		: [cpu] "=&r"(cpu), [head] "=&r"(head), [depth] "=&r"(depth), [tmp] "=&r"(tmp)
 		: [area] "r"(area), [aborts] "r"(aborts), [base] "r"(base), [shift] "i"(shift),
 		  [off] "i"(off), [next] "i"(next), [count] "i"(count), [limit] "r"(limit),

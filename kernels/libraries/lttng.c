@@ -36,7 +36,7 @@
 #define PATIENCE_MS 1000
 
 static const struct provider_lttng *provider;
-static __thread struct rseq_area *area __attribute__((tls_model("initial-exec")));
+static __thread struct rseq *area __attribute__((tls_model("initial-exec")));
 static bool checking;
 static uint64_t emitted[METHODS]; /* in this process, those that prove among them */
 static uint32_t proofs[METHODS];

@@ -73,9 +73,9 @@ static struct thread_state *allocate_state(void)
 	return self;
 }
 
-static struct rseq_area *register_thread(void)
+static struct rseq *register_thread(void)
 {
-	struct rseq_area *area = registration_enter();
+	struct rseq *area = registration_enter();
 
 	if (!area)
 		die(1, "rseq: this thread cannot register it: %s", strerror(errno));

@@ -10,7 +10,7 @@
 #include "classes.h"
 
 struct thread_state {
-	struct rseq_area *area; /* with method rseq, registered */
+	struct rseq *area; /* with method rseq, registered */
 	unsigned long aborts;
 	/* objects taken from lists, and put on them, by whatever way */
 	unsigned long popped[POOL_CLASSES];

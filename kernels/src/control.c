@@ -88,7 +88,7 @@ static void stress_placed(struct thread *self, unsigned long loops)
 		optimize("align-loops=1"))) void run_placed_##offset(struct thread *self,          \
 								     unsigned long loops)          \
 	{                                                                                          \
-		struct rseq_area *area = self->area;                                               \
+		struct rseq *area = self->area;                                                    \
 		unsigned long *aborts = &self->aborts;                                             \
 		char *base = slots;                                                                \
                                                                                                    \

@@ -60,7 +60,7 @@ static const char *counter_verify(uint64_t operations)
 #define COUNTER_ATOMIC(symbol, name_, doc_, flags_, add, read_cpu, ...)                            \
 	static void run_##symbol(struct thread *self, unsigned long loops)                         \
 	{                                                                                          \
-		struct rseq_area *area = self->area;                                               \
+		struct rseq *area = self->area;                                                    \
 		char *base = slots;                                                                \
                                                                                                    \
 		(void)area;                                                                        \
@@ -94,7 +94,7 @@ COUNTER_ATOMIC(rseq_atomic, "rseq_atomic",
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
-	struct rseq_area *area = self->area;
+	struct rseq *area = self->area;
 	char *base = slots;
 
 	for (; loops; loops--)
@@ -110,7 +110,7 @@ COUNTER(rseq, "rseq", "one restartable sequence that reads cpu_id inside",
 static __always_inline void loop_rseq_cmp(struct thread *self, unsigned long loops,
 					  const bool stress)
 {
-	struct rseq_area *area = self->area;
+	struct rseq *area = self->area;
 	char *base = slots;
 
 	for (; loops; loops--)

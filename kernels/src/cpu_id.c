@@ -53,7 +53,7 @@ static const char *expect(unsigned int got, unsigned int cpu)
 #define CPU_ID(symbol, name_, doc_, flags_, read, ...)                                             \
 	static void run_##symbol(struct thread *self, unsigned long loops)                         \
 	{                                                                                          \
-		struct rseq_area *area = self->area;                                               \
+		struct rseq *area = self->area;                                                    \
                                                                                                    \
 		(void)area;                                                                        \
 		for (; loops; loops--) {                                                           \
@@ -64,7 +64,7 @@ static const char *expect(unsigned int got, unsigned int cpu)
 	}                                                                                          \
 	static const char *on_cpu_##symbol(unsigned int cpu)                                       \
 	{                                                                                          \
-		struct rseq_area *area = registration_enter();                                     \
+		struct rseq *area = registration_enter();                                          \
                                                                                                    \
 		(void)area;                                                                        \
 		return expect((read), cpu);                                                        \
@@ -98,13 +98,13 @@ CPU_ID(rseq, "rseq", "one load of cpu_id", NEEDS_RSEQ, READ_ONCE(area->cpu_id));
  * Out of line, as it would be in a library: what the first use in a thread costs is not what is
  * timed.
  */
-static __attribute__((noinline, cold)) unsigned int register_now(struct rseq_area *area)
+static __attribute__((noinline, cold)) unsigned int register_now(struct rseq *area)
 {
 	registration_resume(area);
 	return READ_ONCE(area->cpu_id);
 }
 
-static __always_inline unsigned int read_lazy(struct rseq_area *area)
+static __always_inline unsigned int read_lazy(struct rseq *area)
 {
 	unsigned int cpu = READ_ONCE(area->cpu_id);
 
@@ -113,7 +113,7 @@ static __always_inline unsigned int read_lazy(struct rseq_area *area)
 
 static void run_lazy(struct thread *self, unsigned long loops)
 {
-	struct rseq_area *area = self->area;
+	struct rseq *area = self->area;
 
 	for (; loops; loops--) {
 		unsigned int cpu = read_lazy(area);
@@ -125,7 +125,7 @@ static void run_lazy(struct thread *self, unsigned long loops)
 /* Unregistered, the first use must register; registered, it must read. */
 static const char *lazy_on_cpu(unsigned int cpu)
 {
-	struct rseq_area *area = registration_enter();
+	struct rseq *area = registration_enter();
 	int error = registration_suspend(area);
 
 	if (error)
@@ -262,25 +262,25 @@ static const char *field_missing(const char *name, size_t end)
 
 static const char *no_node_id(void)
 {
-	return field_missing("node_id", offsetof(struct rseq_area, node_id) + 4);
+	return field_missing("node_id", RSEQ_NODE_ID_OFFSET + 4);
 }
 
 static const char *no_mm_cid(void)
 {
-	return field_missing("mm_cid", offsetof(struct rseq_area, mm_cid) + 4);
+	return field_missing("mm_cid", RSEQ_MM_CID_OFFSET + 4);
 }
 
 static void run_node_id(struct thread *self, unsigned long loops)
 {
-	struct rseq_area *area = self->area;
+	struct rseq *area = self->area;
 
 	for (; loops; loops--)
-		consume(READ_ONCE(area->node_id));
+		consume(rseq_field(area, RSEQ_NODE_ID_OFFSET));
 }
 
 static const char *node_on_cpu(unsigned int cpu)
 {
-	unsigned int seen = READ_ONCE(registration_enter()->node_id), node;
+	unsigned int seen = rseq_field(registration_enter(), RSEQ_NODE_ID_OFFSET), node;
 
 	syscall(SYS_getcpu, NULL, &node, NULL);
 	return seen == node ? NULL : complain("read node %u on node %u (CPU %u)", seen, node, cpu);
@@ -298,16 +298,16 @@ BENCHMARK(node_id, .name = "cpu_id/node_id",
 
 static void run_mm_cid(struct thread *self, unsigned long loops)
 {
-	struct rseq_area *area = self->area;
+	struct rseq *area = self->area;
 
 	for (; loops; loops--)
-		consume(READ_ONCE(area->mm_cid));
+		consume(rseq_field(area, RSEQ_MM_CID_OFFSET));
 }
 
 /* A concurrency id says nothing of the CPU; it is only promised to be below the number of CPUs. */
 static const char *cid_on_cpu(unsigned int cpu)
 {
-	unsigned int seen = READ_ONCE(registration_enter()->mm_cid);
+	unsigned int seen = rseq_field(registration_enter(), RSEQ_MM_CID_OFFSET);
 
 	return seen < possible_cpus()
 		       ? NULL

@@ -234,7 +234,7 @@ BENCHMARK_ABSENT(
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
 	const size_t head = offsetof(struct slot, head), next = offsetof(struct block, next);
-	struct rseq_area *area = self->area;
+	struct rseq *area = self->area;
 	char *base = slots;
 
 	while (loops) {

@@ -194,7 +194,7 @@ static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned l
 	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops,        \
 						  const bool stress)                               \
 	{                                                                                          \
-		struct rseq_area *area = self->area;                                               \
+		struct rseq *area = self->area;                                                    \
 		char *base = slots;                                                                \
                                                                                                    \
 		(void)area;                                                                        \
@@ -228,7 +228,7 @@ RCU_ATOMIC(rseq_atomic, "rseq cpu_id and a relaxed atomic add, twice", NEEDS_RSE
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
-	struct rseq_area *area = self->area;
+	struct rseq *area = self->area;
 	char *base = slots;
 
 	for (; loops; loops--) {

@@ -221,7 +221,7 @@ static __always_inline void write_event(struct event *event, uint32_t payload)
 
 /* What every event of a thread needs, held in registers by the loop. */
 struct ring {
-	struct rseq_area *area;
+	struct rseq *area;
 	char *slots, *data;
 };
 

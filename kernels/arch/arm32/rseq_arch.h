@@ -10,9 +10,12 @@
 #error "kernels/arch/arm32 is for little-endian ARMv7 compilers"
 #endif
 
+#include "rseq_abi.h"
+
 #define RSEQ_SIG 0xe7f5def3
 
-#define OP_SIGNATURE ".word 0xe7f5def3\n" /* an undefined instruction: a stray jump traps */
+/* An undefined instruction: a stray jump traps. */
+#define OP_SIGNATURE ".word " RSEQ_STR(RSEQ_SIG) "\n"
 #define OP_ADDRESS(x) ".word " x ", 0\n\t" /* the ABI's fields are 64 bits wide, low half first */
 #define RSEQ_IMMEDIATE "rI" /* an addend: 8-bit rotated immediate, or a register */
 
@@ -29,20 +32,22 @@
  * itself. The address is made from pc, because a literal pool may end up anywhere, and without
  * relocations in text. The upper half of rseq_cs stays zero from registration on.
  */
-#define OP_ARM(tmp)                                                                                \
+#define OP_STORE_RSEQ_CS(area, tmp)                                                                \
 	"movw %[" #tmp "], #:lower16:(774b - (776f + " ARCH_PC_AHEAD "))\n\t"                      \
 	"movt %[" #tmp "], #:upper16:(774b - (776f + " ARCH_PC_AHEAD "))\n"                        \
 	"776:\n\t"                                                                                 \
 	"add %[" #tmp "], pc\n\t" /* the descriptor */                                             \
-	"str %[" #tmp "], [%[area], #8]\n\t" /* area->rseq_cs = it */
+	"str %[" #tmp "], [%[" #area "], #" RSEQ_CS_AT "]\n\t" /* area->rseq_cs = it */
 
-#define OP_LOAD_CPU(dst) "ldr %[" #dst "], [%[area], #4]\n\t" /* area->cpu_id */
-#define OP_BNE_CPU(cpu, tmp, label)                                                                \
-	"ldr %[" #tmp "], [%[area], #4]\n\t"                                                       \
+/* dst = area->cpu_id */
+#define OP_LOAD_CPU(dst, area) "ldr %[" #dst "], [%[" #area "], #" CPU_ID_AT "]\n\t"
+#define OP_BNE_CPU(cpu, area, tmp, label)                                                          \
+	"ldr %[" #tmp "], [%[" #area "], #" CPU_ID_AT "]\n\t"                                      \
 	"cmp %[" #tmp "], %[" #cpu "]\n\t"                                                         \
 	"bne " label "\n\t"
-#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                           \
-	"add %[" #reg "], %[base], %[" #reg "], lsl %[shift]\n\t"
+/* reg = base + (reg << shift): this CPU's slot */
+#define OP_INDEX(reg, base, shift)                                                                 \
+	"add %[" #reg "], %[" #base "], %[" #reg "], lsl %[" #shift "]\n\t"
 #define OP_COPY(dst, src) "mov %[" #dst "], %[" #src "]\n\t"
 #define OP_ADD(dst, n) "add %[" #dst "], %[" #dst "], %[" #n "]\n\t"
 #define OP_LOAD(dst, ptr, off) "ldr %[" #dst "], [%[" #ptr "], %[" #off "]]\n\t"
@@ -63,10 +68,10 @@
 #define OP_BNE(a, b, label) "cmp %[" #a "], %[" #b "]\n\tbne " label "\n\t"
 #define OP_BZ(a, label) "cmp %[" #a "], #0\n\tbeq " label "\n\t"
 #define OP_JUMP(label) "b " label "\n\t"
-#define OP_COUNT_ABORT(tmp)                                                                        \
-	"ldr %[" #tmp "], [%[aborts]]\n\t"                                                         \
+#define OP_COUNT_ABORT(aborts, tmp)                                                                \
+	"ldr %[" #tmp "], [%[" #aborts "]]\n\t"                                                    \
 	"add %[" #tmp "], %[" #tmp "], #1\n\t"                                                     \
-	"str %[" #tmp "], [%[aborts]]\n\t"
+	"str %[" #tmp "], [%[" #aborts "]]\n\t"
 #define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                     \
 	"movw %[" #tmp "], #" RSEQ_DELAY_LOOPS "\n"                                                \
 	"775:\n\t"                                                                                 \

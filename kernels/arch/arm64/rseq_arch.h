@@ -15,9 +15,12 @@
 #include <stddef.h>
 #include <sys/auxv.h>
 
+#include "rseq_abi.h"
+
 #define RSEQ_SIG 0xd428bc00
 
-#define OP_SIGNATURE ".inst 0xd428bc00\n" /* brk #0x45e0: a stray jump traps */
+/* Brk #0x45e0: a stray jump traps. */
+#define OP_SIGNATURE ".inst " RSEQ_STR(RSEQ_SIG) "\n"
 #define OP_ADDRESS(x) ".quad " x "\n\t"
 #define RSEQ_IMMEDIATE "rI" /* an addend: 12-bit immediate, or a register */
 
@@ -27,18 +30,20 @@
  * Announce the sequence: from here to 772, Linux restarts us at 773. Not part of the sequence
  * itself.
  */
-#define OP_ARM(tmp)                                                                                \
+#define OP_STORE_RSEQ_CS(area, tmp)                                                                \
 	"adrp %[" #tmp "], 774b\n\t" /* the page of the descriptor */                              \
 	"add %[" #tmp "], %[" #tmp "], :lo12:774b\n\t" /* and its place there */                   \
-	"str %[" #tmp "], [%[area], 8]\n\t" /* area->rseq_cs = it */
+	"str %[" #tmp "], [%[" #area "], " RSEQ_CS_AT "]\n\t" /* area->rseq_cs = it */
 
-#define OP_LOAD_CPU(dst) "ldr %w[" #dst "], [%[area], 4]\n\t" /* area->cpu_id */
-#define OP_BNE_CPU(cpu, tmp, label)                                                                \
-	"ldr %w[" #tmp "], [%[area], 4]\n\t"                                                       \
+/* dst = area->cpu_id */
+#define OP_LOAD_CPU(dst, area) "ldr %w[" #dst "], [%[" #area "], " CPU_ID_AT "]\n\t"
+#define OP_BNE_CPU(cpu, area, tmp, label)                                                          \
+	"ldr %w[" #tmp "], [%[" #area "], " CPU_ID_AT "]\n\t"                                      \
 	"cmp %w[" #tmp "], %w[" #cpu "]\n\t"                                                       \
 	"b.ne " label "\n\t"
-#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                           \
-	"add %[" #reg "], %[base], %[" #reg "], lsl %[shift]\n\t"
+/* reg = base + (reg << shift): this CPU's slot */
+#define OP_INDEX(reg, base, shift)                                                                 \
+	"add %[" #reg "], %[" #base "], %[" #reg "], lsl %[" #shift "]\n\t"
 #define OP_COPY(dst, src) "mov %[" #dst "], %[" #src "]\n\t"
 #define OP_ADD(dst, n) "add %[" #dst "], %[" #dst "], %[" #n "]\n\t"
 #define OP_LOAD(dst, ptr, off) "ldr %[" #dst "], [%[" #ptr "], %[" #off "]]\n\t"
@@ -58,10 +63,10 @@
 #define OP_BNE(a, b, label) "cmp %[" #a "], %[" #b "]\n\tb.ne " label "\n\t"
 #define OP_BZ(a, label) "cbz %[" #a "], " label "\n\t"
 #define OP_JUMP(label) "b " label "\n\t"
-#define OP_COUNT_ABORT(tmp)                                                                        \
-	"ldr %[" #tmp "], [%[aborts]]\n\t"                                                         \
+#define OP_COUNT_ABORT(aborts, tmp)                                                                \
+	"ldr %[" #tmp "], [%[" #aborts "]]\n\t"                                                    \
 	"add %[" #tmp "], %[" #tmp "], 1\n\t"                                                      \
-	"str %[" #tmp "], [%[aborts]]\n\t"
+	"str %[" #tmp "], [%[" #aborts "]]\n\t"
 #define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                     \
 	"mov %w[" #tmp "], " RSEQ_DELAY_LOOPS "\n"                                                 \
 	"775:\n\t"                                                                                 \

@@ -17,13 +17,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "rseq_abi.h"
+
 #define RSEQ_SIG 0x53053053
 
 /*
  * The signature is the displacement of a ud1, so that a disassembler stays in step and a stray jump
  * traps.
  */
-#define OP_SIGNATURE ".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n"
+#define OP_SIGNATURE ".byte 0x0f, 0xb9, 0x3d\n\t.long " RSEQ_STR(RSEQ_SIG) "\n"
 #define OP_ADDRESS(x) ".quad " x "\n\t"
 #define RSEQ_IMMEDIATE "er" /* an addend: 32-bit signed immediate, or a register */
 
@@ -33,12 +35,14 @@
  * Announce the sequence: from here to 772, Linux restarts us at 773. Not part of the sequence
  * itself.
  */
-#define OP_ARM(tmp)                                                                                \
+#define OP_STORE_RSEQ_CS(area, tmp)                                                                \
 	"leaq 774b(%%rip), %[" #tmp "]\n\t" /* the descriptor */                                   \
-	"movq %[" #tmp "], 8(%[area])\n\t" /* area->rseq_cs = it */
+	"movq %[" #tmp "], " RSEQ_CS_AT "(%[" #area "])\n\t" /* area->rseq_cs = it */
 
-#define OP_LOAD_CPU(dst) "movl 4(%[area]), %k[" #dst "]\n\t" /* area->cpu_id, upper half zeroed */
-#define OP_BNE_CPU(cpu, tmp, label) "cmpl 4(%[area]), %k[" #cpu "]\n\tjne " label "\n\t"
+/* dst = area->cpu_id, upper half zeroed */
+#define OP_LOAD_CPU(dst, area) "movl " CPU_ID_AT "(%[" #area "]), %k[" #dst "]\n\t"
+#define OP_BNE_CPU(cpu, area, tmp, label)                                                          \
+	"cmpl " CPU_ID_AT "(%[" #area "]), %k[" #cpu "]\n\tjne " label "\n\t"
 /*
  * The slot's address is made whole before use, not left to base+index addressing, which would save
  * the addq: some CPUs forward a store to the next load without its latency, and not all of them by
@@ -46,9 +50,10 @@
  * 2, Agner Fog found, needs a register but takes an index as well. Of Intel's since Ice Lake, which
  * forward so too, we do not know.
  */
-#define OP_INDEX(reg) /* reg = base + (reg << shift): this CPU's slot */                           \
-	"shlq %[shift], %[" #reg "]\n\t"                                                           \
-	"addq %[base], %[" #reg "]\n\t"
+/* reg = base + (reg << shift): this CPU's slot */
+#define OP_INDEX(reg, base, shift)                                                                 \
+	"shlq %[" #shift "], %[" #reg "]\n\t"                                                      \
+	"addq %[" #base "], %[" #reg "]\n\t"
 #define OP_COPY(dst, src) "movq %[" #src "], %[" #dst "]\n\t"
 #define OP_ADD(dst, n) "addq %[" #n "], %[" #dst "]\n\t"
 #define OP_LOAD(dst, ptr, off) "movq %c[" #off "](%[" #ptr "]), %[" #dst "]\n\t"
@@ -61,7 +66,7 @@
 #define OP_BNE(a, b, label) "cmpq %[" #b "], %[" #a "]\n\tjne " label "\n\t"
 #define OP_BZ(a, label) "testq %[" #a "], %[" #a "]\n\tjz " label "\n\t"
 #define OP_JUMP(label) "jmp " label "\n\t"
-#define OP_COUNT_ABORT(tmp) "incq (%[aborts])\n\t"
+#define OP_COUNT_ABORT(aborts, tmp) "incq (%[" #aborts "])\n\t"
 #define OP_DELAY(tmp) /* hold the sequence open for RSEQ_DELAY_LOOPS rounds */                     \
 	"movl $" RSEQ_DELAY_LOOPS ", %k[" #tmp "]\n"                                               \
 	"775:\n\t"                                                                                 \

@@ -10,8 +10,8 @@ from rseqbench.build import architectures
 SOURCE = """
 #include "sequences.h"
 
-unsigned long probe(struct rseq_area *area, unsigned long *aborts, void *base);
-unsigned long probe(struct rseq_area *area, unsigned long *aborts, void *base)
+unsigned long probe(struct rseq *area, unsigned long *aborts, void *base);
+unsigned long probe(struct rseq *area, unsigned long *aborts, void *base)
 {
 	unsigned long cpu, at;
 	void *slot;

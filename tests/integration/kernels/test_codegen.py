@@ -1,11 +1,13 @@
 """What the compilers make of kernels/, for every architecture: read in the linked library, nothing is run."""
 
 import re
+import struct
+import subprocess
 from dataclasses import dataclass
 
 import pytest
 
-from rseqbench.build import architectures, products
+from rseqbench.build import architectures, cache, compilers, products
 from tests.support.compiled_objects import compile_kernels
 
 IS_SEQUENCE, IS_LIBRARY = 0x10, 0x800  # of kernels/include/benchmark.h
@@ -104,6 +106,33 @@ def test_all_of_a_group_are_of_a_library_or_none(arch):
 
 def test_text_needs_no_relocation(library):
     assert not library.has_text_relocations()
+
+
+def test_a_debugger_finds_every_sequence_and_every_way_out_of_it(library):
+    """By the sections of librseq: addresses of descriptors, and pairs of a sequence's start and where it may go."""
+    listed = [address for (address,) in struct.iter_unpack("<Q", library.section("__rseq_cs_ptr_array").data)]
+    table = library.section("__rseq_cs")
+    assert listed == list(range(table.address, table.end, 32))
+    exits = {}
+    for start, target in struct.iter_unpack("<QQ", library.section("__rseq_exit_point_array").data):
+        exits.setdefault(start, set()).add(target)
+    assert exits
+    for one in library.descriptors():
+        targets = {line.goes_to for line in library.instructions(one.start, one.end)} - {None}
+        assert {target for target in targets if not one.start <= target < one.end} == exits.pop(one.start, set())
+    assert exits == {}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("copy", [(), ("-DRSEQ_ABI_COPY",)], ids=["headers", "copy"])
+def test_the_layout_of_the_area_is_that_of_the_system_call(tmp_path, name, copy):
+    """Of Linux's headers and of our copy for older ones; static asserts say so."""
+    compile_kernels(name)
+    arch = architectures.named(name)
+    (tmp_path / "probe.c").write_text('#include "sequences.h"\nint size = sizeof(struct rseq);\n')
+    includes = cache.includes(arch)
+    command = [compilers.find(arch).command, "-std=gnu11", "-Werror", *arch.cflags, *copy, *includes, "-fsyntax-only"]
+    subprocess.run([*command, str(tmp_path / "probe.c")], check=True)
 
 
 def test_every_abort_handler_is_behind_the_signature(library, arch):

@@ -121,6 +121,7 @@ def test_the_tests_need_more(machine):
         "openssh-client",
         "make",
         "flex",
+        "gdb",
         "bison",
         "bc",
         "xz-utils",
