@@ -43,4 +43,24 @@ static __always_inline unsigned long percpu_getcpu_2018(void)
 }
 #endif
 
+/* How a benchmark finds the slot of its CPU; `area` is the calling thread's, NULL without rseq. */
+typedef unsigned long read_cpu_fn(const struct rseq *area);
+
+static __always_inline unsigned long cpu_by_getcpu(const struct rseq *area)
+{
+	(void)area;
+	return percpu_getcpu();
+}
+
+static __always_inline unsigned long cpu_by_getcpu_2018(const struct rseq *area)
+{
+	(void)area;
+	return percpu_getcpu_2018();
+}
+
+static __always_inline unsigned long cpu_by_rseq(const struct rseq *area)
+{
+	return READ_ONCE(area->cpu_id);
+}
+
 #endif

@@ -20,7 +20,9 @@ struct slot {
 
 static char *slots;
 static unsigned long shared __attribute__((aligned(128)));
+
 static unsigned long plain __attribute__((aligned(128)));
+
 static unsigned long from_threads;
 static __thread unsigned long local __attribute__((tls_model("initial-exec")));
 
@@ -53,44 +55,59 @@ static const char *counter_verify(uint64_t operations)
 		  .setup = counter_setup, .run = run_##symbol, .verify = counter_verify,           \
 		  .teardown = counter_teardown, __VA_ARGS__)
 
+typedef void add_fn(unsigned long *counter, unsigned long n);
+
+static __always_inline void add_relaxed(unsigned long *counter, unsigned long n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
 /*
  * counter[cpu]++ by an atomic instruction: exact wherever the CPU number came from, since it is
  * only a hint.
  */
-#define COUNTER_ATOMIC(symbol, name_, doc_, flags_, add, read_cpu, ...)                            \
-	static void run_##symbol(struct thread *self, unsigned long loops)                         \
-	{                                                                                          \
-		struct rseq *area = self->area;                                                    \
-		char *base = slots;                                                                \
-                                                                                                   \
-		(void)area;                                                                        \
-		for (; loops; loops--) {                                                           \
-			size_t cpu = (read_cpu);                                                   \
-			struct slot *slot = (struct slot *)(base + (cpu << SLOT_SHIFT));           \
-                                                                                                   \
-			add(&slot->count, 1);                                                      \
-		}                                                                                  \
-	}                                                                                          \
-	COUNTER(symbol, name_, doc_, flags_ | IS_THREADED, __VA_ARGS__)
+static __always_inline void loop_atomic(struct thread *self, unsigned long loops,
+					read_cpu_fn *read_cpu, add_fn *add)
+{
+	struct rseq *area = self->area;
+	char *base = slots;
 
-#define ADD_RELAXED(counter, n) __atomic_fetch_add(counter, n, __ATOMIC_RELAXED)
+	for (; loops; loops--) {
+		size_t cpu = read_cpu(area);
+		struct slot *slot = (struct slot *)(base + (cpu << SLOT_SHIFT));
 
-COUNTER_ATOMIC(getcpu_atomic, "getcpu_atomic",
-	       GETCPU_2018_DOC " plus a relaxed atomic add: the message's \"getcpu+atomic\"", 0,
-	       ADD_RELAXED, percpu_getcpu_2018());
+		add(&slot->count, 1);
+	}
+}
+
+static void run_getcpu_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, cpu_by_getcpu_2018, add_relaxed);
+}
+
+COUNTER(getcpu_atomic, "getcpu_atomic",
+	GETCPU_2018_DOC " plus a relaxed atomic add: the message's \"getcpu+atomic\"", IS_THREADED);
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-COUNTER_ATOMIC(vdso_atomic, "vdso_atomic",
-	       "vDSO getcpu plus a relaxed atomic add: what one writes without rseq", 0,
-	       ADD_RELAXED, percpu_getcpu());
+static void run_vdso_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, cpu_by_getcpu, add_relaxed);
+}
+
+COUNTER(vdso_atomic, "vdso_atomic",
+	"vDSO getcpu plus a relaxed atomic add: what one writes without rseq", IS_THREADED);
 #else
 BENCHMARK_ABSENT(vdso_atomic, "counter/vdso_atomic", "vDSO getcpu plus a relaxed atomic add",
 		 NO_VDSO_GETCPU);
 #endif
 
-COUNTER_ATOMIC(rseq_atomic, "rseq_atomic",
-	       "rseq cpu_id plus a relaxed atomic add: what people use today", NEEDS_RSEQ,
-	       ADD_RELAXED, READ_ONCE(area->cpu_id));
+static void run_rseq_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, cpu_by_rseq, add_relaxed);
+}
+
+COUNTER(rseq_atomic, "rseq_atomic", "rseq cpu_id plus a relaxed atomic add: what people use today",
+	NEEDS_RSEQ | IS_THREADED);
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
@@ -102,7 +119,15 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 		    add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
 }
 
-BENCHMARK_LOOPS(rseq)
+static void run_rseq(struct thread *self, unsigned long loops)
+{
+	loop_rseq(self, loops, false);
+}
+
+static void stress_rseq(struct thread *self, unsigned long loops)
+{
+	loop_rseq(self, loops, true);
+}
 
 COUNTER(rseq, "rseq", "one restartable sequence that reads cpu_id inside",
 	NEEDS_RSEQ | IS_SEQUENCE | IS_THREADED, .stress = stress_rseq);
@@ -118,7 +143,15 @@ static __always_inline void loop_rseq_cmp(struct thread *self, unsigned long loo
 					offsetof(struct slot, count), 1));
 }
 
-BENCHMARK_LOOPS(rseq_cmp)
+static void run_rseq_cmp(struct thread *self, unsigned long loops)
+{
+	loop_rseq_cmp(self, loops, false);
+}
+
+static void stress_rseq_cmp(struct thread *self, unsigned long loops)
+{
+	loop_rseq_cmp(self, loops, true);
+}
 
 COUNTER(rseq_cmp, "rseq_cmp", "the same, comparing cpu_id with one read before (the style of 2018)",
 	NEEDS_RSEQ | IS_SEQUENCE | IS_THREADED, .stress = stress_rseq_cmp);
@@ -166,10 +199,21 @@ COUNTER(shared_atomic, "shared_atomic", "one counter for all, relaxed atomic add
  * depends on the CPU, so both are measured. All atomic adds here are relaxed.
  */
 #ifdef ARCH_HAS_LSE
-COUNTER_ATOMIC(getcpu_lse, "getcpu_lse", GETCPU_2018_DOC " plus a relaxed LSE atomic add", 0,
-	       arch_add_lse, percpu_getcpu_2018(), .unavailable = arch_no_lse);
-COUNTER_ATOMIC(rseq_lse, "rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", NEEDS_RSEQ,
-	       arch_add_lse, READ_ONCE(area->cpu_id), .unavailable = arch_no_lse);
+static void run_getcpu_lse(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, cpu_by_getcpu_2018, arch_add_lse);
+}
+
+COUNTER(getcpu_lse, "getcpu_lse", GETCPU_2018_DOC " plus a relaxed LSE atomic add", IS_THREADED,
+	.unavailable = arch_no_lse);
+
+static void run_rseq_lse(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, cpu_by_rseq, arch_add_lse);
+}
+
+COUNTER(rseq_lse, "rseq_lse", "rseq cpu_id plus a relaxed LSE atomic add", NEEDS_RSEQ | IS_THREADED,
+	.unavailable = arch_no_lse);
 
 static void run_shared_lse(struct thread *self, unsigned long loops)
 {

@@ -154,7 +154,6 @@ static void wait_for_block(struct thread *self)
 }
 
 #define FREELIST(symbol, name_, doc_, flags_, verify_)                                             \
-	BENCHMARK_LOOPS(symbol)                                                                    \
 	BENCHMARK(symbol, .name = "freelist/" name_, .doc = doc_,                                  \
 		  .flags = IS_SHARED | IS_THREADED | (flags_), .setup = freelist_setup,            \
 		  .run = run_##symbol, .stress = stress_##symbol, .verify = verify_,               \
@@ -194,36 +193,54 @@ static __always_inline void give_tagged(struct slot *slot, struct block *pool, s
 					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
-#define FREELIST_CAS(symbol, name_, doc_, read_cpu)                                                \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops,        \
-						  const bool stress)                               \
-	{                                                                                          \
-		char *base = slots;                                                                \
-		struct block *pool = blocks;                                                       \
-                                                                                                   \
-		while (loops) {                                                                    \
-			struct block *block = take_tagged(slot_at(base, read_cpu), pool, stress);  \
-                                                                                                   \
-			if (unlikely(!block)) {                                                    \
-				wait_for_block(self);                                              \
-				continue;                                                          \
-			}                                                                          \
-			hold(self, block, stress);                                                 \
-			give_tagged(slot_at(base, read_cpu), pool, block);                         \
-			loops--;                                                                   \
-		}                                                                                  \
-	}                                                                                          \
-	FREELIST(symbol, name_, doc_, 0, verify_tagged)
+static __always_inline void loop_cas(struct thread *self, unsigned long loops, const bool stress,
+				     read_cpu_fn *read_cpu)
+{
+	char *base = slots;
+	struct block *pool = blocks;
 
-FREELIST_CAS(getcpu_cas, "getcpu_cas",
-	     GETCPU_2018_DOC
-	     " and a tagged compare-and-swap, twice: acquire to take, release to give",
-	     percpu_getcpu_2018());
+	while (loops) {
+		struct block *block =
+			take_tagged(slot_at(base, read_cpu(self->area)), pool, stress);
+
+		if (unlikely(!block)) {
+			wait_for_block(self);
+			continue;
+		}
+		hold(self, block, stress);
+		give_tagged(slot_at(base, read_cpu(self->area)), pool, block);
+		loops--;
+	}
+}
+
+static void run_getcpu_cas(struct thread *self, unsigned long loops)
+{
+	loop_cas(self, loops, false, cpu_by_getcpu_2018);
+}
+
+static void stress_getcpu_cas(struct thread *self, unsigned long loops)
+{
+	loop_cas(self, loops, true, cpu_by_getcpu_2018);
+}
+
+FREELIST(getcpu_cas, "getcpu_cas",
+	 GETCPU_2018_DOC " and a tagged compare-and-swap, twice: acquire to take, release to give",
+	 0, verify_tagged);
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-FREELIST_CAS(vdso_cas, "vdso_cas",
-	     "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give",
-	     percpu_getcpu());
+static void run_vdso_cas(struct thread *self, unsigned long loops)
+{
+	loop_cas(self, loops, false, cpu_by_getcpu);
+}
+
+static void stress_vdso_cas(struct thread *self, unsigned long loops)
+{
+	loop_cas(self, loops, true, cpu_by_getcpu);
+}
+
+FREELIST(vdso_cas, "vdso_cas",
+	 "vDSO getcpu and a tagged compare-and-swap, twice: acquire to take, release to give", 0,
+	 verify_tagged);
 #else
 BENCHMARK_ABSENT(
 	vdso_cas, "freelist/vdso_cas",
@@ -249,6 +266,16 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 		SEQ(stress, push(area, &self->aborts, base, SLOT_SHIFT, head, next, block));
 		loops--;
 	}
+}
+
+static void run_rseq(struct thread *self, unsigned long loops)
+{
+	loop_rseq(self, loops, false);
+}
+
+static void stress_rseq(struct thread *self, unsigned long loops)
+{
+	loop_rseq(self, loops, true);
 }
 
 FREELIST(rseq, "rseq", "two restartable sequences: pop and push, no tag", NEEDS_RSEQ | IS_SEQUENCE,

@@ -175,7 +175,6 @@ static __always_inline void dereference(struct thread *self, unsigned long loops
 }
 
 #define RCU(symbol, doc_, flags_)                                                                  \
-	BENCHMARK_LOOPS(symbol)                                                                    \
 	BENCHMARK(symbol, .name = "rcu/" #symbol, .doc = doc_,                                     \
 		  .flags = IS_SHARED | IS_THREADED | (flags_), .unavailable = no_membarrier,       \
 		  .setup = rcu_setup, .run = run_##symbol, .stress = stress_##symbol,              \
@@ -190,41 +189,66 @@ static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned l
 	return &((struct slot *)(base + (cpu << SLOT_SHIFT)))->lock[now];
 }
 
-#define RCU_ATOMIC(symbol, doc_, flags_, read_cpu)                                                 \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops,        \
-						  const bool stress)                               \
-	{                                                                                          \
-		struct rseq *area = self->area;                                                    \
-		char *base = slots;                                                                \
-                                                                                                   \
-		(void)area;                                                                        \
-		for (; loops; loops--) {                                                           \
-			unsigned long now = READ_ONCE(period);                                     \
-                                                                                                   \
-			if (stress)                                                                \
-				dawdle(loops, 32);                                                 \
-			__atomic_fetch_add(counter(base, read_cpu, now), 1, __ATOMIC_RELAXED);     \
-			barrier();                                                                 \
-			dereference(self, loops, stress);                                          \
-			barrier();                                                                 \
-			__atomic_fetch_add(counter(base, read_cpu, now) + 2, 1, __ATOMIC_RELAXED); \
-		}                                                                                  \
-	}                                                                                          \
-	RCU(symbol, doc_, flags_)
+static __always_inline void loop_atomic(struct thread *self, unsigned long loops, const bool stress,
+					read_cpu_fn *read_cpu)
+{
+	struct rseq *area = self->area;
+	char *base = slots;
 
-RCU_ATOMIC(getcpu_atomic,
-	   GETCPU_2018_DOC " and a relaxed atomic add, twice: the message's \"getcpu+atomic\"", 0,
-	   percpu_getcpu_2018());
+	for (; loops; loops--) {
+		unsigned long now = READ_ONCE(period);
+
+		if (stress)
+			dawdle(loops, 32);
+		__atomic_fetch_add(counter(base, read_cpu(area), now), 1, __ATOMIC_RELAXED);
+		barrier();
+		dereference(self, loops, stress);
+		barrier();
+		__atomic_fetch_add(counter(base, read_cpu(area), now) + 2, 1, __ATOMIC_RELAXED);
+	}
+}
+
+static void run_getcpu_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, false, cpu_by_getcpu_2018);
+}
+
+static void stress_getcpu_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, true, cpu_by_getcpu_2018);
+}
+
+RCU(getcpu_atomic,
+    GETCPU_2018_DOC " and a relaxed atomic add, twice: the message's \"getcpu+atomic\"", 0);
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-RCU_ATOMIC(vdso_atomic, "vDSO getcpu and a relaxed atomic add, twice", 0, percpu_getcpu());
+static void run_vdso_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, false, cpu_by_getcpu);
+}
+
+static void stress_vdso_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, true, cpu_by_getcpu);
+}
+
+RCU(vdso_atomic, "vDSO getcpu and a relaxed atomic add, twice", 0);
 #else
 BENCHMARK_ABSENT(vdso_atomic, "rcu/vdso_atomic", "vDSO getcpu and a relaxed atomic add, twice",
 		 NO_VDSO_GETCPU);
 #endif
 
-RCU_ATOMIC(rseq_atomic, "rseq cpu_id and a relaxed atomic add, twice", NEEDS_RSEQ,
-	   READ_ONCE(area->cpu_id));
+static void run_rseq_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, false, cpu_by_rseq);
+}
+
+static void stress_rseq_atomic(struct thread *self, unsigned long loops)
+{
+	loop_atomic(self, loops, true, cpu_by_rseq);
+}
+
+RCU(rseq_atomic, "rseq cpu_id and a relaxed atomic add, twice", NEEDS_RSEQ);
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
@@ -242,6 +266,16 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 		SEQ(stress,
 		    add(area, &self->aborts, lock, SLOT_SHIFT, offsetof(struct slot, unlock), 1));
 	}
+}
+
+static void run_rseq(struct thread *self, unsigned long loops)
+{
+	loop_rseq(self, loops, false);
+}
+
+static void stress_rseq(struct thread *self, unsigned long loops)
+{
+	loop_rseq(self, loops, true);
 }
 
 RCU(rseq, "two restartable sequences, no atomic, no barrier", NEEDS_RSEQ | IS_SEQUENCE);

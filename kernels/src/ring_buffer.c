@@ -272,48 +272,61 @@ static __attribute__((noinline, cold)) bool next_sub_atomic(struct thread *self,
 }
 
 /* Reserve with compare-and-swap and commit with an atomic add, both exact on whatever CPU. */
-#define RING_ATOMIC(symbol, doc_, flags_, read_cpu)                                                \
-	static __always_inline void event_##symbol(struct thread *self, const struct ring *ring,   \
-						   uint32_t payload, const bool stress)            \
-	{                                                                                          \
-		size_t cpu = (read_cpu);                                                           \
-		struct slot *slot = (struct slot *)(ring->slots + (cpu << SLOT_SHIFT));            \
-		unsigned long at = READ_ONCE(slot->position);                                      \
-                                                                                                   \
-		(void)self;                                                                        \
-		for (;;) {                                                                         \
-			if (unlikely((long)(at - READ_ONCE(slot->limit)) >= 0)) {                  \
-				if (!next_sub_atomic(self, cpu))                                   \
-					return;                                                    \
-				at = READ_ONCE(slot->position);                                    \
-				continue;                                                          \
-			}                                                                          \
-			if (__atomic_compare_exchange_n(&slot->position, &at, at + EVENT_SIZE,     \
-							false, __ATOMIC_RELAXED,                   \
-							__ATOMIC_RELAXED))                         \
-				break;                                                             \
-		}                                                                                  \
-		write_event(event_at(ring->data, cpu, at), payload);                               \
-		if (stress)                                                                        \
-			linger();                                                                  \
-		__atomic_fetch_add(&slot->committed[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);    \
-	}                                                                                          \
-	RING(symbol, doc_, flags_)
+static __always_inline void event_atomic(struct thread *self, const struct ring *ring,
+					 uint32_t payload, const bool stress, read_cpu_fn *read_cpu)
+{
+	size_t cpu = read_cpu(ring->area);
+	struct slot *slot = (struct slot *)(ring->slots + (cpu << SLOT_SHIFT));
+	unsigned long at = READ_ONCE(slot->position);
 
-RING_ATOMIC(getcpu_atomic,
-	    GETCPU_2018_DOC ", relaxed compare-and-swap to reserve, release add to commit", 0,
-	    percpu_getcpu_2018());
+	(void)self;
+	for (;;) {
+		if (unlikely((long)(at - READ_ONCE(slot->limit)) >= 0)) {
+			if (!next_sub_atomic(self, cpu))
+				return;
+			at = READ_ONCE(slot->position);
+			continue;
+		}
+		if (__atomic_compare_exchange_n(&slot->position, &at, at + EVENT_SIZE, false,
+						__ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			break;
+	}
+	write_event(event_at(ring->data, cpu, at), payload);
+	if (stress)
+		linger();
+	__atomic_fetch_add(&slot->committed[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);
+}
+
+static __always_inline void event_getcpu_atomic(struct thread *self, const struct ring *ring,
+						uint32_t payload, const bool stress)
+{
+	event_atomic(self, ring, payload, stress, cpu_by_getcpu_2018);
+}
+
+RING(getcpu_atomic, GETCPU_2018_DOC ", relaxed compare-and-swap to reserve, release add to commit",
+     0);
 
 #ifdef ARCH_HAS_VDSO_GETCPU
-RING_ATOMIC(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit",
-	    0, percpu_getcpu());
+static __always_inline void event_vdso_atomic(struct thread *self, const struct ring *ring,
+					      uint32_t payload, const bool stress)
+{
+	event_atomic(self, ring, payload, stress, cpu_by_getcpu);
+}
+
+RING(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit", 0);
 #else
 BENCHMARK_ABSENT(vdso_atomic, "ring_buffer/vdso_atomic",
 		 "vDSO getcpu, compare-and-swap, atomic add", NO_VDSO_GETCPU);
 #endif
 
-RING_ATOMIC(rseq_atomic, "rseq cpu_id, relaxed compare-and-swap to reserve, release add to commit",
-	    NEEDS_RSEQ, READ_ONCE(ring->area->cpu_id));
+static __always_inline void event_rseq_atomic(struct thread *self, const struct ring *ring,
+					      uint32_t payload, const bool stress)
+{
+	event_atomic(self, ring, payload, stress, cpu_by_rseq);
+}
+
+RING(rseq_atomic, "rseq cpu_id, relaxed compare-and-swap to reserve, release add to commit",
+     NEEDS_RSEQ);
 
 /* Open the next sub-buffer of this CPU with a sequence; false: no room, the event is lost. */
 static __attribute__((noinline, cold)) bool next_sub_rseq(struct thread *self, const bool stress)
