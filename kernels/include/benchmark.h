@@ -74,17 +74,6 @@ struct benchmark {
 #define BENCHMARK_ABSENT(symbol, name_, doc_, why, ...)                                            \
 	BENCHMARK(symbol, .name = name_, .doc = doc_, .absent = why, __VA_ARGS__)
 
-/* The two loops of a benchmark from one always-inlined loop_symbol(self, loops, stress). */
-#define BENCHMARK_LOOPS(symbol)                                                                    \
-	static void run_##symbol(struct thread *self, unsigned long loops)                         \
-	{                                                                                          \
-		loop_##symbol(self, loops, false);                                                 \
-	}                                                                                          \
-	static void stress_##symbol(struct thread *self, unsigned long loops)                      \
-	{                                                                                          \
-		loop_##symbol(self, loops, true);                                                  \
-	}
-
 #undef __always_inline /* the C library has its own */
 #define __always_inline inline __attribute__((always_inline))
 #define barrier() __asm__ volatile("" ::: "memory")

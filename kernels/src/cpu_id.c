@@ -49,7 +49,7 @@ static const char *expect(unsigned int got, unsigned int cpu)
 	return got == cpu ? NULL : complain("read %u on CPU %u", got, cpu);
 }
 
-/* A loop over one expression, and the check that the same expression is right on every CPU. */
+/* A loop over one inline function, and the check that the same function is right on every CPU. */
 #define CPU_ID(symbol, name_, doc_, flags_, read, ...)                                             \
 	static void run_##symbol(struct thread *self, unsigned long loops)                         \
 	{                                                                                          \
@@ -57,7 +57,7 @@ static const char *expect(unsigned int got, unsigned int cpu)
                                                                                                    \
 		(void)area;                                                                        \
 		for (; loops; loops--) {                                                           \
-			unsigned int value = (read);                                               \
+			unsigned int value = read(area);                                           \
                                                                                                    \
 			consume(value);                                                            \
 		}                                                                                  \
@@ -67,7 +67,7 @@ static const char *expect(unsigned int got, unsigned int cpu)
 		struct rseq *area = registration_enter();                                          \
                                                                                                    \
 		(void)area;                                                                        \
-		return expect((read), cpu);                                                        \
+		return expect(read(area), cpu);                                                    \
 	}                                                                                          \
 	static const char *verify_##symbol(uint64_t operations)                                    \
 	{                                                                                          \
@@ -92,7 +92,7 @@ static void run_baseline(struct thread *self, unsigned long loops)
 BENCHMARK(baseline, .name = "cpu_id/baseline", .doc = "the empty loop", .flags = IS_TRIVIAL,
 	  .run = run_baseline);
 
-CPU_ID(rseq, "rseq", "one load of cpu_id", NEEDS_RSEQ, READ_ONCE(area->cpu_id));
+CPU_ID(rseq, "rseq", "one load of cpu_id", NEEDS_RSEQ, cpu_by_rseq);
 
 /*
  * Out of line, as it would be in a library: what the first use in a thread costs is not what is
@@ -195,31 +195,55 @@ BENCHMARK_ABSENT(gs, "cpu_id/gs", "one load through the gs segment", "x86 only")
 #endif
 
 #ifdef ARCH_HAS_LSL
-CPU_ID(lsl, "lsl", "inline LSL on the segment whose limit holds the CPU number", 0, arch_cpu_lsl());
+static __always_inline unsigned int by_lsl(const struct rseq *area)
+{
+	(void)area;
+	return arch_cpu_lsl();
+}
+
+CPU_ID(lsl, "lsl", "inline LSL on the segment whose limit holds the CPU number", 0, by_lsl);
 #else
 BENCHMARK_ABSENT(lsl, "cpu_id/lsl", "inline LSL on the segment whose limit holds the CPU number",
 		 "x86 only");
 #endif
 
 #ifdef ARCH_HAS_RDPID
-CPU_ID(rdpid, "rdpid", "the RDPID instruction (CPUs since 2017)", 0, arch_cpu_rdpid(),
+static __always_inline unsigned int by_rdpid(const struct rseq *area)
+{
+	(void)area;
+	return arch_cpu_rdpid();
+}
+
+CPU_ID(rdpid, "rdpid", "the RDPID instruction (CPUs since 2017)", 0, by_rdpid,
        .unavailable = arch_no_rdpid);
 #else
 BENCHMARK_ABSENT(rdpid, "cpu_id/rdpid", "the RDPID instruction", "x86 only");
 #endif
 
 #ifdef ARCH_HAS_RDTSCP
-CPU_ID(rdtscp, "rdtscp", "the RDTSCP instruction, time stamp thrown away", 0, arch_cpu_rdtscp(),
+static __always_inline unsigned int by_rdtscp(const struct rseq *area)
+{
+	(void)area;
+	return arch_cpu_rdtscp();
+}
+
+CPU_ID(rdtscp, "rdtscp", "the RDTSCP instruction, time stamp thrown away", 0, by_rdtscp,
        .unavailable = arch_no_rdtscp);
 #else
 BENCHMARK_ABSENT(rdtscp, "cpu_id/rdtscp", "the RDTSCP instruction", "x86 only");
 #endif
 
+static __always_inline unsigned int by_sched_getcpu(const struct rseq *area)
+{
+	(void)area;
+	return sched_getcpu();
+}
+
 CPU_ID(sched_getcpu, "sched_getcpu",
        "the C library's, which reads rseq by itself (glibc 2.35 and newer)",
-       NEEDS_RSEQ | NEEDS_LIBC_RSEQ, sched_getcpu());
+       NEEDS_RSEQ | NEEDS_LIBC_RSEQ, by_sched_getcpu);
 CPU_ID(sched_getcpu_norseq, "sched_getcpu_norseq",
-       "the same with rseq off: the patch's \"glibc getcpu\"", NEEDS_NO_RSEQ, sched_getcpu());
+       "the same with rseq off: the patch's \"glibc getcpu\"", NEEDS_NO_RSEQ, by_sched_getcpu);
 
 #ifdef ARCH_HAS_VDSO_GETCPU
 static const char *no_vdso(void)
@@ -229,21 +253,22 @@ static const char *no_vdso(void)
 		       : "no vDSO: Linux runs with vdso=0, or an emulator without it";
 }
 
-CPU_ID(getcpu_vdso, "getcpu_vdso", "getcpu() through the vDSO", 0, percpu_getcpu(),
+CPU_ID(getcpu_vdso, "getcpu_vdso", "getcpu() through the vDSO", 0, cpu_by_getcpu,
        .unavailable = no_vdso);
 #else
 BENCHMARK_ABSENT(getcpu_vdso, "cpu_id/getcpu_vdso", "getcpu() through the vDSO", NO_VDSO_GETCPU);
 #endif
 
-static __always_inline unsigned int read_syscall(void)
+static __always_inline unsigned int read_syscall(const struct rseq *area)
 {
 	unsigned int cpu;
 
+	(void)area;
 	syscall(SYS_getcpu, &cpu, NULL, NULL);
 	return cpu;
 }
 
-CPU_ID(getcpu_syscall, "getcpu_syscall", "the getcpu system call", ENTERS_LINUX, read_syscall());
+CPU_ID(getcpu_syscall, "getcpu_syscall", "the getcpu system call", ENTERS_LINUX, read_syscall);
 
 /*
  * What the area holds beyond the original 20 bytes, where this Linux says so and the registration

@@ -226,16 +226,6 @@ struct ring {
 };
 
 #define RING(symbol, doc_, flags_)                                                                 \
-	static __always_inline void loop_##symbol(struct thread *self, unsigned long loops,        \
-						  const bool stress)                               \
-	{                                                                                          \
-		uint32_t payload = self->first;                                                    \
-		const struct ring ring = { self->area, slots, data };                              \
-                                                                                                   \
-		for (; loops; loops--)                                                             \
-			event_##symbol(self, &ring, payload++, stress);                            \
-	}                                                                                          \
-	BENCHMARK_LOOPS(symbol)                                                                    \
 	BENCHMARK(symbol, .name = "ring_buffer/" #symbol, .doc = doc_,                             \
 		  .flags = IS_SHARED | IS_THREADED | NEEDS_OWN_CPUS | (flags_),                    \
 		  .setup = ring_setup, .run = run_##symbol, .stress = stress_##symbol,             \
@@ -303,6 +293,26 @@ static __always_inline void event_getcpu_atomic(struct thread *self, const struc
 	event_atomic(self, ring, payload, stress, cpu_by_getcpu_2018);
 }
 
+static __always_inline void loop_getcpu_atomic(struct thread *self, unsigned long loops,
+					       const bool stress)
+{
+	uint32_t payload = self->first;
+	const struct ring ring = { self->area, slots, data };
+
+	for (; loops; loops--)
+		event_getcpu_atomic(self, &ring, payload++, stress);
+}
+
+static void run_getcpu_atomic(struct thread *self, unsigned long loops)
+{
+	loop_getcpu_atomic(self, loops, false);
+}
+
+static void stress_getcpu_atomic(struct thread *self, unsigned long loops)
+{
+	loop_getcpu_atomic(self, loops, true);
+}
+
 RING(getcpu_atomic, GETCPU_2018_DOC ", relaxed compare-and-swap to reserve, release add to commit",
      0);
 
@@ -311,6 +321,26 @@ static __always_inline void event_vdso_atomic(struct thread *self, const struct 
 					      uint32_t payload, const bool stress)
 {
 	event_atomic(self, ring, payload, stress, cpu_by_getcpu);
+}
+
+static __always_inline void loop_vdso_atomic(struct thread *self, unsigned long loops,
+					     const bool stress)
+{
+	uint32_t payload = self->first;
+	const struct ring ring = { self->area, slots, data };
+
+	for (; loops; loops--)
+		event_vdso_atomic(self, &ring, payload++, stress);
+}
+
+static void run_vdso_atomic(struct thread *self, unsigned long loops)
+{
+	loop_vdso_atomic(self, loops, false);
+}
+
+static void stress_vdso_atomic(struct thread *self, unsigned long loops)
+{
+	loop_vdso_atomic(self, loops, true);
 }
 
 RING(vdso_atomic, "vDSO getcpu, relaxed compare-and-swap to reserve, release add to commit", 0);
@@ -323,6 +353,26 @@ static __always_inline void event_rseq_atomic(struct thread *self, const struct 
 					      uint32_t payload, const bool stress)
 {
 	event_atomic(self, ring, payload, stress, cpu_by_rseq);
+}
+
+static __always_inline void loop_rseq_atomic(struct thread *self, unsigned long loops,
+					     const bool stress)
+{
+	uint32_t payload = self->first;
+	const struct ring ring = { self->area, slots, data };
+
+	for (; loops; loops--)
+		event_rseq_atomic(self, &ring, payload++, stress);
+}
+
+static void run_rseq_atomic(struct thread *self, unsigned long loops)
+{
+	loop_rseq_atomic(self, loops, false);
+}
+
+static void stress_rseq_atomic(struct thread *self, unsigned long loops)
+{
+	loop_rseq_atomic(self, loops, true);
 }
 
 RING(rseq_atomic, "rseq cpu_id, relaxed compare-and-swap to reserve, release add to commit",
@@ -364,6 +414,25 @@ static __always_inline void event_rseq(struct thread *self, const struct ring *r
 	if (unlikely(!SEQ(stress, add_on(ring->area, &self->aborts, cpu,
 					 &slot->committed[sub_of(at)], EVENT_SIZE))))
 		__atomic_fetch_add(&slot->from_elsewhere[sub_of(at)], EVENT_SIZE, __ATOMIC_RELEASE);
+}
+
+static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
+{
+	uint32_t payload = self->first;
+	const struct ring ring = { self->area, slots, data };
+
+	for (; loops; loops--)
+		event_rseq(self, &ring, payload++, stress);
+}
+
+static void run_rseq(struct thread *self, unsigned long loops)
+{
+	loop_rseq(self, loops, false);
+}
+
+static void stress_rseq(struct thread *self, unsigned long loops)
+{
+	loop_rseq(self, loops, true);
 }
 
 RING(rseq, "one sequence to reserve, one to commit", NEEDS_RSEQ | IS_SEQUENCE);
