@@ -14,11 +14,11 @@
 
 #define SLOT_SHIFT 7 /* two cache lines: adjacent ones are prefetched in pairs */
 
-struct slot {
+struct percpu_count {
 	unsigned long count;
 };
 
-static char *slots;
+static char *counts;
 static unsigned long shared __attribute__((aligned(128)));
 
 static unsigned long plain __attribute__((aligned(128)));
@@ -29,14 +29,14 @@ static __thread unsigned long local __attribute__((tls_model("initial-exec")));
 static int counter_setup(const struct setup *setup)
 {
 	(void)setup;
-	slots = percpu_alloc(SLOT_SHIFT);
+	counts = percpu_alloc(SLOT_SHIFT);
 	shared = plain = from_threads = 0;
-	return slots ? 0 : ENOMEM;
+	return counts ? 0 : ENOMEM;
 }
 
 static void counter_teardown(void)
 {
-	free(slots);
+	free(counts);
 }
 
 static const char *counter_verify(uint64_t operations)
@@ -44,7 +44,7 @@ static const char *counter_verify(uint64_t operations)
 	unsigned long sum = shared + plain + from_threads;
 
 	for (unsigned int cpu = 0; cpu < possible_cpus(); cpu++)
-		sum += ((struct slot *)(slots + ((size_t)cpu << SLOT_SHIFT)))->count;
+		sum += ((struct percpu_count *)(counts + ((size_t)cpu << SLOT_SHIFT)))->count;
 	if (sum == (unsigned long)operations)
 		return NULL;
 	return complain("the sum is %lu after %lu increments", sum, (unsigned long)operations);
@@ -70,11 +70,11 @@ static __always_inline void loop_atomic(struct thread *self, unsigned long loops
 					read_cpu_fn *read_cpu, add_fn *add)
 {
 	struct rseq *area = self->area;
-	char *base = slots;
+	char *base = counts;
 
 	for (; loops; loops--) {
 		size_t cpu = read_cpu(area);
-		struct slot *slot = (struct slot *)(base + (cpu << SLOT_SHIFT));
+		struct percpu_count *slot = (struct percpu_count *)(base + (cpu << SLOT_SHIFT));
 
 		add(&slot->count, 1);
 	}
@@ -112,11 +112,11 @@ COUNTER(rseq_atomic, "rseq_atomic", "rseq cpu_id plus a relaxed atomic add: what
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
 	struct rseq *area = self->area;
-	char *base = slots;
+	char *base = counts;
 
 	for (; loops; loops--)
-		SEQ(stress,
-		    add(area, &self->aborts, base, SLOT_SHIFT, offsetof(struct slot, count), 1));
+		SEQ(stress, add(area, &self->aborts, base, SLOT_SHIFT,
+				offsetof(struct percpu_count, count), 1));
 }
 
 static void run_rseq(struct thread *self, unsigned long loops)
@@ -136,11 +136,11 @@ static __always_inline void loop_rseq_cmp(struct thread *self, unsigned long loo
 					  const bool stress)
 {
 	struct rseq *area = self->area;
-	char *base = slots;
+	char *base = counts;
 
 	for (; loops; loops--)
 		SEQ(stress, compare_add(area, &self->aborts, base, SLOT_SHIFT,
-					offsetof(struct slot, count), 1));
+					offsetof(struct percpu_count, count), 1));
 }
 
 static void run_rseq_cmp(struct thread *self, unsigned long loops)

@@ -17,8 +17,8 @@
 #define SLOT_SHIFT 7
 #define BLOCKS_PER_THREAD 4
 
-struct block {
-	struct block *next;
+struct pool_block {
+	struct pool_block *next;
 	/* the same for the tagged list: number of the next block plus one, 0 at the end */
 	uint32_t next_tagged;
 	uint32_t owned; /* while a check runs: whether a thread holds it */
@@ -29,26 +29,26 @@ struct block {
 /*
  * A list head: a pointer for sequences; for compare-and-swap a block number and a tag, against ABA.
  */
-struct slot {
-	struct block *head;
+struct percpu_list {
+	struct pool_block *head;
 	uint64_t tagged __attribute__((aligned(8)));
 };
 
 static char *slots;
-static struct block *blocks;
+static struct pool_block *blocks;
 static unsigned int block_count;
 
-static __always_inline struct slot *slot_at(char *base, size_t cpu)
+static __always_inline struct percpu_list *list_at(char *base, size_t cpu)
 {
-	return (struct slot *)(base + (cpu << SLOT_SHIFT));
+	return (struct percpu_list *)(base + (cpu << SLOT_SHIFT));
 }
 
-static struct slot *slot_of(size_t cpu)
+static struct percpu_list *list_of_cpu(size_t cpu)
 {
-	return slot_at(slots, cpu);
+	return list_at(slots, cpu);
 }
 
-static int allocate(const struct setup *setup)
+static int freelist_allocate(const struct setup *setup)
 {
 	/* Any number of the threads may be on one CPU, and each holds a block. */
 	block_count = possible_cpus() * (BLOCKS_PER_THREAD + setup->threads);
@@ -61,21 +61,21 @@ static int allocate(const struct setup *setup)
 	return ENOMEM;
 }
 
-static void fill(unsigned int number, struct slot *slot)
+static void freelist_fill(unsigned int number, struct percpu_list *slot)
 {
-	struct block *block = &blocks[number];
+	struct pool_block *block = &blocks[number];
 
-	*block = (struct block){ .next = slot->head, .next_tagged = (uint32_t)slot->tagged };
+	*block = (struct pool_block){ .next = slot->head, .next_tagged = (uint32_t)slot->tagged };
 	slot->head = block;
 	slot->tagged = number + 1;
 }
 
 static int freelist_setup(const struct setup *setup)
 {
-	int error = allocate(setup);
+	int error = freelist_allocate(setup);
 
 	for (unsigned int i = 0; !error && i < block_count; i++)
-		fill(i, slot_of(i % possible_cpus()));
+		freelist_fill(i, list_of_cpu(i % possible_cpus()));
 	return error;
 }
 
@@ -85,13 +85,13 @@ static void freelist_teardown(void)
 	free(blocks);
 }
 
-static void forget(void)
+static void freelist_forget(void)
 {
 	for (unsigned int i = 0; i < block_count; i++)
 		blocks[i].seen = false;
 }
 
-static const char *see(struct block *block, unsigned int *found)
+static const char *freelist_see(struct pool_block *block, unsigned int *found)
 {
 	if (block < blocks || block >= blocks + block_count)
 		return "a list leads out of the pool";
@@ -108,10 +108,11 @@ static const char *verify_pointers(uint64_t operations)
 	unsigned int found = 0;
 
 	(void)operations;
-	forget();
+	freelist_forget();
 	for (unsigned int cpu = 0; cpu < possible_cpus() && !wrong; cpu++)
-		for (struct block *b = slot_of(cpu)->head; b && !wrong; b = wrong ? NULL : b->next)
-			wrong = see(b, &found);
+		for (struct pool_block *b = list_of_cpu(cpu)->head; b && !wrong;
+		     b = wrong ? NULL : b->next)
+			wrong = freelist_see(b, &found);
 	if (wrong || found == block_count)
 		return wrong;
 	return complain("%u of %u blocks are lost", block_count - found, block_count);
@@ -123,11 +124,11 @@ static const char *verify_tagged(uint64_t operations)
 	unsigned int found = 0;
 
 	(void)operations;
-	forget();
+	freelist_forget();
 	for (unsigned int cpu = 0; cpu < possible_cpus() && !wrong; cpu++)
-		for (uint32_t n = (uint32_t)slot_of(cpu)->tagged; n && !wrong;
+		for (uint32_t n = (uint32_t)list_of_cpu(cpu)->tagged; n && !wrong;
 		     n = wrong ? 0 : blocks[n - 1].next_tagged)
-			wrong = see(&blocks[n - 1], &found);
+			wrong = freelist_see(&blocks[n - 1], &found);
 	if (wrong || found == block_count)
 		return wrong;
 	return complain("%u of %u blocks are lost", block_count - found, block_count);
@@ -136,7 +137,7 @@ static const char *verify_tagged(uint64_t operations)
 /*
  * Hold the block for a moment; nobody else may have it. Only while a check holds everything open.
  */
-static __always_inline void hold(struct thread *self, struct block *block, const bool stress)
+static __always_inline void hold(struct thread *self, struct pool_block *block, const bool stress)
 {
 	if (!stress)
 		return;
@@ -164,13 +165,13 @@ static __always_inline uint64_t next_tag(uint64_t tagged, uint32_t number)
 	return ((tagged >> 32) + 1) << 32 | number;
 }
 
-static __always_inline struct block *take_tagged(struct slot *slot, struct block *pool,
-						 const bool stress)
+static __always_inline struct pool_block *take_tagged(struct percpu_list *slot,
+						      struct pool_block *pool, const bool stress)
 {
 	uint64_t head = __atomic_load_n(&slot->tagged, __ATOMIC_ACQUIRE);
 
 	while ((uint32_t)head) {
-		struct block *block = &pool[(uint32_t)head - 1];
+		struct pool_block *block = &pool[(uint32_t)head - 1];
 		uint64_t next = next_tag(head, READ_ONCE(block->next_tagged));
 
 		if (stress)
@@ -182,7 +183,8 @@ static __always_inline struct block *take_tagged(struct slot *slot, struct block
 	return NULL;
 }
 
-static __always_inline void give_tagged(struct slot *slot, struct block *pool, struct block *block)
+static __always_inline void give_tagged(struct percpu_list *slot, struct pool_block *pool,
+					struct pool_block *block)
 {
 	uint32_t number = block - pool + 1;
 	uint64_t head = __atomic_load_n(&slot->tagged, __ATOMIC_RELAXED);
@@ -197,18 +199,18 @@ static __always_inline void loop_cas(struct thread *self, unsigned long loops, c
 				     read_cpu_fn *read_cpu)
 {
 	char *base = slots;
-	struct block *pool = blocks;
+	struct pool_block *pool = blocks;
 
 	while (loops) {
-		struct block *block =
-			take_tagged(slot_at(base, read_cpu(self->area)), pool, stress);
+		struct pool_block *block =
+			take_tagged(list_at(base, read_cpu(self->area)), pool, stress);
 
 		if (unlikely(!block)) {
 			wait_for_block(self);
 			continue;
 		}
 		hold(self, block, stress);
-		give_tagged(slot_at(base, read_cpu(self->area)), pool, block);
+		give_tagged(list_at(base, read_cpu(self->area)), pool, block);
 		loops--;
 	}
 }
@@ -250,7 +252,8 @@ BENCHMARK_ABSENT(
 
 static __always_inline void loop_rseq(struct thread *self, unsigned long loops, const bool stress)
 {
-	const size_t head = offsetof(struct slot, head), next = offsetof(struct block, next);
+	const size_t head = offsetof(struct percpu_list, head),
+		     next = offsetof(struct pool_block, next);
 	struct rseq *area = self->area;
 	char *base = slots;
 
@@ -281,11 +284,11 @@ static void stress_rseq(struct thread *self, unsigned long loops)
 FREELIST(rseq, "rseq", "two restartable sequences: pop and push, no tag", NEEDS_RSEQ | IS_SEQUENCE,
 	 verify_pointers);
 
-static __thread struct block *local_head __attribute__((tls_model("initial-exec")));
+static __thread struct pool_block *local_head __attribute__((tls_model("initial-exec")));
 
 static void run_thread_local(struct thread *self, unsigned long loops)
 {
-	struct block mine[BLOCKS_PER_THREAD] = { 0 };
+	struct pool_block mine[BLOCKS_PER_THREAD] = { 0 };
 	unsigned int found = 0;
 
 	for (unsigned int i = 0; i < BLOCKS_PER_THREAD; i++) {
@@ -293,7 +296,7 @@ static void run_thread_local(struct thread *self, unsigned long loops)
 		WRITE_ONCE(local_head, &mine[i]);
 	}
 	for (; loops; loops--) {
-		struct block *block = READ_ONCE(local_head);
+		struct pool_block *block = READ_ONCE(local_head);
 
 		if (unlikely(!block)) {
 			self->failures++;
@@ -304,7 +307,8 @@ static void run_thread_local(struct thread *self, unsigned long loops)
 		block->next = READ_ONCE(local_head);
 		WRITE_ONCE(local_head, block);
 	}
-	for (struct block *b = READ_ONCE(local_head); b && found <= BLOCKS_PER_THREAD; b = b->next)
+	for (struct pool_block *b = READ_ONCE(local_head); b && found <= BLOCKS_PER_THREAD;
+	     b = b->next)
 		found++;
 	if (found != BLOCKS_PER_THREAD)
 		self->failures++;
@@ -317,7 +321,7 @@ BENCHMARK(thread_local, .name = "freelist/thread_local",
 static void run_malloc(struct thread *self, unsigned long loops)
 {
 	for (; loops; loops--) {
-		void *block = malloc(sizeof(struct block));
+		void *block = malloc(sizeof(struct pool_block));
 
 		if (unlikely(!block))
 			self->failures++;

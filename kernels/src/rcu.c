@@ -29,7 +29,7 @@
 /* a freed word stays poisoned for a while, so that a late reader meets the poison */
 #define OBJECTS 1024
 
-struct slot {
+struct percpu_readers {
 	unsigned long lock[2]; /* readers that came in, by period */
 	unsigned long unlock[2]; /* readers that went out */
 };
@@ -88,10 +88,10 @@ static unsigned long sum(size_t offset)
  */
 static bool readers_gone(unsigned long of)
 {
-	unsigned long out = sum(offsetof(struct slot, unlock) + of * sizeof(long));
+	unsigned long out = sum(offsetof(struct percpu_readers, unlock) + of * sizeof(long));
 
 	membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
-	return sum(offsetof(struct slot, lock) + of * sizeof(long)) == out;
+	return sum(offsetof(struct percpu_readers, lock) + of * sizeof(long)) == out;
 }
 
 /*
@@ -135,10 +135,10 @@ static void writer(const bool *stop)
 
 static const char *rcu_verify(uint64_t operations)
 {
-	unsigned long in =
-		sum(offsetof(struct slot, lock[0])) + sum(offsetof(struct slot, lock[1]));
-	unsigned long out =
-		sum(offsetof(struct slot, unlock[0])) + sum(offsetof(struct slot, unlock[1]));
+	unsigned long in = sum(offsetof(struct percpu_readers, lock[0])) +
+			   sum(offsetof(struct percpu_readers, lock[1]));
+	unsigned long out = sum(offsetof(struct percpu_readers, unlock[0])) +
+			    sum(offsetof(struct percpu_readers, unlock[1]));
 
 	if (in != (unsigned long)operations || out != (unsigned long)operations)
 		return complain("%lu locks and %lu unlocks after %lu pairs", in, out,
@@ -186,7 +186,7 @@ static __always_inline void dereference(struct thread *self, unsigned long loops
  */
 static __always_inline unsigned long *counter(char *base, size_t cpu, unsigned long now)
 {
-	return &((struct slot *)(base + (cpu << SLOT_SHIFT)))->lock[now];
+	return &((struct percpu_readers *)(base + (cpu << SLOT_SHIFT)))->lock[now];
 }
 
 static __always_inline void loop_atomic(struct thread *self, unsigned long loops, const bool stress,
@@ -263,8 +263,8 @@ static __always_inline void loop_rseq(struct thread *self, unsigned long loops, 
 			dawdle(loops, 32);
 		SEQ(stress, add(area, &self->aborts, lock, SLOT_SHIFT, 0, 1));
 		dereference(self, loops, stress);
-		SEQ(stress,
-		    add(area, &self->aborts, lock, SLOT_SHIFT, offsetof(struct slot, unlock), 1));
+		SEQ(stress, add(area, &self->aborts, lock, SLOT_SHIFT,
+				offsetof(struct percpu_readers, unlock), 1));
 	}
 }
 

@@ -40,7 +40,7 @@ struct event {
  * Positions count bytes since the start and wrap with the word; the low DATA_SHIFT bits are the
  * place in the buffer.
  */
-struct slot {
+struct percpu_buffer {
 	unsigned long position; /* reserved so far */
 	unsigned long limit; /* end of the sub-buffer that is open for writing */
 	/* bytes ever committed in this sub-buffer by threads of this CPU */
@@ -52,7 +52,7 @@ struct slot {
 	unsigned long from_elsewhere[SUB_COUNT];
 	unsigned int draining; /* who consumes: one at a time */
 };
-_Static_assert(sizeof(struct slot) <= 1 << SLOT_SHIFT, "a slot must fit its stride");
+_Static_assert(sizeof(struct percpu_buffer) <= 1 << SLOT_SHIFT, "a slot must fit its stride");
 
 static char *slots, *data;
 /* flight recorder: the writer drops the oldest sub-buffer; else it loses the new event */
@@ -61,9 +61,9 @@ static unsigned long recorded, lost, twice, torn;
 static uint32_t *found; /* while a check runs: a bit for each payload that was consumed */
 static uint64_t found_size;
 
-static struct slot *slot_of(size_t cpu)
+static struct percpu_buffer *buffer_of_cpu(size_t cpu)
 {
-	return (struct slot *)(slots + (cpu << SLOT_SHIFT));
+	return (struct percpu_buffer *)(slots + (cpu << SLOT_SHIFT));
 }
 
 static __always_inline struct event *event_at(char *buffers, size_t cpu, unsigned long position)
@@ -126,7 +126,7 @@ static void consume_events(size_t cpu, unsigned long from, unsigned long to)
  * Whether all bytes up to `end`, the end of a sub-buffer, are committed: each lap adds SUB_SIZE to
  * its counts.
  */
-static bool complete(struct slot *slot, unsigned long end)
+static bool complete(struct percpu_buffer *slot, unsigned long end)
 {
 	size_t sub = sub_of(end - 1);
 	unsigned long laps = ((end - 1) >> DATA_SHIFT) + 1;
@@ -140,7 +140,7 @@ static bool complete(struct slot *slot, unsigned long end)
 /* Consume the oldest sub-buffer of a CPU if it is complete; return whether one was. */
 static bool drain(size_t cpu)
 {
-	struct slot *slot = slot_of(cpu);
+	struct percpu_buffer *slot = buffer_of_cpu(cpu);
 	bool done = false;
 
 	if (__atomic_exchange_n(&slot->draining, 1, __ATOMIC_ACQUIRE))
@@ -168,7 +168,7 @@ static void consumer(const bool *stop)
 }
 
 /* Whether the sub-buffer behind `limit` is free, making it so if we may overwrite. */
-static bool make_room(size_t cpu, struct slot *slot, unsigned long limit)
+static bool make_room(size_t cpu, struct percpu_buffer *slot, unsigned long limit)
 {
 	if (limit - __atomic_load_n(&slot->consumed, __ATOMIC_ACQUIRE) < DATA_SIZE)
 		return true;
@@ -180,7 +180,7 @@ static bool make_room(size_t cpu, struct slot *slot, unsigned long limit)
  */
 static const char *drain_rest(size_t cpu)
 {
-	struct slot *slot = slot_of(cpu);
+	struct percpu_buffer *slot = buffer_of_cpu(cpu);
 	unsigned long committed = 0;
 
 	while (slot->position - slot->consumed >= SUB_SIZE)
@@ -249,7 +249,7 @@ static bool wait_for_room(struct thread *self)
 /* Open the next sub-buffer with compare-and-swap; false: no room, the event is lost. */
 static __attribute__((noinline, cold)) bool next_sub_atomic(struct thread *self, size_t cpu)
 {
-	struct slot *slot = slot_of(cpu);
+	struct percpu_buffer *slot = buffer_of_cpu(cpu);
 	unsigned long limit = __atomic_load_n(&slot->limit, __ATOMIC_RELAXED);
 
 	if (READ_ONCE(slot->position) != limit)
@@ -266,7 +266,7 @@ static __always_inline void event_atomic(struct thread *self, const struct ring 
 					 uint32_t payload, const bool stress, read_cpu_fn *read_cpu)
 {
 	size_t cpu = read_cpu(ring->area);
-	struct slot *slot = (struct slot *)(ring->slots + (cpu << SLOT_SHIFT));
+	struct percpu_buffer *slot = (struct percpu_buffer *)(ring->slots + (cpu << SLOT_SHIFT));
 	unsigned long at = READ_ONCE(slot->position);
 
 	(void)self;
@@ -382,7 +382,7 @@ RING(rseq_atomic, "rseq cpu_id, relaxed compare-and-swap to reserve, release add
 static __attribute__((noinline, cold)) bool next_sub_rseq(struct thread *self, const bool stress)
 {
 	size_t cpu = READ_ONCE(self->area->cpu_id_start);
-	struct slot *slot = slot_of(cpu);
+	struct percpu_buffer *slot = buffer_of_cpu(cpu);
 	unsigned long limit = READ_ONCE(slot->limit);
 
 	if (READ_ONCE(slot->position) != limit)
@@ -397,10 +397,10 @@ static __attribute__((noinline, cold)) bool next_sub_rseq(struct thread *self, c
 static __always_inline void event_rseq(struct thread *self, const struct ring *ring,
 				       uint32_t payload, const bool stress)
 {
-	const size_t position = offsetof(struct slot, position),
-		     limit = offsetof(struct slot, limit);
+	const size_t position = offsetof(struct percpu_buffer, position),
+		     limit = offsetof(struct percpu_buffer, limit);
 	unsigned long cpu, at;
-	struct slot *slot;
+	struct percpu_buffer *slot;
 	void *reserved;
 
 	while (unlikely(!SEQ(stress, reserve(ring->area, &self->aborts, ring->slots, SLOT_SHIFT,
