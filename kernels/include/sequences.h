@@ -31,7 +31,7 @@
  * debugger can step over one instead, two sections say where each begins and ends, in the format
  * of librseq: __rseq_cs_ptr_array has the addresses of all descriptors, __rseq_exit_point_array
  * has pairs of a sequence's start and an address outside to which it may jump. gdb 13 reads
- * neither by itself: debug/rseq-gdb.py does it for gdb.
+ * neither by itself: debug/rseq_gdb.py does it for gdb.
  *
  * Local labels of the assembly, which other assembly must not use between SEQ_START and SEQ_END:
  *
