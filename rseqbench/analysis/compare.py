@@ -93,7 +93,7 @@ def compare(
 ) -> list[Comparison]:
     """Compare run `b` with run `a`: one row for every benchmark that either of them measured.
 
-    It is unjudged(), judged on its own; timeless() where qemu `emulates` the clock of one.
+    The rows are those of compare_benchmarks(), judged together; without verdicts where qemu `emulates` a clock.
     """
     rows = compare_benchmarks(frame, a, b, rules, skips, unlike)
     return judge_together([(without_verdicts(rows) if emulates else rows, same_machine)], rules)[0]

@@ -3,8 +3,8 @@
 The limit is held against the value of what is surely slower: "more than 5% slower, and surely slower", not "surely more
 than 5%", for which the whole interval would have to lie above. Where the clock moved, it is the value as measured.
 
-Surely is meant of everything that is judged at once. Of two runs and of two fleets compare.judged() sees to that, each
-further run by itself; of one fleet, the interval of each cell covers as much more often as there are cells
+Surely is meant of everything that is judged at once. Of two runs and of two fleets compare.judge_together() sees to
+that, each further run by itself; of one fleet, the interval of each cell covers as much more often as there are cells
 (Bonferroni). Whatever cannot be judged is no success: runs or machines without a value, or with too few rounds for any
 slowdown, however large, a machine without a run, and where the machine's clock moved, a benchmark that is so much
 slower by one of its two readings.
@@ -37,6 +37,11 @@ class GateCoverage:
     no_run: tuple[str, ...]
     no_value: tuple[str, ...]
     blind: tuple[str, ...]
+
+
+def exceeds_limit(ratio: float, limit: float) -> bool:
+    """Whether a slowdown, as a ratio, is more than `limit` percent: the rule by which the gate fails."""
+    return ratio > 1 + limit / 100
 
 
 def find_coverage(found: FleetComparison) -> GateCoverage:

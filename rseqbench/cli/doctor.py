@@ -71,7 +71,7 @@ def _check(host: Host, style: str) -> int:
 def _fix(host: Host, yes: bool) -> int:
     """Install what is missing, and look again."""
     from rseqbench import doctor
-    from rseqbench.doctor.finding import install_commands, run_install
+    from rseqbench.doctor.packages import install_commands, run_install
     from rseqbench.errors import RseqbenchError
 
     missing = model.missing_packages(doctor.run_checks(host))

@@ -177,7 +177,7 @@ def slower(row: Comparison, a: str, b: str, limit: float) -> str:
     It is empty where that is at most `limit` percent: the value is, and its interval may reach beyond.
     """
     ratio = row.ratio
-    if ratio is None or ratio.value <= 1 + limit / 100:
+    if ratio is None or not regression_gate.exceeds_limit(ratio.value, limit):
         return ""
     interval = (
         f" ({formatting.percent(ratio.low)} .. {formatting.percent(ratio.high)})" if ratio.low and ratio.high else ""
@@ -207,7 +207,7 @@ def _of_run(found: RunComparison, rules: VerdictRules, limit: float) -> str:
 
 def _perhaps(row: Comparison, a: str, b: str, limit: float) -> str:
     """Return the line that says how much slower a row is by the worse of its two readings; empty within the limit."""
-    if row.perhaps <= 1 + limit / 100:
+    if not regression_gate.exceeds_limit(row.perhaps, limit):
         return ""
     case = formatting.with_threads(row.benchmark, row.threads)
     is_ = "is, by one reading," if row.word == Outcome.SLOWER else "may be"
@@ -227,7 +227,7 @@ def _of_one(found: FleetComparison, limit: float) -> str:
         return ""
     what, machine, cell = worst
     ratio = worst[2].ratio.inverse()
-    if ratio.value <= 1 + limit / 100:
+    if not regression_gate.exceeds_limit(ratio.value, limit):
         return ""
     how = "more instructions than" if cell.word == Outcome.MORE else "slower than"
     return f"{machine}: {what.fast} is {formatting.percent(ratio.value)} {how} {what.slow}, more than {limit:g}%"

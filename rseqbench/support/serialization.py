@@ -1,4 +1,4 @@
-"""Whether a value read from a file is of the kind that a dataclass declares, all the way down."""
+"""Dataclasses as JSON files with a schema number: written, and read with every field checked for its type."""
 
 from __future__ import annotations
 

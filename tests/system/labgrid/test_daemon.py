@@ -21,8 +21,8 @@ from rseqbench.errors import TargetError
 from rseqbench.targets.labgrid import client as desks
 from rseqbench.targets.labgrid.client import FOREVER, LabClient
 from rseqbench.targets.labgrid.daemon.connections import BoardConnection, LabEnvironment
+from rseqbench.targets.labgrid.daemon.held_places import HeldPlaces
 from rseqbench.targets.labgrid.daemon.messages import LabgridError
-from rseqbench.targets.labgrid.daemon.reservations import HeldPlaces
 from tests.support.labgrid_lab import MARK, Lab, daemons
 from tests.support.sshd import Sshd, eventually
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from rseqbench.targets.labgrid.daemon.connections import Connections, LabEnvironment
 from rseqbench.targets.labgrid.daemon.coordinator import Coordinator
+from rseqbench.targets.labgrid.daemon.held_places import HeldPlaces
 from rseqbench.targets.labgrid.daemon.messages import LabgridError, RequestPipes
-from rseqbench.targets.labgrid.daemon.reservations import HeldPlaces
 
 _FOLDER = "rseqlab-"  # short, as it is part of a socket's name, which may have 108 bytes
 
