@@ -36,7 +36,7 @@ class ResultsError(UsageError):
 
 
 class BuildError(UsageError):
-    """The kernels cannot be compiled: no compiler, missing headers, or the compiler's own words."""
+    """The benchmarks cannot be compiled: no compiler, missing headers, or the compiler's own words."""
 
 
 class TargetError(RseqbenchError):
@@ -44,7 +44,7 @@ class TargetError(RseqbenchError):
 
 
 class CheckError(RseqbenchError):
-    """A kernel's exactness check failed, so it must not be timed."""
+    """A benchmark's exactness check failed, so it must not be timed."""
 
 
 def describe_damage(error: Exception) -> str:

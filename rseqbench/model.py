@@ -11,7 +11,7 @@ from rseqbench.config import RequestedOptions
 
 Fact = str | int | float | bool
 Timing = Literal["hardware", "virtual", "emulated", "published"]
-ALL = "all"  # the pattern of benchmarks that means all kernels
+ALL = "all"  # the pattern that names every benchmark but whole programs and libraries
 USER_ONLY = "qemu-user"  # the target that counts a program's instructions without Linux's
 REPLAY = "replay"  # the target that measures nothing: it hands out the rounds of a stored run
 COUNTED = ("instructions", "cycles", "branch_misses")  # what a CPU's own counters count, in user mode
@@ -66,14 +66,14 @@ CONTROLS = (  # the same code twice
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One thing that can be timed, as the compiled kernels describe it.
+    """One thing that can be timed, as the compiled benchmarks describe it.
 
     `unavailable` is the reason why it cannot run on this target, or empty. `shared`: it changes state that threads
     share, and is proved exact under stress; `sequence`: it runs rseq sequences, so its check must see aborts;
     `threaded`: it may be timed with several threads at once; `trivial`: it has no result that could be wrong;
     `own_cpus`: a thread of it that is preempted stops the others, so it needs as many CPUs as threads; `whole`: it is a
-    program of its own, not a kernel, and `library` one that calls a library as it is shipped: both are measured only
-    where they are asked for by name.
+    whole program, and `library` a loop that calls a library as it is shipped: both are measured only where they are
+    asked for by name.
     """
 
     name: BenchmarkId

@@ -29,7 +29,7 @@ def parse_cpu_list(text: str) -> tuple[int, ...] | None:
 def select_benchmarks(
     benchmarks: Sequence[Benchmark], patterns: Sequence[str], along: Set[str] = frozenset()
 ) -> list[Benchmark]:
-    """Return the benchmarks that the patterns name: "all" kernels, a group, group/method, or with * and ?.
+    """Return the benchmarks that the patterns name: "all" benchmarks, a group, group/method, or with * and ?.
 
     Whole programs, which take longer than everything else together, and shipped libraries have to be named. Those in
     `along` come along in any case. Raises UsageError for a pattern that names nothing.
@@ -71,17 +71,17 @@ def choose_cpus(wanted: str | None, allowed: Set[int], isolated: Set[int]) -> tu
 
 @dataclass(frozen=True)
 class Library:
-    """A library that the kernels of a group call as it is shipped.
+    """A library that the benchmarks of a group call as it is shipped.
 
     packages: Debian's, that it takes to compile and measure, each with the program, header or library it is needed for;
-    kernels: the group of the patch that does the same without it. The module of its group's name in this folder has a
+    own_group: the group of the patch that does the same without it. The module of its group's name in this folder has a
     function open_environment() that makes its LibraryEnvironment and ends it, and calls(), its command lines.
     """
 
     group: str
     title: str
     packages: Mapping[str, str]
-    kernels: str
+    own_group: str
 
 
 _LIBRARIES = (
@@ -101,7 +101,7 @@ LIBRARIES = {library.group: library for library in _LIBRARIES}
 
 # The patterns that `--suite` stands for. With a library, the benchmarks that do the same without it are measured.
 SUITES = {
-    **{library.group: (library.group, library.kernels) for library in _LIBRARIES},
+    **{library.group: (library.group, library.own_group) for library in _LIBRARIES},
     "kernels": (ALL,),
     "all": (ALL, *LIBRARIES),
 }
@@ -121,5 +121,5 @@ def requested_libraries(patterns: Sequence[str]) -> list[str]:
 
 
 def _may_name(pattern: str, group: str) -> bool:
-    """Whether a pattern may name a benchmark of a group; one of stars alone means all kernels."""
+    """Whether a pattern may name a benchmark of a group; one of stars alone means all benchmarks."""
     return fnmatchcase(group, pattern.partition("/")[0]) and bool(pattern.strip("*"))

@@ -108,7 +108,7 @@ def begun(header: Header) -> datetime:
 
 
 def changed(a: Header, b: Header) -> tuple[Change, ...]:
-    """Return in what the machines, kernels and engines of two runs differ, as far as it is watched.
+    """Return in what the machines, benchmarks and engines of two runs differ, as far as it is watched.
 
     A fact that only one of them has is no change: it belongs to what only that one measured.
     """

@@ -1,4 +1,4 @@
-"""Pure: shipped libraries beside the kernels that do the same without them, and what of the patch they leave out."""
+"""Pure: shipped libraries beside the benchmarks that do the same without them, and what of the patch they leave out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class LibraryComparison:
-    """A library's rows and those of its kernels together, the cheapest first, those without a value last."""
+    """A library's rows and those of its benchmarks together, the cheapest first, those without a value last."""
 
     library: Library
     arch: str
@@ -67,7 +67,7 @@ _NOTES: Mapping[str, Sequence[str]] = {
 def compare_libraries(
     run: Run, frame: pd.DataFrame, found: Sequence[BenchmarkRow], confidence: float
 ) -> tuple[LibraryComparison, ...]:
-    """Return each library that `run` measured by kernels, or was asked to, on each of its machines.
+    """Return each library that `run` measured by loops, or was asked to, on each of its machines.
 
     `frame` is its table.
     """
@@ -82,7 +82,7 @@ def compare_libraries(
 def _beside(
     label: str, arch: str, library: Library, frame: pd.DataFrame, found: Sequence[BenchmarkRow], confidence: float
 ) -> LibraryComparison:
-    groups = (library.group, library.kernels)
+    groups = (library.group, library.own_group)
     rows = [one for one in found if one.arch == arch and one.group in groups]
     measured = {one.benchmark for one in rows if one.row}
     getcpu = _GETCPU_2018.get(arch, "the C library's getcpu")

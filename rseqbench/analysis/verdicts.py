@@ -9,10 +9,10 @@ measured speed-up:
   contradicted            the interval lies below 1
 A claim of equality is reproduced when the whole interval lies within the band around 1, contradicted when it lies
 wholly outside, and otherwise no difference is resolved. Instructions of an emulated machine, a printed time of another
-machine, a kernel that stands for a whole library, and glibc's getcpu where the vDSO runs another instruction than the
+machine, a loop that stands for a whole library, and glibc's getcpu where the vDSO runs another instruction than the
 patch's are not comparable; what is not there was not measured, and why.
 
-Where both benchmarks of a claim's `library` were measured, in time, they are judged in place of the kernels, as any
+Where both benchmarks of a claim's `library` were measured, in time, they are judged in place of the loops, as any
 speed-up: lttng-x86_64 by lttng/lsl over lttng/rseq. That is the shipped library, in which rseq gives the CPU number
 alone: both keep the two atomics of an event, which the patch replaced too.
 """

@@ -25,7 +25,7 @@ MODULE = "_rseqbench_kernels"
 _SCRATCH = "tmpXXXXXXXX"  # stands for tempfile's names
 _MAKING = threading.Lock()
 
-# Loops and functions begin on a cache line of their own, so that two kernels do not differ by where they landed.
+# Loops and functions begin on a cache line of their own, so that two benchmarks do not differ by where they landed.
 CFLAGS = (
     "-O2",
     "-g",
@@ -41,7 +41,7 @@ CFLAGS = (
 
 @dataclass(frozen=True)
 class Built:
-    """A compiled set of kernels: where it is, and by what it was made."""
+    """A compiled set of benchmarks: where it is, and by what it was made."""
 
     path: Path
     compiler: str

@@ -1,6 +1,6 @@
 """The timed loops as they were compiled: read with objdump when a run is made, and kept with it as assembly.txt.
 
-The file is for people and for diff: a comment, then a block a kernel, "group/method <function>" and its instructions,
+The file is for people and for diff: a comment, then for each benchmark a block, "group/method <function>" and its code,
 each behind its distance from the function's beginning and ":", or "|" inside a restartable sequence. No path is in it,
 and no address: what an instruction goes to or reads is named where it has a name of its own.
 """
@@ -26,7 +26,7 @@ _TARGET = re.compile(r"\b(?:0x)?([0-9a-f]+) <([^>+]+)(\+0x[0-9a-f]+)?>")
 
 
 def attachments(machine: Machine) -> list[Path]:
-    """Return the file to be kept with a run on `machine`, made once for each build of the kernels.
+    """Return the file to be kept with a run on `machine`, made once for each build of the benchmarks.
 
     None where it cannot be made: without an objdump for the architecture, or where the build is not in our cache.
     """
@@ -51,7 +51,7 @@ def listed(arch: Arch, path: Path) -> str:
     blocks = [f"# {arch.name}: the loops that were timed, read by {version}\n"]
     for loop in loops:
         lines = _instructions(tool, path, loop)
-        blocks.append("\n".join([f"{loop.kernel} <{loop.symbol}>", *lines]) + "\n")
+        blocks.append("\n".join([f"{loop.benchmark} <{loop.symbol}>", *lines]) + "\n")
     return "\n".join(blocks)
 
 

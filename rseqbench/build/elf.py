@@ -1,4 +1,4 @@
-"""What of a compiled set of kernels says where each one's timed loop is: just enough of ELF, little-endian.
+"""What of a compiled set of benchmarks says where each one's timed loop is: just enough of ELF, little-endian.
 
 The benchmarks name themselves: section "benchmarks" holds the address of each struct benchmark of
 kernels/include/benchmark.h. So do their sequences: section "__rseq_cs" holds the descriptors that Linux reads.
@@ -21,13 +21,13 @@ _RUN = 6  # the place of `run` in struct benchmark, in words
 
 @dataclass(frozen=True)
 class Loop:
-    """The function that is timed of one kernel: its symbol, where it begins and ends, and the sequences in it.
+    """The function that is timed of one benchmark: its symbol, where it begins and ends, and the sequences in it.
 
     Each sequence is the address of its first instruction and that behind its last, the commit; `descriptors` are the
     addresses of their struct rseq_cs.
     """
 
-    kernel: str
+    benchmark: str
     symbol: str
     begin: int
     end: int
@@ -45,12 +45,12 @@ class _Section:
 
 
 def loops(path: Path) -> list[Loop]:
-    """Return the timed loops of all kernels in a linked object, sorted by name; without those that are absent.
+    """Return the timed loops of all benchmarks in a linked object, sorted by name; without those that are absent.
 
     Raises BuildError when it is not such an object.
     """
     try:
-        found = sorted(_File(path.read_bytes()).loops(), key=lambda loop: loop.kernel)
+        found = sorted(_File(path.read_bytes()).loops(), key=lambda loop: loop.benchmark)
     except (OSError, struct.error, StopIteration, ValueError, LookupError) as error:
         raise BuildError(f"{path}: no compiled kernels ({error!r})") from error
     if not found:

@@ -32,7 +32,7 @@ JEMALLOC = "libjemalloc.so.2"
 
 
 def extension(arch: Arch, extra: Sequence[str] = ()) -> Built:
-    """Compile all kernels into a cffi extension for this Python, unless the cache has it; `extra` are more flags.
+    """Compile all benchmarks into a cffi extension for this Python, unless the cache has it; `extra` are more flags.
 
     Raises BuildError when there is no compiler or no Python.h, or with the compiler's own words.
     """
@@ -60,12 +60,12 @@ def _extension(arch: Arch, extra: Sequence[str]) -> Recipe:
 
 
 def library(arch: Arch, extra: Sequence[str] = ()) -> Built:
-    """Compile all kernels for `arch`, foreign or not, into a shared library without Python; same errors."""
+    """Compile all benchmarks for `arch`, foreign or not, into a shared library without Python; same errors."""
     return cache.made(cache.recipe(arch, extra, _LIBRARY))
 
 
 def runner(arch: Arch, extra: Sequence[str] = ()) -> Built:
-    """Compile all kernels for `arch`, foreign or not, into the static program of docs/protocol.md; same errors."""
+    """Compile all benchmarks for `arch`, foreign or not, into the static program of docs/protocol.md; same errors."""
     return cache.made(cache.recipe(arch, extra, _RUNNER))
 
 
@@ -129,7 +129,7 @@ def _pools(arch: Arch, extra: Sequence[str], jemalloc: Path | None) -> Recipe:
 
 
 def cached(digest: str) -> Path | None:
-    """Return the compiled kernels of that digest (see Built), as a run has it, where they are in the cache."""
+    """Return the compiled benchmarks of that digest (see Built), as a run has it, where they are in the cache."""
     names = (_EXTENSION.name, _RUNNER.name) if digest.isalnum() else ()
     return next((path for name in names if (path := paths.cache() / digest / name).is_file()), None)
 

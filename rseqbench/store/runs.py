@@ -34,7 +34,7 @@ ATTACHED = (
     attachments.SIZES_FILE,
     kconfig.CONFIG_FILE,
     attachments.ASSEMBLY_FILE,
-)  # of the Linux and the kernels that were built for a run
+)  # of the Linux and the benchmarks that were built for a run
 UNFINISHED = ".unfinished-"
 FLEET = "fleet.json"  # which makes of a folder a fleet, whose runs have folders of their own
 

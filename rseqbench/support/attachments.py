@@ -46,9 +46,9 @@ class KernelSizes:
 
 @dataclass(frozen=True)
 class Listing:
-    """The timed loop of a kernel: the function's symbol, and its instructions, a line each."""
+    """The timed loop of a benchmark: the function's symbol, and its instructions, a line each."""
 
-    kernel: str
+    benchmark: str
     symbol: str
     lines: tuple[str, ...]
 
@@ -69,7 +69,7 @@ def parse_listings(text: str) -> list[Listing]:
         head, *lines = block.strip("\n").split("\n")
         match = _HEAD.fullmatch(head)
         if match is None:
-            raise ValueError(f"no name of a kernel: {head[:60]!r}")
+            raise ValueError(f"no name of a benchmark: {head[:60]!r}")
         listings.append(Listing(match[1], match[2], tuple(lines)))
     return listings
 

@@ -148,7 +148,7 @@ class JemallocEnvironment:
         self._version, self._no_pools = version, no_pools
 
     def environment(self) -> Mapping[str, str]:
-        """Return nothing: kernels are measured over what they always are."""
+        """Return nothing: benchmarks are measured over what they always are."""
         return {}
 
     def prefix(self) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Kernels by the engine that was chosen, then whole programs: what one round of a run is made of."""
+"""One round of a run: loops by the engine that was chosen, then whole programs and the allocator server."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ def create_engine(name: str) -> Engine:
 class CompositeEngine:
     """An engine for everything that a plan may hold."""
 
-    def __init__(self, kernels: Engine) -> None:
-        """Take the engine that measures kernels."""
-        self._kernels = kernels
+    def __init__(self, loops: Engine) -> None:
+        """Take the engine that measures loops."""
+        self._loops = loops
 
     def prepare(self, target: Target, plan: Plan, cases: Sequence[Case]) -> None:
-        """Prepare the kernels' engine for those of the cases that are kernels."""
-        self._kernels.prepare(target, plan, _kernels(cases))
+        """Prepare the engine of the loops for those of the cases that are loops."""
+        self._loops.prepare(target, plan, _loops(cases))
 
     def round(self, target: Target, plan: Plan, number: int, cases: Sequence[Case]) -> Iterator[CaseResult]:
-        """Measure the kernels, then the programs and the server: those disturb more than they are disturbed.
+        """Measure the loops, then the programs and the server: those disturb more than they are disturbed.
 
-        Kernels that call a shipped library have a process of their own, as it may change what others take.
+        Loops that call a shipped library have a process of their own, as it may change what others take.
         """
-        for part in _apart(_kernels(cases)):
-            for result in self._kernels.round(target, plan, number, part):
+        for part in _apart(_loops(cases)):
+            for result in self._loops.round(target, plan, number, part):
                 why = target.doubts(result.case) if result.sample else ""
                 yield CaseResult(result.case, None, why) if why else result
         programs = [case for case in cases if case.benchmark in PROGRAMS]
@@ -59,32 +59,32 @@ class CompositeEngine:
             yield from allocator_server.run(target, plan, number, servers)
 
     def steps(self, cases: Sequence[Case]) -> tuple[tuple[Case, ...], ...]:
-        """Return the steps of the kernels' engine, then each program alone, then the server over each allocator."""
-        kernels = [step for part in _apart(_kernels(cases)) for step in self._kernels.steps(part)]
+        """Return the steps of the loops' engine, then each program alone, then the server over each allocator."""
+        loops = [step for part in _apart(_loops(cases)) for step in self._loops.steps(part)]
         alone = [*(case for case in cases if case.benchmark in PROGRAMS), *_servers(cases)]
-        return (*kernels, *((case,) for case in alone))
+        return (*loops, *((case,) for case in alone))
 
     def expected_s(self, plan: Plan) -> float | None:
-        """Return what the kernels' engine expects, and the server takes; None with a program, of seconds to minutes."""
+        """Return what the loops' engine expects, and the server takes; None with a program, of seconds to minutes."""
         if any(case.benchmark in PROGRAMS for case in plan.cases):
             return None
-        kernels = _kernels(plan.cases)
-        expected = self._kernels.expected_s(replace(plan, cases=tuple(kernels))) if kernels else 0.0
+        loops = _loops(plan.cases)
+        expected = self._loops.expected_s(replace(plan, cases=tuple(loops))) if loops else 0.0
         served = plan.rounds * jemalloc.PROCESS_S * len(_servers(plan.cases))
         return None if expected is None else expected + served
 
     def pause_s(self) -> float:
-        """Return what the kernels' engine wants."""
-        return self._kernels.pause_s()
+        """Return what the loops' engine wants."""
+        return self._loops.pause_s()
 
 
-def _apart(kernels: Sequence[Case]) -> list[list[Case]]:
-    """Return the kernels that call no library, and those that do."""
-    shipped = [case for case in kernels if case.benchmark.partition("/")[0] in LIBRARIES]
-    return [part for part in ([case for case in kernels if case not in shipped], shipped) if part]
+def _apart(loops: Sequence[Case]) -> list[list[Case]]:
+    """Return the loops that call no library, and those that do."""
+    shipped = [case for case in loops if case.benchmark.partition("/")[0] in LIBRARIES]
+    return [part for part in ([case for case in loops if case not in shipped], shipped) if part]
 
 
-def _kernels(cases: Sequence[Case]) -> list[Case]:
+def _loops(cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if case.benchmark not in PROGRAMS and case.benchmark not in jemalloc.BY_NAME]
 
 

@@ -217,7 +217,7 @@ class GatedEngine:
 def _jumped(answer: GatedRound, tick: float, fastest: int) -> str:
     """Why the clock of a round cannot be believed, or empty; `tick` and `fastest` are what the run knows of it.
 
-    This judges the clock, not the values: whatever a kernel takes, it is neither nothing nor more than the round.
+    This judges the clock, not the values: whatever a benchmark takes, it is neither nothing nor more than the round.
     """
     if not answer.ns_per_tick > 0 or (tick and not abs(answer.ns_per_tick / tick - 1) <= CLOCK_SLACK):
         return f"a tick was {answer.ns_per_tick:g} ns and is {tick:g} ns in this run"

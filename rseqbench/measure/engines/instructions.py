@@ -23,7 +23,7 @@ from rseqbench.targets.measurements import Counts
 BUDGET = 500_000  # instructions: a fifth of the time between two timer ticks, and long beside a step of the clock
 REPEAT = 5
 FEWEST = 3  # counts of each number of operations that agree: most of them
-_LEAST_LOOPS = 512  # a lap of what a kernel does now and then, such as switching to the next sub-buffer
+_LEAST_LOOPS = 512  # a lap of what a benchmark does now and then, such as switching to the next sub-buffer
 _TRIAL = 1000  # operations: they tell what one takes to a thirtieth of an instruction
 SHORT = 1_000  # instructions: the longest operation whose counts fit between two ticks
 LONG_BUDGET = 32_000_000  # instructions: eight ticks, so that one more or less is a thousandth at most

@@ -78,7 +78,7 @@ def _difference(row: Comparison) -> str:
 
 
 def draw_library(comparison: LibraryComparison, name: str, narrow: bool = False) -> str:
-    """Draw what each row of a library and its kernels costs, loop included."""
+    """Draw what each row of a library and its benchmarks costs, loop included."""
     drawn = [(row, row.row) for row in comparison.rows if row.row]
     if not drawn:
         return ""

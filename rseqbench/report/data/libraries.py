@@ -1,4 +1,4 @@
-"""Pure: libraries as they are shipped, as CSV and JSON: beside the kernels, and allocators in a server."""
+"""Pure: libraries as they are shipped, as CSV and JSON: beside the benchmarks, and allocators in a server."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def of_counts() -> Mapping[str, tuple[str, str]]:
 
 
 def of_library(title: str) -> tuple[str, str]:
-    """Return caption and reading of the plot of a shipped library beside the kernels that do the same."""
+    """Return caption and reading of the plot of a shipped library beside the benchmarks that do the same."""
     return (
         f"{title} as it is shipped, and the kernels that do the same",
         "Filled dots are the library that every program gets, hollow squares the operation alone; each step to the "

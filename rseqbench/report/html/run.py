@@ -131,7 +131,7 @@ def timed(folder: Path, rows: Iterable[BenchmarkRow]) -> Timed:
         return Timed(
             (), f"No {attachments.ASSEMBLY_FILE} is kept with this run: it is older than that, or there was no objdump."
         )
-    by_name = {one.kernel: one for one in kept}
+    by_name = {one.benchmark: one for one in kept}
     return limited([by_name[name] for name in wanted if name in by_name], [n for n in wanted if n not in by_name])
 
 
@@ -139,7 +139,7 @@ def limited(listings: Sequence[Listing], unknown: Sequence[str], most: int = _MO
     """Keep as many loops as have `most` characters together; say which are left out, and which nobody knows."""
     reached = accumulate(sum(len(line) + 1 for line in one.lines) for one in listings)
     fitting = sum(characters <= most for characters in reached)
-    left = [one.kernel for one in listings[fitting:]]
+    left = [one.benchmark for one in listings[fitting:]]
     said = [
         f"Too long for a page, but in {attachments.ASSEMBLY_FILE}: {', '.join(left)}." if left else "",
         f"No kernel of ours, so no loop of it is known: {', '.join(unknown)}." if unknown else "",

@@ -126,7 +126,7 @@ def _percent(gain: Estimate) -> FormattedNumber:
 
 
 def tabulate_library(comparison: LibraryComparison) -> list[Grid]:
-    """Return the table of a library and its kernels, and that of what parts of an operation cost, where known."""
+    """Return the table of a library and its benchmarks, and that of what parts of an operation cost, where known."""
     library = comparison.library
     units = sorted({formatting.short(row.row.unit) for row in comparison.rows if row.row})
     per = ", ".join(units) or "per op"

@@ -1,4 +1,4 @@
-"""This machine: the kernels as a cffi extension, in worker processes whose registration is chosen before they start."""
+"""This machine: the benchmarks as a cffi extension, in workers whose registration is chosen before they start."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class NativeTarget:
         return Registration(self._first.hello.registration)
 
     def benchmarks(self) -> list[Benchmark]:
-        """Return all kernels; those that need rseq to be off are asked of a worker without it."""
+        """Return all benchmarks; those that need rseq to be off are asked of a worker without it."""
         without = self._worker(Registration.NONE, self._libraries.any_open).benchmarks
         programs = [
             hackbench.describe_program(

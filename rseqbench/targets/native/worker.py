@@ -1,8 +1,8 @@
-"""The process that holds the compiled kernels: says hello, then does what it is asked, each thing in a fork of its own.
+"""The process that holds the compiled benchmarks: it says hello, then serves each request in a fork.
 
 Started by a target as `python -m rseqbench.targets.native.worker MODULE.so REGISTRATION [PRELOAD]...`, with the
 environment that makes the wanted registration possible; talks JSON, one object a line, over stdin and stdout. The fork
-makes every measurement a fresh process at the cost of milliseconds, and a kernel that dies takes nobody along.
+makes every measurement a fresh process at the cost of milliseconds, and a benchmark that dies takes nobody along.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from rseqbench.targets.runner.protocol import describe_benchmark
 _CHUNK = ("job", "disturbed", "before", "after", "ticks", "aborts", "instructions", "cycles", "branch_misses")
 
 
-class Kernels:
-    """The compiled kernels as cffi shows them."""
+class CompiledBenchmarks:
+    """The compiled benchmarks as cffi shows them."""
 
     def __init__(self, path: Path, registration: str) -> None:
         """Load the extension and settle the registration. Raises RuntimeError when it cannot be had."""
@@ -59,7 +59,7 @@ class Kernels:
         return describe_benchmark(name, doc, unavailable, kernel.flags)
 
     def number(self, name: str) -> int:
-        """Return the number of the kernel called `name`. Raises RuntimeError when there is none."""
+        """Return the number of the benchmark called `name`. Raises RuntimeError when there is none."""
         for number in range(self.lib.host_count()):
             if self._describe(number)["name"] == name:
                 return number
@@ -121,9 +121,9 @@ class Kernels:
 class TimeFunction:
     """pyperf's time function over the cffi call; counts the aborts of all its calls."""
 
-    def __init__(self, kernels: Kernels, number: int, threads: int, cpus: list[int]) -> None:
-        """Take the kernel's number, the threads that run it at once, and the CPUs to pin them to."""
-        self._kernels = kernels
+    def __init__(self, compiled: CompiledBenchmarks, number: int, threads: int, cpus: list[int]) -> None:
+        """Take the benchmark's number, the threads that run it at once, and the CPUs to pin them to."""
+        self._compiled = compiled
         self._number = number
         self._threads = threads
         self._cpus = cpus
@@ -131,22 +131,22 @@ class TimeFunction:
 
     def __call__(self, loops: int) -> float:
         """Return the seconds that `loops` operations take in each thread. Raises RuntimeError if one went wrong."""
-        out = self._kernels.ffi.new("struct host_time *")
-        cpus = self._kernels.ffi.new("int[]", self._cpus)
-        lib = self._kernels.lib
-        self._kernels.raise_error(lib.host_time(self._number, self._threads, loops, cpus, len(self._cpus), out))
+        out = self._compiled.ffi.new("struct host_time *")
+        cpus = self._compiled.ffi.new("int[]", self._cpus)
+        lib = self._compiled.lib
+        self._compiled.raise_error(lib.host_time(self._number, self._threads, loops, cpus, len(self._cpus), out))
         self.aborts += int(out.aborts)
         return float(out.ns) * 1e-9
 
 
-def measure(kernels: Kernels, request: dict[str, Any], registration: str) -> dict[str, Any]:
+def measure(compiled: CompiledBenchmarks, request: dict[str, Any], registration: str) -> dict[str, Any]:
     """Let pyperf time one benchmark in this very process; return its one run, as the fields of LoopTimes.
 
     With `loops` 0 the run is a calibration: it finds out how many operations last `min_time`.
     """
     import pyperf  # noqa: PLC0415 - main() has it loaded already where it will be needed
 
-    function = kernels.time(request["kernel"], request["threads"], request["cpus"])
+    function = compiled.time(request["kernel"], request["threads"], request["cpus"])
     cpus = ",".join(map(str, request["cpus"][: request["threads"]]))
     arguments = [
         "--worker",
@@ -210,17 +210,17 @@ def _answer_and_exit(work: Any, write: int) -> NoReturn:
     os._exit(code)
 
 
-def _serve(kernels: Kernels, request: dict[str, Any], registration: str) -> Any:
+def _serve(compiled: CompiledBenchmarks, request: dict[str, Any], registration: str) -> Any:
     match request["do"]:
         case "check":
             options = {key: request[key] for key in ("threads", "loops", "wanted", "stress")}
-            return kernels.check(request["kernel"], **options)
+            return compiled.check(request["kernel"], **options)
         case "calibrate":
-            return kernels.calibrate(request)
+            return compiled.calibrate(request)
         case "gate":
-            return kernels.gate(request)
+            return compiled.gate(request)
         case "measure":
-            return measure(kernels, request, registration)
+            return measure(compiled, request, registration)
         case unknown:
             raise RuntimeError(f"cannot do {unknown!r}")
 
@@ -237,8 +237,8 @@ def main(arguments: list[str]) -> int:
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C reaches us too; our parent decides
     try:
-        kernels = Kernels(Path(arguments[0]), arguments[1])
-        hello = kernels.hello()
+        compiled = CompiledBenchmarks(Path(arguments[0]), arguments[1])
+        hello = compiled.hello()
     except (RuntimeError, ImportError) as error:
         _say({"error": str(error)})
         return 1
@@ -247,7 +247,7 @@ def main(arguments: list[str]) -> int:
         importlib.import_module(name)  # once here instead of in every fork
     for line in sys.stdin:
         request = json.loads(line)
-        answer = _in_a_fork(lambda r=request: _serve(kernels, r, hello["registration"]))
+        answer = _in_a_fork(lambda r=request: _serve(compiled, r, hello["registration"]))
         _say(answer)
     return 0
 

@@ -54,7 +54,7 @@ class QemuUserTarget(RunnerTarget):
         ]
 
     def benchmarks(self) -> list[Benchmark]:
-        """Return all kernels, and where those that need rseq have it."""
+        """Return all benchmarks, and where those that need rseq have it."""
         return [
             replace(benchmark, unavailable=f"{benchmark.unavailable}; {_REAL_RSEQ}")
             if benchmark.needs_rseq and benchmark.unavailable

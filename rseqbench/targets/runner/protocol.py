@@ -109,7 +109,7 @@ def _json(text: bytes, line: bytes) -> Any:
 
 
 def decode_kernels(listed: Any) -> list[dict[str, Any]]:
-    """Return what `list` answered as the worker's hello describes kernels. Raises WireError when it is not that."""
+    """Return what `list` answered as the worker's hello describes benchmarks. Raises WireError when it is not that."""
     try:
         return [describe_benchmark(row["name"], row["doc"], row["unavailable"], row["flags"]) for row in listed]
     except (KeyError, TypeError) as error:
@@ -131,6 +131,6 @@ def _shown(line: bytes) -> str:
 
 
 def describe_benchmark(name: str, doc: str, unavailable: str, flags: int) -> dict[str, Any]:
-    """Return a kernel as the mapping that a target makes a Benchmark of; `flags` is struct host_benchmark's."""
+    """Return a benchmark as the mapping that a target makes a Benchmark of; `flags` is struct host_benchmark's."""
     named = {flag: bool(flags & bit) for flag, bit in _FLAGS.items()}
     return {"name": name, "doc": doc, "unavailable": unavailable, **named}

@@ -203,7 +203,7 @@ class RunnerTarget(abc.ABC):
         return Registration(self._hello.registration)
 
     def benchmarks(self) -> list[Benchmark]:
-        """Return all kernels; those that need rseq to be off are asked of a process without it."""
+        """Return all benchmarks; those that need rseq to be off are asked of a process without it."""
         listed, without = (
             protocol.decode_kernels(self._ask("list", _TIMEOUT_S, registration=registration))
             for registration in (self._registration, Registration.NONE.value)

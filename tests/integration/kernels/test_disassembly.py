@@ -30,7 +30,7 @@ def text(arch, library):
 
 @pytest.fixture(scope="module")
 def listings(text):
-    return {one.kernel: one for one in attachments.parse_listings(text)}
+    return {one.benchmark: one for one in attachments.parse_listings(text)}
 
 
 def test_every_kernel_that_is_there_has_its_loop(library, listings):
@@ -38,7 +38,7 @@ def test_every_kernel_that_is_there_has_its_loop(library, listings):
 
 
 def test_the_loops_are_where_another_reader_finds_them(library):
-    found = {(loop.kernel, loop.begin, loop.end) for loop in elf.loops(library.path)}
+    found = {(loop.benchmark, loop.begin, loop.end) for loop in elf.loops(library.path)}
     assert found == {(k.name, k.run, library.function_at(k.run)) for k in library.kernels() if k.run}
 
 

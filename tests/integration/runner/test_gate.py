@@ -165,8 +165,8 @@ def test_a_kernel_that_cannot_run_here_is_an_error():
 
 def test_a_kernel_number_that_is_not_there_is_an_error():
     words = (
-        "import sys, pathlib; from rseqbench.targets.native.worker import Kernels; "
-        "k = Kernels(pathlib.Path(sys.argv[1]), 'auto'); "
+        "import sys, pathlib; from rseqbench.targets.native.worker import CompiledBenchmarks; "
+        "k = CompiledBenchmarks(pathlib.Path(sys.argv[1]), 'auto'); "
         "k.number = lambda name: int(name); "
         "k.gate(dict(kernels=[sys.argv[2]], threads=[1], wanted=[1], loops=[1], cpus=[0], fastest=0, limit_ms=1, "
         "seed=1, capacity=1))"

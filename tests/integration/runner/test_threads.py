@@ -10,9 +10,9 @@ from rseqbench.build import architectures, products
 # Each of these is refused for want of memory for the stacks; afterwards the same process does it all the same.
 STARVED = """
 import pathlib, resource, sys
-from rseqbench.targets.native.worker import Kernels
+from rseqbench.targets.native.worker import CompiledBenchmarks
 
-kernels = Kernels(pathlib.Path(sys.argv[1]), "auto")
+kernels = CompiledBenchmarks(pathlib.Path(sys.argv[1]), "auto")
 cpu = int(sys.argv[2])
 rounds = dict(kernels=["counter/shared_atomic"], wanted=[1], loops=[1000], cpus=[cpu], fastest=0, limit_ms=2000, seed=1)
 

@@ -44,7 +44,7 @@ def test_the_file_is_read_as_it_was_written():
 @pytest.mark.parametrize("text", ["# x\n\nno name here\n   0: ret\n", "# x\n\n   0: ret\n"])
 def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / attachments.ASSEMBLY_FILE).write_text(text)
-    with pytest.raises(ResultsError, match=r"assembly\.txt: no name of a kernel"):
+    with pytest.raises(ResultsError, match=r"assembly\.txt: no name of a benchmark"):
         attachments.load_listings(tmp_path)
 
 
