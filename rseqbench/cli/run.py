@@ -80,8 +80,8 @@ def _run(requested: RequestedOptions, given: dict[str, Any], config: Config, sto
 
     resolved = resolve.resolve_options(requested, config.linux)
     engine_names = engines.choose_engines(requested.engine, resolve.target_kind(resolved.target).emulated)
-    label, force = given.get("label", ""), bool(given.get("force"))
-    for name in session.run_labels(label, engine_names).values() if label else ():
+    label, force = given.get("label"), bool(given.get("force"))
+    for name in session.run_labels(label, engine_names).values() if label is not None else ():
         store.ensure_free(name, force)
     preset = options.choose_preset(requested, given, config)
     failures: list[str] = []
@@ -91,7 +91,8 @@ def _run(requested: RequestedOptions, given: dict[str, Any], config: Config, sto
 
         def begin(target: Target, own: ResolvedOptions = own, seed: int = seed) -> UnfinishedRun:
             nonlocal label
-            label = label or session.free_label(target.arch, engine_names, store)
+            if label is None:
+                label = session.free_label(target.arch, engine_names, store)
             name = session.run_labels(label, engine_names)[own.engine]
             return session.begin_run(target, session.RunRequest(own, preset, seed, name, force), store)
 
@@ -99,7 +100,7 @@ def _run(requested: RequestedOptions, given: dict[str, Any], config: Config, sto
         failures += ending.failures
         if ending.exit_code:
             return ending.exit_code
-    if len(engine_names) > 1:
+    if label is not None and len(engine_names) > 1:
         one, other = (store.load(name) for name in session.run_labels(label, engine_names).values())
         terminal.print_comparison([summary.compare_runs(one, other, config.verdict)], terminal.console())
     return _print_failures(failures)

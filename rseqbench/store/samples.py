@@ -24,7 +24,7 @@ from rseqbench.model import COUNTED, BenchmarkId, Case
 FEWEST_CHUNKS = 40  # below that, a tenth of the chunks is too few to mean anything
 NS_PER_SECOND = 1e9
 _LOWEST = 0.1
-_NEEDED = ("benchmark", "arch", "threads", "engine", "round", "registration", "aborts")
+_NEEDED = ("arch", "benchmark", "threads", "engine", "round", "registration", "aborts")
 _INTEGERS = ("threads", "round", "aborts")
 _OPTIONAL = ("resolution", "interrupted", "busy_ns", *COUNTED)
 _DECODED = {"name", "unit", "loops", "date", "phases", *_NEEDED, *_OPTIONAL}

@@ -54,6 +54,7 @@ def test_a_run_leaves_its_files_and_nothing_else(stored):
         "results/x",
         *(f"results/x/{name}" for name in ASSEMBLY),
         "results/x/pyperf.json",
+        "results/x/rounds.csv",
         "results/x/run.json",
         "results/x/table.csv",
     ]

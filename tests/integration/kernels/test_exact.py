@@ -48,6 +48,15 @@ def caught(started, kernel, threads=8):
 # ---- what is there is exact ----
 
 
+def _check(target, benchmark):
+    """Check a benchmark; again where a busy machine left no CPU to whoever disturbs it before it was over."""
+    for _ in range(10):
+        check = target.check(benchmark, OPTIONS)
+        if check.disturbances or check.trivial or not check.passed:
+            break
+    return check
+
+
 @pytest.fixture(scope="module", params=[pytest.param("glibc", marks=libc_rseq), "self"])
 def checked(request):
     """Return every benchmark that can run here, with its check, under one registration."""
@@ -55,7 +64,7 @@ def checked(request):
         available = [
             benchmark for benchmark in target.benchmarks() if not benchmark.unavailable and not benchmark.whole
         ]
-        return [(benchmark, target.check(benchmark, OPTIONS)) for benchmark in available]
+        return [(benchmark, _check(target, benchmark)) for benchmark in available]
 
 
 @some_rseq

@@ -83,10 +83,10 @@ def test_the_runner_boots_in_it_and_finds_rseq_or_does_not(built_linuxes, rseq):
     with resolve.create_target(options) as target:
         facts = target.machine().facts
         skipped = {bench.name: bench.unavailable for bench in target.benchmarks() if bench.name.startswith("linux/")}
-    assert facts["linux_build"] == one.folder.name
-    assert one.release in facts["linux"]
-    assert ("ENOSYS" in str(facts.get("rseq_reason", ""))) == (rseq == "n")
-    assert facts["config_rseq"] == rseq
+    assert facts.linux_build == one.folder.name
+    assert one.release in facts.linux
+    assert ("ENOSYS" in (facts.rseq_reason or "")) == (rseq == "n")
+    assert facts.config_rseq == rseq
     assert resolve.check_configuration(options, facts) == ""
     assert f"CONFIG_RSEQ={rseq}" in resolve.check_configuration(
         dataclasses.replace(options, rseq="y" if rseq == "n" else "n"), facts

@@ -231,7 +231,7 @@ def test_a_malformed_destination(failed):
 
 
 def test_a_machine_without_rseq_says_so_in_every_row(sshd, tmp_path):
-    server = sshd(prefix=[sys.executable, str(ROOT / "tests" / "seccomp.py"), "ENOSYS"])
+    server = sshd(prefix=[sys.executable, str(ROOT / "tests" / "support" / "seccomp.py"), "ENOSYS"])
     what = ("counter/rseq", "counter/plain")
     done = rseqbench("run", *SHORT, "--target", f"ssh:{server.destination}", *what, "--label", "x", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
