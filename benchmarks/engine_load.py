@@ -20,7 +20,7 @@ from rseqbench.analysis import patch_claims
 from rseqbench.analysis.patch_claims import ArchPair
 from rseqbench.model import BASELINE, Estimate
 
-EXTRA = (  # beside stated.pairs(): a system call over user space, and the increment over its limit
+EXTRA = (  # besides patch_claims.pairs_on(): a system call over user space, and the increment over its limit
     ("cpu_id/getcpu_syscall", "cpu_id/rseq", "a system call over one load"),
     ("counter/rseq", "counter/plain", "the least an increment can cost"),
 )

@@ -115,7 +115,7 @@ class CheckOptions:
 
 @dataclass(frozen=True)
 class VerdictRules:
-    """The tolerances of every judgement; see claims.py for the rules themselves."""
+    """The tolerances of every judgement; see analysis/verdicts.py for the rules themselves."""
 
     confidence: float = field(metadata=_bounds(0.5, 0.9999))
     reach: float = field(metadata=_bounds(0.1, 1))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyperf
 
-from rseqbench.targets.native.worker import Kernels
+from rseqbench.targets.native.worker import CompiledBenchmarks
 
 
 def _hand_on(command: list[str], options: Any) -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     )
     runner.argparser.add_argument("--kernels", required=True, help="group/method, by commas")
     options = runner.parse_args()
-    kernels = Kernels(Path(options.module), "auto")
+    kernels = CompiledBenchmarks(Path(options.module), "auto")
     for name in options.kernels.split(","):
         runner.bench_time_func(name, kernels.time(name, 1, []))
 

@@ -1,7 +1,7 @@
-"""Record the chunks of some gated rounds on this machine under load, for tests/unit/test_recorded_chunks.py to replay.
+"""Record the chunks of gated rounds under load, for tests/unit/measure/test_recorded_chunks.py to replay.
 
-    python tests/record_chunks.py tests/data/chunks-loaded.json.gz
-    python tests/record_chunks.py --load "" /tmp/chunks-quiet.json.gz
+    python tests/support/record_chunks.py tests/data/chunks-loaded.json.gz
+    python tests/support/record_chunks.py --load "" /tmp/chunks-quiet.json.gz
 
 What is stored is what the target answered, before anything was accepted or rejected: for each round the fastest probe,
 the tick in ns, the share of the time inside chunks, and for each kernel its chunks as [ns/op, probe before, probe

@@ -93,7 +93,7 @@ class CalibrateRequest:
 
 @dataclass(frozen=True)
 class GateRequest:
-    """A gated round; the fields are those of host_gate() in kernels/core/host.h."""
+    """A gated round; the fields are those of host_round() in kernels/core/host.h."""
 
     verb: ClassVar = "gate"
     kernels: list[str]
@@ -164,7 +164,7 @@ def calibrate_request(case: Case, plan: Plan, chunk_ns: int) -> CalibrateRequest
 
 
 def gate_request(requests: Sequence[ChunkRequest], plan: Plan, options: Mapping[str, int]) -> GateRequest:
-    """Return the request for a gated round; `options` are those of host_gate() in kernels/core/host.h."""
+    """Return the request for a gated round; `options` are those of host_round() in kernels/core/host.h."""
     return GateRequest(
         kernels=[request.case.benchmark for request in requests],
         threads=[request.case.threads for request in requests],

@@ -1,4 +1,4 @@
-"""rseqbench/compiled.py: names out of the newest of the cache's files, and only names."""
+"""rseqbench/build/products.py: names out of the newest of the cache's files, and only names."""
 
 import os
 

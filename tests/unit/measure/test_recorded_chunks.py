@@ -1,7 +1,7 @@
 """Chunks recorded on a loaded machine, replayed: the gated engine gets the ratios out of them that hold without load.
 
-tests/record_chunks.py made the recording, under `stress-ng --cpu 2 --switch 8`. What the ratios have to be was measured
-by the same script without load; they are known from a run of their own, not from the recording.
+tests/support/record_chunks.py made the recording, under `stress-ng --cpu 2 --switch 8`. The same script, without load,
+measured the ratios that have to come out; they are known from a run of their own, not from the recording.
 """
 
 import gzip
